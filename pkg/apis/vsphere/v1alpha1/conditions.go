@@ -1,0 +1,84 @@
+package v1alpha1
+
+// The condition types of a VmGroup. The first three follow kstatus, so that kubectl wait, Flux and Helm understand them:
+// Reconciling and Stalled are absent or False at rest, and never both True.
+const (
+	// ConditionReady is True if the current generation was read and that many VMs are complete and powered on. It is
+	// Unknown while vCenter does not answer.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True only while the group moves towards its spec.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True only if the group cannot go on until somebody acts.
+	ConditionStalled = "Stalled"
+	// ConditionVCenterReachable is True if the view of vCenter is current.
+	ConditionVCenterReachable = "VCenterReachable"
+)
+
+// Reasons of a group that is at rest or on its way.
+const (
+	// ReasonAllReplicasAvailable: as many VMs are in service as the spec wants.
+	ReasonAllReplicasAvailable = "AllReplicasAvailable"
+	// ReasonScalingUp: VMs are being cloned or powered on.
+	ReasonScalingUp = "ScalingUp"
+	// ReasonScalingDown: surplus VMs are being powered off or destroyed.
+	ReasonScalingDown = "ScalingDown"
+	// ReasonDeleting: the VmGroup is being deleted, and with it its VMs and its folder.
+	ReasonDeleting = "Deleting"
+	// ReasonPaused: spec.paused holds back the changes that are due.
+	ReasonPaused = "Paused"
+	// ReasonReadOnly: the controller runs with -read-only and holds back the changes that are due.
+	ReasonReadOnly = "ReadOnly"
+	// ReasonReplicasUnavailable: there are enough VMs, but not all of them are in service.
+	ReasonReplicasUnavailable = "ReplicasUnavailable"
+	// ReasonRetrying: an operation failed and will be tried again.
+	ReasonRetrying = "Retrying"
+	// ReasonOutcomeUnknown: the answer to an operation was lost; the inventory is read before anything is repeated.
+	ReasonOutcomeUnknown = "OutcomeUnknown"
+	// ReasonResourceExhausted: vCenter has no room for another VM; clones go one at a time until one succeeds.
+	ReasonResourceExhausted = "ResourceExhausted"
+	// ReasonVictimUnreachable: a surplus VM cannot be reached. It stays chosen and is waited for.
+	ReasonVictimUnreachable = "VictimUnreachable"
+	// ReasonCloneStalled: a clone passed its deadline and is being looked at again.
+	ReasonCloneStalled = "CloneStalled"
+	// ReasonNameInUse: somebody else's VM has the name of one of the group's; the next free name is taken.
+	ReasonNameInUse = "NameInUse"
+	// ReasonFolderNotEmpty: the group's folder holds something that is not the group's, and so it stays.
+	ReasonFolderNotEmpty = "FolderNotEmpty"
+)
+
+// Reasons of a group that waits for somebody to act.
+const (
+	// ReasonTemplateEmpty: spec.template names nothing.
+	ReasonTemplateEmpty = "TemplateEmpty"
+	// ReasonTemplateNotFound: no template of that name or path is where templates are looked for.
+	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonTemplateAmbiguous: several templates have that name; a path tells them apart.
+	ReasonTemplateAmbiguous = "TemplateAmbiguous"
+	// ReasonTemplateUnusable: what was found cannot be cloned from, for example because it belongs to a VmGroup.
+	ReasonTemplateUnusable = "TemplateUnusable"
+	// ReasonNoPermission: vCenter denies the controller a privilege; the message says which, and on what.
+	ReasonNoPermission = "NoPermission"
+	// ReasonInvalidConfiguration: vCenter refuses the operation as such, for example the number of CPUs.
+	ReasonInvalidConfiguration = "InvalidConfiguration"
+	// ReasonInstanceMismatch: a VM under the name of one of the group's slots carries the stamp of another VM. Nothing
+	// more is cloned until somebody has looked.
+	ReasonInstanceMismatch = "InstanceMismatch"
+	// ReasonRootFolderLost: the root folder is gone although a VmGroup's status records one below it.
+	ReasonRootFolderLost = "RootFolderLost"
+	// ReasonForeignDisk: a VM to be destroyed has a disk that did not come from the template. Detach the disk first.
+	ReasonForeignDisk = "ForeignDisk"
+	// ReasonVCenterChanged: another vCenter answers at the address. The group is left as it is.
+	ReasonVCenterChanged = "VCenterChanged"
+)
+
+// Reasons of the condition VCenterReachable, and of an unknown Ready.
+const (
+	// ReasonVCenterConnected: the session stands and the inventory is in step.
+	ReasonVCenterConnected = "VCenterConnected"
+	// ReasonVCenterSyncing: the session stands, but the inventory has not been read in full yet.
+	ReasonVCenterSyncing = "VCenterSyncing"
+	// ReasonVCenterUnreachable: vCenter does not answer.
+	ReasonVCenterUnreachable = "VCenterUnreachable"
+	// ReasonCredentialsRejected: vCenter refused the user name or the password.
+	ReasonCredentialsRejected = "CredentialsRejected"
+)

@@ -1,0 +1,54 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// wait returns how long a failure still has to be waited out, 0 if it is time to try again. The delays are those of the
+// failure's class. Groups are woken by every event of their VMs, so a delay in the queue alone would hold nothing back.
+func wait(f *vsphere.Failure, now time.Time) time.Duration {
+	return max(0, f.At.Add(vsphere.RetryDelay(f.Err.Class, f.Count)).Sub(now))
+}
+
+// cloneGate returns how many of the wanted clones may be sent now, and how long the rest has to wait. In order:
+//
+//  1. no failure of a clone from this revision: all
+//  2. it has not been waited out: none
+//  3. vCenter ran out of something: one, if none is under way, until one succeeds
+//  4. all
+func cloneGate(failure *vsphere.Failure, wanted, underWay int, now time.Time) (int, time.Duration) {
+	switch {
+	case failure == nil || wanted == 0:
+		return wanted, 0
+	case wait(failure, now) > 0:
+		return 0, wait(failure, now)
+	case failure.Err.Class == vsphere.ClassExhausted && underWay > 0:
+		return 0, 0
+	case failure.Err.Class == vsphere.ClassExhausted:
+		return 1, 0
+	default:
+		return wanted, 0
+	}
+}
+
+// cloneFailure returns the failure that concerns all clones of the group, if it is one of this revision: a spec that was
+// changed gets a new chance at once.
+func cloneFailure(failures []vsphere.Failure, revision string) *vsphere.Failure {
+	for i := range failures {
+		f := &failures[i]
+		if f.Kind == vsphere.OperationClone && f.Err.Class != vsphere.ClassConflict && f.Revision == revision {
+			return f
+		}
+	}
+	return nil
+}
+
+// sooner returns the shorter of two delays, where 0 means none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}

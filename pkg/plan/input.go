@@ -1,0 +1,97 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Input is all that a decision depends on.
+type Input struct {
+	Group *v1alpha1.VmGroup
+	Now   time.Time
+
+	// Unavailable says why there is no Snapshot. If it is set, everything below is unknown, which is not the same as
+	// empty.
+	Unavailable *vsphere.Error
+	Snapshot    vsphere.Snapshot
+
+	// Template is what spec.template stands for, unless TemplateError says why it stands for nothing. Neither is looked
+	// up for a group that is being deleted.
+	Template      vsphere.Template
+	TemplateError *vsphere.Error
+
+	// ReadOnly holds all changes back.
+	ReadOnly bool
+	// FolderRecorded is true if the status of any VmGroup records a folder: a root that is missing was lost then, and is
+	// not one that is still to be made.
+	FolderRecorded bool
+}
+
+// Plan is what to do next. Its parts are carried out in the order of its fields.
+type Plan struct {
+	AddFinalizer bool
+	// EnsureFolder says that the group's folder is missing and needed. Otherwise Folder is where clones go.
+	EnsureFolder bool
+	Folder       vsphere.Ref
+	PowerOn      []vsphere.Ref
+	Clone        []Clone
+	Cancel       []vsphere.Operation
+	// PowerOff and Destroy hold victims only: VMs that are surplus, or whose group goes.
+	PowerOff []vsphere.Ref
+	Destroy  []vsphere.Ref
+	// RemoveFolders are empty folders of a group that goes, RemoveFinalizer the last step of it. Before either, all
+	// stamps are to be read anew (Sweep) and the plan is to be computed again.
+	RemoveFolders   []vsphere.Ref
+	RemoveFinalizer bool
+
+	// Held says why the parts above are empty although something is to be done: ReasonPaused or ReasonReadOnly.
+	Held string
+	// RetryAfter is when to compute again, if nothing happens before. Zero: no need.
+	RetryAfter time.Duration
+	// Problem is the worst thing that stands in the way, nil if nothing does.
+	Problem *Problem
+	// Notices are what people should know about and the controller does nothing about.
+	Notices []Notice
+
+	census census
+	// due is what the plan wants and how much of it, also if it is held back.
+	due due
+}
+
+// Clone is one VM to be made.
+type Clone struct {
+	Name string
+	Spec vsphere.CloneSpec
+}
+
+// Notice is told once, as an event.
+type Notice struct {
+	Reason  string
+	Message string
+}
+
+// due counts the changes that the group needs, whether or not they can be made now.
+type due struct {
+	clones, powerOns, removals int
+	deleting                   bool
+}
+
+func (d due) any() bool { return d.clones > 0 || d.powerOns > 0 || d.removals > 0 || d.deleting }
+
+// Writes reports whether the plan changes anything in vCenter.
+func (p Plan) Writes() bool {
+	return p.Makes() || p.Removes() || len(p.PowerOn) > 0 || len(p.Cancel) > 0
+}
+
+// Makes reports whether the plan makes a folder or a VM.
+func (p Plan) Makes() bool { return p.EnsureFolder || len(p.Clone) > 0 }
+
+// Removes reports whether the plan takes something away: a VM's power, a VM, a folder.
+func (p Plan) Removes() bool {
+	return len(p.PowerOff) > 0 || len(p.Destroy) > 0 || len(p.RemoveFolders) > 0
+}
+
+// Finishes reports whether the plan is the end of a group, and so needs a fresh look before it is carried out.
+func (p Plan) Finishes() bool { return len(p.RemoveFolders) > 0 || p.RemoveFinalizer }

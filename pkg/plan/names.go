@@ -1,0 +1,44 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
+// Names are locks: vCenter refuses a second VM of one name in a folder, so a clone that is sent twice makes one VM.
+
+// VMName returns the name of the VM in a slot of a group: <group>-<uid5>-<slot>. uid5 begins the group's UID, so that the
+// VMs of a group that is deleted and created again have other names. It has at most 79 characters, as vCenter allows,
+// given a group's name of at most 63 and a slot below 1,000,000,000.
+func VMName(group, uid string, slot int) string {
+	return namePrefix(group, uid) + strconv.Itoa(slot)
+}
+
+// slotOf returns the slot that a VM's name stands for, if it is a name of this group's.
+func slotOf(group, uid, name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, namePrefix(group, uid))
+	if !ok {
+		return 0, false
+	}
+	slot, err := strconv.Atoi(digits)
+	if err != nil || slot < 0 || strconv.Itoa(slot) != digits {
+		return 0, false
+	}
+	return slot, true
+}
+
+func namePrefix(group, uid string) string {
+	short := strings.ReplaceAll(uid, "-", "")
+	return group + "-" + short[:min(5, len(short))] + "-"
+}
+
+// Revision names what VMs are made from: a VM with another revision than its group's has been made from an earlier spec.
+func Revision(spec v1alpha1.VmGroupSpec) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q/%d/%d", spec.Template, spec.CPU, spec.Memory))
+	return hex.EncodeToString(sum[:5])
+}

@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Problem is what stands between the group and its spec.
+type Problem struct {
+	// Stalled is true if a human must act, false if the controller goes on trying.
+	Stalled bool
+	Reason  string
+	Message string
+
+	severity     int
+	blocksClones bool
+}
+
+// Severities, the worst first: of several problems the user is told the one that must be solved first.
+const (
+	severityStalled = iota
+	severityExhausted
+	severityWaiting
+	severityRetrying
+)
+
+// worst returns the most severe problem, the first of equals.
+func worst(p *Problem, others ...*Problem) *Problem {
+	for _, o := range others {
+		if o != nil && (p == nil || o.severity < p.severity) {
+			p = o
+		}
+	}
+	return p
+}
+
+func stalled(reason, message string) *Problem {
+	return &Problem{Stalled: true, Reason: reason, Message: message, severity: severityStalled, blocksClones: true}
+}
+
+func vCenterChanged(in Input) *Problem {
+	return stalled(v1alpha1.ReasonVCenterChanged, fmt.Sprintf(
+		"the group was made in the vCenter with instance UUID %s, but %s answers now; nothing is changed until the first is back",
+		in.Group.Status.Folder.VCenter, in.Snapshot.VCenter))
+}
+
+// groupProblems returns what stands in the way of a group that is to live. In order, of those that are equally severe:
+//
+//  1. a VM that is not ours has the name of one of our slots, and our stamp: somebody has to look before more are cloned
+//  2. the root folder is gone, and is not to be made again beside its lost VMs
+//  3. the template is unusable (also if no clone is due: the next one would fail)
+//  4. clones fail
+//  5. operations on VMs fail
+//  6. clones wait: past their deadline, or of unknown outcome
+func groupProblems(in Input, p *Plan) []*Problem {
+	c := &p.census
+	var problems []*Problem
+	if c.usurper != nil {
+		problems = append(problems, stalled(v1alpha1.ReasonInstanceMismatch, fmt.Sprintf(
+			"VM %s (%s) has the name and the stamp of one of the group's VMs, but is another: nothing more is cloned until it is renamed or removed",
+			c.usurper.name, c.usurper.vm.Ref)))
+	}
+	if !in.Snapshot.RootExists && in.FolderRecorded && p.due.clones > 0 {
+		problems = append(problems, stalled(v1alpha1.ReasonRootFolderLost, fmt.Sprintf(
+			"the root folder of %s is gone: restore it or make an empty one; until then nothing is cloned", in.Snapshot.Path)))
+	}
+	if in.TemplateError != nil {
+		problems = append(problems, fromError(in.TemplateError))
+	}
+	if f := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec)); f != nil && p.due.clones+len(c.pending) > 0 {
+		problems = append(problems, fromFailure(f))
+	}
+	problems = append(problems, memberProblems(p)...)
+	for _, m := range c.pending {
+		if m.op != nil && m.op.Overdue {
+			problems = append(problems, &Problem{
+				Reason: v1alpha1.ReasonCloneStalled, severity: severityWaiting,
+				Message: fmt.Sprintf("%s: %s", m.name, m.message),
+			})
+		}
+	}
+	return problems
+}
+
+// memberProblems returns what stands in the way of single VMs.
+func memberProblems(p *Plan) []*Problem {
+	var problems []*Problem
+	for _, m := range p.census.ours {
+		switch {
+		case m.victim && !m.reachable():
+			problems = append(problems, &Problem{
+				Reason: v1alpha1.ReasonVictimUnreachable, severity: severityWaiting,
+				Message: fmt.Sprintf("VM %s is to be removed and cannot be reached: %s", m.name, m.message),
+			})
+		case m.failure != nil && m.failureMatters():
+			problem := fromFailure(m.failure)
+			problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
+			problem.blocksClones = false
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
+// failureMatters is false for the failure of what is no longer wanted, such as to power on a VM that is surplus now.
+func (m *member) failureMatters() bool {
+	if m.failure.Kind == vsphere.OperationPowerOn {
+		return !m.victim && m.vm.Power != vsphere.PoweredOn
+	}
+	return m.victim
+}
+
+func fromFailure(f *vsphere.Failure) *Problem {
+	p := fromError(f.Err)
+	p.blocksClones = false // the gate decides when to try again
+	return p
+}
+
+// fromError says what an error means to the group.
+func fromError(err *vsphere.Error) *Problem {
+	switch err.Class {
+	case vsphere.ClassInvalid:
+		return stalled(reasonOr(err.Reason, v1alpha1.ReasonInvalidConfiguration), err.Error())
+	case vsphere.ClassExhausted:
+		return &Problem{
+			Reason: v1alpha1.ReasonResourceExhausted, severity: severityExhausted, Message: err.Error(),
+		}
+	case vsphere.ClassUnknown:
+		return &Problem{Reason: v1alpha1.ReasonOutcomeUnknown, severity: severityRetrying, Message: err.Error()}
+	default:
+		return &Problem{Reason: v1alpha1.ReasonRetrying, severity: severityRetrying, Message: err.Error()}
+	}
+}
+
+func reasonOr(reason, fallback string) string {
+	if reason == "" {
+		return fallback
+	}
+	return reason
+}
+
+// notices returns what people should know of and nothing is done about.
+func notices(c *census) []Notice {
+	var out []Notice
+	for _, m := range c.copies {
+		out = append(out, Notice{Reason: string(v1alpha1.VMCopy), Message: fmt.Sprintf(
+			"VM %s (%s) is a copy of a VM of this group: it is neither counted nor touched", m.name, m.vm.Ref)})
+	}
+	for _, m := range c.squatters {
+		out = append(out, Notice{Reason: v1alpha1.ReasonNameInUse, Message: fmt.Sprintf(
+			"VM %s (%s) has the name of one of the group's VMs and is somebody else's: the next free name is taken", m.name, m.vm.Ref)})
+	}
+	for _, m := range c.taken {
+		out = append(out, Notice{Reason: string(v1alpha1.VMTaken), Message: fmt.Sprintf(
+			"VM %s (%s) was made a template: it is neither counted nor touched until it is converted back", m.name, m.vm.Ref)})
+	}
+	return out
+}

@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// victims returns the n of ours that go when there are too many. In order, who goes first:
+//
+//  1. already going: being powered off or destroyed
+//  2. failed: an operation on it has failed
+//  3. not connected, or not readable
+//  4. not powered on
+//  5. not ready: something is under way on it
+//  6. made from an earlier revision
+//  7. younger
+//  8. the name that sorts last
+//
+// Clones that have not finished go before all of these: they are cancelled, see Compute. The order depends on nothing that
+// a wait changes, so that a victim that cannot be reached stays chosen.
+func victims(ours []*member, n int, revision string) []*member {
+	if n <= 0 {
+		return nil
+	}
+	sorted := slices.Clone(ours)
+	slices.SortStableFunc(sorted, func(a, b *member) int {
+		return cmp.Or(
+			first(a.going(), b.going()),
+			first(a.failure != nil, b.failure != nil),
+			first(!a.reachable(), !b.reachable()),
+			first(a.vm.Power != vsphere.PoweredOn, b.vm.Power != vsphere.PoweredOn),
+			first(a.op != nil, b.op != nil),
+			first(a.vm.Stamp.Revision != revision, b.vm.Stamp.Revision != revision),
+			b.vm.Created.Compare(a.vm.Created),
+			cmp.Compare(b.vm.Stamp.Slot, a.vm.Stamp.Slot),
+			cmp.Compare(b.name, a.name),
+		)
+	})
+	return sorted[:min(n, len(sorted))]
+}
+
+func (m *member) going() bool {
+	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
+}
+
+// first sorts what is true before what is not.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
+		return 1
+	}
+}

@@ -1,0 +1,97 @@
+package vsphere
+
+import (
+	"errors"
+	"time"
+)
+
+// Class says what kind of trouble an error is, and so what is done about it. Errors get their class where they are born;
+// pkg/controller acts on it in one switch.
+type Class string
+
+// Classes of errors.
+const (
+	// ClassTransient goes away by itself: busy objects, 5xx, and whatever nobody has classified.
+	ClassTransient Class = "Transient"
+	// ClassConflict means that the world is not as it was read: look again soon, quietly.
+	ClassConflict Class = "Conflict"
+	// ClassInvalid needs a human: a template that is absent, a value that is refused, a privilege that is missing.
+	ClassInvalid Class = "Invalid"
+	// ClassExhausted means that vCenter has run out of something.
+	ClassExhausted Class = "Exhausted"
+	// ClassUnavailable means that vCenter cannot be asked or told anything now. The session loop wakes all groups when
+	// it can.
+	ClassUnavailable Class = "Unavailable"
+	// ClassUnknown means that a request may or may not have had its effect: look before the next write.
+	ClassUnknown Class = "UnknownOutcome"
+)
+
+// Error is the only error type that crosses the port. It wraps the client's own error.
+type Error struct {
+	Class Class
+	// Reason is a CamelCase word that fits a condition's reason. Reasons are constants of the API package.
+	Reason string
+	// Message is a full sentence for people, without credentials: what failed on which object, and what to do.
+	Message string
+	// Fault is the name of vCenter's fault, if there was one.
+	Fault string
+	Err   error
+}
+
+// Error returns the message.
+func (e *Error) Error() string {
+	if e.Message == "" && e.Err != nil {
+		return e.Err.Error()
+	}
+	return e.Message
+}
+
+// Unwrap returns the client's error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNoBudget is returned by Start methods when as many operations of that kind as allowed are under way.
+var ErrNoBudget error = &Error{
+	Class:   ClassConflict,
+	Reason:  "WaitingForBudget",
+	Message: "as many operations as allowed are under way; waiting for a turn",
+}
+
+// ClassOf returns the class of err, or ClassTransient if it carries none. It is empty for nil.
+func ClassOf(err error) Class {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Class
+	}
+	return ClassTransient
+}
+
+// RetryDelay is how long to wait after the n-th consecutive failure of a class (n from 1), before jitter.
+//
+//   - Transient, UnknownOutcome: 1 s, doubling to 2 min
+//   - Conflict: 5 s, doubling to 2 min (an object's own event comes sooner)
+//   - Invalid: 5 min (a change of spec or inventory comes sooner)
+//   - Exhausted: 1 min, doubling to 10 min
+//   - Unavailable: 0, for nobody but the session loop retries
+func RetryDelay(class Class, n int) time.Duration {
+	switch class {
+	case ClassConflict:
+		return double(5*time.Second, 2*time.Minute, n)
+	case ClassInvalid:
+		return 5 * time.Minute
+	case ClassExhausted:
+		return double(time.Minute, 10*time.Minute, n)
+	case ClassUnavailable:
+		return 0
+	default:
+		return double(time.Second, 2*time.Minute, n)
+	}
+}
+
+func double(d, limit time.Duration, n int) time.Duration {
+	for ; n > 1 && d < limit; n-- {
+		d *= 2
+	}
+	return min(d, limit)
+}

@@ -1,0 +1,75 @@
+package vsphere
+
+import "context"
+
+// GroupID names a VmGroup towards vCenter.
+type GroupID struct {
+	// Namespace and Name name the group's folder, <root>/<namespace>/<name>.
+	Namespace, Name string
+	// UID is the VmGroup's metadata.uid, and what stamps are compared with: a group that is deleted and created again
+	// under the same name owns nothing of its predecessor.
+	UID string
+}
+
+// Interface is one vCenter, as the controller sees it. All methods may be called concurrently, for different groups; for
+// one group the caller makes one call at a time. Every error is, or wraps, an *Error.
+//
+// Start methods, EnsureFolder, Cancel and RemoveFolder change vCenter. Each of them asks the adapter's guard first (the
+// lease is surely ours, writing is allowed), and returns its error, of ClassUnavailable, with nothing sent.
+type Interface interface {
+	// Snapshot returns what is known about a group now, from memory: it makes no call. While the inventory is not
+	// synced or vCenter does not answer, it fails with ClassUnavailable: unknown is not empty.
+	Snapshot(ctx context.Context, g GroupID) (Snapshot, error)
+
+	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder. Names are compared
+	// exactly. Where the template folder is watched it makes no call; elsewhere the answer of a search of the whole
+	// datacenter is kept for 30 s. Fails with ClassInvalid and reason TemplateEmpty, TemplateNotFound,
+	// TemplateAmbiguous or NotATemplate. A group whose look-up has failed is notified when the answer may have changed.
+	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
+
+	// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. Those that are not proven gone
+	// (ManagedObjectNotFound for that very object) and are ours, or cannot be read, are in the next snapshot.
+	Verify(ctx context.Context, g GroupID, vms []Ref) error
+
+	// Sweep reads the stamps of all VMs of the datacenter, all pages, and the tasks that run there. When it returns, no
+	// VM of ours that exists is missing from the snapshots, wherever it lies. It is done at each resync too.
+	Sweep(ctx context.Context) error
+
+	// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
+	EnsureFolder(ctx context.Context, g GroupID) (Ref, error)
+
+	// StartClone submits one clone with a fresh stamp and instance. It fails with ErrNoBudget, and nothing is sent,
+	// when all clones that are allowed at once are under way; the group is then notified when it is its turn.
+	// An answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
+	StartClone(ctx context.Context, g GroupID, name string, spec CloneSpec) error
+
+	// StartPowerOn and StartPowerOff submit one power operation. A VM that has the wanted state already is a success.
+	// They too can fail with ErrNoBudget, from a budget of their own.
+	StartPowerOn(ctx context.Context, g GroupID, vm Ref) error
+	StartPowerOff(ctx context.Context, g GroupID, vm Ref) error
+
+	// StartDestroy reads all vms live, in one call, and submits the destruction of those that are ours, switched off,
+	// connected, and without a foreign disk. What it refuses is a Failure of that VM in the next snapshot, and the most
+	// severe refusal is returned, after all others were submitted. ErrNoBudget as above.
+	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error
+
+	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended
+	// and the inventory was looked at.
+	Cancel(ctx context.Context, op Operation) error
+
+	// RemoveFolder removes a folder of the group that a live listing shows to be empty, and nothing else; one that is
+	// not empty is left (ClassConflict), one that is gone is a success.
+	RemoveFolder(ctx context.Context, g GroupID, folder Ref) error
+
+	// Forget drops what is remembered of a group that exists no more.
+	Forget(g GroupID)
+}
+
+// Notifier is told by an adapter that a group's snapshot may have changed. It must not block and may be called from any
+// goroutine; to notify once too often is harmless.
+type Notifier interface {
+	// Notify wakes one group. Either UID or Namespace and Name may be empty.
+	Notify(g GroupID)
+	// NotifyAll wakes every group: vCenter is back, lost, or was read anew.
+	NotifyAll()
+}

@@ -1,0 +1,81 @@
+package tracker
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Budgets: clones read and write whole disks, destructions free them, power operations do neither.
+const (
+	budgetClone   = "clone"
+	budgetPower   = "power"
+	budgetDestroy = "destroy"
+)
+
+func budgetOf(kind vsphere.OperationKind) string {
+	switch kind {
+	case vsphere.OperationClone:
+		return budgetClone
+	case vsphere.OperationDestroy:
+		return budgetDestroy
+	default:
+		return budgetPower
+	}
+}
+
+// grantFor is how long a place is kept for a group that was woken for it. A group that no longer wants it says nothing;
+// this is what that costs the others.
+const grantFor = 5 * time.Second
+
+// budget shares a number of places round robin over the groups that want some, so that a group of 5,000 never starves a
+// group of one: who finds no place waits in line, and every place that comes free goes to the head of the line, one to a
+// group. Only what nobody waits for can be taken freely.
+type budget struct {
+	limit   int
+	inUse   int
+	waiting []vsphere.GroupID
+	granted []grant
+}
+
+type grant struct {
+	group vsphere.GroupID
+	until time.Time
+}
+
+// take takes a place for g, or puts g in the line.
+func (b *budget) take(g vsphere.GroupID, now time.Time) bool {
+	b.expire(now)
+	if i := slices.IndexFunc(b.granted, func(gr grant) bool { return gr.group.UID == g.UID }); i >= 0 {
+		b.granted = slices.Delete(b.granted, i, i+1)
+		b.inUse++
+		return true
+	}
+	if b.free() > len(b.waiting) {
+		b.inUse++
+		return true
+	}
+	if !slices.ContainsFunc(b.waiting, func(w vsphere.GroupID) bool { return w.UID == g.UID }) {
+		b.waiting = append(b.waiting, g)
+	}
+	return false
+}
+
+// grant keeps free places for those who wait, in order, and returns who is to be woken.
+func (b *budget) grant(now time.Time) []vsphere.GroupID {
+	b.expire(now)
+	n := min(max(b.free(), 0), len(b.waiting))
+	woken := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	for _, g := range woken {
+		b.granted = append(b.granted, grant{group: g, until: now.Add(grantFor)})
+	}
+	return woken
+}
+
+func (b *budget) expire(now time.Time) {
+	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return now.After(gr.until) })
+}
+
+func (b *budget) free() int { return b.limit - b.inUse - len(b.granted) }

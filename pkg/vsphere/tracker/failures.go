@@ -1,0 +1,54 @@
+package tracker
+
+import (
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// failureKey says what a failure is counted by: a VM, a clone's name, or, for the clones of a group, neither.
+type failureKey struct {
+	kind   vsphere.OperationKind
+	target string
+}
+
+func keyOf(op vsphere.Operation, class vsphere.Class) failureKey {
+	switch {
+	case op.Kind != vsphere.OperationClone:
+		return failureKey{op.Kind, string(op.VM)}
+	case class == vsphere.ClassConflict:
+		return failureKey{op.Kind, op.Name}
+	default:
+		return failureKey{op.Kind, ""}
+	}
+}
+
+// fail counts a failure. What vCenter's absence has stopped is not one: the session loop deals with that.
+func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string, err *vsphere.Error) {
+	if err.Class == vsphere.ClassUnavailable {
+		return
+	}
+	if t.failures[g.UID] == nil {
+		t.failures[g.UID] = map[failureKey]vsphere.Failure{}
+	}
+	key := keyOf(op, err.Class)
+	f := t.failures[g.UID][key]
+	if f.Revision != revision || (f.Err != nil && f.Err.Class != err.Class) {
+		f.Count = 0
+	}
+	t.failures[g.UID][key] = vsphere.Failure{
+		Kind: op.Kind, Name: op.Name, VM: op.VM, Revision: revision,
+		Err: err, Count: f.Count + 1, At: t.cfg.Clock.Now(),
+	}
+}
+
+// succeed forgives what the operation repairs.
+func (t *Tracker) succeed(o *operation) {
+	t.forgive(o.group.UID, keyOf(o.Operation, ""))
+	t.forgive(o.group.UID, keyOf(o.Operation, vsphere.ClassConflict))
+}
+
+func (t *Tracker) forgive(uid string, key failureKey) {
+	delete(t.failures[uid], key)
+	if len(t.failures[uid]) == 0 {
+		delete(t.failures, uid)
+	}
+}

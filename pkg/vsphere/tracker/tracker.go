@@ -1,0 +1,393 @@
+package tracker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Config is what a Tracker needs. All fields are required.
+type Config struct {
+	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once, over all groups.
+	MaxClones, MaxPower, MaxDestroys int
+	// CloneTimeout is the deadline of a clone; all other operations have OtherTimeout.
+	CloneTimeout time.Duration
+	Clock        clock.PassiveClock
+	// Notifier is called without any lock held.
+	Notifier vsphere.Notifier
+}
+
+// OtherTimeout is the deadline of power operations and destructions.
+const OtherTimeout = 10 * time.Minute
+
+// ID names an operation while it is under way.
+type ID uint64
+
+type state int
+
+const (
+	submitting state = iota // the request is on its way
+	running                 // vCenter has a task for it
+	unknown                 // the answer to the request was lost
+	landed                  // the clone's task has succeeded, its VM is not in the view yet
+)
+
+type operation struct {
+	vsphere.Operation
+	id       ID
+	group    vsphere.GroupID
+	revision string
+	state    state
+	holds    bool // a place in the budget
+}
+
+// Pending is an operation that waits for the adapter to look.
+type Pending struct {
+	ID        ID
+	Group     vsphere.GroupID
+	Operation vsphere.Operation
+}
+
+// Tracker is safe for concurrent use.
+type Tracker struct {
+	cfg Config
+
+	mu       sync.Mutex
+	last     ID
+	ops      map[ID]*operation
+	byGroup  map[string]map[ID]*operation // by UID
+	byTask   map[vsphere.Ref]*operation
+	strays   map[vsphere.Ref]time.Time // clone tasks of nobody known, until when they count
+	budgets  map[string]*budget
+	failures map[string]map[failureKey]vsphere.Failure // by UID
+}
+
+// New returns an empty Tracker.
+func New(cfg Config) *Tracker {
+	return &Tracker{
+		cfg:     cfg,
+		ops:     map[ID]*operation{},
+		byGroup: map[string]map[ID]*operation{},
+		byTask:  map[vsphere.Ref]*operation{},
+		strays:  map[vsphere.Ref]time.Time{},
+		budgets: map[string]*budget{
+			budgetClone:   {limit: cfg.MaxClones},
+			budgetPower:   {limit: cfg.MaxPower},
+			budgetDestroy: {limit: cfg.MaxDestroys},
+		},
+		failures: map[string]map[failureKey]vsphere.Failure{},
+	}
+}
+
+// Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with
+// vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if the
+// same is under way already.
+func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string) (ID, error) {
+	defer t.wake(t.lock())
+	for _, o := range t.byGroup[g.UID] {
+		if o.Name == op.Name && o.VM == op.VM && o.state != landed {
+			return 0, &vsphere.Error{
+				Class:   vsphere.ClassConflict,
+				Reason:  "AlreadyUnderWay",
+				Message: fmt.Sprintf("%s of %s%s is under way already", o.Kind, o.Name, o.VM),
+			}
+		}
+	}
+	if !t.budgets[budgetOf(op.Kind)].take(g, t.cfg.Clock.Now()) {
+		return 0, vsphere.ErrNoBudget
+	}
+	t.last++
+	op.Task, op.Unknown, op.Overdue, op.Started = "", false, false, t.cfg.Clock.Now()
+	o := &operation{Operation: op, id: t.last, group: g, revision: revision, holds: true}
+	t.ops[o.id] = o
+	if t.byGroup[g.UID] == nil {
+		t.byGroup[g.UID] = map[ID]*operation{}
+	}
+	t.byGroup[g.UID][o.id] = o
+	return o.id, nil
+}
+
+// Submitted records the task that vCenter has made of an operation.
+func (t *Tracker) Submitted(id ID, task vsphere.Ref) {
+	defer t.wake(t.lock())
+	if o := t.ops[id]; o != nil {
+		o.Task, o.state, o.Unknown = task, running, false
+		t.byTask[task] = o
+		delete(t.strays, task)
+	}
+}
+
+// Refused records that an operation was not taken. A clone whose answer was lost (ClassUnknown) goes on counting, marked
+// so, until Resolved or Submitted.
+func (t *Tracker) Refused(id ID, err *vsphere.Error) {
+	defer t.wake(t.lock())
+	o := t.ops[id]
+	if o == nil {
+		return
+	}
+	if err.Class == vsphere.ClassUnknown && o.Kind == vsphere.OperationClone {
+		o.state, o.Unknown = unknown, true
+		return
+	}
+	t.fail(o.group, o.Operation, o.revision, err)
+	t.drop(o)
+}
+
+// Lost records that a task can no longer be read: its outcome is unknown.
+func (t *Tracker) Lost(task vsphere.Ref) {
+	defer t.wake(t.lock())
+	delete(t.strays, task)
+	o := t.byTask[task]
+	if o == nil {
+		return
+	}
+	delete(t.byTask, task)
+	o.Task, o.state, o.Unknown = "", unknown, true
+	if o.Kind != vsphere.OperationClone {
+		t.fail(o.group, o.Operation, o.revision, &vsphere.Error{
+			Class: vsphere.ClassUnknown, Reason: "TaskLost",
+			Message: fmt.Sprintf("the task of %s can no longer be read; looking again", o.Kind),
+		})
+		t.drop(o)
+	}
+}
+
+// Resolved drops a clone of unknown outcome, after somebody has looked: it never started, or its VM is in the inventory.
+func (t *Tracker) Resolved(id ID) {
+	defer t.wake(t.lock())
+	if o := t.ops[id]; o != nil {
+		t.drop(o)
+	}
+}
+
+// Ended records the end of a task. vm is the VM that a clone has made; such an operation goes on counting until Seen or
+// Gone. It returns false for a task that the tracker does not know.
+func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
+	woken := t.lock()
+	defer t.wake(woken)
+	if _, ok := t.strays[task]; ok {
+		t.endStray(task, woken)
+		return true
+	}
+	o := t.byTask[task]
+	if o == nil {
+		return false
+	}
+	woken.add(o.group)
+	delete(t.byTask, task)
+	if err != nil {
+		t.fail(o.group, o.Operation, o.revision, err)
+		t.drop(o)
+		return true
+	}
+	t.succeed(o)
+	if o.Kind == vsphere.OperationClone && vm != "" {
+		t.release(o)
+		o.state, o.VM = landed, vm
+		return true
+	}
+	t.drop(o)
+	return true
+}
+
+// Seen records that a VM is in the inventory, with name and configuration.
+func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
+	defer t.wake(t.lock())
+	for _, o := range t.byGroup[uid] {
+		if o.Kind == vsphere.OperationClone && o.state == landed && o.VM == vm {
+			t.drop(o)
+		}
+	}
+	t.forgive(uid, failureKey{kind: vsphere.OperationClone, target: name})
+}
+
+// Gone records that a VM is proven gone.
+func (t *Tracker) Gone(vm vsphere.Ref) {
+	defer t.wake(t.lock())
+	for _, o := range t.ops {
+		if o.state == landed && o.VM == vm {
+			t.drop(o)
+		}
+	}
+	for uid, failures := range t.failures {
+		for key, f := range failures {
+			if f.VM == vm {
+				t.forgive(uid, key)
+			}
+		}
+	}
+}
+
+// Record records a failure of an operation that was never begun.
+func (t *Tracker) Record(g vsphere.GroupID, op vsphere.Operation, err *vsphere.Error) {
+	defer t.wake(t.lock())
+	t.fail(g, op, "", err)
+}
+
+// Forget drops the failures of a group that exists no more.
+func (t *Tracker) Forget(uid string) {
+	defer t.wake(t.lock())
+	delete(t.failures, uid)
+}
+
+// Of returns the operations and failures of a group, ordered by name and VM.
+func (t *Tracker) Of(uid string) ([]vsphere.Operation, []vsphere.Failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var ops []vsphere.Operation
+	for _, o := range t.byGroup[uid] {
+		ops = append(ops, o.Operation)
+	}
+	var failures []vsphere.Failure
+	for _, f := range t.failures[uid] {
+		failures = append(failures, f)
+	}
+	slices.SortFunc(ops, func(a, b vsphere.Operation) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
+	})
+	slices.SortFunc(failures, func(a, b vsphere.Failure) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
+	})
+	return ops, failures
+}
+
+// Tasks returns the tasks to be watched: those of operations, and strays.
+func (t *Tracker) Tasks() []vsphere.Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tasks := make([]vsphere.Ref, 0, len(t.byTask)+len(t.strays))
+	for task := range t.byTask {
+		tasks = append(tasks, task)
+	}
+	for task := range t.strays {
+		tasks = append(tasks, task)
+	}
+	slices.Sort(tasks)
+	return tasks
+}
+
+// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.
+func (t *Tracker) Unknowns() []Pending { return t.pending(unknown) }
+
+// Landed returns the clones whose task has succeeded and whose VM is not in the view yet.
+func (t *Tracker) Landed() []Pending { return t.pending(landed) }
+
+func (t *Tracker) pending(s state) []Pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Pending
+	for _, o := range t.ops {
+		if o.state == s {
+			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
+		}
+	}
+	slices.SortFunc(out, func(a, b Pending) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Stray records a clone task that may be ours and belongs to no known operation. It counts until it ends, or for
+// CloneTimeout.
+func (t *Tracker) Stray(task vsphere.Ref) {
+	defer t.wake(t.lock())
+	if _, known := t.strays[task]; !known && t.byTask[task] == nil {
+		t.strays[task] = t.cfg.Clock.Now().Add(t.cfg.CloneTimeout)
+	}
+}
+
+// Strays returns how many strays still count.
+func (t *Tracker) Strays() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.strays)
+}
+
+// Overdue marks the clones that have just passed their deadline and returns them: they are to be cancelled. They go on
+// counting as replicas until their task ends, but free their place in the budget. Other operations that are overdue are
+// dropped as failures of unknown outcome: repeating them is harmless. It is to be called every few seconds.
+func (t *Tracker) Overdue() []Pending {
+	woken := t.lock()
+	defer t.wake(woken)
+	now := t.cfg.Clock.Now()
+	var out []Pending
+	for _, o := range t.ops {
+		switch {
+		case o.state == landed || o.Overdue:
+		case o.Kind == vsphere.OperationClone && now.Sub(o.Started) >= t.cfg.CloneTimeout:
+			o.Overdue = true
+			t.release(o)
+			woken.add(o.group)
+			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
+		case o.Kind != vsphere.OperationClone && now.Sub(o.Started) >= OtherTimeout:
+			woken.add(o.group)
+			delete(t.byTask, o.Task)
+			t.fail(o.group, o.Operation, o.revision, &vsphere.Error{
+				Class: vsphere.ClassUnknown, Reason: "Overdue",
+				Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, OtherTimeout),
+			})
+			t.drop(o)
+		}
+	}
+	for task, until := range t.strays {
+		if now.After(until) {
+			t.endStray(task, woken)
+		}
+	}
+	return out
+}
+
+func (t *Tracker) endStray(task vsphere.Ref, woken *wakes) {
+	delete(t.strays, task)
+	woken.all = woken.all || len(t.strays) == 0
+}
+
+func (t *Tracker) drop(o *operation) {
+	t.release(o)
+	delete(t.byTask, o.Task)
+	delete(t.ops, o.id)
+	delete(t.byGroup[o.group.UID], o.id)
+	if len(t.byGroup[o.group.UID]) == 0 {
+		delete(t.byGroup, o.group.UID)
+	}
+}
+
+func (t *Tracker) release(o *operation) {
+	if o.holds {
+		o.holds = false
+		t.budgets[budgetOf(o.Kind)].inUse--
+	}
+}
+
+// wakes collects who is to be notified once the lock is released.
+type wakes struct {
+	groups []vsphere.GroupID
+	all    bool
+}
+
+func (w *wakes) add(g vsphere.GroupID) { w.groups = append(w.groups, g) }
+
+func (t *Tracker) lock() *wakes {
+	t.mu.Lock()
+	return &wakes{}
+}
+
+// wake hands freed places to the groups that wait, releases the lock, and notifies.
+func (t *Tracker) wake(w *wakes) {
+	now := t.cfg.Clock.Now()
+	for _, b := range t.budgets {
+		w.groups = append(w.groups, b.grant(now)...)
+	}
+	t.mu.Unlock()
+	if w.all {
+		t.cfg.Notifier.NotifyAll()
+		return
+	}
+	for _, g := range w.groups {
+		t.cfg.Notifier.Notify(g)
+	}
+}

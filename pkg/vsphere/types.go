@@ -1,0 +1,138 @@
+package vsphere
+
+import (
+	"time"
+)
+
+// Ref is the value of a managed object reference, such as "vm-42". It is a handle within one vCenter only.
+type Ref string
+
+// PowerState of a VM, as vCenter spells it. Empty means not known yet.
+type PowerState string
+
+// Power states.
+const (
+	PoweredOn  PowerState = "poweredOn"
+	PoweredOff PowerState = "poweredOff"
+	Suspended  PowerState = "suspended"
+)
+
+// Connected is the connection state of a VM whose host answers. All others (disconnected, orphaned, inaccessible,
+// invalid) mean that vCenter cannot act on it now.
+const Connected = "connected"
+
+// VM is one virtual machine, as last seen.
+type VM struct {
+	Ref  Ref
+	Name string // empty while vCenter has not set it
+	// Parent is the folder that holds it, empty if it is not readable (a VM in a vApp has none).
+	Parent Ref
+	// ParentPath is the inventory path of Parent, for people.
+	ParentPath string
+	// Configured is false while vCenter has not written the VM's configuration: nothing below it is known then.
+	Configured   bool
+	Stamp        *Stamp // nil: none, or not readable as one
+	InstanceUUID string
+	Template     bool
+	CPU          int32 // vCPUs
+	MemoryMiB    int64
+	Created      time.Time // zero if vCenter does not tell
+	Power        PowerState
+	Connection   string
+	Host         string // name of the host that runs it
+	IP           string // as reported by the guest, for people only
+	// Unreadable is true for a VM that left the view and could neither be read nor be proven gone. What else is known
+	// of it is from before.
+	Unreadable bool
+}
+
+// Folder is a folder that may be a group's.
+type Folder struct {
+	Ref    Ref
+	Name   string
+	Path   string // inventory path
+	Parent Ref
+	// UnderRoot is true if it lies below the root folder, at any depth.
+	UnderRoot bool
+	// Children is the number of all objects in it that are visible to us.
+	Children int
+}
+
+// Snapshot is all that is known of one group at one instant. It shares nothing with the adapter.
+type Snapshot struct {
+	// VCenter is the instance UUID of the vCenter (about.instanceUuid): the MoRefs below mean nothing in another one.
+	VCenter string
+	// Owner is the identity of this controller, as stamps carry it.
+	Owner string
+	// RootExists is false while the root folder does not exist.
+	RootExists bool
+	// Path is the inventory path that the group's folder has, or would have.
+	Path string
+	// Folders holds the folder with the group's path, if it exists, and the folders below the root that hold a VM with
+	// the group's stamp (an admin may have renamed it).
+	Folders []Folder
+	// VMs holds every VM in one of Folders, whoever owns it, and every VM with the group's stamp wherever it lies.
+	VMs []VM
+	// Operations are the group's requests that have not ended, or whose effect is not visible yet.
+	Operations []Operation
+	// Strays is the number of clone tasks still under way that may be ours but belong to no known operation: they ran
+	// when this process started, or their submission's answer was lost.
+	Strays int
+	// Failures are the last failures of each kind of operation, until the same succeeds.
+	Failures []Failure
+}
+
+// OperationKind is what an operation does.
+type OperationKind string
+
+// Kinds of operations.
+const (
+	OperationClone    OperationKind = "Clone"
+	OperationPowerOn  OperationKind = "PowerOn"
+	OperationPowerOff OperationKind = "PowerOff"
+	OperationDestroy  OperationKind = "Destroy"
+)
+
+// Operation is a request to vCenter that is under way.
+type Operation struct {
+	Kind OperationKind
+	Name string // the VM's name, of a clone
+	VM   Ref    // of all others; of a clone once its task has ended and its VM is not in the view yet
+	Task Ref    // empty while it is being submitted or its outcome is unknown
+	// Unknown is true if the answer to the submission was lost and nobody has looked yet.
+	Unknown bool
+	// Cancelled is true once Cancel was called for it.
+	Cancelled bool
+	// Overdue is true once it has outlived its deadline and was asked to cancel.
+	Overdue bool
+	Started time.Time
+}
+
+// Failure is the last failure of an operation, kept until the same succeeds, its VM is gone, or, for a clone, its VM is
+// there. Failures of clones count per group and revision, those with ClassConflict per name, all others per VM.
+type Failure struct {
+	Kind     OperationKind
+	Name     string // the VM's name, of a clone
+	VM       Ref    // of all others
+	Revision string // of a clone: what it was made from
+	Err      *Error
+	Count    int // consecutive failures
+	At       time.Time
+}
+
+// Template is a VM template that a group can be cloned from.
+type Template struct {
+	Ref  Ref
+	Path string // inventory path
+}
+
+// CloneSpec says what a clone shall be.
+type CloneSpec struct {
+	Template  Ref
+	Folder    Ref
+	CPU       int32 // vCPUs
+	MemoryMiB int64
+	Slot      int
+	Revision  string
+	PowerOn   bool
+}

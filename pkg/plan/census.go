@@ -2,61 +2,62 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// member is a VM that has to do with the group, or one that is on its way.
-type member struct {
-	vm       vsphere.VM // zero for one that is not visible yet
-	identity vsphere.Identity
-	name     string
-	op       *vsphere.Operation // what is under way on it
-	failure  *vsphere.Failure   // how the last operation on it failed
-	victim   bool
-	state    v1alpha1.VMState
-	message  string
-}
-
-// available reports whether the VM does its work: complete, connected and powered on.
-func (m *member) available() bool {
-	return m.identity == vsphere.Ours && m.vm.Power == vsphere.PoweredOn && m.reachable()
-}
-
-// reachable reports whether vCenter can read the VM, and act on it, now.
-func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected && !m.vm.Unreadable }
-
 // census is who is there. Every VM of the snapshot is in at most one of the lists.
 type census struct {
-	folder     *vsphere.Folder
-	ours       []*member
-	pending    []*member // clones under way whose VM is not visible, one for each operation or unclear name
-	taken      []*member
-	copies     []*member
-	incomplete int       // VMs in the folder without name or configuration: each may be one of pending
-	squatters  []*member // VMs of somebody else's under the name of one of our slots
-	// usurper is a copy in our folder under the name of one of our slots.
-	usurper *member
-	slots   map[int]bool // taken, by a name or by a stamp
+	folder    *vsphere.Folder
+	ours      []*member
+	pending   []*member // clones under way whose VM is not visible, one for each operation or unclear name, by slot
+	unclear   []*member // VMs without name or configuration that are none of pending: they may be ours all the same
+	taken     []*member
+	copies    []*member
+	squatters []*member    // VMs of somebody else's under the name of one of our slots
+	usurpers  []*member    // those of copies that have the name of one of our slots, in our folder
+	slots     map[int]bool // taken, by a name or by a stamp
 }
 
-// expected is how many replicas there are or may be. A VM without a name may be one of the clones under way, or one that
-// nobody knows of: whichever makes more counts, so that what is unknown never leads to a VM too many.
-func (c *census) expected() int { return len(c.ours) + max(len(c.pending), c.incomplete) }
+// expected is how many replicas there are or may be: what is unknown counts, so that it never leads to a VM too many.
+func (c *census) expected() int { return len(c.ours) + len(c.pending) + len(c.unclear) }
 
-// takeCensus sorts the snapshot by identity. What cannot be told yet is pending.
+// available is how many replicas do their work.
+func (c *census) available() int {
+	n := 0
+	for _, m := range c.ours {
+		if m.available() {
+			n++
+		}
+	}
+	return n
+}
+
+// describe says of each of our VMs in which state it is. It is called once the victims are known.
+func (c *census) describe(in Input) {
+	for _, m := range c.ours {
+		m.describe(c.folder, in)
+	}
+}
+
+// takeCensus sorts the snapshot by identity. What cannot be told yet is pending:
+//
+//  1. a clone under way whose VM is not visible as ours, or a name that vCenter says is in use by something invisible
+//  2. a VM that has the name of one of our slots and no stamp, while clone tasks of unknown owners are under way
+//  3. a VM without name or configuration, unless it can be one of these: it is unclear
 func takeCensus(in Input) census {
 	g, snap := in.Group, in.Snapshot
 	c := census{slots: map[int]bool{}, folder: chooseFolder(in)}
 	uid := string(g.UID)
+	var incomplete []*member
 	for _, vm := range snap.VMs {
 		m := &member{vm: vm, name: vm.Name, identity: vsphere.Identify(snap.Owner, uid, vm)}
-		inFolder := c.folder != nil && vm.Parent == c.folder.Ref
 		slot, ourName := slotOf(g.Name, uid, vm.Name)
-		if inFolder && ourName {
+		lock := ourName && c.inFolder(m)
+		if lock {
 			c.slots[slot] = true
 		}
 		switch m.identity {
@@ -67,30 +68,47 @@ func takeCensus(in Input) census {
 			c.taken = append(c.taken, m)
 			c.slots[vm.Stamp.Slot] = true
 		case vsphere.Copy:
+			if lock && cloneUnderWay(snap, vm.Name) {
+				continue // perhaps not written in full yet
+			}
 			c.copies = append(c.copies, m)
-			if inFolder && ourName {
-				c.usurper = m
+			if lock {
+				c.usurpers = append(c.usurpers, m)
 			}
 		case vsphere.Incomplete:
-			c.incomplete++
+			if stampedFor(in, vm) {
+				c.slots[vm.Stamp.Slot] = true
+			}
+			if stampedFor(in, vm) || inGroupFolder(in, c.folder, vm) {
+				incomplete = append(incomplete, m)
+			}
 		case vsphere.Foreign:
-			if inFolder && ourName && !cloneUnderWay(snap, vm.Name) {
+			switch {
+			case !lock || cloneUnderWay(snap, vm.Name):
+			case snap.Strays > 0 && vm.Stamp == nil:
+				m.slot, m.state, m.message = slot, v1alpha1.VMPending, "being cloned, perhaps for this group"
+				c.pending = append(c.pending, m)
+			default:
 				c.squatters = append(c.squatters, m)
 			}
 		}
 	}
 	c.addOperations(in)
 	c.addFailures(in)
+	c.sort(incomplete)
+	c.addIncomplete(incomplete)
+	return c
+}
+
+// sort makes the order of the snapshot meaningless.
+func (c *census) sort(incomplete []*member) {
 	byName := func(a, b *member) int {
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.vm.Ref, b.vm.Ref))
 	}
-	for _, list := range [][]*member{c.ours, c.pending, c.taken, c.copies, c.squatters} {
+	for _, list := range [][]*member{c.ours, c.taken, c.copies, c.squatters, c.usurpers, incomplete} {
 		slices.SortFunc(list, byName)
 	}
-	for _, m := range c.ours {
-		m.describe(c.folder, in)
-	}
-	return c
+	slices.SortFunc(c.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 }
 
 // chooseFolder returns the group's folder: the one that the status records, if it still lies under the root and holds a VM
@@ -117,52 +135,74 @@ func holdsOurs(in Input, folder vsphere.Ref) bool {
 	})
 }
 
-// cloneUnderWay reports whether a VM of this name, which has no stamp yet, may be one of ours being made.
+func (c *census) inFolder(m *member) bool { return c.folder != nil && m.vm.Parent == c.folder.Ref }
+
+// inGroupFolder reports whether a VM lies where clones of the group are, or were, sent: not in a folder that the group has
+// to do with only because one of its VMs was moved there.
+func inGroupFolder(in Input, folder *vsphere.Folder, vm vsphere.VM) bool {
+	return slices.ContainsFunc(in.Snapshot.Folders, func(f vsphere.Folder) bool {
+		return f.Ref == vm.Parent && (f.Path == in.Snapshot.Path || folder != nil && folder.Ref == f.Ref)
+	})
+}
+
+func stampedFor(in Input, vm vsphere.VM) bool {
+	return vm.Stamp != nil && vm.Stamp.Owner == in.Snapshot.Owner && vm.Stamp.UID == string(in.Group.UID)
+}
+
+// cloneUnderWay reports whether a VM of this name may be one of ours being made.
 func cloneUnderWay(snap vsphere.Snapshot, name string) bool {
 	return slices.ContainsFunc(snap.Operations, func(op vsphere.Operation) bool {
-		return op.Kind == vsphere.OperationClone && op.Name == name
+		return op.Kind == vsphere.OperationClone && strings.EqualFold(op.Name, name)
 	})
 }
 
 // addOperations gives each operation to its VM. A clone whose VM is not ours yet is pending.
 func (c *census) addOperations(in Input) {
-	for i := range in.Snapshot.Operations {
-		op := &in.Snapshot.Operations[i]
+	ops := slices.SortedStableFunc(slices.Values(in.Snapshot.Operations), func(a, b vsphere.Operation) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM),
+			cmp.Compare(a.Task, b.Task))
+	})
+	for i := range ops {
+		op := &ops[i]
 		if op.Kind != vsphere.OperationClone {
-			if m := find(c.ours, func(m *member) bool { return m.vm.Ref == op.VM }); m != nil {
+			if m := find(c.ours, func(m *member) bool { return m.vm.Ref == op.VM }); m != nil && m.op == nil {
 				m.op = op
 			}
 			continue
 		}
-		if slot, ok := slotOf(in.Group.Name, string(in.Group.UID), op.Name); ok {
+		slot, ok := slotOf(in.Group.Name, string(in.Group.UID), op.Name)
+		if ok {
 			c.slots[slot] = true
 		}
-		visible := func(m *member) bool { return m.name == op.Name || (op.VM != "" && m.vm.Ref == op.VM) }
-		if find(c.ours, visible) == nil && find(c.taken, visible) == nil {
-			c.pending = append(c.pending, pendingClone(op))
+		made := func(m *member) bool {
+			if op.VM != "" {
+				return m.vm.Ref == op.VM
+			}
+			return m.name == op.Name && m.vm.Stamp.Slot == slot && c.inFolder(m)
+		}
+		if m := find(c.ours, made); m != nil {
+			if op.VM == "" {
+				m.op = op
+			}
+			continue
+		}
+		if find(c.taken, made) == nil {
+			c.pending = append(c.pending, &member{
+				name: op.Name, slot: slot, op: op, state: v1alpha1.VMPending, message: cloneMessage(op),
+			})
 		}
 	}
-}
-
-func pendingClone(op *vsphere.Operation) *member {
-	m := &member{name: op.Name, op: op, state: v1alpha1.VMPending, message: "being cloned"}
-	switch {
-	case op.Overdue:
-		m.message = "the clone is past its deadline; vCenter was asked to cancel it"
-	case op.Unknown:
-		m.message = "the answer to the clone request was lost; looking whether the VM was made"
-	}
-	return m
 }
 
 // addFailures gives each failure to its VM. A name that vCenter says is in use, by something that is not visible, is
 // pending until it is time to try again: it may be a clone of ours that an earlier process has sent.
 func (c *census) addFailures(in Input) {
-	for i := range in.Snapshot.Failures {
-		f := &in.Snapshot.Failures[i]
+	failures := slices.SortedStableFunc(slices.Values(in.Snapshot.Failures), latestFirst)
+	for i := range failures {
+		f := &failures[i]
 		if f.Kind != vsphere.OperationClone {
-			if m := find(c.ours, func(m *member) bool { return m.vm.Ref == f.VM }); m != nil && m.op == nil {
-				m.failure = f
+			if m := find(c.ours, func(m *member) bool { return m.vm.Ref == f.VM }); m != nil {
+				m.failures = append(m.failures, f)
 			}
 			continue
 		}
@@ -170,68 +210,35 @@ func (c *census) addFailures(in Input) {
 		if f.Err.Class == vsphere.ClassConflict && ok && !c.slots[slot] && wait(f, in.Now) > 0 {
 			c.slots[slot] = true
 			c.pending = append(c.pending, &member{
-				name: f.Name, failure: f, state: v1alpha1.VMPending,
-				message: "vCenter says that the name is in use; waiting to see by what",
+				name: f.Name, slot: slot, failures: []*vsphere.Failure{f}, state: v1alpha1.VMPending,
+				message: "waiting to see what became of the name: " + f.Err.Error(),
 			})
 		}
 	}
 }
 
-// describe says in which state one of our VMs is, and why it is not available. The first that applies:
-//
-//  1. it cannot be read or its host does not answer: Unreachable
-//  2. an operation on it has failed: Failed
-//  3. it is not powered on: PoweredOff
-//  4. it lies outside the group's folder: Moved
-//  5. Available
-//
-// A victim is Deleting instead, see markVictims.
-func (m *member) describe(folder *vsphere.Folder, in Input) {
-	switch {
-	case m.vm.Unreadable:
-		m.state, m.message = v1alpha1.VMUnreachable,
-			"it can no longer be read, and is not proven gone; check the controller's permissions on it"
-	case !m.reachable():
-		m.state, m.message = v1alpha1.VMUnreachable, fmt.Sprintf("vCenter reports it as %s", m.vm.Connection)
-	case m.failure != nil:
-		m.state, m.message = v1alpha1.VMFailed, m.failure.Err.Error()
-	case m.vm.Power != vsphere.PoweredOn:
-		m.state, m.message = v1alpha1.VMPoweredOff, "waiting to be powered on"
-		if m.op != nil && m.op.Kind == vsphere.OperationPowerOn {
-			m.message = "being powered on"
+// addIncomplete finds out which VMs without name or configuration can be none of the clones under way.
+func (c *census) addIncomplete(incomplete []*member) {
+	matched := map[*member]bool{}
+	var nameless []*member
+	for _, m := range incomplete {
+		same := find(c.pending, func(p *member) bool {
+			byRef := p.op != nil && p.op.VM != "" && p.op.VM == m.vm.Ref
+			return !matched[p] && (byRef || m.name != "" && p.name == m.name)
+		})
+		switch {
+		case same != nil:
+			matched[same] = true
+		case m.name == "":
+			nameless = append(nameless, m)
+		default:
+			c.unclear = append(c.unclear, m)
 		}
-	case folder == nil || m.vm.Parent != folder.Ref:
-		m.state, m.message = v1alpha1.VMMoved, fmt.Sprintf("it was moved to %s", orUnknown(m.vm.ParentPath))
-	default:
-		m.state, m.message = v1alpha1.VMAvailable, m.drift(in)
 	}
-}
-
-// drift says how a VM differs from what its group's VMs are made from now. It is reported, not undone.
-func (m *member) drift(in Input) string {
-	spec := in.Group.Spec
-	if m.vm.Stamp.Revision != Revision(spec) {
-		return "made from an earlier spec"
+	if invisible := len(c.pending) - len(matched); len(nameless) > invisible {
+		c.unclear = append(c.unclear, nameless[invisible:]...)
 	}
-	if m.vm.CPU != spec.CPU || m.vm.MemoryMiB != memoryMiB(spec) {
-		return fmt.Sprintf("changed by hand: has %d CPUs and %d MiB instead of %d and %d",
-			m.vm.CPU, m.vm.MemoryMiB, spec.CPU, memoryMiB(spec))
+	for _, m := range c.unclear {
+		m.state, m.message = v1alpha1.VMPending, "it has no name or no configuration that can be read: whose it is cannot be told"
 	}
-	return ""
-}
-
-func memoryMiB(spec v1alpha1.VmGroupSpec) int64 { return int64(spec.Memory) * 1024 }
-
-func orUnknown(path string) string {
-	if path == "" {
-		return "a place that cannot be read"
-	}
-	return path
-}
-
-func find(list []*member, match func(*member) bool) *member {
-	if i := slices.IndexFunc(list, match); i >= 0 {
-		return list[i]
-	}
-	return nil
 }

@@ -5,6 +5,7 @@
 // One file answers one question:
 //
 //	census.go  which VMs are there, whose are they, and which of them count?
+//	member.go  in which state is one of them, and what does it need next?
 //	plan.go    what is to be done next?
 //	names.go   what is a new VM called?
 //	rank.go    who goes first when there are too many?

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -36,13 +37,21 @@ func cloneGate(failure *vsphere.Failure, wanted, underWay int, now time.Time) (i
 // cloneFailure returns the failure that concerns all clones of the group, if it is one of this revision: a spec that was
 // changed gets a new chance at once.
 func cloneFailure(failures []vsphere.Failure, revision string) *vsphere.Failure {
+	var latest *vsphere.Failure
 	for i := range failures {
 		f := &failures[i]
-		if f.Kind == vsphere.OperationClone && f.Err.Class != vsphere.ClassConflict && f.Revision == revision {
-			return f
+		mine := f.Kind == vsphere.OperationClone && f.Err.Class != vsphere.ClassConflict && f.Revision == revision
+		if mine && (latest == nil || latestFirst(*f, *latest) < 0) {
+			latest = f
 		}
 	}
-	return nil
+	return latest
+}
+
+// latestFirst orders failures by their time, and those of one instant somehow, but always alike.
+func latestFirst(a, b vsphere.Failure) int {
+	return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM),
+		cmp.Compare(a.Err.Class, b.Err.Class), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Err.Error(), b.Err.Error()))
 }
 
 // sooner returns the shorter of two delays, where 0 means none.

@@ -45,6 +45,8 @@ type Plan struct {
 	// stamps are to be read anew (Sweep) and the plan is to be computed again.
 	RemoveFolders   []vsphere.Ref
 	RemoveFinalizer bool
+	// Orphan says that the group goes without its VMs: vCenter is not even looked at.
+	Orphan bool
 
 	// Held says why the parts above are empty although something is to be done: ReasonPaused or ReasonReadOnly.
 	Held string
@@ -74,11 +76,11 @@ type Notice struct {
 
 // due counts the changes that the group needs, whether or not they can be made now.
 type due struct {
-	clones, powerOns, removals int
-	deleting                   bool
+	clones, cancels, powerOns, removals int
+	deleting                            bool
 }
 
-func (d due) any() bool { return d.clones > 0 || d.powerOns > 0 || d.removals > 0 || d.deleting }
+func (d due) any() bool { return d.clones+d.cancels+d.powerOns+d.removals > 0 || d.deleting }
 
 // Writes reports whether the plan changes anything in vCenter.
 func (p Plan) Writes() bool {
@@ -93,5 +95,5 @@ func (p Plan) Removes() bool {
 	return len(p.PowerOff) > 0 || len(p.Destroy) > 0 || len(p.RemoveFolders) > 0
 }
 
-// Finishes reports whether the plan is the end of a group, and so needs a fresh look before it is carried out.
-func (p Plan) Finishes() bool { return len(p.RemoveFolders) > 0 || p.RemoveFinalizer }
+// Finishes reports whether the plan takes the last of a group away, and so needs a fresh look before it is carried out.
+func (p Plan) Finishes() bool { return p.RemoveFinalizer && !p.Orphan }

@@ -19,9 +19,10 @@ func VMName(group, uid string, slot int) string {
 	return namePrefix(group, uid) + strconv.Itoa(slot)
 }
 
-// slotOf returns the slot that a VM's name stands for, if it is a name of this group's.
+// slotOf returns the slot that a VM's name stands for, if it is a name of this group's. To vCenter, names that differ in
+// case alone are the same.
 func slotOf(group, uid, name string) (int, bool) {
-	digits, ok := strings.CutPrefix(name, namePrefix(group, uid))
+	digits, ok := strings.CutPrefix(strings.ToLower(name), strings.ToLower(namePrefix(group, uid)))
 	if !ok {
 		return 0, false
 	}

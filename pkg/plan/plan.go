@@ -10,7 +10,7 @@ import (
 
 // Compute says what to do next. In order, and the first that applies decides:
 //
-//  1. the group is being deleted without our finalizer: nothing, it is past our reach
+//  1. the group is being deleted without our finalizer: nothing, it is past our reach; VMs that it leaves are told of
 //  2. it is being deleted with the annotation on-delete: orphan: the finalizer goes, vCenter is not touched
 //  3. vCenter is unavailable: nothing, unknown is not empty
 //  4. another vCenter answers than the one that the status records: nothing, its MoRefs mean something else there
@@ -22,28 +22,31 @@ func Compute(in Input) Plan {
 	g := in.Group
 	deleting := g.DeletionTimestamp != nil
 	switch {
-	case deleting && !slices.Contains(g.Finalizers, v1alpha1.Finalizer):
-		return Plan{}
+	case pastReach(g):
+		return Plan{Notices: orphans(in)}
 	case deleting && g.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan:
-		return Plan{RemoveFinalizer: true}
+		return Plan{RemoveFinalizer: true, Orphan: true}
 	case in.Unavailable != nil:
 		return Plan{}
 	}
+	if otherVCenter(in) {
+		return Plan{Problem: vCenterChanged(in)}
+	}
 	p := Plan{census: takeCensus(in)}
 	p.Notices = notices(&p.census)
-	switch {
-	case otherVCenter(in):
-		p.Problem = vCenterChanged(in)
-		return p
-	case deleting:
+	if deleting {
 		p.remove(in)
-	default:
+	} else {
 		p.keep(in)
+		p.AddFinalizer = !slices.Contains(g.Finalizers, v1alpha1.Finalizer) && (p.Writes() || p.census.expected() > 0)
 	}
-	p.AddFinalizer = !deleting && !slices.Contains(g.Finalizers, v1alpha1.Finalizer) &&
-		(p.Writes() || len(p.census.ours) > 0)
 	p.hold(in)
 	return p
+}
+
+// pastReach is true for a group that is being deleted without our finalizer: Kubernetes forbids to add it now.
+func pastReach(g *v1alpha1.VmGroup) bool {
+	return g.DeletionTimestamp != nil && !slices.Contains(g.Finalizers, v1alpha1.Finalizer)
 }
 
 func otherVCenter(in Input) bool {
@@ -51,19 +54,29 @@ func otherVCenter(in Input) bool {
 	return f != nil && f.VCenter != "" && f.VCenter != in.Snapshot.VCenter
 }
 
-// hold strips the plan of its changes, and keeps what it wanted.
-func (p *Plan) hold(in Input) {
+// heldBy returns why nothing may be changed in vCenter, empty if it may.
+func heldBy(in Input) string {
 	switch {
-	case !p.due.any() && !p.RemoveFinalizer:
-		return
 	case in.ReadOnly:
-		p.Held = v1alpha1.ReasonReadOnly
+		return v1alpha1.ReasonReadOnly
 	case in.Group.Spec.Paused:
-		p.Held = v1alpha1.ReasonPaused
+		return v1alpha1.ReasonPaused
 	default:
+		return ""
+	}
+}
+
+// hold strips the plan of its changes, and keeps what it wanted. The finalizer changes nothing in vCenter: it guards what
+// is there, also now.
+func (p *Plan) hold(in Input) {
+	held := heldBy(in)
+	if held == "" || !p.due.any() {
 		return
 	}
-	*p = Plan{Held: p.Held, Problem: p.Problem, Notices: p.Notices, census: p.census, due: p.due}
+	*p = Plan{
+		AddFinalizer: p.AddFinalizer && p.census.expected() > 0,
+		Held:         held, Problem: p.Problem, Notices: p.Notices, census: p.census, due: p.due,
+	}
 }
 
 // keep plans for a group that is to live:
@@ -78,6 +91,7 @@ func (p *Plan) keep(in Input) {
 	p.cancel(len(c.ours) + len(c.pending) - want)
 	p.powerOn(in)
 	p.awaitNames(in)
+	c.describe(in)
 	p.due.clones = max(0, want-c.expected())
 	p.Problem = worst(p.Problem, groupProblems(in, p)...)
 	p.grow(in)
@@ -120,32 +134,23 @@ func (p *Plan) grow(in Input) {
 }
 
 // shrink plans the end of VMs, one step each: what is not off is powered off, what is off is destroyed. One that cannot be
-// reached, or is under way already, is waited for.
+// reached, or is under way already, is waited for; one whose clone has not ended is cancelled, and looked at again then.
 func (p *Plan) shrink(going []*member, in Input) {
 	p.due.removals += len(going)
 	for _, m := range going {
-		m.markVictim()
+		m.victim = true
+		f := m.failure()
 		switch {
+		case m.cloning():
+			p.cancelOne(m.op)
 		case !m.reachable() || m.op != nil:
-			continue
-		case m.failure != nil && wait(m.failure, in.Now) > 0:
-			p.RetryAfter = sooner(p.RetryAfter, wait(m.failure, in.Now))
-		case m.vm.Power != vsphere.PoweredOff:
-			p.PowerOff = append(p.PowerOff, m.vm.Ref)
-		default:
+		case f != nil && wait(f, in.Now) > 0:
+			p.RetryAfter = sooner(p.RetryAfter, wait(f, in.Now))
+		case m.next() == vsphere.OperationDestroy:
 			p.Destroy = append(p.Destroy, m.vm.Ref)
+		default:
+			p.PowerOff = append(p.PowerOff, m.vm.Ref)
 		}
-	}
-}
-
-func (m *member) markVictim() {
-	m.victim = true
-	switch {
-	case !m.reachable():
-		m.message += "; it is surplus, and waited for"
-	case m.failure != nil && (m.failure.Kind == vsphere.OperationDestroy || m.failure.Kind == vsphere.OperationPowerOff):
-	default:
-		m.state, m.message = v1alpha1.VMDeleting, "being removed"
 	}
 }
 
@@ -158,9 +163,15 @@ func (p *Plan) cancel(n int) {
 			continue
 		}
 		n--
-		if op.Task != "" && !op.Overdue && !op.Cancelled {
-			p.Cancel = append(p.Cancel, *op)
-		}
+		p.due.cancels++
+		p.cancelOne(op)
+	}
+}
+
+// cancelOne plans to cancel a clone, once, and if there is a task to cancel.
+func (p *Plan) cancelOne(op *vsphere.Operation) {
+	if op.Task != "" && !op.Overdue && !op.Cancelled {
+		p.Cancel = append(p.Cancel, *op)
 	}
 }
 
@@ -171,10 +182,11 @@ func (p *Plan) powerOn(in Input) {
 			continue
 		}
 		p.due.powerOns++
+		f := m.failure()
 		switch {
 		case m.op != nil:
-		case m.failure != nil && wait(m.failure, in.Now) > 0:
-			p.RetryAfter = sooner(p.RetryAfter, wait(m.failure, in.Now))
+		case f != nil && wait(f, in.Now) > 0:
+			p.RetryAfter = sooner(p.RetryAfter, wait(f, in.Now))
 		default:
 			p.PowerOn = append(p.PowerOn, m.vm.Ref)
 		}
@@ -184,8 +196,8 @@ func (p *Plan) powerOn(in Input) {
 // awaitNames comes back when it is time to try a name again that vCenter has said to be in use.
 func (p *Plan) awaitNames(in Input) {
 	for _, m := range p.census.pending {
-		if m.op == nil {
-			p.RetryAfter = sooner(p.RetryAfter, wait(m.failure, in.Now))
+		for _, f := range m.failures {
+			p.RetryAfter = sooner(p.RetryAfter, wait(f, in.Now))
 		}
 	}
 }
@@ -193,8 +205,8 @@ func (p *Plan) awaitNames(in Input) {
 // remove plans the end of the group:
 //
 //  1. everything that is ours is surplus, clones under way are cancelled
-//  2. a VM of ours that cannot be reached, a clone under way, or one that may still be under way from an earlier process,
-//     holds the folder and the finalizer
+//  2. a VM of ours that cannot be reached, one that may be ours, a clone under way, or one that may still be under way from
+//     an earlier process, holds the folder and the finalizer
 //  3. then the folder goes if it is empty; with anything foreign in it, it stays
 //  4. then the finalizer
 //
@@ -205,8 +217,9 @@ func (p *Plan) remove(in Input) {
 	p.shrink(c.ours, in)
 	p.cancel(len(c.pending))
 	p.awaitNames(in)
-	p.Problem = worst(p.Problem, memberProblems(p)...)
-	if len(c.ours) > 0 || len(c.pending) > 0 || in.Snapshot.Strays > 0 {
+	c.describe(in)
+	p.Problem = worst(p.Problem, slices.Concat(memberProblems(in, c), pendingProblems(c), unclearProblems(c))...)
+	if c.expected() > 0 || in.Snapshot.Strays > 0 {
 		return
 	}
 	if c.folder != nil && c.folder.Children == 0 {

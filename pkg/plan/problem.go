@@ -2,10 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
+
+// ReasonOrphaned is the reason of events about VMs that stay when their group goes.
+const ReasonOrphaned = "Orphaned"
 
 // Problem is what stands between the group and its spec.
 type Problem struct {
@@ -40,6 +44,10 @@ func stalled(reason, message string) *Problem {
 	return &Problem{Stalled: true, Reason: reason, Message: message, severity: severityStalled, blocksClones: true}
 }
 
+func waiting(reason, message string) *Problem {
+	return &Problem{Reason: reason, Message: message, severity: severityWaiting}
+}
+
 func vCenterChanged(in Input) *Problem {
 	return stalled(v1alpha1.ReasonVCenterChanged, fmt.Sprintf(
 		"the group was made in the vCenter with instance UUID %s, but %s answers now; nothing is changed until the first is back",
@@ -53,14 +61,14 @@ func vCenterChanged(in Input) *Problem {
 //  3. the template is unusable (also if no clone is due: the next one would fail)
 //  4. clones fail
 //  5. operations on VMs fail
-//  6. clones wait: past their deadline, or of unknown outcome
+//  6. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
 func groupProblems(in Input, p *Plan) []*Problem {
 	c := &p.census
 	var problems []*Problem
-	if c.usurper != nil {
+	if len(c.usurpers) > 0 {
 		problems = append(problems, stalled(v1alpha1.ReasonInstanceMismatch, fmt.Sprintf(
 			"VM %s (%s) has the name and the stamp of one of the group's VMs, but is another: nothing more is cloned until it is renamed or removed",
-			c.usurper.name, c.usurper.vm.Ref)))
+			c.usurpers[0].name, c.usurpers[0].vm.Ref)))
 	}
 	if !in.Snapshot.RootExists && in.FolderRecorded && p.due.clones > 0 {
 		problems = append(problems, stalled(v1alpha1.ReasonRootFolderLost, fmt.Sprintf(
@@ -72,44 +80,55 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if f := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec)); f != nil && p.due.clones+len(c.pending) > 0 {
 		problems = append(problems, fromFailure(f))
 	}
-	problems = append(problems, memberProblems(p)...)
-	for _, m := range c.pending {
-		if m.op != nil && m.op.Overdue {
-			problems = append(problems, &Problem{
-				Reason: v1alpha1.ReasonCloneStalled, severity: severityWaiting,
-				Message: fmt.Sprintf("%s: %s", m.name, m.message),
-			})
-		}
-	}
-	return problems
+	return slices.Concat(problems, memberProblems(in, c), pendingProblems(c))
 }
 
 // memberProblems returns what stands in the way of single VMs.
-func memberProblems(p *Plan) []*Problem {
+func memberProblems(in Input, c *census) []*Problem {
 	var problems []*Problem
-	for _, m := range p.census.ours {
+	for _, m := range c.ours {
+		trouble := m.trouble()
 		switch {
-		case m.victim && !m.reachable():
-			problems = append(problems, &Problem{
-				Reason: v1alpha1.ReasonVictimUnreachable, severity: severityWaiting,
-				Message: fmt.Sprintf("VM %s is to be removed and cannot be reached: %s", m.name, m.message),
-			})
-		case m.failure != nil && m.failureMatters():
-			problem := fromFailure(m.failure)
+		case m.victim && !m.reachable() && heldBy(in) == "":
+			problems = append(problems, waiting(v1alpha1.ReasonVictimUnreachable, fmt.Sprintf(
+				"VM %s is to be removed and cannot be reached: %s", m.name, m.message)))
+		case trouble != nil:
+			problem := fromFailure(trouble)
 			problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
-			problem.blocksClones = false
 			problems = append(problems, problem)
 		}
 	}
 	return problems
 }
 
-// failureMatters is false for the failure of what is no longer wanted, such as to power on a VM that is surplus now.
-func (m *member) failureMatters() bool {
-	if m.failure.Kind == vsphere.OperationPowerOn {
-		return !m.victim && m.vm.Power != vsphere.PoweredOn
+// pendingProblems returns what keeps clones from ending.
+func pendingProblems(c *census) []*Problem {
+	var problems []*Problem
+	for _, m := range slices.Concat(c.pending, c.ours) {
+		message := fmt.Sprintf("%s: %s", m.name, m.message)
+		clone := m.cloning() && !m.available()
+		switch {
+		case clone && m.op.Overdue:
+			problems = append(problems, waiting(v1alpha1.ReasonCloneStalled, message))
+		case clone && m.op.Unknown:
+			problems = append(problems, &Problem{
+				Reason: v1alpha1.ReasonOutcomeUnknown, severity: severityRetrying, Message: message,
+			})
+		case m.op == nil && m.identity == "" && m.failures[0].Count > quietConflicts:
+			problems = append(problems, waiting(v1alpha1.ReasonNameInUse, message))
+		}
 	}
-	return m.victim
+	return problems
+}
+
+// unclearProblems returns what holds a deletion once nothing else does.
+func unclearProblems(c *census) []*Problem {
+	if len(c.unclear) == 0 || len(c.ours)+len(c.pending) > 0 {
+		return nil
+	}
+	m := c.unclear[0]
+	return []*Problem{waiting(v1alpha1.ReasonVictimUnreachable, fmt.Sprintf(
+		"VM %q (%s) may be one of the group's: %s; if it is not, move it out of the folder", m.name, m.vm.Ref, m.message))}
 }
 
 func fromFailure(f *vsphere.Failure) *Problem {
@@ -139,6 +158,20 @@ func reasonOr(reason, fallback string) string {
 		return fallback
 	}
 	return reason
+}
+
+// orphans returns what people should know of a group that goes without our finalizer.
+func orphans(in Input) []Notice {
+	if in.Unavailable != nil || otherVCenter(in) {
+		return nil
+	}
+	c := takeCensus(in)
+	if len(c.ours) == 0 {
+		return nil
+	}
+	return []Notice{{Reason: ReasonOrphaned, Message: fmt.Sprintf(
+		"the finalizer was removed while the VmGroup is being deleted: VM %s is left to itself, with %d more",
+		c.ours[0].name, len(c.ours)-1)}}
 }
 
 // notices returns what people should know of and nothing is done about.

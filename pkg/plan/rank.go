@@ -10,16 +10,17 @@ import (
 // victims returns the n of ours that go when there are too many. In order, who goes first:
 //
 //  1. already going: being powered off or destroyed
-//  2. failed: an operation on it has failed
-//  3. not connected, or not readable
-//  4. not powered on
-//  5. not ready: something is under way on it
-//  6. made from an earlier revision
-//  7. younger
-//  8. the name that sorts last
+//  2. never finished: its clone is under way
+//  3. failed: it could not be powered on, or could not be removed before
+//  4. not connected, or not readable
+//  5. not powered on
+//  6. not ready: something else is under way on it
+//  7. made from an earlier revision
+//  8. younger
+//  9. the highest slot, then the name that sorts last
 //
-// Clones that have not finished go before all of these: they are cancelled, see Compute. The order depends on nothing that
-// a wait changes, so that a victim that cannot be reached stays chosen.
+// Clones whose VM is not there yet go before all of these: they are cancelled, see Compute. The order depends on nothing
+// that a wait changes, so that a victim that cannot be reached stays chosen.
 func victims(ours []*member, n int, revision string) []*member {
 	if n <= 0 {
 		return nil
@@ -28,7 +29,8 @@ func victims(ours []*member, n int, revision string) []*member {
 	slices.SortStableFunc(sorted, func(a, b *member) int {
 		return cmp.Or(
 			first(a.going(), b.going()),
-			first(a.failure != nil, b.failure != nil),
+			first(a.cloning(), b.cloning()),
+			first(a.broken(), b.broken()),
 			first(!a.reachable(), !b.reachable()),
 			first(a.vm.Power != vsphere.PoweredOn, b.vm.Power != vsphere.PoweredOn),
 			first(a.op != nil, b.op != nil),
@@ -39,10 +41,6 @@ func victims(ours []*member, n int, revision string) []*member {
 		)
 	})
 	return sorted[:min(n, len(sorted))]
-}
-
-func (m *member) going() bool {
-	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
 }
 
 // first sorts what is true before what is not.

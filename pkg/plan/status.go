@@ -22,9 +22,16 @@ type Outcome struct {
 }
 
 // Status says what to tell the user, from the same input as the plan and from what came of it. What is not known stays as it
-// was last known.
+// was last known:
+//
+//  1. of a group that goes without us (its finalizer is gone, or it leaves its VMs behind): everything
+//  2. vCenter is unavailable: the counts, the VMs, the folder, the generation
+//  3. another vCenter answers: the counts, the VMs and the folder
 func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
 	status := *in.Group.Status.DeepCopy()
+	if pastReach(in.Group) || p.Orphan {
+		return status
+	}
 	status.Selector = Selector(in.Group.Name)
 	unavailable := in.Unavailable
 	if unavailable == nil && out.Err != nil && out.Err.Class == vsphere.ClassUnavailable {
@@ -34,9 +41,13 @@ func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
 		sayUnavailable(&status, in, unavailable)
 		return status
 	}
-	c := &p.census
 	status.ObservedGeneration = in.Group.Generation
-	status.Replicas = int32(len(c.ours) + len(c.pending))
+	if otherVCenter(in) {
+		sayConditions(&status, in, verdict(in, p, out))
+		return status
+	}
+	c := &p.census
+	status.Replicas = int32(c.expected())
 	status.ReadyReplicas = int32(c.available())
 	status.AvailableReplicas = status.ReadyReplicas
 	status.VMs = listVMs(c)
@@ -48,29 +59,33 @@ func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
 // Selector is published for the scale subresource: no object carries the label.
 func Selector(group string) string { return v1alpha1.SchemeGroupVersion.Group + "/vmgroup=" + group }
 
-func (c *census) available() int {
-	n := 0
-	for _, m := range c.ours {
-		if m.available() {
-			n++
-		}
-	}
-	return n
-}
-
+// folderStatus returns where the group lives. In order:
+//
+//  1. its folder, or the one that was just made
+//  2. the root folder is gone: what was last known, which is not to be forgotten (see ReasonRootFolderLost)
+//  3. there are VMs, all of them elsewhere: only the vCenter, for their MoRefs mean nothing in another one
+//  4. nothing
 func folderStatus(in Input, c *census, out Outcome) *v1alpha1.FolderStatus {
 	folder := c.folder
 	if folder == nil {
 		folder = out.Folder
 	}
 	switch {
-	case otherVCenter(in), folder == nil && !in.Snapshot.RootExists:
-		return in.Group.Status.Folder // it is not to be forgotten: see ReasonVCenterChanged, ReasonRootFolderLost
-	case folder == nil:
+	case folder != nil:
+		return &v1alpha1.FolderStatus{Path: folder.Path, MoRef: string(folder.Ref), VCenter: in.Snapshot.VCenter}
+	case !in.Snapshot.RootExists && recordsFolder(in.Group.Status):
+		return in.Group.Status.Folder.DeepCopy()
+	case c.expected()+len(c.taken)+len(c.copies) > 0:
+		return &v1alpha1.FolderStatus{VCenter: in.Snapshot.VCenter}
+	default:
 		return nil
 	}
-	return &v1alpha1.FolderStatus{Path: folder.Path, MoRef: string(folder.Ref), VCenter: in.Snapshot.VCenter}
 }
+
+func recordsFolder(status v1alpha1.VmGroupStatus) bool { return status.Folder != nil && status.Folder.MoRef != "" }
+
+// RecordsFolder reports whether a group's status records a folder, and with it that the root folder was there once.
+func RecordsFolder(g *v1alpha1.VmGroup) bool { return recordsFolder(g.Status) }
 
 // listVMs lists the VMs that are not available first, then by name.
 func listVMs(c *census) []v1alpha1.VMStatus {
@@ -80,7 +95,7 @@ func listVMs(c *census) []v1alpha1.VMStatus {
 	for _, m := range c.copies {
 		m.state, m.message = v1alpha1.VMCopy, "a copy of one of the group's VMs: neither counted nor touched"
 	}
-	all := slices.Concat(c.ours, c.pending, c.taken, c.copies)
+	all := slices.Concat(c.ours, c.pending, c.unclear, c.taken, c.copies)
 	slices.SortStableFunc(all, func(a, b *member) int {
 		return cmp.Or(first(!a.available(), !b.available()), cmp.Compare(a.name, b.name))
 	})
@@ -129,7 +144,7 @@ func verdict(in Input, p Plan, out Outcome) finding {
 		return finding{reason: p.Held, message: "the controller is read-only and holds back: " + p.due.String() + "; " + progress}
 	case p.due.deleting:
 		return finding{reconciling: true, reason: v1alpha1.ReasonDeleting, message: fmt.Sprintf(
-			"being deleted: %d VMs left, %d clones to wait for", len(c.ours), len(c.pending)+in.Snapshot.Strays)}
+			"being deleted: %d VMs left, %d clones to wait for", len(c.ours), len(c.pending)+len(c.unclear)+in.Snapshot.Strays)}
 	case p.due.clones+p.due.powerOns > 0 || len(c.pending) > 0 && len(c.ours) < want:
 		return finding{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: progress}
 	case p.due.removals > 0 || len(c.pending) > 0:
@@ -145,6 +160,9 @@ func verdict(in Input, p Plan, out Outcome) finding {
 // remarks counts the VMs that are noteworthy, without being a problem of the group.
 func (c *census) remarks() string {
 	remarks := map[string]int{}
+	if len(c.unclear) > 0 {
+		remarks["without name or configuration"] = len(c.unclear)
+	}
 	for _, m := range c.ours {
 		switch {
 		case m.state == v1alpha1.VMMoved:
@@ -171,6 +189,9 @@ func (d due) String() string {
 	var parts []string
 	if d.clones > 0 {
 		parts = append(parts, fmt.Sprintf("%d clones", d.clones))
+	}
+	if d.cancels > 0 {
+		parts = append(parts, fmt.Sprintf("%d clones to cancel", d.cancels))
 	}
 	if d.powerOns > 0 {
 		parts = append(parts, fmt.Sprintf("%d to power on", d.powerOns))

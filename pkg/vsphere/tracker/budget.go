@@ -74,6 +74,12 @@ func (b *budget) grant(now time.Time) []vsphere.GroupID {
 	return woken
 }
 
+// forget takes a group out of the line, and back what was kept for it.
+func (b *budget) forget(uid string) {
+	b.waiting = slices.DeleteFunc(b.waiting, func(g vsphere.GroupID) bool { return g.UID == uid })
+	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return gr.group.UID == uid })
+}
+
 func (b *budget) expire(now time.Time) {
 	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return now.After(gr.until) })
 }

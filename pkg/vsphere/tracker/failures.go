@@ -40,6 +40,13 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string,
 	}
 }
 
+// failed counts the failure of an operation that was begun.
+func (t *Tracker) failed(o *operation, err *vsphere.Error) {
+	if !o.moot {
+		t.fail(o.group, o.Operation, o.revision, err)
+	}
+}
+
 // succeed forgives what the operation repairs.
 func (t *Tracker) succeed(o *operation) {
 	t.forgive(o.group.UID, keyOf(o.Operation, ""))

@@ -45,6 +45,7 @@ type operation struct {
 	revision string
 	state    state
 	holds    bool // a place in the budget
+	moot     bool // its VM or its group is gone, so nobody wants to know how it fails
 }
 
 // Pending is an operation that waits for the adapter to look.
@@ -115,11 +116,12 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string
 
 // Submitted records the task that vCenter has made of an operation.
 func (t *Tracker) Submitted(id ID, task vsphere.Ref) {
-	defer t.wake(t.lock())
+	woken := t.lock()
+	defer t.wake(woken)
 	if o := t.ops[id]; o != nil {
 		o.Task, o.state, o.Unknown = task, running, false
 		t.byTask[task] = o
-		delete(t.strays, task)
+		t.endStray(task, woken)
 	}
 }
 
@@ -135,22 +137,24 @@ func (t *Tracker) Refused(id ID, err *vsphere.Error) {
 		o.state, o.Unknown = unknown, true
 		return
 	}
-	t.fail(o.group, o.Operation, o.revision, err)
+	t.failed(o, err)
 	t.drop(o)
 }
 
 // Lost records that a task can no longer be read: its outcome is unknown.
 func (t *Tracker) Lost(task vsphere.Ref) {
-	defer t.wake(t.lock())
-	delete(t.strays, task)
+	woken := t.lock()
+	defer t.wake(woken)
+	t.endStray(task, woken)
 	o := t.byTask[task]
 	if o == nil {
 		return
 	}
+	woken.add(o.group)
 	delete(t.byTask, task)
 	o.Task, o.state, o.Unknown = "", unknown, true
 	if o.Kind != vsphere.OperationClone {
-		t.fail(o.group, o.Operation, o.revision, &vsphere.Error{
+		t.failed(o, &vsphere.Error{
 			Class: vsphere.ClassUnknown, Reason: "TaskLost",
 			Message: fmt.Sprintf("the task of %s can no longer be read; looking again", o.Kind),
 		})
@@ -160,8 +164,10 @@ func (t *Tracker) Lost(task vsphere.Ref) {
 
 // Resolved drops a clone of unknown outcome, after somebody has looked: it never started, or its VM is in the inventory.
 func (t *Tracker) Resolved(id ID) {
-	defer t.wake(t.lock())
+	woken := t.lock()
+	defer t.wake(woken)
 	if o := t.ops[id]; o != nil {
+		woken.add(o.group)
 		t.drop(o)
 	}
 }
@@ -182,7 +188,7 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	woken.add(o.group)
 	delete(t.byTask, task)
 	if err != nil {
-		t.fail(o.group, o.Operation, o.revision, err)
+		t.failed(o, err)
 		t.drop(o)
 		return true
 	}
@@ -198,21 +204,30 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 
 // Seen records that a VM is in the inventory, with name and configuration.
 func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
-	defer t.wake(t.lock())
+	woken := t.lock()
+	defer t.wake(woken)
 	for _, o := range t.byGroup[uid] {
 		if o.Kind == vsphere.OperationClone && o.state == landed && o.VM == vm {
+			woken.add(o.group)
 			t.drop(o)
 		}
 	}
 	t.forgive(uid, failureKey{kind: vsphere.OperationClone, target: name})
 }
 
-// Gone records that a VM is proven gone.
+// Gone records that a VM is proven gone. What is still under way for it goes on counting, but its failure is of no
+// interest any more.
 func (t *Tracker) Gone(vm vsphere.Ref) {
-	defer t.wake(t.lock())
+	woken := t.lock()
+	defer t.wake(woken)
 	for _, o := range t.ops {
-		if o.state == landed && o.VM == vm {
+		switch {
+		case o.VM != vm:
+		case o.state == landed:
+			woken.add(o.group)
 			t.drop(o)
+		default:
+			o.moot = true
 		}
 	}
 	for uid, failures := range t.failures {
@@ -230,10 +245,17 @@ func (t *Tracker) Record(g vsphere.GroupID, op vsphere.Operation, err *vsphere.E
 	t.fail(g, op, "", err)
 }
 
-// Forget drops the failures of a group that exists no more.
+// Forget drops the failures of a group that exists no more, those to come of what is still under way included, and its
+// place in the line.
 func (t *Tracker) Forget(uid string) {
 	defer t.wake(t.lock())
 	delete(t.failures, uid)
+	for _, o := range t.byGroup[uid] {
+		o.moot = true
+	}
+	for _, b := range t.budgets {
+		b.forget(uid)
+	}
 }
 
 // Of returns the operations and failures of a group, ordered by name and VM.
@@ -326,7 +348,7 @@ func (t *Tracker) Overdue() []Pending {
 		case o.Kind != vsphere.OperationClone && now.Sub(o.Started) >= OtherTimeout:
 			woken.add(o.group)
 			delete(t.byTask, o.Task)
-			t.fail(o.group, o.Operation, o.revision, &vsphere.Error{
+			t.failed(o, &vsphere.Error{
 				Class: vsphere.ClassUnknown, Reason: "Overdue",
 				Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, OtherTimeout),
 			})
@@ -341,9 +363,12 @@ func (t *Tracker) Overdue() []Pending {
 	return out
 }
 
+// endStray makes a stray count no longer. With the last one gone, whoever waits for that is woken.
 func (t *Tracker) endStray(task vsphere.Ref, woken *wakes) {
-	delete(t.strays, task)
-	woken.all = woken.all || len(t.strays) == 0
+	if _, ok := t.strays[task]; ok {
+		delete(t.strays, task)
+		woken.all = woken.all || len(t.strays) == 0
+	}
 }
 
 func (t *Tracker) drop(o *operation) {

@@ -1,0 +1,117 @@
+# Everything here works from a clean checkout with Go, make and git. `make help` lists the targets.
+
+SHELL       := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# One variant of everything but the tests, so that building, vetting and checking share what is compiled. The race
+# detector needs cgo.
+export CGO_ENABLED = 0
+RACE := CGO_ENABLED=1 go test -race
+
+# The tools are built by go from versions pinned in modules of their own, and cached by it.
+TOOL          := go tool -modfile=hack/tools/go.mod
+GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint/go.mod golangci-lint
+
+MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/vmgroup-controller and bin/vcsim, the vCenter simulator
+	go build -ldflags '$(LDFLAGS)' -o bin/vmgroup-controller .
+	go build -o bin/vcsim ./hack/vcsim
+
+.PHONY: devcluster
+devcluster: ## Build bin/devcluster (a Kubernetes control plane) and bin/kubectl; about 7 minutes the first time
+	@hack/build-devcluster.sh
+
+.PHONY: clean
+clean: ## Remove bin/
+	rm -rf bin
+
+##@ Try
+
+.PHONY: demo
+demo: build devcluster ## Run controller, simulator and control plane together and show a VmGroup at work
+	go run ./hack/demo
+
+.PHONY: run
+run: build devcluster ## Start the same environment as demo and leave it to you until Ctrl-C
+	go run ./hack/demo -keep
+
+##@ Test
+
+# -short leaves out the tests that take minutes each.
+
+.PHONY: test
+test: build devcluster ## Run all tests but the slow ones, with the race detector
+	$(RACE) -short -timeout 20m ./...
+	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no binary of ours: unit, contract, controller
+	$(RACE) -short . ./pkg/... ./hack/...
+
+.PHONY: test-integration
+test-integration: build devcluster ## Run the tests against the real control plane and the simulator
+	$(RACE) -short -timeout 20m ./test/...
+
+.PHONY: test-slow
+test-slow: build devcluster ## Run all tests, the slow ones too
+	$(RACE) -timeout 2h ./...
+
+.PHONY: bench
+bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 20 minutes
+	go run ./test/bench
+
+##@ Check
+
+.PHONY: verify
+verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen ## Check everything that can be checked without running tests
+
+.PHONY: verify-format
+verify-format: ## Check that the code is formatted by gofmt
+	@unformatted="$$(gofmt -l .)"; \
+	if [[ -n "$$unformatted" ]]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: verify-imports
+verify-imports: ## Check what may import what (hack/importrules)
+	go run ./hack/importrules
+
+.PHONY: verify-tidy
+verify-tidy: ## Check that every go.mod says what its module needs
+	for module in $(MODULES); do echo "go mod tidy: $$module"; (cd "$$module" && go mod tidy -diff); done
+
+.PHONY: verify-vet
+verify-vet: devcluster ## Run go vet
+	go vet ./...
+	cd hack/devcluster && go vet ./...
+
+.PHONY: verify-staticcheck
+verify-staticcheck: ## Run staticcheck, except on generated code
+	$(TOOL) staticcheck $$(go list ./... | grep -v /pkg/generated/)
+
+.PHONY: verify-codegen
+verify-codegen: ## Check that the generated files are up to date
+	hack/verify-codegen.sh
+
+.PHONY: lint
+lint: ## Run golangci-lint; slow, so not part of verify
+	$(GOLANGCI_LINT) run ./...
+
+##@ Change
+
+.PHONY: update
+update: ## Generate code and the CRD from pkg/apis, and format
+	hack/update-codegen.sh
+	gofmt -w .
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,217 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Client talks to one control port. It is safe for concurrent use.
+type Client struct {
+	url  string
+	http *http.Client
+}
+
+// New returns a client of the control port at url. It makes no call.
+func New(url string) *Client {
+	return &Client{url: strings.TrimSuffix(url, "/"), http: &http.Client{Transport: &http.Transport{}}}
+}
+
+// Close drops idle connections. The client stays usable.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// do posts one operation and decodes the answer into out, unless that is nil.
+func (c *Client) do(ctx context.Context, op string, in Request, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("control %s: %w", op, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/"+op, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("control %s: %w", op, err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("control %s: %w", op, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+		return fmt.Errorf("control %s: %s: %s", op, res.Status, bytes.TrimSpace(text))
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+		return fmt.Errorf("control %s: %w", op, err)
+	}
+	return nil
+}
+
+func read[T any](ctx context.Context, c *Client, op string) (T, error) {
+	var out T
+	err := c.do(ctx, op, Request{}, &out)
+	return out, err
+}
+
+// made runs an operation that makes an object, and returns the object's MoRef value.
+func (c *Client) made(ctx context.Context, op string, in Request) (string, error) {
+	var out Reply
+	err := c.do(ctx, op, in, &out)
+	return out.MoRef, err
+}
+
+// VMs lists every virtual machine there is, templates and orphans included, by name.
+func (c *Client) VMs(ctx context.Context) ([]VM, error) { return read[[]VM](ctx, c, "vms") }
+
+// Folders lists every folder below the datacenters' VM folders, those included, by path.
+func (c *Client) Folders(ctx context.Context) ([]Folder, error) {
+	return read[[]Folder](ctx, c, "folders")
+}
+
+// Tasks lists every task since the start, in the order of their keys.
+func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return read[[]Task](ctx, c, "tasks") }
+
+// Sessions lists the live logins.
+func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
+	return read[[]Session](ctx, c, "sessions")
+}
+
+// Calls returns the counters.
+func (c *Client) Calls(ctx context.Context) (Calls, error) { return read[Calls](ctx, c, "calls") }
+
+// ResetCalls sets the counters to zero.
+func (c *Client) ResetCalls(ctx context.Context) error {
+	return c.do(ctx, "reset-calls", Request{}, nil)
+}
+
+// Violations lists the forbidden calls seen so far.
+func (c *Client) Violations(ctx context.Context) ([]Violation, error) {
+	return read[[]Violation](ctx, c, "violations")
+}
+
+// Leaks counts what live sessions hold.
+func (c *Client) Leaks(ctx context.Context) (Leaks, error) { return read[Leaks](ctx, c, "leaks") }
+
+// DestroyVM deletes a virtual machine, switching it off first if need be.
+func (c *Client) DestroyVM(ctx context.Context, vm string) error {
+	return c.do(ctx, "destroy-vm", Request{VM: vm}, nil)
+}
+
+// PowerOn switches a virtual machine on.
+func (c *Client) PowerOn(ctx context.Context, vm string) error {
+	return c.do(ctx, "power", Request{VM: vm, On: true}, nil)
+}
+
+// PowerOff switches a virtual machine off.
+func (c *Client) PowerOff(ctx context.Context, vm string) error {
+	return c.do(ctx, "power", Request{VM: vm}, nil)
+}
+
+// Rename gives a virtual machine another name.
+func (c *Client) Rename(ctx context.Context, vm, newName string) error {
+	return c.do(ctx, "rename", Request{VM: vm, Name: newName}, nil)
+}
+
+// Move puts a virtual machine into another folder.
+func (c *Client) Move(ctx context.Context, vm, folder string) error {
+	return c.do(ctx, "move", Request{VM: vm, Folder: folder}, nil)
+}
+
+// AddForeignVM makes a virtual machine without a stamp, switched off, and returns its MoRef value.
+func (c *Client) AddForeignVM(ctx context.Context, folder, name string) (string, error) {
+	return c.made(ctx, "add-vm", Request{Folder: folder, Name: name})
+}
+
+// CloneVM clones a virtual machine by hand into the folder it is in: its ExtraConfig is copied, its instanceUuid is new.
+// It ignores the clone delay and returns the copy's MoRef value.
+func (c *Client) CloneVM(ctx context.Context, vm, newName string) (string, error) {
+	return c.made(ctx, "clone-vm", Request{VM: vm, Name: newName})
+}
+
+// MarkAsTemplate makes a virtual machine that is switched off a template.
+func (c *Client) MarkAsTemplate(ctx context.Context, vm string) error {
+	return c.do(ctx, "mark-template", Request{VM: vm, On: true}, nil)
+}
+
+// MarkAsVM makes a template a virtual machine.
+func (c *Client) MarkAsVM(ctx context.Context, vm string) error {
+	return c.do(ctx, "mark-template", Request{VM: vm}, nil)
+}
+
+// Reconfigure changes CPUs and memory; 0 leaves either as it is.
+func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB int64) error {
+	return c.do(ctx, "reconfigure", Request{VM: vm, CPU: cpu, MemoryMB: memoryMB}, nil)
+}
+
+// AddTemplate makes a template in a folder, which is made on demand, and returns its MoRef value.
+func (c *Client) AddTemplate(ctx context.Context, name, folder string) (string, error) {
+	return c.made(ctx, "add-template", Request{Name: name, Folder: folder})
+}
+
+// RemoveTemplate deletes a template.
+func (c *Client) RemoveTemplate(ctx context.Context, name string) error {
+	return c.do(ctx, "destroy-vm", Request{VM: name}, nil)
+}
+
+// SetConnectionState disconnects a virtual machine, or connects it again.
+func (c *Client) SetConnectionState(ctx context.Context, vm string, disconnected bool) error {
+	return c.do(ctx, "connection", Request{VM: vm, On: !disconnected}, nil)
+}
+
+// AddDisk attaches a disk of somebody else to a virtual machine and returns its device key.
+func (c *Client) AddDisk(ctx context.Context, vm string) (int32, error) {
+	var out Reply
+	err := c.do(ctx, "add-disk", Request{VM: vm}, &out)
+	return out.Key, err
+}
+
+// CreateFolder makes a folder and those above it on demand, and returns its MoRef value.
+func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) {
+	return c.made(ctx, "create-folder", Request{Folder: path})
+}
+
+// RemoveFolder destroys a folder as the stock simulator does: virtual machines in it become orphans.
+func (c *Client) RemoveFolder(ctx context.Context, folder string) error {
+	return c.do(ctx, "remove-folder", Request{Folder: folder}, nil)
+}
+
+// RenameFolder gives a folder another name.
+func (c *Client) RenameFolder(ctx context.Context, folder, newName string) error {
+	return c.do(ctx, "rename-folder", Request{Folder: folder, Name: newName}, nil)
+}
+
+// EndSessions terminates every session. New logins are accepted.
+func (c *Client) EndSessions(ctx context.Context) error {
+	return c.do(ctx, "end-sessions", Request{}, nil)
+}
+
+// SetPassword makes a user with a password, or changes it. Sessions stay.
+func (c *Client) SetPassword(ctx context.Context, user, password string) error {
+	return c.do(ctx, "set-password", Request{User: user, Password: password}, nil)
+}
+
+// SetCloneDelay is how long clones take that are submitted from now on.
+func (c *Client) SetCloneDelay(ctx context.Context, d time.Duration) error {
+	return c.do(ctx, "clone-delay", Request{Delay: d}, nil)
+}
+
+// SetOutage starts an outage of the vSphere endpoint, or ends it. The control port is never affected.
+func (c *Client) SetOutage(ctx context.Context, o Outage) error {
+	return c.do(ctx, "outage", Request{Outage: o}, nil)
+}
+
+// AddFault adds a rule. Rules are tried in the order they were added, and one call meets one rule at most.
+func (c *Client) AddFault(ctx context.Context, f Fault) error {
+	return c.do(ctx, "add-fault", Request{Fault: &f}, nil)
+}
+
+// ClearFaults removes every rule.
+func (c *Client) ClearFaults(ctx context.Context) error {
+	return c.do(ctx, "clear-faults", Request{}, nil)
+}

@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"sync"
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// clones is the names that running clones have reserved.
+type clones struct {
+	mu       sync.Mutex
+	reserved map[reservation]types.ManagedObjectReference
+}
+
+type reservation struct {
+	folder types.ManagedObjectReference
+	name   string
+}
+
+// reserve takes a name in a folder for the virtual machine that is to be. If it is taken, it returns false and the
+// MoRef of that virtual machine, which cannot be read yet.
+func (c *clones) reserve(r reservation, vm types.ManagedObjectReference) (types.ManagedObjectReference, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other, ok := c.reserved[r]; ok {
+		return other, false
+	}
+	if c.reserved == nil {
+		c.reserved = make(map[reservation]types.ManagedObjectReference)
+	}
+	c.reserved[r] = vm
+	return vm, true
+}
+
+func (c *clones) release(r reservation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.reserved, r)
+}
+
+// cloneVM carries out CloneVM_Task. The stock simulator holds the template's lock for the whole clone, so that clones of
+// one template wait for each other and a delay blocks even submitting; it drops the source's ExtraConfig and the
+// annotation; it lets two running clones have one name; and it panics on a MoRef that does not exist, on a folder that
+// goes meanwhile, and when two templates are cloned into one folder.
+func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	req := m.Body.(*types.CloneVM_Task)
+	source, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine)
+	if !ok {
+		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
+	}
+	if req.Name == "" {
+		return faultBody(&types.InvalidName{Name: req.Name})
+	}
+	location := &req.Spec.Location
+	for _, ref := range []*types.ManagedObjectReference{&req.Folder, location.Pool, location.Datastore, location.Host} {
+		if ref != nil && ctx.Map.Get(*ref) == nil {
+			return faultBody(&types.ManagedObjectNotFound{Obj: *ref})
+		}
+	}
+	folder, ok := ctx.Map.Get(req.Folder).(*simulator.Folder)
+	if !ok {
+		return faultBody(&types.InvalidArgument{InvalidProperty: "folder"})
+	}
+	c := clone{sim: s, source: source, folder: folder, req: req, delay: time.Duration(s.cloneDelay.Load())}
+	if ctx.Session == s.model.Service.Context.Session {
+		c.delay = 0 // asked for at the control port
+	}
+	c.config(ctx)
+	c.announce(ctx)
+	ref := s.startTask(ctx, source, "cloneVm", c.run)
+	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: ref}}
+}
+
+// clone is one clone, from its submission to its end.
+type clone struct {
+	sim    *Simulator
+	source *simulator.VirtualMachine
+	folder *simulator.Folder
+	req    *types.CloneVM_Task
+	delay  time.Duration
+
+	spec types.VirtualMachineConfigSpec // of the virtual machine to make
+	host *types.ManagedObjectReference
+	pool *types.ManagedObjectReference
+	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
+}
+
+// run is the task. It reserves the name first and makes the virtual machine last.
+func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
+	if c.bad != nil {
+		return nil, c.bad
+	}
+	start := time.Now()
+	name := reservation{c.folder.Self, c.req.Name}
+	future := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-of-" + newUUID()}
+	if other, ok := c.sim.clones.reserve(name, future); !ok {
+		return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+	}
+	defer c.sim.clones.release(name)
+	if other := child(ctx, c.folder, c.req.Name); other != nil {
+		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
+	}
+	if !c.sim.sleep(c.delay-time.Since(start), cancelled) {
+		return nil, &types.RequestCanceled{}
+	}
+	ref, fault := c.create(ctx)
+	if fault != nil {
+		return nil, fault
+	}
+	return ref, c.complete(ctx, ref)
+}
+
+// create makes the virtual machine, with the folder locked: the stock simulator cannot bear another call there that
+// looks for a name while it does so.
+func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, types.BaseMethodFault) {
+	none := types.ManagedObjectReference{}
+	c.sim.shape.RLock()
+	defer c.sim.shape.RUnlock()
+	defer ctx.Map.AcquireLock(ctx, c.folder)()
+	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
+		if !rooted(ctx.Map, ref) {
+			return none, &types.ManagedObjectNotFound{Obj: ref}
+		}
+	}
+	if other := child(ctx, c.folder, c.req.Name); other != nil {
+		return none, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
+	}
+	res := c.folder.CreateVMTask(ctx, &types.CreateVM_Task{This: c.folder.Self, Config: c.spec, Pool: *c.pool, Host: c.host})
+	result, fault := waitTask(ctx, res.(*methods.CreateVM_TaskBody).Res.Returnval)
+	if fault != nil {
+		return none, fault
+	}
+	return result.(types.ManagedObjectReference), nil
+}
+
+// complete does what the request asks for beyond a virtual machine that is switched off. What it cannot do makes the
+// clone fail and leaves the virtual machine behind, as vCenter may.
+func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReference) types.BaseMethodFault {
+	vm, ok := ctx.Map.Get(ref).(*simulator.VirtualMachine)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
+	}
+	devices := c.req.Spec.Location.DeviceChange
+	if config := c.req.Spec.Config; config != nil {
+		devices = append(devices, config.DeviceChange...)
+	}
+	if len(devices) > 0 {
+		spec := types.VirtualMachineConfigSpec{DeviceChange: devices}
+		if fault := c.await(ctx, vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
+			return fault
+		}
+	}
+	if c.req.Spec.Template {
+		res := c.sim.markTemplate(ctx, &simulator.Method{Name: "MarkAsTemplate", This: ref, Body: &types.MarkAsTemplate{This: ref}})
+		if fault := res.Fault(); fault != nil {
+			return fault.VimFault().(types.BaseMethodFault)
+		}
+		return nil
+	}
+	if custom := c.req.Spec.Customization; custom != nil {
+		if fault := c.await(ctx, vm, "CustomizeVM_Task", &types.CustomizeVM_Task{This: ref, Spec: *custom}); fault != nil {
+			return fault
+		}
+	}
+	if c.req.Spec.PowerOn {
+		return c.await(ctx, vm, "PowerOnVM_Task", &types.PowerOnVM_Task{This: ref})
+	}
+	return nil
+}
+
+// await calls a stock method of the new virtual machine that returns a task, and waits for the task.
+func (c *clone) await(ctx *simulator.Context, vm *simulator.VirtualMachine, method string, body any) types.BaseMethodFault {
+	_, fault := c.sim.await(ctx, &simulator.Method{Name: method, This: vm.Self, Body: body})
+	return fault
+}
+
+// announce posts the event by which a clone can be found whose task was lost.
+func (c *clone) announce(ctx *simulator.Context) {
+	events := ctx.Map.EventManager()
+	event := types.VmBeingClonedEvent{
+		DestFolder: types.FolderEventArgument{
+			Folder:              c.folder.Self,
+			EntityEventArgument: types.EntityEventArgument{Name: c.folder.Name},
+		},
+		DestName: c.req.Name,
+	}
+	event.Vm = &types.VmEventArgument{
+		Vm:                  c.source.Self,
+		EntityEventArgument: types.EntityEventArgument{Name: c.source.Name},
+	}
+	if dc := datacenterOf(ctx.Map, c.folder); dc != nil {
+		event.Datacenter = &types.DatacenterEventArgument{
+			Datacenter:          dc.Self,
+			EntityEventArgument: types.EntityEventArgument{Name: dc.Name},
+		}
+	}
+	event.DestHost = types.HostEventArgument{
+		Host:                *c.host,
+		EntityEventArgument: types.EntityEventArgument{Name: entityName(ctx.Map, *c.host)},
+	}
+	event.Host = &event.DestHost
+	ctx.WithLock(events, func() {
+		events.PostEvent(ctx, &types.PostEvent{This: events.Self, EventToPost: &event})
+	})
+}

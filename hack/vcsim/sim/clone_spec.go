@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"slices"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/simulator/esx"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+	"github.com/vmware/govmomi/vim25/xml"
+)
+
+// config works out the virtual machine to make from the source as it is when the clone is submitted; vCenter locks the
+// source meanwhile. What is wrong with the request becomes the task's error.
+func (c *clone) config(ctx *simulator.Context) {
+	var source types.VirtualMachineConfigInfo
+	ctx.WithLock(c.source, func() {
+		source = copyOf(*c.source.Config)
+		c.pool, c.host = c.source.ResourcePool, c.source.Runtime.Host
+	})
+	location := c.req.Spec.Location
+	if location.Pool != nil {
+		c.pool = location.Pool
+	}
+	if c.pool == nil {
+		c.bad = &types.InvalidArgument{InvalidProperty: "spec.location.pool"} // a template has none
+		return
+	}
+	var path object.DatastorePath
+	path.FromString(source.Files.VmPathName)
+	if location.Datastore != nil {
+		path.Datastore = entityName(ctx.Map, *location.Datastore)
+	}
+	if location.Host != nil {
+		c.host = location.Host
+	}
+	if c.bad = c.place(ctx, path.Datastore); c.bad != nil {
+		return
+	}
+	path.Path = directory(c.req.Name)
+	c.spec = types.VirtualMachineConfigSpec{
+		Name:              c.req.Name,
+		Version:           source.Version,
+		GuestId:           source.GuestId,
+		Annotation:        source.Annotation,
+		Uuid:              newUUID(),
+		InstanceUuid:      newUUID(),
+		Files:             &types.VirtualMachineFileInfo{VmPathName: path.String()},
+		NumCPUs:           source.Hardware.NumCPU,
+		MemoryMB:          int64(source.Hardware.MemoryMB),
+		NumCoresPerSocket: source.Hardware.NumCoresPerSocket,
+		DeviceChange:      devices(source.Hardware.Device),
+		ExtraConfig:       source.ExtraConfig,
+	}
+	c.override()
+}
+
+// directory is a directory for the files of a virtual machine that no other ever had. The stock simulator names it after
+// the virtual machine and deletes it after the destroy task has ended: a virtual machine that is made meanwhile under the
+// same name loses its files, and the simulator panics.
+func directory(name string) string { return name + "_" + newUUID() }
+
+// override applies the request's own config to what comes from the source.
+func (c *clone) override() {
+	config := c.req.Spec.Config
+	if config == nil {
+		return
+	}
+	set(&c.spec.Annotation, config.Annotation)
+	set(&c.spec.Uuid, config.Uuid)
+	set(&c.spec.InstanceUuid, config.InstanceUuid)
+	set(&c.spec.NumCPUs, config.NumCPUs)
+	set(&c.spec.MemoryMB, config.MemoryMB)
+	set(&c.spec.NumCoresPerSocket, config.NumCoresPerSocket)
+	set(&c.spec.ManagedBy, config.ManagedBy)
+	for _, option := range config.ExtraConfig {
+		key := option.GetOptionValue().Key
+		c.spec.ExtraConfig = slices.DeleteFunc(c.spec.ExtraConfig, func(o types.BaseOptionValue) bool {
+			return o.GetOptionValue().Key == key
+		})
+	}
+	c.spec.ExtraConfig = append(c.spec.ExtraConfig, config.ExtraConfig...)
+}
+
+func set[T comparable](dst *T, src T) {
+	var zero T
+	if src != zero {
+		*dst = src
+	}
+}
+
+// place makes sure that there is a host that has both the pool's compute resource and the datastore, and that the
+// folder is in the same datacenter. The stock simulator looks all of that up as it goes, and panics when it is not so.
+func (c *clone) place(ctx *simulator.Context, datastore string) types.BaseMethodFault {
+	pool, ok := ctx.Map.Get(*c.pool).(*simulator.ResourcePool)
+	if !ok {
+		return &types.InvalidArgument{InvalidProperty: "spec.location.pool"}
+	}
+	owner := computeResource(ctx, pool.Owner)
+	if owner == nil || len(owner.Host) == 0 {
+		return &types.NoCompatibleHost{}
+	}
+	if !slices.Contains(owner.Host, *c.host) {
+		c.host = &owner.Host[0]
+	}
+	dc := datacenterOf(ctx.Map, c.folder)
+	host, _ := ctx.Map.Get(*c.host).(*simulator.HostSystem)
+	if dc == nil || host == nil || datacenterOf(ctx.Map, host) != dc {
+		return &types.InvalidArgument{InvalidProperty: "spec.location.folder"}
+	}
+	for _, ref := range host.Datastore {
+		if entityName(ctx.Map, ref) == datastore && slices.Contains(dc.Datastore, ref) {
+			return nil
+		}
+	}
+	return &types.InvalidDatastore{Name: datastore}
+}
+
+func computeResource(ctx *simulator.Context, ref types.ManagedObjectReference) *mo.ComputeResource {
+	switch c := ctx.Map.Get(ref).(type) {
+	case *simulator.ClusterComputeResource:
+		return &c.ComputeResource
+	case *mo.ComputeResource:
+		return c
+	}
+	return nil
+}
+
+// devices is the device changes that give a new virtual machine the source's devices, keys included, but for those that
+// every virtual machine has anyway. Disks get files of their own.
+func devices(source object.VirtualDeviceList) []types.BaseVirtualDeviceConfigSpec {
+	var changes []types.BaseVirtualDeviceConfigSpec
+	defaults := object.VirtualDeviceList(esx.VirtualDevice)
+	for _, device := range source {
+		if defaults.Find(source.Name(device)) != nil {
+			continue
+		}
+		change := types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device}
+		if disk, ok := device.(*types.VirtualDisk); ok {
+			change.FileOperation = types.VirtualDeviceConfigSpecFileOperationCreate
+			if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+				backing.FileName, backing.Uuid, backing.Parent = "", "", nil
+			}
+		}
+		changes = append(changes, &change)
+	}
+	return changes
+}
+
+// copyOf makes a deep copy by way of XML, as the stock simulator does.
+func copyOf[T any](src T) T {
+	var dst T
+	data, err := xml.Marshal(&src)
+	if err != nil {
+		panic(err) // a vim type that cannot be encoded
+	}
+	decoder := xml.NewDecoder(bytes.NewReader(data))
+	decoder.TypeFunc = types.TypeFunc()
+	if err := decoder.Decode(&dst); err != nil {
+		panic(err)
+	}
+	return dst
+}
+
+// newUUID is a random UUID. The stock simulator derives one from the path of the virtual machine, so that one made after
+// another of its name has gone would pass for it.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}

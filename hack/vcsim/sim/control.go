@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"strings"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// operation is one operation of the control port. What it returns is the answer.
+type operation func(s *Simulator, r control.Request) (any, error)
+
+// readings may be fetched with GET too.
+var readings = map[string]operation{
+	"vms":        func(s *Simulator, _ control.Request) (any, error) { return s.vms(), nil },
+	"folders":    func(s *Simulator, _ control.Request) (any, error) { return s.folders(), nil },
+	"tasks":      func(s *Simulator, _ control.Request) (any, error) { return s.allTasks(), nil },
+	"sessions":   func(s *Simulator, _ control.Request) (any, error) { return s.listSessions(), nil },
+	"calls":      func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
+	"violations": func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
+	"leaks":      func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
+}
+
+var changes = map[string]operation{
+	"destroy-vm":    (*Simulator).opDestroyVM,
+	"power":         (*Simulator).opPower,
+	"rename":        (*Simulator).opRename,
+	"move":          (*Simulator).opMove,
+	"add-vm":        (*Simulator).opAddVM,
+	"clone-vm":      (*Simulator).opCloneVM,
+	"mark-template": (*Simulator).opMarkTemplate,
+	"reconfigure":   (*Simulator).opReconfigure,
+	"add-template":  (*Simulator).opAddTemplate,
+	"connection":    (*Simulator).opConnection,
+	"add-disk":      (*Simulator).opAddDisk,
+	"create-folder": (*Simulator).opCreateFolder,
+	"remove-folder": (*Simulator).opRemoveFolder,
+	"rename-folder": (*Simulator).opRenameFolder,
+	"end-sessions":  (*Simulator).opEndSessions,
+	"set-password":  (*Simulator).opSetPassword,
+	"clone-delay":   (*Simulator).opCloneDelay,
+	"outage":        (*Simulator).opOutage,
+	"add-fault":     (*Simulator).opAddFault,
+	"clear-faults":  (*Simulator).opClearFaults,
+	"reset-calls":   (*Simulator).opResetCalls,
+}
+
+func (s *Simulator) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	for name, op := range readings {
+		mux.Handle("GET /"+name, s.serveOperation(op))
+		mux.Handle("POST /"+name, s.serveOperation(op))
+	}
+	for name, op := range changes {
+		mux.Handle("POST /"+name, s.serveOperation(op))
+	}
+	return mux
+}
+
+func (s *Simulator) serveOperation(op operation) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req control.Request
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil && !errors.Is(err, io.EOF) {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		res, err := op(s, req)
+		var lookup *lookupError
+		switch {
+		case errors.As(err, &lookup):
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(res); err != nil {
+			log.Printf("control %s: %v", strings.TrimPrefix(r.URL.Path, "/"), err)
+		}
+	})
+}
+
+func (s *Simulator) listSessions() []control.Session {
+	out := []control.Session{}
+	for _, session := range s.liveSessions() {
+		out = append(out, control.Session{User: session.UserName, UserAgent: session.UserAgent, LoginTime: session.LoginTime})
+	}
+	return out
+}
+
+func (s *Simulator) allCalls() control.Calls {
+	out := s.calls.snapshot()
+	out.LoginsOK, out.LoginsRefused = s.sessions.logins()
+	return out
+}
+
+func (s *Simulator) opResetCalls(control.Request) (any, error) {
+	s.calls.reset()
+	s.sessions.resetLogins()
+	return control.Reply{}, nil
+}
+
+func (s *Simulator) opEndSessions(control.Request) (any, error) {
+	s.endSessions()
+	return control.Reply{}, nil
+}
+
+func (s *Simulator) opSetPassword(r control.Request) (any, error) {
+	s.sessions.setPassword(r.User, r.Password)
+	return control.Reply{}, nil
+}
+
+func (s *Simulator) opCloneDelay(r control.Request) (any, error) {
+	s.SetCloneDelay(r.Delay)
+	return control.Reply{}, nil
+}
+
+func (s *Simulator) opOutage(r control.Request) (any, error) {
+	return control.Reply{}, s.gate.set(r.Outage)
+}
+
+func (s *Simulator) opAddFault(r control.Request) (any, error) {
+	if r.Fault == nil {
+		return nil, fmt.Errorf("no fault")
+	}
+	return control.Reply{}, s.faults.add(*r.Fault)
+}
+
+func (s *Simulator) opClearFaults(control.Request) (any, error) {
+	s.faults.clear()
+	return control.Reply{}, nil
+}

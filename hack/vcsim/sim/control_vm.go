@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+func (s *Simulator) opDestroyVM(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
+		if _, err := s.do("PowerOffVM_Task", vm.Self, &types.PowerOffVM_Task{This: vm.Self}); err != nil {
+			return nil, err
+		}
+	}
+	_, err = s.do("Destroy_Task", vm.Self, &types.Destroy_Task{This: vm.Self})
+	return control.Reply{MoRef: vm.Self.Value}, err
+}
+
+func (s *Simulator) opPower(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	if r.On {
+		_, err = s.do("PowerOnVM_Task", vm.Self, &types.PowerOnVM_Task{This: vm.Self})
+	} else {
+		_, err = s.do("PowerOffVM_Task", vm.Self, &types.PowerOffVM_Task{This: vm.Self})
+	}
+	return control.Reply{MoRef: vm.Self.Value}, err
+}
+
+func (s *Simulator) opRename(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.do("Rename_Task", vm.Self, &types.Rename_Task{This: vm.Self, NewName: r.Name})
+	return control.Reply{MoRef: vm.Self.Value}, err
+}
+
+func (s *Simulator) opMove(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := s.findFolder(r.Folder)
+	if err != nil {
+		return nil, err
+	}
+	body := types.MoveIntoFolder_Task{This: folder.Self, List: []types.ManagedObjectReference{vm.Self}}
+	_, err = s.do("MoveIntoFolder_Task", folder.Self, &body)
+	return control.Reply{MoRef: vm.Self.Value}, err
+}
+
+func (s *Simulator) opAddVM(r control.Request) (any, error) {
+	ref, err := s.addVM(r.Folder, r.Name)
+	return control.Reply{MoRef: ref.Value}, err
+}
+
+func (s *Simulator) opAddTemplate(r control.Request) (any, error) {
+	ref, err := s.addTemplate(r.Folder, r.Name)
+	return control.Reply{MoRef: ref.Value}, err
+}
+
+func (s *Simulator) opCloneVM(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	body := types.CloneVM_Task{This: vm.Self, Folder: *vm.Parent, Name: r.Name}
+	if body.Spec.Location.Pool = vm.ResourcePool; body.Spec.Location.Pool == nil { // a template
+		pool := s.poolOf(datacenterOf(s.registry, vm))
+		body.Spec.Location.Pool = &pool.Self
+	}
+	result, err := s.do("CloneVM_Task", vm.Self, &body)
+	if err != nil {
+		return nil, err
+	}
+	return control.Reply{MoRef: result.(types.ManagedObjectReference).Value}, nil
+}
+
+func (s *Simulator) opMarkTemplate(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	if r.On {
+		_, err = s.call("MarkAsTemplate", vm.Self, &types.MarkAsTemplate{This: vm.Self})
+	} else {
+		pool := s.poolOf(datacenterOf(s.registry, vm))
+		_, err = s.call("MarkAsVirtualMachine", vm.Self, &types.MarkAsVirtualMachine{This: vm.Self, Pool: pool.Self})
+	}
+	return control.Reply{MoRef: vm.Self.Value}, err
+}
+
+func (s *Simulator) opReconfigure(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	spec := types.VirtualMachineConfigSpec{NumCPUs: r.CPU, MemoryMB: r.MemoryMB}
+	if _, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec}); err != nil {
+		return nil, err
+	}
+	return control.Reply{MoRef: vm.Self.Value}, nil
+}
+
+func (s *Simulator) opConnection(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	state := types.VirtualMachineConnectionStateDisconnected
+	if r.On {
+		state = types.VirtualMachineConnectionStateConnected
+	}
+	s.registry.AtomicUpdate(s.background(), vm, []types.PropertyChange{
+		{Name: "runtime.connectionState", Val: state},
+		{Name: "summary.runtime.connectionState", Val: state},
+	})
+	return control.Reply{MoRef: vm.Self.Value}, nil
+}
+
+// opAddDisk adds a disk as an administrator would: with a key that is not the template's.
+func (s *Simulator) opAddDisk(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	var devices object.VirtualDeviceList
+	s.background().WithLock(vm, func() { devices = copyOf(*vm.Config).Hardware.Device })
+	controller, err := devices.FindDiskController("")
+	if err != nil {
+		return nil, err
+	}
+	disk := devices.CreateDisk(controller, vm.Datastore[0], "")
+	disk.CapacityInKB = 1 << 20
+	spec := types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{
+		Operation:     types.VirtualDeviceConfigSpecOperationAdd,
+		FileOperation: types.VirtualDeviceConfigSpecFileOperationCreate,
+		Device:        disk,
+	}}}
+	if _, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec}); err != nil {
+		return nil, err
+	}
+	before := devices.SelectByType((*types.VirtualDisk)(nil))
+	for _, key := range s.describe(vm).Disks {
+		if before.FindByKey(key) == nil {
+			return control.Reply{MoRef: vm.Self.Value, Key: key}, nil
+		}
+	}
+	return nil, fmt.Errorf("the disk did not appear")
+}

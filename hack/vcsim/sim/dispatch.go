@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// override carries out one method in place of the stock simulator. It is called without any lock held.
+type override func(s *Simulator, ctx *simulator.Context, m *simulator.Method) soap.HasFault
+
+// overrides returns every method that the stock simulator lacks or gets wrong, with what it gets wrong.
+func overrides() map[string]override {
+	return map[string]override{
+		"VirtualMachine.CloneVM_Task":         (*Simulator).cloneVM,              // one at a time per template; drops ExtraConfig of the source; see clone.go
+		"VirtualMachine.MarkAsTemplate":       (*Simulator).markTemplate,         // tells no collector
+		"VirtualMachine.MarkAsVirtualMachine": (*Simulator).markTemplate,         // tells no collector
+		"VirtualMachine.Rename_Task":          (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
+		"Folder.Rename_Task":                  (*Simulator).rename,               // likewise
+		"Folder.CreateFolder":                 (*Simulator).createFolder,         // an empty name poisons the parent
+		"Folder.CreateVM_Task":                (*Simulator).createVM,             // panics when the folder goes meanwhile
+		"Folder.MoveIntoFolder_Task":          (*Simulator).moveIntoFolder,       // panics on a MoRef that does not exist
+		"Folder.Destroy_Task":                 (*Simulator).destroyFolder,        // recorded: ours must never call it
+		"Folder.UnregisterAndDestroy_Task":    (*Simulator).unregisterAndDestroy, // not implemented
+		"Task.CancelTask":                     (*Simulator).cancelTask,           // a hint only
+		"ViewManager.CreateContainerView":     (*Simulator).createContainerView,  // keeps what was moved out
+		"SearchIndex.FindChild":               (*Simulator).findChild,            // may panic beside a create
+		"SessionManager.Logout":               (*Simulator).endSession,           // leaves handlers behind
+		"SessionManager.TerminateSession":     (*Simulator).endSession,           // likewise
+	}
+}
+
+// gateway receives every call of a logged-in client. The stock simulator decides by itself which object answers a call,
+// holds that object's lock, and does not let go of it if the method panics. Its Registry.Handler may rewrite a call,
+// though: ours addresses every call to the gateway, with the original call as its argument.
+type gateway struct {
+	self      types.ManagedObjectReference
+	sim       *Simulator
+	overrides map[string]override // by type and method
+}
+
+func newGateway(s *Simulator) *gateway {
+	return &gateway{
+		self:      types.ManagedObjectReference{Type: "Gateway", Value: "Gateway"},
+		sim:       s,
+		overrides: overrides(),
+	}
+}
+
+// Reference implements mo.Reference.
+func (g *gateway) Reference() types.ManagedObjectReference { return g.self }
+
+// Lock and Unlock do nothing, and thereby keep calls from waiting for each other.
+func (*gateway) Lock() {}
+
+// Unlock goes with Lock.
+func (*gateway) Unlock() {}
+
+// intercept is the Registry.Handler. Calls without a session stay with the stock simulator, which refuses all but a few.
+func (g *gateway) intercept(ctx *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	if ctx.Session == nil || m.Name == "Fetch" {
+		g.sim.calls.count(ctx, m)
+		if rule := g.sim.faults.match(g.sim.registry, m); rule != nil {
+			return nil, rule.fault(m)
+		}
+		return nil, nil
+	}
+	call := *m
+	*m = simulator.Method{Name: "Dispatch", This: g.self, Header: call.Header, Body: &call}
+	return nil, nil
+}
+
+// Dispatch counts a call, lets it meet a fault rule, and carries it out.
+func (g *gateway) Dispatch(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	s := g.sim
+	s.sessions.seen(ctx.Session)
+	s.calls.count(ctx, m)
+	s.violations.inspect(ctx, m)
+	rule := s.faults.match(s.registry, m)
+	switch {
+	case rule == nil:
+		return s.invoke(ctx, m)
+	case rule.lostReply():
+		s.invoke(ctx, m)
+		panic(http.ErrAbortHandler)
+	case rule.TaskLevel:
+		return s.failTask(ctx, m, rule.fault(m))
+	default:
+		return faultBody(rule.fault(m))
+	}
+}
+
+// invoke carries out a call. A panic in it is answered with SystemError and leaves no lock behind.
+func (s *Simulator) invoke(ctx *simulator.Context, m *simulator.Method) (res soap.HasFault) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Printf("panic in %s of %s: %v\n%s", m.Name, m.This, p, debug.Stack())
+			res = faultBody(&types.SystemError{Reason: fmt.Sprint(p)})
+		}
+	}()
+	ctx.Caller = &m.This
+	s.ensureRootCollector(ctx, m.This)
+	if ctx.Session.Get(m.This) == nil {
+		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
+	}
+	if override, ok := s.gateway.overrides[m.This.Type+"."+m.Name]; ok {
+		return override(s, ctx, m)
+	}
+	return s.stock(ctx, m)
+}
+
+// stock calls the method that the target itself has, holding its lock, as the stock simulator does.
+func (s *Simulator) stock(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	target := ctx.Session.Get(m.This)
+	if target == nil {
+		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
+	}
+	name := strings.ToUpper(m.Name[:1]) + m.Name[1:]
+	if base, ok := strings.CutSuffix(name, "_Task"); ok {
+		name = base + "Task"
+	}
+	method := reflect.ValueOf(target).MethodByName(name)
+	if !method.IsValid() {
+		return faultBody(&types.MethodNotFound{Receiver: m.This, Method: m.Name})
+	}
+	if e, ok := target.(mo.Entity); ok && slices.Contains(e.Entity().DisabledMethod, name) {
+		return faultBody(&types.MethodDisabled{})
+	}
+	args := []reflect.Value{reflect.ValueOf(m.Body)}
+	if method.Type().NumIn() == 2 {
+		args = []reflect.Value{reflect.ValueOf(ctx), args[0]}
+	}
+	defer ctx.Map.AcquireLock(ctx, target)()
+	return method.Call(args)[0].Interface().(soap.HasFault)
+}
+
+// faultResponse answers any method with a fault.
+type faultResponse struct{ fault *soap.Fault }
+
+// Fault implements soap.HasFault.
+func (r *faultResponse) Fault() *soap.Fault { return r.fault }
+
+func faultBody(fault types.BaseMethodFault) soap.HasFault {
+	return &faultResponse{simulator.Fault(reflect.TypeOf(fault).Elem().Name(), fault)}
+}

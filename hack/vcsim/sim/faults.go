@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"fmt"
+	"path"
+	"reflect"
+	"sync"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// faults is the list of rules that make calls fail. The stock simulator's own rules know neither a lost reply nor a
+// fault of the task, and cannot be told apart by the name a clone asks for.
+type faults struct {
+	mu    sync.Mutex
+	rules []*rule
+}
+
+type rule struct {
+	control.Fault
+	left int // calls that will still fail; ignored if Count is 0
+}
+
+func (f *faults) add(fault control.Fault) error {
+	if fault.Method == "" {
+		return fmt.Errorf("a fault needs a method")
+	}
+	if _, err := path.Match(fault.Entity, ""); err != nil {
+		return fmt.Errorf("entity %q: %w", fault.Entity, err)
+	}
+	if fault.Type != control.LostReply {
+		if _, err := newFault(fault.Type); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = append(f.rules, &rule{Fault: fault, left: fault.Count})
+	return nil
+}
+
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = nil
+}
+
+// match returns the first rule that the call meets, and uses it up by one; nil if there is none.
+func (f *faults) match(registry *simulator.Registry, m *simulator.Method) *rule {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.rules {
+		if r.Count > 0 && r.left == 0 || !r.meets(registry, m) {
+			continue
+		}
+		r.left--
+		return r
+	}
+	return nil
+}
+
+func (r *rule) meets(registry *simulator.Registry, m *simulator.Method) bool {
+	if r.Method != "*" && r.Method != m.Name {
+		return false
+	}
+	if r.Entity == "" {
+		return true
+	}
+	names := []string{m.This.Value, entityName(registry, m.This)}
+	if clone, ok := m.Body.(*types.CloneVM_Task); ok {
+		names = append(names, clone.Name)
+	}
+	for _, name := range names {
+		if ok, _ := path.Match(r.Entity, name); ok { // the pattern was checked by add
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rule) lostReply() bool { return r.Type == control.LostReply }
+
+// fault is the rule's fault, with the fields filled in that a client looks at.
+func (r *rule) fault(m *simulator.Method) types.BaseMethodFault {
+	fault, err := newFault(r.Type)
+	if err != nil {
+		return &types.SystemError{Reason: err.Error()}
+	}
+	switch f := fault.(type) {
+	case *types.NoPermission:
+		f.Object, f.PrivilegeId = &m.This, r.PrivilegeID
+	case *types.NotAuthenticated:
+		f.Object, f.PrivilegeId = &m.This, "System.View"
+	case *types.ManagedObjectNotFound:
+		f.Obj = m.This
+	case *types.InvalidArgument:
+		f.InvalidProperty = "spec"
+	case *types.NoDiskSpace:
+		f.Datastore = "LocalDS_0"
+	}
+	return fault
+}
+
+// newFault makes a fault of any type that the vim package knows.
+func newFault(name string) (types.BaseMethodFault, error) {
+	kind, ok := types.TypeFunc()(name)
+	if !ok {
+		return nil, fmt.Errorf("no fault type %q", name)
+	}
+	fault, ok := reflect.New(kind).Interface().(types.BaseMethodFault)
+	if !ok {
+		return nil, fmt.Errorf("%q is not a fault", name)
+	}
+	return fault, nil
+}

@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// hub hears of every change in the registry and marks it in the filters it may concern. It is called under locks that
+// belong to others, at any time and from any goroutine: it only marks, and reads nothing but what it is given.
+type hub struct {
+	self types.ManagedObjectReference
+
+	mu      sync.RWMutex
+	filters map[*filter]struct{}
+	// unborn is virtual machines that are still being made. The stock simulator publishes them first, writes them
+	// without a lock, and gives them their name last.
+	unborn map[types.ManagedObjectReference]struct{}
+}
+
+func newHub() *hub {
+	return &hub{
+		self:    types.ManagedObjectReference{Type: "Hub", Value: "Hub"},
+		filters: make(map[*filter]struct{}),
+		unborn:  make(map[types.ManagedObjectReference]struct{}),
+	}
+}
+
+// Reference implements mo.Reference.
+func (h *hub) Reference() types.ManagedObjectReference { return h.self }
+
+func (h *hub) add(f *filter) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.filters[f] = struct{}{}
+}
+
+func (h *hub) remove(f *filter) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.filters, f)
+}
+
+func (h *hub) isUnborn(ref types.ManagedObjectReference) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	_, ok := h.unborn[ref]
+	return ok
+}
+
+func (h *hub) each(mark func(*filter)) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for f := range h.filters {
+		mark(f)
+	}
+}
+
+// PutObject implements simulator.RegisterObject: an object is new, or has moved.
+func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
+	ref := obj.Reference()
+	if vm, ok := obj.(*simulator.VirtualMachine); ok && vm.Name == "" {
+		h.mu.Lock()
+		h.unborn[ref] = struct{}{}
+		h.mu.Unlock()
+	}
+	h.each(func(f *filter) { f.put(obj, ref) })
+}
+
+// UpdateObject implements simulator.RegisterObject.
+func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
+	ref := obj.Reference()
+	if ref.Type == "VirtualMachine" && h.isUnborn(ref) && names(changes) {
+		h.mu.Lock()
+		delete(h.unborn, ref)
+		h.mu.Unlock()
+	}
+	h.each(func(f *filter) { f.changed(obj, ref, changes) })
+}
+
+// RemoveObject implements simulator.RegisterObject. The object is still in the registry, but gone for good.
+func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
+	h.mu.Lock()
+	delete(h.unborn, ref)
+	h.mu.Unlock()
+	obj := ctx.Map.Get(ref)
+	h.each(func(f *filter) { f.removed(obj, ref) })
+}
+
+func names(changes []types.PropertyChange) bool {
+	for _, c := range changes {
+		if c.Name == "name" {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap reports whether one property path is the other or a part of it.
+func overlap(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return strings.HasPrefix(b, a) && (len(a) == len(b) || b[len(a)] == '.' || b[len(a)] == '[')
+}

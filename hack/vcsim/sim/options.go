@@ -1,0 +1,44 @@
+package sim
+
+import (
+	"cmp"
+	"time"
+)
+
+// Options says what to simulate. The zero value is one small datacenter, without virtual machines.
+type Options struct {
+	Listen        string // vSphere endpoint, default "127.0.0.1:0"
+	ControlListen string // control port, default "127.0.0.1:0"
+
+	Username string // default "user"
+	Password string // default "pass"
+
+	Datacenters []string // names, default "DC0"
+	Clusters    int      // per datacenter, default 1
+	Hosts       int      // per cluster, default 1
+	Pools       int      // resource pools below each cluster's root pool, default none
+	Datastores  int      // per datacenter, default 1
+
+	Templates      []string // names, made in the first datacenter
+	TemplateFolder string   // path below the VM folder; "" is the VM folder itself
+
+	// CloneDelay is how long a clone task takes at least, from its submission.
+	CloneDelay time.Duration
+	// CancelEffective lets CancelTask stop a clone whose delay has not passed. The default is what the stock simulator
+	// does, and the nastier of the two: the task reads as cancelled, and the virtual machine appears all the same.
+	CancelEffective bool
+}
+
+func (o Options) withDefaults() Options {
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
+	o.ControlListen = cmp.Or(o.ControlListen, "127.0.0.1:0")
+	o.Username = cmp.Or(o.Username, "user")
+	o.Password = cmp.Or(o.Password, "pass")
+	if len(o.Datacenters) == 0 {
+		o.Datacenters = []string{"DC0"}
+	}
+	o.Clusters = cmp.Or(o.Clusters, 1)
+	o.Hosts = cmp.Or(o.Hosts, 1)
+	o.Datastores = cmp.Or(o.Datastores, 1)
+	return o
+}

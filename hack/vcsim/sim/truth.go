@@ -1,0 +1,167 @@
+package sim
+
+import (
+	"cmp"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// stampKey is the ExtraConfig key by which the controller knows its virtual machines.
+const stampKey = "vmgroup.stamp"
+
+// vms lists every virtual machine in the registry, those included that no view can reach.
+func (s *Simulator) vms() []control.VM {
+	ctx := s.background()
+	out := []control.VM{}
+	for _, e := range s.registry.All("VirtualMachine") {
+		vm, ok := e.(*simulator.VirtualMachine)
+		if !ok {
+			continue
+		}
+		ctx.WithLock(vm, func() { out = append(out, s.describe(vm)) })
+	}
+	slices.SortFunc(out, func(a, b control.VM) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.MoRef, b.MoRef))
+	})
+	return out
+}
+
+func (s *Simulator) describe(vm *simulator.VirtualMachine) control.VM {
+	out := control.VM{
+		MoRef:           vm.Self.Value,
+		Name:            vm.Name,
+		Path:            s.path(vm),
+		InstanceUUID:    vm.Config.InstanceUuid,
+		Annotation:      vm.Config.Annotation,
+		Template:        vm.Config.Template,
+		PowerState:      string(vm.Runtime.PowerState),
+		ConnectionState: string(vm.Runtime.ConnectionState),
+		NumCPU:          vm.Config.Hardware.NumCPU,
+		MemoryMB:        vm.Config.Hardware.MemoryMB,
+	}
+	if vm.Parent != nil {
+		out.Folder = vm.Parent.Value
+	}
+	if stamp, ok := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey); ok {
+		out.Stamp = stamp
+	}
+	disks := object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil))
+	for _, disk := range disks {
+		out.Disks = append(out.Disks, disk.GetVirtualDevice().Key)
+	}
+	return out
+}
+
+// folders lists every folder of virtual machines.
+func (s *Simulator) folders() []control.Folder {
+	out := []control.Folder{}
+	for _, e := range s.registry.All("Folder") {
+		f, ok := e.(*simulator.Folder)
+		if ok && slices.Contains(f.ChildType, "VirtualMachine") {
+			out = append(out, control.Folder{MoRef: f.Self.Value, Name: f.Name, Path: s.path(f)})
+		}
+	}
+	slices.SortFunc(out, func(a, b control.Folder) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// allTasks lists every task, in the order they were started.
+func (s *Simulator) allTasks() []control.Task {
+	ctx := s.background()
+	var tasks []*simulator.Task
+	for _, obj := range s.registry.AllReference("Task") {
+		if t, ok := obj.(*simulator.Task); ok {
+			tasks = append(tasks, t)
+		}
+	}
+	slices.SortFunc(tasks, func(a, b *simulator.Task) int {
+		return cmp.Or(a.Info.QueueTime.Compare(b.Info.QueueTime), strings.Compare(a.Self.Value, b.Self.Value))
+	})
+	out := []control.Task{}
+	for _, t := range tasks {
+		var info types.TaskInfo
+		ctx.WithLock(t, func() { info = t.Info })
+		task := control.Task{Key: info.Key, DescriptionID: info.DescriptionId, State: string(info.State)}
+		if info.Entity != nil {
+			task.Entity = info.Entity.Value
+		}
+		if info.Error != nil {
+			task.Error = reflect.TypeOf(info.Error.Fault).Elem().Name()
+		}
+		if ref, ok := info.Result.(types.ManagedObjectReference); ok {
+			task.Result = ref.Value
+		}
+		out = append(out, task)
+	}
+	return out
+}
+
+// path is the inventory path, starting with the datacenter, or with "?" if something above has gone.
+func (s *Simulator) path(e mo.Entity) string {
+	out := nameOf(e)
+	for {
+		parent := e.Entity().Parent
+		if parent == nil || *parent == rootFolder(s.registry) {
+			return "/" + out
+		}
+		next, ok := s.registry.Get(*parent).(mo.Entity)
+		if !ok {
+			return path.Join("?", out)
+		}
+		e, out = next, path.Join(nameOf(next), out)
+	}
+}
+
+// findVM finds a virtual machine by MoRef value, inventory path, or name. A name that is not unique finds none.
+func (s *Simulator) findVM(key string) (*simulator.VirtualMachine, error) {
+	var found []*simulator.VirtualMachine
+	for _, e := range s.registry.All("VirtualMachine") {
+		vm, ok := e.(*simulator.VirtualMachine)
+		if !ok {
+			continue
+		}
+		if vm.Self.Value == key {
+			return vm, nil
+		}
+		if key != "" && (vm.Name == key || s.path(vm) == s.path(s.vmFolder())+"/"+strings.Trim(key, "/")) {
+			found = append(found, vm)
+		}
+	}
+	if len(found) != 1 {
+		return nil, &lookupError{"virtual machine", key, len(found)}
+	}
+	return found[0], nil
+}
+
+// findFolder finds a folder by MoRef value, or by its path below the first datacenter's VM folder.
+func (s *Simulator) findFolder(key string) (*simulator.Folder, error) {
+	if f, ok := s.registry.Get(types.ManagedObjectReference{Type: "Folder", Value: key}).(*simulator.Folder); ok {
+		return f, nil
+	}
+	want := path.Join(s.path(s.vmFolder()), key)
+	for _, e := range s.registry.All("Folder") {
+		if f, ok := e.(*simulator.Folder); ok && s.path(f) == want {
+			return f, nil
+		}
+	}
+	return nil, &lookupError{"folder", key, 0}
+}
+
+type lookupError struct {
+	kind, key string
+	found     int
+}
+
+func (e *lookupError) Error() string {
+	return strconv.Itoa(e.found) + " matches for " + e.kind + " " + strconv.Quote(e.key)
+}

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// quietConflicts is how many conflicts in a row nobody is told of: they are settled by looking again.
+const quietConflicts = 5
+
+// member is a VM that has to do with the group, or one that is on its way.
+type member struct {
+	vm       vsphere.VM // zero for one that is not visible yet
+	identity vsphere.Identity
+	name     string
+	slot     int                // of one that is not visible yet
+	op       *vsphere.Operation // what is under way on it
+	failures []*vsphere.Failure // how the last operations on it failed, one of each kind
+	victim   bool
+	state    v1alpha1.VMState
+	message  string
+}
+
+// available reports whether the VM does its work: complete, connected and powered on.
+func (m *member) available() bool {
+	return m.identity == vsphere.Ours && m.vm.Power == vsphere.PoweredOn && m.reachable()
+}
+
+// reachable reports whether vCenter can read the VM, and act on it, now.
+func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected && !m.vm.Unreadable }
+
+// cloning reports whether the VM is there already and its clone task has not ended.
+func (m *member) cloning() bool { return m.op != nil && m.op.Kind == vsphere.OperationClone }
+
+// going reports whether the VM is being taken away.
+func (m *member) going() bool {
+	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
+}
+
+// next returns the operation that one of our VMs needs, empty if it needs none.
+func (m *member) next() vsphere.OperationKind {
+	switch {
+	case m.victim && m.vm.Power == vsphere.PoweredOff:
+		return vsphere.OperationDestroy
+	case m.victim:
+		return vsphere.OperationPowerOff
+	case m.vm.Power != vsphere.PoweredOn:
+		return vsphere.OperationPowerOn
+	default:
+		return ""
+	}
+}
+
+// failure returns how the operation that the VM needs next has failed the last time, nil if it has not. Failures of what
+// is no longer wanted, such as to power on a VM that is surplus now, say nothing any more.
+func (m *member) failure() *vsphere.Failure {
+	next := m.next()
+	i := slices.IndexFunc(m.failures, func(f *vsphere.Failure) bool { return f.Kind == next })
+	if i < 0 {
+		return nil
+	}
+	return m.failures[i]
+}
+
+// trouble is a failure that is worth telling: not a conflict that may be settled the next time.
+func (m *member) trouble() *vsphere.Failure {
+	f := m.failure()
+	if f == nil || (f.Err.Class == vsphere.ClassConflict && f.Count <= quietConflicts) {
+		return nil
+	}
+	return f
+}
+
+// broken reports whether the VM could not be powered on and is not, or could not be removed once.
+func (m *member) broken() bool {
+	return slices.ContainsFunc(m.failures, func(f *vsphere.Failure) bool {
+		return f.Kind != vsphere.OperationPowerOn || m.vm.Power != vsphere.PoweredOn
+	})
+}
+
+// describe says in which state one of our VMs is, and why it is not available. The first that applies:
+//
+//  1. it cannot be read or its host does not answer: Unreachable
+//  2. the operation that it needs next has failed: Failed
+//  3. it is surplus, and changes are not held back: Deleting
+//  4. its clone has not ended, and it is not powered on: Pending
+//  5. it is not powered on: PoweredOff
+//  6. it lies outside the group's folder: Moved
+//  7. Available
+func (m *member) describe(folder *vsphere.Folder, in Input) {
+	trouble := m.trouble()
+	switch {
+	case m.vm.Unreadable:
+		m.state, m.message = v1alpha1.VMUnreachable,
+			"it can no longer be read, and is not proven gone; check the controller's permissions on it"
+	case !m.reachable():
+		m.state, m.message = v1alpha1.VMUnreachable, "vCenter reports it as "+orUnknown(m.vm.Connection, "of unknown state")
+	case trouble != nil:
+		m.state, m.message = v1alpha1.VMFailed, trouble.Err.Error()
+	case m.victim && heldBy(in) == "":
+		m.state, m.message = v1alpha1.VMDeleting, "being removed"
+	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
+		m.state, m.message = v1alpha1.VMPending, cloneMessage(m.op)
+	case m.vm.Power != vsphere.PoweredOn:
+		m.state, m.message = v1alpha1.VMPoweredOff, "waiting to be powered on"
+		if m.op != nil && m.op.Kind == vsphere.OperationPowerOn {
+			m.message = "being powered on"
+		}
+	case folder == nil || m.vm.Parent != folder.Ref:
+		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+orUnknown(m.vm.ParentPath, "a place that cannot be read")
+	default:
+		m.state, m.message = v1alpha1.VMAvailable, m.drift(in)
+	}
+}
+
+// drift says how a VM differs from what its group's VMs are made from now. It is reported, not undone.
+func (m *member) drift(in Input) string {
+	spec := in.Group.Spec
+	if m.vm.Stamp.Revision != Revision(spec) {
+		return "made from an earlier spec"
+	}
+	if m.vm.CPU != spec.CPU || m.vm.MemoryMiB != memoryMiB(spec) {
+		return fmt.Sprintf("changed by hand: has %d CPUs and %d MiB instead of %d and %d",
+			m.vm.CPU, m.vm.MemoryMiB, spec.CPU, memoryMiB(spec))
+	}
+	return ""
+}
+
+func cloneMessage(op *vsphere.Operation) string {
+	switch {
+	case op.Overdue:
+		return "the clone is past its deadline; vCenter was asked to cancel it"
+	case op.Unknown:
+		return "the answer to the clone request was lost; looking whether the VM was made"
+	default:
+		return "being cloned"
+	}
+}
+
+func memoryMiB(spec v1alpha1.VmGroupSpec) int64 { return int64(spec.Memory) * 1024 }
+
+func orUnknown(what, unknown string) string {
+	if what == "" {
+		return unknown
+	}
+	return what
+}
+
+func find(list []*member, match func(*member) bool) *member {
+	if i := slices.IndexFunc(list, match); i >= 0 {
+		return list[i]
+	}
+	return nil
+}

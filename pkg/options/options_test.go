@@ -235,7 +235,6 @@ func TestCredentialsOfPlainFiles(t *testing.T) {
 	}
 }
 
-
 func writeFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

@@ -137,3 +137,11 @@ func (p *problems) folders(root, templates string) {
 		p.add("-folder is %q and -template-folder is %q: want neither to lie in the other", root, templates)
 	}
 }
+
+// NoArguments returns an error if there is anything on the command line besides flags: a flag behind it was not read.
+func NoArguments(args []string) []error {
+	if len(args) == 0 {
+		return nil
+	}
+	return []error{fmt.Errorf("unexpected argument %q: want flags only, and no space in -flag=false", args[0])}
+}

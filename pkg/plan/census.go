@@ -36,6 +36,17 @@ func (c *census) available() int {
 	return n
 }
 
+// clonesUnderWay is how many clones have not ended, as far as is known.
+func (c *census) clonesUnderWay() int {
+	n := len(c.pending)
+	for _, m := range c.ours {
+		if m.cloning() {
+			n++
+		}
+	}
+	return n
+}
+
 // describe says of each of our VMs in which state it is. It is called once the victims are known.
 func (c *census) describe(in Input) {
 	for _, m := range c.ours {
@@ -93,22 +104,18 @@ func takeCensus(in Input) census {
 			}
 		}
 	}
+	for _, list := range [][]*member{c.ours, c.taken, c.copies, c.squatters, c.usurpers, incomplete} {
+		slices.SortFunc(list, byName) // the order of the snapshot means nothing
+	}
 	c.addOperations(in)
 	c.addFailures(in)
-	c.sort(incomplete)
+	slices.SortStableFunc(c.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	c.addIncomplete(incomplete)
 	return c
 }
 
-// sort makes the order of the snapshot meaningless.
-func (c *census) sort(incomplete []*member) {
-	byName := func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.vm.Ref, b.vm.Ref))
-	}
-	for _, list := range [][]*member{c.ours, c.taken, c.copies, c.squatters, c.usurpers, incomplete} {
-		slices.SortFunc(list, byName)
-	}
-	slices.SortFunc(c.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
+func byName(a, b *member) int {
+	return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.vm.Ref, b.vm.Ref))
 }
 
 // chooseFolder returns the group's folder: the one that the status records, if it still lies under the root and holds a VM
@@ -159,8 +166,8 @@ func cloneUnderWay(snap vsphere.Snapshot, name string) bool {
 // addOperations gives each operation to its VM. A clone whose VM is not ours yet is pending.
 func (c *census) addOperations(in Input) {
 	ops := slices.SortedStableFunc(slices.Values(in.Snapshot.Operations), func(a, b vsphere.Operation) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM),
-			cmp.Compare(a.Task, b.Task))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM), cmp.Compare(a.Task, b.Task),
+			first(a.Unknown, b.Unknown), first(a.Cancelled, b.Cancelled), first(a.Overdue, b.Overdue))
 	})
 	for i := range ops {
 		op := &ops[i]

@@ -67,11 +67,14 @@ func heldBy(in Input) string {
 }
 
 // hold strips the plan of its changes, and keeps what it wanted. The finalizer changes nothing in vCenter: it guards what
-// is there, also now.
+// is there, also now. Of the problems, only those that somebody has to solve are left: nothing is tried.
 func (p *Plan) hold(in Input) {
 	held := heldBy(in)
 	if held == "" || !p.due.any() {
 		return
+	}
+	if p.Problem != nil && !p.Problem.Stalled {
+		p.Problem = nil
 	}
 	*p = Plan{
 		AddFinalizer: p.AddFinalizer && p.census.expected() > 0,
@@ -107,7 +110,7 @@ func (p *Plan) grow(in Input) {
 		return
 	}
 	failure := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec))
-	n, delay := cloneGate(failure, p.due.clones, len(c.pending), in.Now)
+	n, delay := cloneGate(failure, p.due.clones, c.clonesUnderWay(), in.Now)
 	p.RetryAfter = sooner(p.RetryAfter, delay)
 	if n == 0 {
 		return

@@ -73,7 +73,7 @@ func folderStatus(in Input, c *census, out Outcome) *v1alpha1.FolderStatus {
 	switch {
 	case folder != nil:
 		return &v1alpha1.FolderStatus{Path: folder.Path, MoRef: string(folder.Ref), VCenter: in.Snapshot.VCenter}
-	case !in.Snapshot.RootExists && recordsFolder(in.Group.Status):
+	case !in.Snapshot.RootExists && RecordsFolder(in.Group):
 		return in.Group.Status.Folder.DeepCopy()
 	case c.expected()+len(c.taken)+len(c.copies) > 0:
 		return &v1alpha1.FolderStatus{VCenter: in.Snapshot.VCenter}
@@ -82,10 +82,10 @@ func folderStatus(in Input, c *census, out Outcome) *v1alpha1.FolderStatus {
 	}
 }
 
-func recordsFolder(status v1alpha1.VmGroupStatus) bool { return status.Folder != nil && status.Folder.MoRef != "" }
-
 // RecordsFolder reports whether a group's status records a folder, and with it that the root folder was there once.
-func RecordsFolder(g *v1alpha1.VmGroup) bool { return recordsFolder(g.Status) }
+func RecordsFolder(g *v1alpha1.VmGroup) bool {
+	return g.Status.Folder != nil && g.Status.Folder.MoRef != ""
+}
 
 // listVMs lists the VMs that are not available first, then by name.
 func listVMs(c *census) []v1alpha1.VMStatus {

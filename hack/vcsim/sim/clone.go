@@ -120,6 +120,9 @@ func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, ty
 	none := types.ManagedObjectReference{}
 	c.sim.shape.RLock()
 	defer c.sim.shape.RUnlock()
+	if c.sim.isClosed() {
+		return none, &types.RequestCanceled{}
+	}
 	defer ctx.Map.AcquireLock(ctx, c.folder)()
 	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
 		if !rooted(ctx.Map, ref) {

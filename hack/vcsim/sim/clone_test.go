@@ -214,6 +214,12 @@ func TestCloneSeveralTemplatesIntoOneFolder(t *testing.T) {
 			}
 		})
 	}
+	// Whoever looks for a name in the folder meanwhile meets virtual machines that have none yet.
+	index := object.NewSearchIndex(e.client.Client)
+	for e.count("vm-3-5") == 0 && !t.Failed() && e.ctx.Err() == nil {
+		_, err := index.FindByInventoryPath(e.ctx, "/DC0/vm/group/nobody")
+		e.must(err)
+	}
 	wg.Wait()
 	vms, err := e.control.VMs(e.ctx)
 	e.must(err)

@@ -184,6 +184,16 @@ func (c *collector) WaitForUpdatesEx(ctx *simulator.Context, req *types.WaitForU
 	}
 }
 
+// WaitForUpdates is the older form, which waits for as long as it takes.
+func (c *collector) WaitForUpdates(ctx *simulator.Context, req *types.WaitForUpdates) soap.HasFault {
+	res := c.WaitForUpdatesEx(ctx, &types.WaitForUpdatesEx{This: req.This, Version: req.Version})
+	body, ok := res.(*methods.WaitForUpdatesExBody)
+	if !ok {
+		return res
+	}
+	return &methods.WaitForUpdatesBody{Res: &types.WaitForUpdatesResponse{Returnval: *body.Res.Returnval}}
+}
+
 // options turns wait options into a context that ends with the wait, the limit of updates, and whether not to wait.
 func options(o *types.WaitOptions) (poll context.Context, limit int, once bool, cancel context.CancelFunc) {
 	poll, cancel = context.WithCancel(context.Background())

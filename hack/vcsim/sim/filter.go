@@ -164,11 +164,7 @@ func (f *filter) updateAll(ctx *simulator.Context, gone map[types.ManagedObjectR
 	var updates []types.ObjectUpdate
 	seen := make(map[types.ManagedObjectReference]struct{})
 	for _, content := range contents {
-		if _, ok := gone[content.Obj]; ok {
-			continue
-		}
-		if f.collector.sim.hub.isUnborn(content.Obj) {
-			f.marks.mark(content.Obj)
+		if _, ok := gone[content.Obj]; ok || f.collector.sim.hub.isUnborn(content.Obj) {
 			continue
 		}
 		seen[content.Obj] = struct{}{}
@@ -188,10 +184,6 @@ func (f *filter) updateDirty(ctx *simulator.Context, dirty []types.ManagedObject
 	var updates []types.ObjectUpdate
 	missing := make(map[types.ManagedObjectReference]struct{})
 	for _, ref := range dirty {
-		if f.collector.sim.hub.isUnborn(ref) {
-			f.marks.mark(ref)
-			continue
-		}
 		if _, ok := gone[ref]; ok || !f.selects(ctx, ref) {
 			updates = f.leave(updates, ref)
 			continue

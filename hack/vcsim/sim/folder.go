@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strings"
+
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -17,14 +19,23 @@ func (s *Simulator) createFolder(ctx *simulator.Context, m *simulator.Method) so
 	return s.stock(ctx, m)
 }
 
-// createVM carries out CreateVM_Task while no folder goes.
+// createVM carries out CreateVM_Task and RegisterVM_Task while no folder goes.
 func (s *Simulator) createVM(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
 	s.shape.RLock()
-	if !rooted(ctx.Map, m.This) {
+	if s.isClosed() || !rooted(ctx.Map, m.This) {
 		s.shape.RUnlock()
 		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
 	}
 	return s.whileRunning(ctx, s.stock(ctx, m), s.shape.RUnlock)
+}
+
+// destroyVM carries out Destroy_Task and UnregisterVM of a virtual machine, but not while it is still being made: the
+// stock simulator would panic over its files.
+func (s *Simulator) destroyVM(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	if s.hub.isUnborn(m.This) {
+		return faultBody(&types.TaskInProgress{})
+	}
+	return s.stock(ctx, m)
 }
 
 // destroyFolder carries out Folder.Destroy_Task as the stock simulator does, which lets the virtual machines in the
@@ -39,6 +50,8 @@ func (s *Simulator) whileRunning(ctx *simulator.Context, res soap.HasFault, done
 	var ref types.ManagedObjectReference
 	switch body := res.(type) {
 	case *methods.CreateVM_TaskBody:
+		ref = body.Res.Returnval
+	case *methods.RegisterVM_TaskBody:
 		ref = body.Res.Returnval
 	case *methods.Destroy_TaskBody:
 		ref = body.Res.Returnval
@@ -128,6 +141,24 @@ func (s *Simulator) findChild(ctx *simulator.Context, m *simulator.Method) soap.
 		defer ctx.Map.AcquireLock(ctx, folder)()
 	}
 	return s.stock(ctx, m)
+}
+
+// findByInventoryPath carries out SearchIndex.FindByInventoryPath, which in the stock simulator has findChild's trouble at
+// every step.
+func (s *Simulator) findByInventoryPath(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	at := rootFolder(ctx.Map)
+	found := &at
+	path := m.Body.(*types.FindByInventoryPath).InventoryPath
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' }) {
+		step := simulator.Method{Name: "FindChild", This: m.This, Body: &types.FindChild{Entity: *found, Name: name}}
+		res, ok := s.findChild(ctx, &step).(*methods.FindChildBody)
+		if !ok || res.Res == nil || res.Res.Returnval == nil {
+			found = nil
+			break
+		}
+		found = res.Res.Returnval
+	}
+	return &methods.FindByInventoryPathBody{Res: &types.FindByInventoryPathResponse{Returnval: found}}
 }
 
 // rename carries out Rename_Task of a folder or a virtual machine. The stock simulator looks for a namesake without a

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,7 +18,7 @@ type hub struct {
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
 	// unborn is virtual machines that are still being made. The stock simulator publishes them first, writes them
-	// without a lock, and gives them their name last.
+	// without a lock, and gives them their name last. Filters hear of them when they are born.
 	unborn map[types.ManagedObjectReference]struct{}
 }
 
@@ -66,6 +67,7 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 		h.mu.Lock()
 		h.unborn[ref] = struct{}{}
 		h.mu.Unlock()
+		return
 	}
 	h.each(func(f *filter) { f.put(obj, ref) })
 }
@@ -73,12 +75,24 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 // UpdateObject implements simulator.RegisterObject.
 func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
 	ref := obj.Reference()
-	if ref.Type == "VirtualMachine" && h.isUnborn(ref) && names(changes) {
-		h.mu.Lock()
-		delete(h.unborn, ref)
-		h.mu.Unlock()
+	if ref.Type == "VirtualMachine" && h.isUnborn(ref) {
+		if names(changes) {
+			h.mu.Lock()
+			delete(h.unborn, ref)
+			h.mu.Unlock()
+			h.each(func(f *filter) { f.put(obj, ref) })
+		}
+		return
+	}
+	if reconfigured(changes) {
+		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"})
 	}
 	h.each(func(f *filter) { f.changed(obj, ref, changes) })
+}
+
+// reconfigured reports whether a VM was reconfigured. The stock simulator then tells its version, but not what changed.
+func reconfigured(changes []types.PropertyChange) bool {
+	return slices.ContainsFunc(changes, func(c types.PropertyChange) bool { return c.Name == "config.changeVersion" })
 }
 
 // RemoveObject implements simulator.RegisterObject. The object is still in the registry, but gone for good.
@@ -91,12 +105,7 @@ func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefere
 }
 
 func names(changes []types.PropertyChange) bool {
-	for _, c := range changes {
-		if c.Name == "name" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(changes, func(c types.PropertyChange) bool { return c.Name == "name" })
 }
 
 // overlap reports whether one property path is the other or a part of it.

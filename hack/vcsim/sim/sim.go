@@ -85,6 +85,8 @@ func (s *Simulator) Close() error {
 		close(s.closed)
 		s.closeErr = errors.Join(s.endpoint.close(), s.control.close())
 		if s.model != nil {
+			s.shape.Lock() // a virtual machine that is being made panics when its files go
+			defer s.shape.Unlock()
 			s.model.Remove()
 		}
 		if s.caFile != "" {
@@ -120,6 +122,16 @@ func (s *Simulator) Password() string { return s.options.Password }
 
 // SetCloneDelay is how long clones take that are submitted from now on.
 func (s *Simulator) SetCloneDelay(d time.Duration) { s.cloneDelay.Store(int64(d)) }
+
+// isClosed reports whether Close has been called.
+func (s *Simulator) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
 
 // background returns a context for work that no client asked for. Locks belong to a context, so that every piece of
 // work that runs on its own needs one of its own.

@@ -19,13 +19,14 @@ import (
 // stampKey is the ExtraConfig key by which the controller knows its virtual machines.
 const stampKey = "vmgroup.stamp"
 
-// vms lists every virtual machine in the registry, those included that no view can reach.
+// vms lists every virtual machine in the registry, those included that no view can reach, but for those that are still
+// being made.
 func (s *Simulator) vms() []control.VM {
 	ctx := s.background()
 	out := []control.VM{}
 	for _, e := range s.registry.All("VirtualMachine") {
 		vm, ok := e.(*simulator.VirtualMachine)
-		if !ok {
+		if !ok || s.hub.isUnborn(e.Reference()) {
 			continue
 		}
 		ctx.WithLock(vm, func() { out = append(out, s.describe(vm)) })
@@ -127,7 +128,7 @@ func (s *Simulator) findVM(key string) (*simulator.VirtualMachine, error) {
 	var found []*simulator.VirtualMachine
 	for _, e := range s.registry.All("VirtualMachine") {
 		vm, ok := e.(*simulator.VirtualMachine)
-		if !ok {
+		if !ok || s.hub.isUnborn(e.Reference()) {
 			continue
 		}
 		if vm.Self.Value == key {

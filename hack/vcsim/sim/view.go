@@ -17,6 +17,7 @@ import (
 type containerView struct {
 	mo.ContainerView
 	registry *simulator.Registry
+	hub      *hub
 }
 
 // createContainerView carries out CreateContainerView. Containers of other types stay with the stock simulator.
@@ -30,7 +31,7 @@ func (s *Simulator) createContainerView(ctx *simulator.Context, m *simulator.Met
 	if ctx.Map.Get(req.Container) == nil {
 		return faultBody(&types.ManagedObjectNotFound{Obj: req.Container})
 	}
-	view := &containerView{registry: ctx.Map}
+	view := &containerView{registry: ctx.Map, hub: s.hub}
 	view.Self.Type = "ContainerView"
 	view.Container, view.Type, view.Recursive = req.Container, req.Type, req.Recursive
 	ctx.Session.Put(view)
@@ -59,7 +60,7 @@ func (v *containerView) Get() mo.Reference {
 }
 
 func (v *containerView) contains(e mo.Entity) bool {
-	if !v.selects(e) {
+	if !v.selects(e) || v.hub.isUnborn(e.Reference()) {
 		return false
 	}
 	in, child := below(v.registry, e, v.Container)

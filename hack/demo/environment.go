@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+const template = "kopf-vm-template"
+
+// environment is a control plane, a simulator, and, once it is started, the controller.
+type environment struct {
+	dir        string
+	cluster    *devcluster.Cluster
+	vcenter    *vcsim.Process
+	vars       []string // what a second terminal needs
+	controller *exec.Cmd
+	exited     chan error
+}
+
+func start(ctx context.Context) (*environment, error) {
+	dir, err := os.MkdirTemp("", "vmgroup-demo-")
+	if err != nil {
+		return nil, err
+	}
+	e := &environment{dir: dir}
+	if e.cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
+		return nil, errors.Join(err, e.stop())
+	}
+	e.vcenter, err = vcsim.Start(ctx, vcsim.Options{Templates: []string{template}, CloneDelay: time.Second})
+	if err != nil {
+		return nil, errors.Join(err, e.stop())
+	}
+	if err := e.setVars(); err != nil {
+		return nil, errors.Join(err, e.stop())
+	}
+	return e, nil
+}
+
+func (e *environment) setVars() error {
+	u, err := url.Parse(e.vcenter.URL)
+	if err != nil {
+		return fmt.Errorf("the simulator's URL: %w", err)
+	}
+	e.vars = []string{
+		"KUBECONFIG=" + e.cluster.Kubeconfig(),
+		"VCSIM_CONTROL=" + e.vcenter.ControlURL,
+		"VC_HOST=" + u.Hostname(),
+		"VC_PORT=" + u.Port(),
+		"VC_USER=" + e.vcenter.Username,
+		"VC_PASS=" + e.vcenter.Password,
+	}
+	return nil
+}
+
+// startController starts the controller as a user would, with its log in a file.
+func (e *environment) startController() error {
+	args := []string{
+		"-kubeconfig", e.cluster.Kubeconfig(), "-vcenter-ca-file", e.vcenter.CAFile,
+		"-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0", "-v", "2",
+	}
+	say("VC_HOST=… VC_PORT=… VC_USER=… VC_PASS=… bin/vmgroup-controller %s &", strings.Join(args, " "))
+	log, err := os.Create(e.logFile())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	e.controller = exec.Command("bin/vmgroup-controller", args...)
+	e.controller.Env = append(os.Environ(), e.vars...)
+	e.controller.Stdout, e.controller.Stderr = log, log
+	// A process group of its own: Ctrl-C is for the demo, which stops what it has started in the right order.
+	e.controller.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := e.controller.Start(); err != nil {
+		return fmt.Errorf("start the controller: %w", err)
+	}
+	e.exited = make(chan error, 1)
+	go func() { e.exited <- e.controller.Wait() }()
+	return nil
+}
+
+// stopController sends it SIGTERM, as Kubernetes would, and waits.
+func (e *environment) stopController() error {
+	if e.controller == nil {
+		return nil
+	}
+	defer func() { e.controller = nil }()
+	if err := e.controller.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the controller: %w", err)
+	}
+	select {
+	case err := <-e.exited:
+		if err != nil {
+			return fmt.Errorf("the controller ended: %w", err)
+		}
+		return nil
+	case <-time.After(20 * time.Second):
+		return errors.Join(errors.New("the controller did not stop within 20 s"), e.controller.Process.Kill())
+	}
+}
+
+// killController ends it without a warning.
+func (e *environment) killController() error {
+	if err := e.controller.Process.Kill(); err != nil {
+		return fmt.Errorf("kill the controller: %w", err)
+	}
+	<-e.exited
+	e.controller = nil
+	return nil
+}
+
+func (e *environment) logFile() string { return filepath.Join(e.dir, "controller.log") }
+
+// controllerLog returns the end of the controller's log as an error, to be shown with what went wrong.
+func (e *environment) controllerLog() error {
+	log, err := os.ReadFile(e.logFile())
+	if err != nil {
+		return nil // it was never started
+	}
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	return fmt.Errorf("the end of the controller's log:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
+}
+
+func (e *environment) stop() error {
+	var errs []error
+	errs = append(errs, e.stopController())
+	if e.vcenter != nil {
+		errs = append(errs, e.vcenter.Stop())
+	}
+	if e.cluster != nil {
+		errs = append(errs, e.cluster.Stop())
+	}
+	errs = append(errs, os.RemoveAll(e.dir))
+	return errors.Join(errs...)
+}
+
+// keep creates the CRD, starts the controller, says how to use all this, and waits.
+func (e *environment) keep(ctx context.Context) error {
+	if err := e.kubectl(ctx, "create", "-f", "artifacts/crd.yaml"); err != nil {
+		return err
+	}
+	if err := e.startController(); err != nil {
+		return err
+	}
+	fmt.Print("\nEverything runs. In a second terminal, here in the checkout:\n\n")
+	for _, v := range e.vars[:2] {
+		fmt.Printf("  export %s\n", v)
+	}
+	fmt.Printf(`  bin/kubectl create -f artifacts/examples/example.yaml
+  bin/kubectl get vg --watch
+  bin/kubectl scale vg kopf-vmworld-example --replicas=5
+  bin/vcsim ctl vms                    # what really is in vCenter
+  bin/vcsim ctl                        # what you can do behind the controller's back
+  tail -f %s
+
+Ctrl-C here stops and removes everything.
+`, e.logFile())
+	select {
+	case <-ctx.Done():
+		fmt.Println("\nStopping.")
+		return nil
+	case err := <-e.exited:
+		e.controller = nil
+		return errors.Join(fmt.Errorf("the controller ended by itself: %w", err), e.controllerLog())
+	}
+}

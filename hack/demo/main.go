@@ -1,0 +1,56 @@
+// Command demo shows a VmGroup at work, on a real Kubernetes API server and a vCenter simulator.
+//
+//	demo        goes through the life of a VmGroup, prints each command that it runs, checks what comes of it, and leaves
+//	            nothing behind. Exit status 0 means that everything came true.
+//	demo -keep  starts the same environment and leaves it to you until Ctrl-C.
+//
+// It is started by make demo and make run, which build what it runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	keep := flag.Bool("keep", false, "start the environment, say how to use it, and keep it until Ctrl-C")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, *keep)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && *keep:
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "\nInterrupted. Everything is stopped.")
+		os.Exit(130)
+	default:
+		fmt.Fprintf(os.Stderr, "\nThe demo failed: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, keep bool) (err error) {
+	began := time.Now()
+	fmt.Println("Starting etcd and kube-apiserver, and a vCenter simulator with the template kopf-vm-template.")
+	env, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, env.stop()) }()
+	if keep {
+		return env.keep(ctx)
+	}
+	if err := env.play(ctx); err != nil {
+		return errors.Join(err, env.controllerLog())
+	}
+	fmt.Printf("\nEverything came true, in %s.\n", time.Since(began).Round(time.Second))
+	return nil
+}

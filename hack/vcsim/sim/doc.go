@@ -1,0 +1,35 @@
+// Package sim is a simulated vCenter: govmomi's simulator, with what it lacks or gets wrong put right as far as the
+// controller can tell the difference.
+//
+// [Start] serves a [Simulator] at a vSphere endpoint with a certificate of its own, and beside it a control port, where
+// package control reads the truth and does what people and failures do to a real vCenter. Tests in the same process use
+// the same port: there is one interface. Many simulators can run in one process, as nothing here is global; the stock
+// simulator is not free of data races, so that under the race detector it has to be a process of its own.
+//
+// # How it is put together
+//
+// The stock simulator has one hook that sees every call before it is carried out. The gateway (dispatch.go) takes all
+// calls of logged-in clients there and carries them out itself: it counts them, lets them meet fault rules, contains
+// their panics, and looks in one table for the methods that are ours. That table is the list of all that differs.
+//
+// Changes of the inventory are heard by the hub, which marks them in the filters they concern. A long poll reads what is
+// marked, once per tick, and answers with the difference to what it answered before.
+//
+//	sim.go options.go inventory.go   start and stop, what is simulated
+//	server.go cert.go outage.go      the two listeners, the endpoint's failures as a whole
+//	dispatch.go                      every call: the gateway and the table of overrides
+//	calls.go faults.go violations.go what happens to calls: counted, failed, recorded
+//	sessions.go                      logins, and what sessions leave behind
+//	collector.go filter.go           the property collector: polls and versions, changes and differences
+//	selection.go hub.go view.go      which objects a filter is about, and how it hears of them
+//	task.go task_body.go             tasks that hold no lock and can be cancelled
+//	clone.go clone_spec.go folder.go the overrides of virtual machines and folders
+//	truth.go admin.go control*.go    the control port
+//	entity.go                        names, parents, children
+//
+// # What it does not do
+//
+// It grants every privilege to everybody, never runs out of space or hosts unless told to, and keeps every task for ever.
+// A virtual machine that is still being made, without a name and without its ExtraConfig, is in no watch, no view and not
+// in the truth; but it is in its folder's childEntity.
+package sim

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
+const (
+	firstRecheck = time.Second
+	lastRecheck  = 15 * time.Second
+	checkTimeout = 15 * time.Second
+)
+
+// awaitCluster waits until the API server answers, the CRD is there, and we may do what we must; it logs what it waits for
+// whenever that changes, in one line. It returns the owner identity for stamps. It fails only if ctx ends.
+func (a *app) awaitCluster(ctx context.Context) (owner string, err error) {
+	logger := klog.FromContext(ctx)
+	said := ""
+	for delay := firstRecheck; ; delay = min(2*delay, lastRecheck) {
+		owner, err = a.checkCluster(ctx)
+		a.health.cluster.set(err)
+		if err == nil {
+			return owner, nil
+		}
+		if err.Error() != said && ctx.Err() == nil {
+			said = err.Error()
+			logger.Error(err, "Cannot start yet, and goes on trying")
+		}
+		select {
+		case <-a.clock.After(wait.Jitter(delay, 0.2)):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// checkCluster returns the first thing that is missing, and what to do about it.
+func (a *app) checkCluster(ctx context.Context) (owner string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := a.checkCRD(ctx); err != nil {
+		return "", err
+	}
+	if err := a.checkPermissions(ctx); err != nil {
+		return "", err
+	}
+	return a.owner(ctx)
+}
+
+// checkCRD also finds out whether the API server answers at all: everybody may ask for the list of APIs.
+func (a *app) checkCRD(ctx context.Context) error {
+	resources, err := a.clients.kube.Discovery().ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.SchemeGroupVersion.String())
+	switch {
+	case err == nil:
+		for _, r := range resources.APIResources {
+			if r.Name == "vmgroups" {
+				return nil
+			}
+		}
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("the Kubernetes API server at %s does not accept our credentials; check the kubeconfig or the service account: %w", a.clients.host, err)
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("the Kubernetes API server at %s does not answer as it should: %w", a.clients.host, err)
+	}
+	return fmt.Errorf("the CustomResourceDefinition of VmGroup (%s) is not installed; run: kubectl create -f artifacts/crd.yaml", v1alpha1.SchemeGroupVersion)
+}
+
+// checkPermissions asks the API server what we may do. Events are left out: without them the controller does its work.
+func (a *app) checkPermissions(ctx context.Context) error {
+	var missing []string
+	for _, want := range a.permissions() {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &want}}
+		review, err := a.clients.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+			return nil // whoever may not even ask finds out from the first request that is denied
+		}
+		if err != nil {
+			return fmt.Errorf("ask the Kubernetes API server for our permissions: %w", err)
+		}
+		if !review.Status.Allowed {
+			missing = append(missing, describe(want))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("permissions are missing; run: kubectl apply -f artifacts/rbac.yaml; missing: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// permissions are those in artifacts/rbac.yaml.
+func (a *app) permissions() []authorizationv1.ResourceAttributes {
+	group := func(verb, subresource string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Verb: verb, Group: v1alpha1.SchemeGroupVersion.Group, Resource: "vmgroups", Subresource: subresource, Namespace: a.options.Namespace,
+		}
+	}
+	lease := func(verb, name string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Name: name, Namespace: a.clients.namespace,
+		}
+	}
+	name := a.options.LeaderElection.ResourceName
+	wanted := []authorizationv1.ResourceAttributes{
+		group("list", ""), group("watch", ""), group("get", ""), group("patch", ""), group("update", "status"),
+		lease("create", ""), lease("get", loginLease(name)), lease("update", loginLease(name)),
+	}
+	if a.options.LeaderElection.LeaderElect {
+		wanted = append(wanted, lease("get", name), lease("update", name))
+	}
+	return wanted
+}
+
+func describe(r authorizationv1.ResourceAttributes) string {
+	text := r.Verb + " " + r.Resource + "." + r.Group
+	if r.Subresource != "" {
+		text = r.Verb + " " + r.Resource + "/" + r.Subresource + "." + r.Group
+	}
+	if r.Name != "" {
+		text += " " + r.Name
+	}
+	if r.Namespace != "" {
+		text += " in namespace " + r.Namespace
+	}
+	return text
+}
+
+// owner returns what tells our VMs from those of a controller in another cluster.
+func (a *app) owner(ctx context.Context) (string, error) {
+	if a.options.OwnerID != "" {
+		return a.options.OwnerID, nil
+	}
+	namespace, err := a.clients.kube.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("read the UID of namespace kube-system, the identity that VMs are stamped with; grant get on it (artifacts/rbac.yaml) or give -owner-id: %w", err)
+	}
+	if namespace.UID == "" {
+		return "", errors.New("namespace kube-system has no UID; give -owner-id")
+	}
+	return string(namespace.UID), nil
+}

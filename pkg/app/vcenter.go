@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/login"
+	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/vim"
+)
+
+// firstView is how long the workers wait at a start for the inventory. Without it each VmGroup would be PENDING for a
+// moment at each restart; with a vCenter that is away, people are told after that time at the latest.
+const firstView = 10 * time.Second
+
+// vCenter is the adapter, and what is measured of it.
+type vCenter struct {
+	*vim.VCenter
+	vsphere.Notifier // the controller
+	metrics          *metrics.Metrics
+	clock            clock.Clock
+
+	known sync.Once
+	view  chan struct{} // closed when it is known whether there is a view of the inventory
+
+	mu    sync.Mutex
+	since time.Time // of the last view; zero: none yet
+}
+
+func (a *app) newVCenter(owner string, notifier vsphere.Notifier, guard func() error) (*vCenter, error) {
+	o := a.options.VCenter
+	v := &vCenter{Notifier: notifier, metrics: a.metrics, clock: a.clock, view: make(chan struct{})}
+	logins := &logins{
+		Gate:    login.NewGate(a.clients.kube.CoordinationV1().Leases(a.clients.namespace), loginLease(a.options.LeaderElection.ResourceName), a.clock),
+		metrics: a.metrics,
+	}
+	var err error
+	v.VCenter, err = vim.New(vim.Config{
+		Endpoint:       o.URL().String(),
+		Credentials:    o.Credentials().Get,
+		TLS:            vim.TLS{Insecure: o.Insecure, CAFile: o.CAFile, Thumbprint: o.Thumbprint},
+		UserAgent:      a.options.UserAgent,
+		Datacenter:     o.Datacenter,
+		Cluster:        o.Cluster,
+		ResourcePool:   o.ResourcePool,
+		Datastore:      o.Datastore,
+		Folder:         o.Folder,
+		TemplateFolder: o.TemplateFolder,
+		Owner:          owner,
+		MaxClones:      o.MaxClones,
+		CloneTimeout:   o.CloneTimeout,
+		ResyncPeriod:   a.options.ResyncPeriod,
+		Notifier:       v,
+		Guard:          guard,
+		Gate:           logins,
+		Observe: func(method string, _ time.Duration, err error) {
+			a.metrics.SOAPRequests.WithLabelValues(method, result(err)).Inc()
+			logins.observe(method, err)
+		},
+		OnUnclassified: func(fault string) { a.metrics.UnclassifiedFaults.WithLabelValues(fault).Inc() },
+		Clock:          a.clock,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vCenter: %w", err)
+	}
+	return v, nil
+}
+
+// run keeps the session until ctx ends, and logs out.
+func (v *vCenter) run(ctx context.Context) {
+	defer v.metrics.VCenterConnected.Set(0)
+	if err := v.Run(ctx); err != nil {
+		klog.FromContext(ctx).Error(err, "vCenter keeps a session until it times out")
+	}
+}
+
+// await waits until it is known whether there is a view of the inventory, but not for long.
+func (v *vCenter) await(ctx context.Context) {
+	timer := v.clock.NewTimer(firstView)
+	defer timer.Stop()
+	select {
+	case <-v.view:
+	case <-timer.C():
+	case <-ctx.Done():
+	}
+}
+
+// NotifyAll implements vsphere.Notifier. The adapter calls it whenever its state has changed.
+func (v *vCenter) NotifyAll() {
+	state := v.State()
+	v.mu.Lock()
+	switch {
+	case !state.Synced:
+		v.metrics.VCenterConnected.Set(0)
+	case v.since.IsZero():
+		v.metrics.VCenterConnected.Set(1)
+		v.since = state.Since
+	case !v.since.Equal(state.Since):
+		v.metrics.VCenterConnected.Set(1)
+		v.metrics.WatchRestarts.Inc()
+		v.since = state.Since
+	}
+	v.mu.Unlock()
+	v.known.Do(func() { close(v.view) })
+	v.Notifier.NotifyAll()
+}
+
+// ready says why there is no view of the inventory.
+func (v *vCenter) ready() error {
+	switch state := v.State(); {
+	case state.Synced:
+		return nil
+	case state.Err != nil:
+		return state.Err
+	default:
+		return errors.New("not connected")
+	}
+}
+
+// logins is the gate, and counts what came of each login.
+type logins struct {
+	*login.Gate
+	metrics *metrics.Metrics
+	failed  atomic.Bool // the last call of Login
+}
+
+func (l *logins) observe(method string, err error) {
+	if method == "Login" {
+		l.failed.Store(err != nil)
+	}
+}
+
+// End implements vim.LoginGate.
+func (l *logins) End(ctx context.Context, refused bool) error {
+	switch {
+	case refused:
+		l.metrics.Logins.WithLabelValues(metrics.ResultRefused).Inc()
+	case l.failed.Load():
+		l.metrics.Logins.WithLabelValues(metrics.ResultError).Inc()
+	default:
+		l.metrics.Logins.WithLabelValues(metrics.ResultSuccess).Inc()
+	}
+	return l.Gate.End(ctx, refused)
+}
+
+func result(err error) string {
+	if err != nil {
+		return metrics.ResultError
+	}
+	return metrics.ResultSuccess
+}

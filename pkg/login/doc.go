@@ -1,0 +1,15 @@
+// Package login keeps vCenter's account from being locked: the default policy of its single sign-on locks an account at
+// five failed logins within 180 s, and a controller that restarts, or several of them, can do that in seconds.
+//
+// So each attempt is written down before it is made, in a Lease that outlives the process and is shared by all replicas:
+// no write, no attempt. What is written is when, who, and a hash of the credentials that is salted, slow and truncated:
+// enough to tell whether they have changed, of little use to somebody who wants to find them.
+//
+// The rules:
+//
+//  1. Credentials that were refused are not tried again for 5 minutes, and neither are those of an attempt that never
+//     came to an end (the process died: it may have been refused).
+//  2. Credentials that have not been tried lately are tried at once.
+//  3. Whatever changes, there are at most 4 attempts within 180 s that were refused or never came to an end.
+//  4. An attempt that was not refused counts no longer.
+package login

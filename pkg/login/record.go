@@ -1,0 +1,127 @@
+package login
+
+import (
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// annotation of the Lease that holds the record.
+	annotation = "vsphere.vmware.com/logins"
+
+	refusedFor  = 5 * time.Minute
+	window      = 180 * time.Second
+	maxInWindow = 4
+
+	// A guess costs some 50 ms of one core, and with 32 bits every four-billionth of all passwords looks right.
+	hashIterations = 200_000
+	hashBytes      = 4
+	saltBytes      = 16
+)
+
+type outcome string
+
+const (
+	tried      outcome = "Tried" // begun, and not ended as far as is known
+	refused    outcome = "Refused"
+	notRefused outcome = "NotRefused"
+)
+
+// record is what the Lease remembers.
+type record struct {
+	Salt     string    `json:"salt"`
+	Attempts []attempt `json:"attempts"` // oldest first
+}
+
+type attempt struct {
+	User    string           `json:"user"`
+	Hash    string           `json:"hash"`
+	Time    metav1.MicroTime `json:"time"`
+	Outcome outcome          `json:"outcome"`
+}
+
+// readRecord returns an empty record if there is none, or none that can be read: then somebody has edited it.
+func readRecord(logger klog.Logger, lease *coordinationv1.Lease) *record {
+	text, ok := lease.Annotations[annotation]
+	if !ok {
+		return &record{}
+	}
+	var r record
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		logger.Error(err, "The record of logins cannot be read, and is begun anew", "lease", klog.KObj(lease))
+		return &record{}
+	}
+	return &r
+}
+
+func (r *record) writeTo(lease *coordinationv1.Lease) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write the record of logins: %w", err)
+	}
+	metav1.SetMetaDataAnnotation(&lease.ObjectMeta, annotation, string(text))
+	return nil
+}
+
+// hash makes the salt with the first hash.
+func (r *record) hash(user, password string) (string, error) {
+	salt, err := base64.RawStdEncoding.DecodeString(r.Salt)
+	if err != nil || len(salt) < saltBytes {
+		salt = make([]byte, saltBytes)
+		rand.Read(salt) // never fails
+		r.Salt = base64.RawStdEncoding.EncodeToString(salt)
+	}
+	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%d:%s%s", len(user), user, password), salt, hashIterations, hashBytes)
+	if err != nil {
+		return "", fmt.Errorf("hash the credentials: %w", err)
+	}
+	return base64.RawStdEncoding.EncodeToString(key), nil
+}
+
+// prune drops what no rule asks for any more, and what a clock that was wrong has dated into the future.
+func (r *record) prune(now time.Time) {
+	r.Attempts = slices.DeleteFunc(r.Attempts, func(a attempt) bool {
+		age := now.Sub(a.Time.Time)
+		return a.Outcome == notRefused || age >= refusedFor || age < -refusedFor
+	})
+}
+
+// wait returns how long an attempt with this hash must wait, 0 if it need not. The record is pruned.
+func (r *record) wait(now time.Time, hash string) time.Duration {
+	var wait time.Duration
+	var recent []time.Time // attempts of rule 3
+	for _, a := range r.Attempts {
+		if a.Hash == hash { // rule 1
+			wait = max(wait, a.Time.Add(refusedFor).Sub(now))
+		}
+		if now.Sub(a.Time.Time) < window {
+			recent = append(recent, a.Time.Time)
+		}
+	}
+	if n := len(recent); n >= maxInWindow {
+		wait = max(wait, recent[n-maxInWindow].Add(window).Sub(now))
+	}
+	return wait
+}
+
+// end notes what came of an attempt. One that is not on record any more is too old to matter.
+func (r *record) end(mine attempt, wasRefused bool) {
+	for i, a := range r.Attempts {
+		if a.Hash == mine.Hash && a.Time.Equal(&mine.Time) {
+			r.Attempts[i].Outcome = notRefused
+			if wasRefused {
+				r.Attempts[i].Outcome = refused
+			}
+		}
+	}
+}

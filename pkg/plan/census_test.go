@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// heads counts a census: ours, pending, unclear, taken, copies, squatters, usurpers, and the slots that are taken.
+func heads(c census) string {
+	return fmt.Sprintf("o%d p%d u%d t%d c%d s%d i%d %v", len(c.ours), len(c.pending), len(c.unclear), len(c.taken),
+		len(c.copies), len(c.squatters), len(c.usurpers), slices.Sorted(maps.Keys(c.slots)))
+}
+
+func TestTakeCensus(t *testing.T) {
+	conflict := cloneFailed(0, vsphere.ClassConflict)
+	tests := map[string]struct {
+		vms   []vsphere.VM
+		given []func(*Input)
+		want  string
+	}{
+		"nobody": {nil, nil, "o0 p0 u0 t0 c0 s0 i0 []"},
+
+		"ours":                       {[]vsphere.VM{vm(0), vm(3)}, nil, "o2 p0 u0 t0 c0 s0 i0 [0 3]"},
+		"ours, renamed to slot 5":    {[]vsphere.VM{vm(0, named("web-0d1f2-5"))}, nil, "o1 p0 u0 t0 c0 s0 i0 [0 5]"},
+		"ours, moved":                {[]vsphere.VM{vm(2, moved)}, nil, "o1 p0 u0 t0 c0 s0 i0 [2]"},
+		"ours, not readable":         {[]vsphere.VM{vm(0, unreadable)}, nil, "o1 p0 u0 t0 c0 s0 i0 [0]"},
+		"ours, under a foreign name": {[]vsphere.VM{vm(0, named("db"))}, nil, "o1 p0 u0 t0 c0 s0 i0 [0]"},
+
+		"taken": {[]vsphere.VM{vm(1, template)}, nil, "o0 p0 u0 t1 c0 s0 i0 [1]"},
+
+		"copy under a name of its own":          {[]vsphere.VM{vm(1, copied, named("mine"))}, nil, "o0 p0 u0 t0 c1 s0 i0 []"},
+		"copy under the name of a slot":         {[]vsphere.VM{vm(1, copied)}, nil, "o0 p0 u0 t0 c1 s0 i1 [1]"},
+		"copy under such a name, elsewhere":     {[]vsphere.VM{vm(1, copied, moved)}, nil, "o0 p0 u0 t0 c1 s0 i0 []"},
+		"copy, or a clone that is half written": {[]vsphere.VM{vm(1, copied)}, []func(*Input){operations(cloning(1))}, "o0 p1 u0 t0 c0 s0 i0 [1]"},
+
+		"foreign":                                {[]vsphere.VM{vm(0, foreign, named("db"))}, nil, "o0 p0 u0 t0 c0 s0 i0 []"},
+		"foreign under the name of a slot":       {[]vsphere.VM{vm(0, foreign)}, nil, "o0 p0 u0 t0 c0 s1 i0 [0]"},
+		"of another group, under such a name":    {[]vsphere.VM{vm(0, otherGroup)}, nil, "o0 p0 u0 t0 c0 s1 i0 [0]"},
+		"of another owner, under such a name":    {[]vsphere.VM{vm(0, otherOwner)}, nil, "o0 p0 u0 t0 c0 s1 i0 [0]"},
+		"foreign under such a name, elsewhere":   {[]vsphere.VM{vm(0, foreign, moved)}, nil, "o0 p0 u0 t0 c0 s0 i0 []"},
+		"foreign under such a name, other case":  {[]vsphere.VM{vm(0, foreign, named("WEB-0D1F2-0"))}, nil, "o0 p0 u0 t0 c0 s1 i0 [0]"},
+		"no stamp yet, its clone is under way":   {[]vsphere.VM{vm(0, foreign)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
+		"another stamp, though strays are about": {[]vsphere.VM{vm(0, otherGroup)}, []func(*Input){strays}, "o0 p0 u0 t0 c0 s1 i0 [0]"},
+
+		"pending 1: a clone under way":                     {nil, []func(*Input){operations(cloning(4))}, "o0 p1 u0 t0 c0 s0 i0 [4]"},
+		"pending 1: a clone whose VM is there":             {[]vsphere.VM{vm(4, off)}, []func(*Input){operations(cloning(4))}, "o1 p0 u0 t0 c0 s0 i0 [4]"},
+		"pending 1: a clone that has ended, VM not seen":   {nil, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o0 p1 u0 t0 c0 s0 i0 [4]"},
+		"pending 1: a clone that has ended, VM seen":       {[]vsphere.VM{vm(4, named("new"))}, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o1 p0 u0 t0 c0 s0 i0 [4]"},
+		"pending 1: the VM of that name is another one":    {[]vsphere.VM{vm(1, named("web-0d1f2-4"), moved)}, []func(*Input){operations(cloning(4))}, "o1 p1 u0 t0 c0 s0 i0 [1 4]"},
+		"pending 1: a clone whose VM is a template by now": {[]vsphere.VM{vm(4, template)}, []func(*Input){operations(cloning(4))}, "o0 p0 u0 t1 c0 s0 i0 [4]"},
+		"pending 1: a name in use by something invisible":  {nil, []func(*Input){failures(conflict)}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
+		"pending 1: it is time to try that name again":     {nil, []func(*Input){failures(ago(5*time.Second, conflict))}, "o0 p0 u0 t0 c0 s0 i0 []"},
+		"pending 1: what uses the name is visible":         {[]vsphere.VM{vm(0)}, []func(*Input){failures(conflict)}, "o1 p0 u0 t0 c0 s0 i0 [0]"},
+		"pending 1: another failure is no name in use":     {nil, []func(*Input){failures(cloneFailed(0, vsphere.ClassInvalid))}, "o0 p0 u0 t0 c0 s0 i0 []"},
+
+		"pending 2: no stamp yet, perhaps of an earlier process": {[]vsphere.VM{vm(0, foreign)}, []func(*Input){strays}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
+
+		"pending 3: no name, nothing under way":            {[]vsphere.VM{vm(0, nameless)}, nil, "o0 p0 u1 t0 c0 s0 i0 []"},
+		"pending 3: no name, a clone under way":            {[]vsphere.VM{vm(0, nameless)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
+		"pending 3: two without name, one clone under way": {[]vsphere.VM{vm(0, nameless), vm(1, nameless)}, []func(*Input){operations(cloning(0))}, "o0 p1 u1 t0 c0 s0 i0 [0]"},
+		"pending 3: no configuration, its clone under way": {[]vsphere.VM{vm(0, unconfigured)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
+		"pending 3: no configuration, another under way":   {[]vsphere.VM{vm(0, unconfigured)}, []func(*Input){operations(cloning(1))}, "o0 p1 u1 t0 c0 s0 i0 [0 1]"},
+		"pending 3: no name, but the VM of a clone":        {[]vsphere.VM{vm(0, nameless)}, []func(*Input){operations(cloning(0, landed("vm-0")), cloning(1))}, "o0 p2 u0 t0 c0 s0 i0 [0 1]"},
+		"pending 3: no name, but our stamp":                {[]vsphere.VM{vm(7, named(""))}, nil, "o0 p0 u1 t0 c0 s0 i0 [7]"},
+		"pending 3: in a folder that is not the group's":   {[]vsphere.VM{vm(0, nameless, moved)}, nil, "o0 p0 u0 t0 c0 s0 i0 []"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(3), tc.vms...).with(tc.given...)
+			in.Snapshot.Folders = append(in.Snapshot.Folders, vsphere.Folder{Ref: "group-9", Path: "/dc1/vm/attic"})
+			if got := heads(takeCensus(in)); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestPendingIsSortedBySlot(t *testing.T) {
+	c := takeCensus(input(group(12)).with(operations(cloning(10), cloning(2), cloning(9))))
+	var got []int
+	for _, m := range c.pending {
+		got = append(got, m.slot)
+	}
+	if diff := cmp.Diff([]int{2, 9, 10}, got); diff != "" {
+		t.Errorf("slots (-want +got):\n%s", diff)
+	}
+}
+
+func TestChooseFolder(t *testing.T) {
+	byPath := vsphere.Folder{Ref: "group-2", Path: testPath, UnderRoot: true}
+	renamed := vsphere.Folder{Ref: testFolder, Path: "/dc1/vm/vmgroups/default/renamed", UnderRoot: true}
+	outside := vsphere.Folder{Ref: testFolder, Path: "/dc1/vm/elsewhere"}
+	tests := map[string]struct {
+		group   *v1alpha1.VmGroup
+		folders []vsphere.Folder
+		vms     []vsphere.VM
+		want    vsphere.Ref
+	}{
+		"none":                                {group(1), nil, nil, ""},
+		"by path":                             {group(1), []vsphere.Folder{byPath}, nil, "group-2"},
+		"renamed, and holds a VM of ours":     {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0)}, testFolder},
+		"the same, in other order":            {group(1, recorded("vcenter-1")), []vsphere.Folder{renamed, byPath}, []vsphere.VM{vm(0)}, testFolder},
+		"renamed, and holds nothing of ours":  {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0, foreign)}, "group-2"},
+		"moved out from under the root":       {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, outside}, []vsphere.VM{vm(0)}, "group-2"},
+		"another folder to which ours moved":  {group(1), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0)}, "group-2"},
+		"only a folder to which ours moved":   {group(1), []vsphere.Folder{renamed}, []vsphere.VM{vm(0)}, ""},
+		"renamed, there is none at its place": {group(1, recorded("vcenter-1")), []vsphere.Folder{renamed}, []vsphere.VM{vm(0)}, testFolder},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := input(tc.group, tc.vms...)
+			in.Snapshot.Folders = tc.folders
+			var got vsphere.Ref
+			if f := chooseFolder(in); f != nil {
+				got = f.Ref
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// pick draws one of a few values; what is listed twice comes twice as often.
+func pick[T any](t *rapid.T, what string, values ...T) T {
+	return rapid.SampledFrom(values).Draw(t, what)
+}
+
+func flip(t *rapid.T, what string) bool { return rapid.Bool().Draw(t, what) }
+
+// rarely is true once in eight times.
+func rarely(t *rapid.T, what string) bool { return rapid.IntRange(0, 7).Draw(t, what) == 7 }
+
+// drawInput draws any input: mostly one that can be, and also what cannot.
+func drawInput(t *rapid.T) Input {
+	in := Input{
+		Group: drawGroup(t), Now: testNow,
+		ReadOnly:       rarely(t, "read-only"),
+		FolderRecorded: flip(t, "folder recorded"),
+		Template:       vsphere.Template{Ref: "vm-golden"},
+	}
+	if rarely(t, "unavailable") {
+		in.Unavailable = newError(vsphere.ClassUnavailable)
+		return in
+	}
+	if rarely(t, "template error") {
+		in.TemplateError = newError(pick(t, "class", vsphere.ClassInvalid, vsphere.ClassTransient))
+	}
+	in.Snapshot = vsphere.Snapshot{
+		VCenter: pick(t, "vCenter", "vcenter-1", "vcenter-1", "vcenter-1", "vcenter-2"),
+		Owner:   testOwner, Path: testPath,
+		RootExists: !rarely(t, "no root"),
+		Strays:     pick(t, "strays", 0, 0, 0, 0, 1),
+	}
+	if in.Snapshot.RootExists && flip(t, "folder") {
+		in.Snapshot.Folders = append(in.Snapshot.Folders, vsphere.Folder{
+			Ref: testFolder, Path: testPath, UnderRoot: true, Children: rapid.IntRange(0, 3).Draw(t, "children"),
+		})
+	}
+	if rarely(t, "another folder") {
+		in.Snapshot.Folders = append(in.Snapshot.Folders, vsphere.Folder{
+			Ref: "group-9", Path: testPath + "-2", UnderRoot: flip(t, "under the root"), Children: 1,
+		})
+	}
+	for i := range rapid.IntRange(0, 8).Draw(t, "VMs") {
+		in.Snapshot.VMs = append(in.Snapshot.VMs, drawVM(t, i))
+	}
+	for range pick(t, "operations", 0, 0, 1, 2, 4) {
+		in.Snapshot.Operations = append(in.Snapshot.Operations, drawOperation(t))
+	}
+	for range pick(t, "failures", 0, 0, 1, 2, 4) {
+		in.Snapshot.Failures = append(in.Snapshot.Failures, drawFailure(t))
+	}
+	return in
+}
+
+func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
+	g := group(rapid.Int32Range(0, 6).Draw(t, "replicas"))
+	g.Generation = 7
+	if rarely(t, "no finalizer") {
+		g.Finalizers = nil
+	}
+	if rarely(t, "deleted") {
+		g.DeletionTimestamp = ptr.To(metav1.NewTime(testNow))
+	}
+	if rarely(t, "orphaning") {
+		orphaning(g)
+	}
+	g.Spec.Paused = rarely(t, "paused")
+	if flip(t, "seen before") {
+		g.Status = v1alpha1.VmGroupStatus{ObservedGeneration: 6, Replicas: 2, Phase: v1alpha1.PhasePending, Selector: Selector("web")}
+		g.Status.Folder = &v1alpha1.FolderStatus{VCenter: "vcenter-1"}
+		if flip(t, "recorded") {
+			recorded("vcenter-1")(g)
+		}
+		if flip(t, "renamed") {
+			g.Status.Folder.MoRef = "group-9"
+		}
+	}
+	return g
+}
+
+func drawSlot(t *rapid.T) int { return rapid.IntRange(0, 6).Draw(t, "slot") }
+
+func drawVM(t *rapid.T, i int) vsphere.VM {
+	v := vm(drawSlot(t), ref(vsphere.Ref(fmt.Sprintf("vm-%d", i))))
+	whose := pick(t, "whose", nil, nil, nil, nil, foreign, otherGroup, otherOwner, copied, template, nameless, unconfigured)
+	if whose != nil {
+		whose(&v)
+	}
+	v.Name = pick(t, "name", v.Name, v.Name, v.Name, VMName("web", testUID, drawSlot(t)), "db", "")
+	v.Parent = pick(t, "parent", testFolder, testFolder, testFolder, "group-9", "")
+	v.Power = pick(t, "power", vsphere.PoweredOn, vsphere.PoweredOn, vsphere.PoweredOff, vsphere.Suspended, "")
+	v.Connection = pick(t, "connection", vsphere.Connected, vsphere.Connected, vsphere.Connected, "disconnected", "")
+	v.Unreadable = rarely(t, "unreadable")
+	v.Created = pick(t, "created", testNow, v.Created, time.Time{})
+	return v
+}
+
+func drawOperation(t *rapid.T) vsphere.Operation {
+	op := vsphere.Operation{
+		Kind: pick(t, "operation", vsphere.OperationClone, vsphere.OperationClone, vsphere.OperationPowerOn,
+			vsphere.OperationPowerOff, vsphere.OperationDestroy),
+		Task:      pick(t, "task", vsphere.Ref("task-1"), "task-2", ""),
+		Unknown:   rarely(t, "unknown"),
+		Cancelled: rarely(t, "cancelled"),
+		Overdue:   rarely(t, "overdue"),
+	}
+	target := vsphere.Ref(fmt.Sprintf("vm-%d", rapid.IntRange(0, 9).Draw(t, "target")))
+	if op.Kind != vsphere.OperationClone {
+		op.VM = target
+		return op
+	}
+	op.Name = VMName("web", testUID, drawSlot(t))
+	if rarely(t, "landed") {
+		op.VM = target
+	}
+	return op
+}
+
+func drawClass(t *rapid.T) vsphere.Class {
+	return pick(t, "class", vsphere.ClassTransient, vsphere.ClassConflict, vsphere.ClassInvalid, vsphere.ClassExhausted, vsphere.ClassUnknown)
+}
+
+func drawFailure(t *rapid.T) vsphere.Failure {
+	op := drawOperation(t)
+	f := vsphere.Failure{
+		Kind: op.Kind, Name: op.Name, VM: op.VM, Err: newError(drawClass(t)), Count: rapid.IntRange(1, 9).Draw(t, "count"),
+		At: testNow.Add(-pick(t, "age", 0, time.Second, time.Minute, time.Hour)),
+	}
+	if op.Kind == vsphere.OperationClone {
+		f.Revision = pick(t, "revision", Revision(group(0).Spec), "old")
+	}
+	return f
+}
+
+func drawOutcome(t *rapid.T) Outcome {
+	var out Outcome
+	if rarely(t, "error") {
+		out.Err = newError(pick(t, "class", vsphere.ClassUnavailable, drawClass(t)))
+	}
+	if rarely(t, "folder made") {
+		out.Folder = &vsphere.Folder{Ref: testFolder, Path: testPath}
+	}
+	return out
+}

@@ -1,0 +1,219 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	testOwner  = "cluster-1"
+	testUID    = "0d1f2a3b-0000-4000-8000-000000000001"
+	testFolder = vsphere.Ref("group-1")
+	testPath   = "/dc1/vm/vmgroups/default/web"
+)
+
+var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// group returns a VmGroup "web" with our finalizer that wants a number of VMs.
+func group(replicas int32, changes ...func(*v1alpha1.VmGroup)) *v1alpha1.VmGroup {
+	g := &v1alpha1.VmGroup{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: "web", UID: testUID, Generation: 1, Finalizers: []string{v1alpha1.Finalizer},
+		},
+		Spec: v1alpha1.VmGroupSpec{CPU: 2, Memory: 4, Template: "golden", Replicas: ptr.To(replicas)},
+	}
+	for _, change := range changes {
+		change(g)
+	}
+	return g
+}
+
+func deleting(g *v1alpha1.VmGroup)    { g.DeletionTimestamp = ptr.To(metav1.NewTime(testNow)) }
+func noFinalizer(g *v1alpha1.VmGroup) { g.Finalizers = nil }
+func paused(g *v1alpha1.VmGroup)      { g.Spec.Paused = true }
+func orphaning(g *v1alpha1.VmGroup) {
+	g.Annotations = map[string]string{v1alpha1.OnDeleteAnnotation: v1alpha1.OnDeleteOrphan}
+}
+
+// recorded lets the status record a folder of this vCenter.
+func recorded(vCenter string) func(*v1alpha1.VmGroup) {
+	return func(g *v1alpha1.VmGroup) {
+		g.Status.Folder = &v1alpha1.FolderStatus{Path: testPath, MoRef: string(testFolder), VCenter: vCenter}
+	}
+}
+
+// vm returns the VM of ours in a slot: vm-<slot>, at work, in the group's folder. VMs are the younger the higher the slot.
+func vm(slot int, changes ...func(*vsphere.VM)) vsphere.VM {
+	instance := fmt.Sprintf("instance-%d", slot)
+	v := vsphere.VM{
+		Ref: vsphere.Ref(fmt.Sprintf("vm-%d", slot)), Name: VMName("web", testUID, slot), Configured: true,
+		Parent: testFolder, ParentPath: testPath, CPU: 2, MemoryMiB: 4096, InstanceUUID: instance,
+		Power: vsphere.PoweredOn, Connection: vsphere.Connected, Created: testNow.Add(time.Duration(slot) * time.Minute),
+		Stamp: &vsphere.Stamp{
+			Owner: testOwner, UID: testUID, Name: "web", Slot: slot, Revision: Revision(group(0).Spec), Instance: instance,
+		},
+	}
+	for _, change := range changes {
+		change(&v)
+	}
+	return v
+}
+
+func off(v *vsphere.VM)          { v.Power = vsphere.PoweredOff }
+func suspended(v *vsphere.VM)    { v.Power = vsphere.Suspended }
+func disconnected(v *vsphere.VM) { v.Connection = "disconnected" }
+func unreadable(v *vsphere.VM)   { v.Unreadable = true }
+func foreign(v *vsphere.VM)      { v.Stamp = nil }
+func otherGroup(v *vsphere.VM)   { v.Stamp.UID = "another" }
+func otherOwner(v *vsphere.VM)   { v.Stamp.Owner = "another" }
+func copied(v *vsphere.VM)       { v.InstanceUUID = "another" }
+func template(v *vsphere.VM)     { v.Template, v.Power = true, vsphere.PoweredOff }
+func nameless(v *vsphere.VM)     { v.Name, v.Configured, v.Stamp = "", false, nil }
+func unconfigured(v *vsphere.VM) { v.Configured, v.Stamp = false, nil }
+func oldRevision(v *vsphere.VM)  { v.Stamp.Revision = "old" }
+func moved(v *vsphere.VM)        { v.Parent, v.ParentPath = "group-9", "/dc1/vm/attic" }
+
+func named(name string) func(*vsphere.VM)    { return func(v *vsphere.VM) { v.Name = name } }
+func ref(ref vsphere.Ref) func(*vsphere.VM)  { return func(v *vsphere.VM) { v.Ref = ref } }
+func created(at time.Time) func(*vsphere.VM) { return func(v *vsphere.VM) { v.Created = at } }
+
+// input returns what a sync sees: the group, its folder, and these VMs.
+func input(g *v1alpha1.VmGroup, vms ...vsphere.VM) Input {
+	return Input{
+		Group: g, Now: testNow,
+		Template: vsphere.Template{Ref: "vm-golden", Path: "/dc1/vm/templates/golden"},
+		Snapshot: vsphere.Snapshot{
+			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: vms,
+			Folders: []vsphere.Folder{{Ref: testFolder, Name: "web", Path: testPath, UnderRoot: true, Children: len(vms)}},
+		},
+	}
+}
+
+// with changes an input in passing.
+func (in Input) with(changes ...func(*Input)) Input {
+	for _, change := range changes {
+		change(&in)
+	}
+	return in
+}
+
+func noFolder(in *Input)       { in.Snapshot.Folders = nil }
+func rootGone(in *Input)       { in.Snapshot.Folders, in.Snapshot.RootExists = nil, false }
+func folderRecorded(in *Input) { in.FolderRecorded = true }
+func readOnly(in *Input)       { in.ReadOnly = true }
+func strays(in *Input)         { in.Snapshot.Strays = 1 }
+func vCenterAway(in *Input) {
+	in.Unavailable = newError(vsphere.ClassUnavailable)
+	in.Snapshot = vsphere.Snapshot{}
+}
+func otherVCenterAnswers(in *Input) { in.Snapshot.VCenter = "vcenter-2" }
+
+func templateError(class vsphere.Class) func(*Input) {
+	return func(in *Input) { in.TemplateError = newError(class) }
+}
+
+func operations(ops ...vsphere.Operation) func(*Input) {
+	return func(in *Input) { in.Snapshot.Operations = append(in.Snapshot.Operations, ops...) }
+}
+
+func failures(fs ...vsphere.Failure) func(*Input) {
+	return func(in *Input) { in.Snapshot.Failures = append(in.Snapshot.Failures, fs...) }
+}
+
+// cloning returns the clone under way for a slot.
+func cloning(slot int, changes ...func(*vsphere.Operation)) vsphere.Operation {
+	op := vsphere.Operation{
+		Kind: vsphere.OperationClone, Name: VMName("web", testUID, slot), Task: vsphere.Ref(fmt.Sprintf("task-%d", slot)),
+	}
+	for _, change := range changes {
+		change(&op)
+	}
+	return op
+}
+
+func overdue(op *vsphere.Operation)   { op.Overdue = true }
+func cancelled(op *vsphere.Operation) { op.Cancelled = true }
+func unknown(op *vsphere.Operation)   { op.Task, op.Unknown = "", true }
+func landed(ref vsphere.Ref) func(*vsphere.Operation) {
+	return func(op *vsphere.Operation) { op.VM = ref }
+}
+
+// operation returns one under way on the VM of a slot.
+func operation(kind vsphere.OperationKind, slot int) vsphere.Operation {
+	return vsphere.Operation{Kind: kind, VM: vm(slot).Ref, Task: "task-1"}
+}
+
+// failed returns a failure just now of an operation on the VM of a slot.
+func failed(kind vsphere.OperationKind, slot int, class vsphere.Class) vsphere.Failure {
+	return vsphere.Failure{Kind: kind, VM: vm(slot).Ref, Err: newError(class), Count: 1, At: testNow}
+}
+
+// cloneFailed returns a failure just now of a clone for a slot, from the present spec.
+func cloneFailed(slot int, class vsphere.Class) vsphere.Failure {
+	return vsphere.Failure{
+		Kind: vsphere.OperationClone, Name: VMName("web", testUID, slot), Revision: Revision(group(0).Spec),
+		Err: newError(class), Count: 1, At: testNow,
+	}
+}
+
+func times(count int, f vsphere.Failure) vsphere.Failure {
+	f.Count = count
+	return f
+}
+
+func ago(d time.Duration, f vsphere.Failure) vsphere.Failure {
+	f.At = f.At.Add(-d)
+	return f
+}
+
+func newError(class vsphere.Class) *vsphere.Error {
+	return &vsphere.Error{Class: class, Message: "an error of class " + string(class)}
+}
+
+// steps returns what a plan does, in words and in order.
+func steps(p Plan) []string {
+	var out []string
+	say := func(cond bool, what string) {
+		if cond {
+			out = append(out, what)
+		}
+	}
+	list := func(what string, refs []vsphere.Ref) {
+		for _, ref := range refs {
+			out = append(out, what+" "+string(ref))
+		}
+	}
+	say(p.AddFinalizer, "add finalizer")
+	say(p.EnsureFolder, "make folder")
+	list("power on", p.PowerOn)
+	for _, c := range p.Clone {
+		out = append(out, "clone "+c.Name)
+	}
+	for _, op := range p.Cancel {
+		out = append(out, "cancel "+op.Name)
+	}
+	list("power off", p.PowerOff)
+	list("destroy", p.Destroy)
+	list("remove folder", p.RemoveFolders)
+	say(p.RemoveFinalizer && !p.Orphan, "remove finalizer")
+	say(p.RemoveFinalizer && p.Orphan, "let go")
+	say(p.Held != "", "held: "+p.Held)
+	return out
+}
+
+// sum returns a status in a line: available/replicas, phase, and the reason of Ready.
+func sum(status v1alpha1.VmGroupStatus) string {
+	reason := ""
+	for _, c := range status.Conditions {
+		if c.Type == v1alpha1.ConditionReady {
+			reason = c.Reason
+		}
+	}
+	return fmt.Sprintf("%d/%d %s %s", status.AvailableReplicas, status.Replicas, status.Phase, reason)
+}

@@ -1,0 +1,107 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+func TestDescribe(t *testing.T) {
+	powerOnFailed := failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassTransient))
+	destroyFailed := failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))
+	conflict := failed(vsphere.OperationPowerOn, 0, vsphere.ClassConflict)
+	tests := map[string]struct {
+		replicas int32 // 0: the VM is surplus
+		vm       vsphere.VM
+		given    []func(*Input)
+		want     v1alpha1.VMState
+		message  string
+	}{
+		"1: not readable":                                {1, vm(0, unreadable), nil, v1alpha1.VMUnreachable, "no longer be read"},
+		"1: host away":                                   {1, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
+		"1: host away, failed and off":                   {1, vm(0, disconnected, off), []func(*Input){powerOnFailed}, v1alpha1.VMUnreachable, "disconnected"},
+		"1: surplus and host away":                       {0, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
+		"2: cannot be powered on":                        {1, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMFailed, "Transient"},
+		"2: also while it is tried again":                {1, vm(0, off), []func(*Input){powerOnFailed, operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMFailed, "Transient"},
+		"2: cannot be destroyed":                         {0, vm(0, off), []func(*Input){destroyFailed}, v1alpha1.VMFailed, "Invalid"},
+		"2: a conflict that lasts":                       {1, vm(0, off), []func(*Input){failures(times(6, conflict))}, v1alpha1.VMFailed, "Conflict"},
+		"3: surplus":                                     {0, vm(0), nil, v1alpha1.VMDeleting, "being removed"},
+		"3: surplus, failed in what is no longer wanted": {0, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMDeleting, ""},
+		"4: its clone has not ended":                     {1, vm(0, off), []func(*Input){operations(cloning(0))}, v1alpha1.VMPending, "being cloned"},
+		"4: its clone is overdue":                        {1, vm(0, off), []func(*Input){operations(cloning(0, overdue))}, v1alpha1.VMPending, "deadline"},
+		"5: off":                                         {1, vm(0, off), nil, v1alpha1.VMPoweredOff, "waiting"},
+		"5: suspended":                                   {1, vm(0, suspended), nil, v1alpha1.VMPoweredOff, "waiting"},
+		"5: off, something under way":                    {1, vm(0, off), []func(*Input){operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMPoweredOff, "being powered on"},
+		"5: off, conflicts are settled quietly":          {1, vm(0, off), []func(*Input){failures(times(5, conflict))}, v1alpha1.VMPoweredOff, "waiting"},
+		"5: surplus and off, but held back":              {0, vm(0, off), []func(*Input){readOnly}, v1alpha1.VMPoweredOff, ""},
+		"6: elsewhere":                                   {1, vm(0, moved), nil, v1alpha1.VMMoved, "/dc1/vm/attic"},
+		"6: elsewhere, who knows where":                  {1, vm(0, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMMoved, "cannot be read"},
+		"6: the folder is gone":                          {1, vm(0), []func(*Input){noFolder}, v1alpha1.VMMoved, testPath},
+		"7: at work":                                     {1, vm(0), nil, v1alpha1.VMAvailable, ""},
+		"7: at work, a failed power on is history":       {1, vm(0), []func(*Input){powerOnFailed}, v1alpha1.VMAvailable, ""},
+		"7: at work, a failed destruction is history":    {1, vm(0), []func(*Input){destroyFailed}, v1alpha1.VMAvailable, ""},
+		"7: at work, its clone is just ending":           {1, vm(0), []func(*Input){operations(cloning(0))}, v1alpha1.VMAvailable, ""},
+		"7: at work, from an earlier spec":               {1, vm(0, oldRevision), nil, v1alpha1.VMAvailable, "earlier spec"},
+		"7: at work, changed by hand":                    {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(tc.replicas), tc.vm).with(tc.given...)
+			m := Compute(in).census.ours[0]
+			if m.state != tc.want || !strings.Contains(m.message, tc.message) || (tc.message == "" && m.state == v1alpha1.VMAvailable && m.message != "") {
+				t.Errorf("got %s %q, want %s %q", m.state, m.message, tc.want, tc.message)
+			}
+			if m.state != v1alpha1.VMAvailable && m.message == "" {
+				t.Error("no message says why it is not available")
+			}
+		})
+	}
+}
+
+func TestNext(t *testing.T) {
+	tests := map[string]struct {
+		vm     vsphere.VM
+		victim bool
+		want   vsphere.OperationKind
+	}{
+		"surplus and off":        {vm(0, off), true, vsphere.OperationDestroy},
+		"surplus and on":         {vm(0), true, vsphere.OperationPowerOff},
+		"surplus and suspended":  {vm(0, suspended), true, vsphere.OperationPowerOff},
+		"to stay and off":        {vm(0, off), false, vsphere.OperationPowerOn},
+		"to stay and suspended":  {vm(0, suspended), false, vsphere.OperationPowerOn},
+		"to stay and powered on": {vm(0), false, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := member{vm: tc.vm, victim: tc.victim}
+			if got := m.next(); got != tc.want {
+				t.Errorf("next() = %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAvailable(t *testing.T) {
+	for name, tc := range map[string]struct {
+		vm   vsphere.VM
+		want bool
+	}{
+		"at work":      {vm(0), true},
+		"moved":        {vm(0, moved), true},
+		"off":          {vm(0, off), false},
+		"suspended":    {vm(0, suspended), false},
+		"host away":    {vm(0, disconnected), false},
+		"not readable": {vm(0, unreadable), false},
+		"a copy":       {vm(0, copied), false},
+		"foreign":      {vm(0, foreign), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := member{vm: tc.vm, identity: vsphere.Identify(testOwner, testUID, tc.vm)}
+			if got := m.available(); got != tc.want {
+				t.Errorf("available() = %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"pgregory.net/rapid"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// The promises hold for whatever a snapshot may say, also for what no vCenter would.
+
+func TestPromises(t *testing.T)       { rapid.Check(t, checkPromises) }
+func FuzzPromises(f *testing.F)       { f.Fuzz(rapid.MakeFuzz(checkPromises)) }
+func TestStatusPromises(t *testing.T) { rapid.Check(t, checkStatus) }
+func FuzzStatusPromises(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkStatus)) }
+
+func checkPromises(t *rapid.T) {
+	in := drawInput(t)
+	p := Compute(in)
+	checkOnlyOurs(t, in, p)
+	checkNumbers(t, in, p)
+	checkUnknown(t, in, p)
+	checkNames(t, in, p)
+
+	if diff := diffPlans(p, Compute(in)); diff != "" {
+		t.Errorf("the same input makes another plan:\n%s", diff)
+	}
+	if diff := diffPlans(p, Compute(shuffle(t, in))); diff != "" {
+		t.Errorf("the same input in another order makes another plan:\n%s", diff)
+	}
+}
+
+// checkOnlyOurs proves P1: nothing is done to a VM that is not ours by its stamp and instance.
+func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
+	for _, ref := range slices.Concat(p.PowerOn, p.PowerOff, p.Destroy) {
+		i := slices.IndexFunc(in.Snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == ref })
+		if i < 0 {
+			t.Fatalf("P1: %s is not in the snapshot", ref)
+		}
+		if identity := vsphere.Identify(in.Snapshot.Owner, testUID, in.Snapshot.VMs[i]); identity != vsphere.Ours {
+			t.Errorf("P1: %s is %s", ref, identity)
+		}
+	}
+	for _, op := range p.Cancel {
+		if !slices.Contains(in.Snapshot.Operations, op) || op.Kind != vsphere.OperationClone {
+			t.Errorf("P1: %+v is no clone of this group's", op)
+		}
+	}
+	for _, ref := range p.RemoveFolders {
+		if f := in.Snapshot.Folders[slices.IndexFunc(in.Snapshot.Folders, func(f vsphere.Folder) bool { return f.Ref == ref })]; f.Children > 0 {
+			t.Errorf("P1: folder %s holds %d objects", ref, f.Children)
+		}
+	}
+}
+
+// checkNumbers proves P2: never one VM too many, never one lost.
+func checkNumbers(t *rapid.T, in Input, p Plan) {
+	want, ours := int(in.Group.DesiredReplicas()), 0
+	for _, vm := range in.Snapshot.VMs {
+		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours {
+			ours++
+		}
+	}
+	pending := len(p.census.pending)
+	if there := ours + pending; ours+pending+len(p.Clone) > max(want, there) {
+		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(p.Clone), want)
+	}
+	victims := slices.Concat(p.PowerOff, p.Destroy)
+	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want) {
+		t.Errorf("P2: %d of %d VMs go, %d are wanted", len(victims), ours, want)
+	}
+	if in.Group.DeletionTimestamp != nil && len(p.Clone)+len(p.PowerOn) > 0 {
+		t.Error("P2: a group that is being deleted grows")
+	}
+	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.Strays > 0 || len(victims) > 0) {
+		t.Errorf("P2: the finalizer goes before %d VMs, %d pending, %d strays", ours, pending, in.Snapshot.Strays)
+	}
+	if p.Writes() && in.Group.DeletionTimestamp == nil && !p.AddFinalizer && !slices.Contains(in.Group.Finalizers, v1alpha1.Finalizer) {
+		t.Error("P2: something is changed before there is a finalizer")
+	}
+	touched := slices.Concat(p.PowerOn, victims)
+	slices.Sort(touched)
+	if len(slices.Compact(slices.Clone(touched))) != len(touched) {
+		t.Errorf("one VM, several operations: %v", touched)
+	}
+	for _, op := range in.Snapshot.Operations {
+		if op.VM != "" && slices.Contains(touched, op.VM) && op.Kind != vsphere.OperationClone {
+			t.Errorf("%s is touched while %s is under way on it", op.VM, op.Kind)
+		}
+	}
+}
+
+// checkUnknown proves P3, and that nothing is changed where nothing may be.
+func checkUnknown(t *rapid.T, in Input, p Plan) {
+	acts := p.Writes() || p.AddFinalizer || (p.RemoveFinalizer && !p.Orphan)
+	switch {
+	case acts && in.Unavailable != nil:
+		t.Error("P3: vCenter is unavailable")
+	case acts && otherVCenter(in):
+		t.Error("P3: another vCenter answers")
+	case (acts || p.RemoveFinalizer) && pastReach(in.Group):
+		t.Error("the group is past our reach")
+	case (p.Writes() || p.RemoveFinalizer && !p.Orphan) && (in.ReadOnly || in.Group.Spec.Paused):
+		t.Error("it is held back")
+	case p.Makes() && (in.TemplateError != nil || !in.Snapshot.RootExists && in.FolderRecorded):
+		t.Error("something is made without template or root folder")
+	}
+}
+
+func checkNames(t *rapid.T, in Input, p Plan) {
+	taken := map[string]bool{}
+	for _, vm := range in.Snapshot.VMs {
+		if p.Folder != "" && vm.Parent == p.Folder {
+			taken[vm.Name] = true
+		}
+		if id := vsphere.Identify(in.Snapshot.Owner, testUID, vm); id == vsphere.Ours || id == vsphere.Taken {
+			taken[VMName("web", testUID, vm.Stamp.Slot)] = true
+		}
+	}
+	for _, op := range in.Snapshot.Operations {
+		taken[op.Name] = true
+	}
+	for _, c := range p.Clone {
+		if taken[c.Name] || c.Name != VMName("web", testUID, c.Spec.Slot) {
+			t.Errorf("clone %s into slot %d: the name is wrong or taken", c.Name, c.Spec.Slot)
+		}
+		taken[c.Name] = true
+	}
+}
+
+func checkStatus(t *rapid.T) {
+	in, out := drawInput(t), drawOutcome(t)
+	p := Compute(in)
+	status := Status(in, p, out)
+	isTrue := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
+	known := in.Unavailable == nil && (out.Err == nil || out.Err.Class != vsphere.ClassUnavailable) &&
+		!otherVCenter(in) && !pastReach(in.Group) && !p.Orphan
+	if known {
+		checkCounts(t, in, p, status)
+	}
+	if isTrue(v1alpha1.ConditionReady) && !pastReach(in.Group) && !p.Orphan {
+		if !known || status.AvailableReplicas < in.Group.DesiredReplicas() || status.ObservedGeneration != in.Group.Generation ||
+			p.due.any() || p.Writes() || len(p.census.pending) > 0 {
+			t.Errorf("P7: Ready, yet %s, %v", sum(status), steps(p))
+		}
+	}
+	if isTrue(v1alpha1.ConditionReconciling) && isTrue(v1alpha1.ConditionStalled) {
+		t.Error("Reconciling and Stalled are both True")
+	}
+	if !pastReach(in.Group) && !p.Orphan && status.Phase != phaseOf(status.Conditions) {
+		t.Errorf("phase %s does not follow from %+v", status.Phase, status.Conditions)
+	}
+	if len(status.VMs) > v1alpha1.MaxListedVMs {
+		t.Errorf("%d VMs are listed", len(status.VMs))
+	}
+	next := in
+	next.Now, next.Group = in.Now, in.Group.DeepCopy()
+	next.Group.Status = status
+	if out.Folder != nil { // the next snapshot has it
+		return
+	}
+	if diff := cmp.Diff(status, Status(next, Compute(next), out)); diff != "" {
+		t.Errorf("P5: the status is written again at rest (-first +second):\n%s", diff)
+	}
+}
+
+func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
+	if status.AvailableReplicas > status.ReadyReplicas || status.ReadyReplicas > status.Replicas || status.AvailableReplicas < 0 {
+		t.Errorf("P7: %d available, %d ready, %d replicas", status.AvailableReplicas, status.ReadyReplicas, status.Replicas)
+	}
+	on := 0
+	for _, vm := range in.Snapshot.VMs {
+		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
+			vm.Connection == vsphere.Connected && !vm.Unreadable {
+			on++
+		}
+	}
+	if int(status.AvailableReplicas) != on || int(status.Replicas) != p.census.expected() {
+		t.Errorf("P7: %d/%d, but %d of %d are on", status.AvailableReplicas, status.Replicas, on, p.census.expected())
+	}
+}
+
+// diffPlans compares what two plans do and say.
+func diffPlans(a, b Plan) string {
+	type visible struct {
+		Steps   []string
+		Clones  []Clone
+		Retry   time.Duration
+		Problem *Problem
+		Notices []Notice
+		Due     due
+	}
+	see := func(p Plan) visible {
+		return visible{steps(p), p.Clone, p.RetryAfter, p.Problem, p.Notices, p.due}
+	}
+	return cmp.Diff(see(a), see(b), cmp.AllowUnexported(Problem{}, due{}))
+}
+
+func shuffle(t *rapid.T, in Input) Input {
+	in.Snapshot.VMs = rapid.Permutation(in.Snapshot.VMs).Draw(t, "order of VMs")
+	in.Snapshot.Operations = rapid.Permutation(in.Snapshot.Operations).Draw(t, "order of operations")
+	in.Snapshot.Failures = rapid.Permutation(in.Snapshot.Failures).Draw(t, "order of failures")
+	in.Snapshot.Folders = rapid.Permutation(in.Snapshot.Folders).Draw(t, "order of folders")
+	return in
+}

@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// In each row the VM in slot 0 goes, although the one in slot 1 would go by the rules behind that of the row: it has what
+// they look for, and is younger.
+func TestVictims(t *testing.T) {
+	tests := map[string]struct {
+		first, second func(*vsphere.VM)
+		given         []func(*Input)
+	}{
+		"1: being powered off before one that is being cloned": {nil, off, []func(*Input){
+			operations(operation(vsphere.OperationPowerOff, 0), cloning(1))}},
+		"1: being destroyed before one that has failed": {off, off, []func(*Input){
+			operations(operation(vsphere.OperationDestroy, 0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
+		"2: never finished before failed": {off, off, []func(*Input){
+			operations(cloning(0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
+		"3: could not be powered on before not connected": {off, disconnected, []func(*Input){
+			failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))}},
+		"3: could not be removed before not connected": {nil, disconnected, []func(*Input){
+			failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))}},
+		"3: a failure to power on what is on says nothing": {disconnected, nil, []func(*Input){
+			failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
+		"4: not connected before powered off":          {disconnected, off, nil},
+		"4: not readable before powered off":           {unreadable, off, nil},
+		"5: powered off before something is under way": {off, nil, []func(*Input){operations(operation(vsphere.OperationPowerOn, 1))}},
+		"5: suspended before an old revision":          {suspended, oldRevision, nil},
+		"6: something under way before an old revision": {nil, oldRevision, []func(*Input){
+			operations(operation(vsphere.OperationPowerOn, 0))}},
+		"7: an old revision before a younger one":  {oldRevision, nil, nil},
+		"8: the younger before the higher slot":    {created(testNow.Add(time.Hour)), nil, nil},
+		"8: an unknown age counts as the greatest": {nil, created(time.Time{}), nil},
+		"9: the higher slot before the name":       {func(v *vsphere.VM) { v.Created, v.Stamp.Slot = vm(1).Created, 2 }, named("zzz"), nil},
+		"9: the name that sorts last, in the same slot": {func(v *vsphere.VM) {
+			v.Created, v.Stamp.Slot, v.Name = vm(1).Created, 1, "zzz"
+		}, nil, nil},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			apply := func(slot int, change func(*vsphere.VM)) vsphere.VM {
+				if change == nil {
+					return vm(slot)
+				}
+				return vm(slot, change)
+			}
+			a, b := apply(0, tc.first), apply(1, tc.second)
+			for _, order := range [][]vsphere.VM{{a, b}, {b, a}} {
+				c := takeCensus(input(group(1), order...).with(tc.given...))
+				got := victims(c.ours, 1, Revision(group(0).Spec))
+				if len(got) != 1 || got[0].vm.Ref != a.Ref {
+					t.Errorf("of %s and %s: got %s, want %s", order[0].Ref, order[1].Ref, got[0].vm.Ref, a.Ref)
+				}
+			}
+		})
+	}
+}
+
+func TestVictimsNumber(t *testing.T) {
+	c := takeCensus(input(group(0), vm(0), vm(1), vm(2)))
+	for n, want := range map[int]int{-1: 0, 0: 0, 2: 2, 3: 3, 4: 3} {
+		if got := len(victims(c.ours, n, "")); got != want {
+			t.Errorf("%d asked for: got %d, want %d", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// healTrajectories are what people and hosts do to VMs.
+func healTrajectories() map[string]trajectory {
+	return map[string]trajectory{
+		"a VM is destroyed": {running(3), []step{
+			{"it is gone", destroyed(1), []string{"clone web-0d1f2-1"}, "2/2 PENDING ScalingUp"},
+			{"the new one is there", allEnd, nil, "3/3 READY AllReplicasAvailable"},
+		}},
+		"a VM is powered off": {running(2), []step{
+			{"it is off", changed(1, off), []string{"power on vm-1"}, "1/2 PENDING ScalingUp"},
+			{"nothing happens", nothing, nil, "1/2 PENDING ScalingUp"},
+			{"it cannot be powered on", allFail(vsphere.ClassTransient), nil, "1/2 PENDING Retrying"},
+			{"that is waited out", passes(time.Second), []string{"power on vm-1"}, "1/2 PENDING Retrying"},
+			{"it is on", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a VM is moved": {running(2), []step{
+			{"it is elsewhere, and keeps its slot", changed(0, moved), nil, "2/2 READY AllReplicasAvailable"},
+			{"3 are wanted", scaled(3), []string{"clone web-0d1f2-2"}, "2/2 PENDING ScalingUp"},
+			{"0 are wanted: it goes as well", both(allEnd, scaled(0)), []string{"power off vm-2", "power off vm-1", "power off vm-0"}, "3/3 PENDING ScalingDown"},
+		}},
+		"a host is away": {running(2), []step{
+			{"its VM counts", changed(1, disconnected), nil, "1/2 PENDING ReplicasUnavailable"},
+			{"it is back", changed(1, connected), nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a permission is lost": {running(2), []step{
+			{"the VM counts", changed(1, unreadable), nil, "1/2 PENDING ReplicasUnavailable"},
+			{"1 is wanted: it is chosen", scaled(1), nil, "1/2 PENDING VictimUnreachable"},
+			{"it is given back", changed(1, readable), []string{"power off vm-1"}, "2/2 PENDING ScalingDown"},
+		}},
+		"a victim is out of reach": {running(3), []step{
+			{"a host is away", changed(0, disconnected), nil, "2/3 PENDING ReplicasUnavailable"},
+			{"2 are wanted: its VM is chosen", scaled(2), nil, "2/3 PENDING VictimUnreachable"},
+			{"it stays chosen", passes(time.Hour), nil, "2/3 PENDING VictimUnreachable"},
+			{"3 are wanted", scaled(3), nil, "2/3 PENDING ReplicasUnavailable"},
+			{"2 are wanted, and another goes wrong", both(scaled(2), changed(1, off)), []string{"power on vm-1"}, "1/3 PENDING VictimUnreachable"},
+			{"all is well again", both(allEnd, changed(0, connected)), []string{"power off vm-2"}, "3/3 PENDING ScalingDown"},
+		}},
+		"somebody copies a VM": {running(1), []step{
+			{"the copy is left alone", appears(vm(0, copied, ref("vm-copy"), named("mine"))), nil, "1/1 READY AllReplicasAvailable"},
+			{"0 are wanted: also then", scaled(0), []string{"power off vm-0"}, "1/1 PENDING ScalingDown"},
+			{"the original is off", allEnd, []string{"destroy vm-0"}, "0/1 PENDING ScalingDown"},
+			{"it is gone, the copy is not", allEnd, nil, "0/0 READY AllReplicasAvailable"},
+		}},
+		"somebody copies a VM under the name of a slot": {running(1), []step{
+			{"nobody knows which is which", appears(vm(0, copied, ref("vm-copy"), named("web-0d1f2-1"))), nil, "1/1 ERROR InstanceMismatch"},
+			{"2 are wanted: nothing more is cloned", scaled(2), nil, "1/1 ERROR InstanceMismatch"},
+			{"somebody has looked", disappears("vm-copy"), []string{"clone web-0d1f2-1"}, "1/1 PENDING ScalingUp"},
+		}},
+		"a VM is made a template, and back": {running(2), []step{
+			{"another takes its place, in another slot", changed(1, template), []string{"clone web-0d1f2-2"}, "1/1 PENDING ScalingUp"},
+			{"it is there", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+			{"the template is a VM again: too many", changed(1, vmAgain), []string{"destroy vm-1"}, "2/3 PENDING ScalingDown"},
+			{"it is gone", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a foreign VM under the name of a slot": {running(1), []step{
+			{"it is left alone", appears(vm(1, foreign)), nil, "1/1 READY AllReplicasAvailable"},
+			{"2 are wanted: the next slot", scaled(2), []string{"clone web-0d1f2-2"}, "1/1 PENDING ScalingUp"},
+			{"it is there", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"an invisible object has the name of a slot": {running(1), []step{
+			{"2 are wanted", both(scaled(2), appears(vm(1, foreign))), []string{"clone web-0d1f2-2"}, "1/1 PENDING ScalingUp"},
+			{"it cannot be seen, and the clone has failed", func(w *world) {
+				w.hidden["vm-1"] = true
+				ends(2, vsphere.ClassTransient)(w)
+			}, nil, "1/1 PENDING Retrying"},
+			{"its name is tried", passes(time.Second), []string{"clone web-0d1f2-1"}, "1/1 PENDING Retrying"},
+			{"its name is in use: perhaps by one of ours", nothing, nil, "1/2 PENDING Retrying"},
+			{"that is waited out", passes(4 * time.Second), nil, "1/2 PENDING Retrying"},
+			{"the name is tried again", passes(time.Second), []string{"clone web-0d1f2-1"}, "1/1 PENDING Retrying"},
+			{"the interval doubles", passes(5 * time.Second), nil, "1/2 PENDING Retrying"},
+			{"it is gone", both(passes(5*time.Second), disappears("vm-1")), []string{"clone web-0d1f2-1"}, "1/1 PENDING Retrying"},
+			{"ours is there", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+	}
+}

@@ -1,0 +1,303 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// world is a vCenter, reduced to what a plan can do to it and people can do to the group, with one controller. Like the
+// real one it refuses a second VM of one name in a folder, and its clones take until the test ends them.
+type world struct {
+	group *v1alpha1.VmGroup // nil once its last finalizer is gone
+	now   time.Time
+
+	vCenter    string
+	away       bool
+	root       bool
+	folder     vsphere.Ref // of the group, empty if there is none
+	vms        []vsphere.VM
+	hidden     map[vsphere.Ref]bool // VMs that the controller does not see yet
+	tasks      []*task
+	noTemplate bool
+	readOnly   bool
+	failures   []vsphere.Failure
+	made       map[int]int // VMs there ever were in a slot
+	last       int         // number of the last task or folder
+	plan       Plan
+}
+
+// task is something under way. Those of an earlier process are nobody's operation.
+type task struct {
+	vsphere.Operation
+	slot     int
+	revision string
+	stray    bool
+}
+
+func newWorld(replicas int32) *world {
+	return &world{
+		group: group(replicas, noFinalizer), now: testNow, vCenter: "vcenter-1", root: true,
+		hidden: map[vsphere.Ref]bool{}, made: map[int]int{},
+	}
+}
+
+func (w *world) newRef(kind string) vsphere.Ref {
+	w.last++
+	return vsphere.Ref(fmt.Sprintf("%s-%d", kind, w.last))
+}
+
+// input is what the controller sees.
+func (w *world) input() Input {
+	in := Input{Group: w.group, Now: w.now, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group)}
+	if w.away {
+		in.Unavailable = newError(vsphere.ClassUnavailable)
+		return in
+	}
+	s := &in.Snapshot
+	s.VCenter, s.Owner, s.RootExists, s.Path = w.vCenter, testOwner, w.root, testPath
+	s.Failures = slices.Clone(w.failures)
+	if w.folder != "" {
+		s.Folders = []vsphere.Folder{{Ref: w.folder, Name: "web", Path: testPath, UnderRoot: true, Children: w.children()}}
+	}
+	for _, vm := range w.vms {
+		if !w.hidden[vm.Ref] {
+			s.VMs = append(s.VMs, vm)
+		}
+	}
+	for _, t := range w.tasks {
+		if t.stray {
+			s.Strays++
+		} else {
+			s.Operations = append(s.Operations, t.Operation)
+		}
+	}
+	switch {
+	case w.group.DeletionTimestamp != nil:
+	case w.noTemplate:
+		in.TemplateError = &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonTemplateNotFound, Message: "no template"}
+	default:
+		in.Template = vsphere.Template{Ref: "vm-golden"}
+	}
+	return in
+}
+
+func (w *world) children() int {
+	n := 0
+	for _, vm := range w.vms {
+		if vm.Parent == w.folder {
+			n++
+		}
+	}
+	return n
+}
+
+// sync plans, carries the plan out, and writes the status.
+func (w *world) sync() {
+	if w.group == nil {
+		w.plan = Plan{}
+		return
+	}
+	in := w.input()
+	p := Compute(in)
+	w.plan = p
+	if p.AddFinalizer {
+		w.group.Finalizers = append(w.group.Finalizers, v1alpha1.Finalizer)
+	}
+	var out Outcome
+	if p.EnsureFolder {
+		w.root, w.folder = true, w.newRef("group")
+		out.Folder = &vsphere.Folder{Ref: w.folder, Path: testPath}
+	}
+	for _, ref := range p.PowerOn {
+		w.submit(vsphere.OperationPowerOn, ref)
+	}
+	for _, c := range p.Clone {
+		w.clone(c)
+	}
+	for _, op := range p.Cancel {
+		w.find(func(t *task) bool { return t.Task == op.Task }).Cancelled = true
+	}
+	for _, ref := range p.PowerOff {
+		w.submit(vsphere.OperationPowerOff, ref)
+	}
+	for _, ref := range p.Destroy {
+		w.submit(vsphere.OperationDestroy, ref)
+	}
+	w.group.Status = Status(in, p, out)
+	if len(p.RemoveFolders) > 0 {
+		w.folder = ""
+	}
+	if p.RemoveFinalizer {
+		w.group = nil
+	}
+}
+
+func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
+	w.tasks = append(w.tasks, &task{Operation: vsphere.Operation{Kind: kind, VM: ref, Task: w.newRef("task"), Started: w.now}})
+}
+
+func (w *world) clone(c Clone) {
+	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: c.Name, Task: w.newRef("task"), Started: w.now}
+	if w.nameInUse(c.Name) {
+		w.fail(op, c.Spec.Revision, vsphere.ClassConflict)
+		return
+	}
+	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Spec.Slot, revision: c.Spec.Revision})
+}
+
+func (w *world) nameInUse(name string) bool {
+	return w.find(func(t *task) bool { return t.Kind == vsphere.OperationClone && t.Name == name }) != nil ||
+		slices.ContainsFunc(w.vms, func(vm vsphere.VM) bool { return vm.Parent == w.folder && vm.Name == name })
+}
+
+func (w *world) find(match func(*task) bool) *task {
+	if i := slices.IndexFunc(w.tasks, match); i >= 0 {
+		return w.tasks[i]
+	}
+	return nil
+}
+
+// end ends a task well, or with an error of a class.
+func (w *world) end(t *task, class vsphere.Class) {
+	w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o == t })
+	if class != "" {
+		if !t.stray {
+			w.fail(t.Operation, t.revision, class)
+		}
+		return
+	}
+	w.forgive(t.Operation)
+	i := slices.IndexFunc(w.vms, func(vm vsphere.VM) bool { return vm.Ref == t.VM })
+	switch {
+	case t.Kind == vsphere.OperationClone:
+		w.appear(t)
+	case i < 0: // somebody else has removed it
+	case t.Kind == vsphere.OperationPowerOn:
+		w.vms[i].Power = vsphere.PoweredOn
+	case t.Kind == vsphere.OperationPowerOff:
+		w.vms[i].Power = vsphere.PoweredOff
+	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
+		w.fail(t.Operation, "", vsphere.ClassConflict)
+	default:
+		w.remove(w.vms[i].Ref)
+	}
+}
+
+// appear makes the VM of a clone: vm-<slot>, and vm-<slot>.<n> if it is not the first there.
+func (w *world) appear(t *task) vsphere.Ref {
+	vm := vm(t.slot)
+	if w.made[t.slot]++; w.made[t.slot] > 1 {
+		vm.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", vm.Ref, w.made[t.slot]))
+	}
+	vm.Created = w.now
+	vm.InstanceUUID = "instance of " + string(vm.Ref)
+	vm.Stamp.Instance, vm.Stamp.Revision, vm.Parent = vm.InstanceUUID, t.revision, w.folder
+	w.vms = append(w.vms, vm)
+	return vm.Ref
+}
+
+// endAll ends everything that is under way, and lets the controller see all VMs.
+func (w *world) endAll() {
+	w.hidden = map[vsphere.Ref]bool{}
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.Kind == vsphere.OperationClone && t.VM != "" })
+	for len(w.tasks) > 0 {
+		w.end(w.tasks[0], "")
+	}
+}
+
+// restart begins a new process of the controller: what the old one had under way goes on.
+func (w *world) restart() {
+	w.hidden, w.failures = map[vsphere.Ref]bool{}, nil
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
+	for _, t := range w.tasks {
+		t.stray = t.Kind == vsphere.OperationClone
+	}
+}
+
+// fail counts a failure as vsphere.Failure says.
+func (w *world) fail(op vsphere.Operation, revision string, class vsphere.Class) {
+	f := vsphere.Failure{Kind: op.Kind, Name: op.Name, VM: op.VM, Revision: revision, Err: newError(class), At: w.now}
+	if i := slices.IndexFunc(w.failures, func(o vsphere.Failure) bool { return sameFailure(o, f) }); i >= 0 {
+		f.Count = w.failures[i].Count
+		w.failures = slices.Delete(w.failures, i, i+1)
+	}
+	f.Count++
+	w.failures = append(w.failures, f)
+}
+
+func sameFailure(a, b vsphere.Failure) bool {
+	conflict := a.Err.Class == vsphere.ClassConflict
+	return a.Kind == b.Kind && a.VM == b.VM && (a.Kind != vsphere.OperationClone ||
+		conflict == (b.Err.Class == vsphere.ClassConflict) && (!conflict || a.Name == b.Name))
+}
+
+func (w *world) forgive(op vsphere.Operation) {
+	w.failures = slices.DeleteFunc(w.failures, func(f vsphere.Failure) bool {
+		return f.Kind == op.Kind && f.VM == op.VM && (f.Err.Class != vsphere.ClassConflict || f.Name == op.Name)
+	})
+}
+
+func (w *world) remove(ref vsphere.Ref) {
+	w.vms = slices.DeleteFunc(w.vms, func(vm vsphere.VM) bool { return vm.Ref == ref })
+	w.failures = slices.DeleteFunc(w.failures, func(f vsphere.Failure) bool { return f.VM == ref })
+}
+
+// What people do.
+
+func (w *world) scale(replicas int32) {
+	w.group.Spec.Replicas = ptr.To(replicas)
+	w.group.Generation++
+}
+
+func (w *world) delete() {
+	w.group.DeletionTimestamp = ptr.To(metav1.NewTime(w.now))
+	w.group.Generation++
+	if !slices.Contains(w.group.Finalizers, v1alpha1.Finalizer) {
+		w.group = nil
+	}
+}
+
+// at returns the VM of ours in a slot.
+func (w *world) at(slot int) *vsphere.VM {
+	i := slices.IndexFunc(w.vms, func(vm vsphere.VM) bool { return vm.Stamp != nil && vm.Stamp.Slot == slot })
+	return &w.vms[i]
+}
+
+// ours returns the VMs that are ours, seen or not.
+func (w *world) ours() []vsphere.VM {
+	var out []vsphere.VM
+	for _, vm := range w.vms {
+		if vsphere.Identify(testOwner, testUID, vm) == vsphere.Ours {
+			out = append(out, vm)
+		}
+	}
+	return out
+}
+
+// theirs returns all others.
+func (w *world) theirs() []vsphere.Ref {
+	var out []vsphere.Ref
+	for _, vm := range w.vms {
+		if vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
+			out = append(out, vm.Ref)
+		}
+	}
+	return out
+}
+
+func (w *world) clonesRunning() int {
+	n := 0
+	for _, t := range w.tasks {
+		if t.Kind == vsphere.OperationClone && t.VM == "" {
+			n++
+		}
+	}
+	return n
+}

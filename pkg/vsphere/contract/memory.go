@@ -1,0 +1,89 @@
+package contract
+
+import (
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// memoryScenarios are about what an implementation remembers, and what it finds again after it has lost its memory.
+var memoryScenarios = []scenario{
+	{name: "a snapshot shares nothing with the implementation", run: func(f *fixture) {
+		f.made(f.group, 0)
+		spoiled := f.snapshot(f.group)
+		want := describe(spoiled)
+		spoiled.VMs[0].Name = "spoiled"
+		spoiled.VMs[0].Stamp.Disks[0] = -1
+		spoiled.VMs[0].Stamp.Name = "spoiled"
+		spoiled.Folders[0].Name = "spoiled"
+		if diff := cmp.Diff(want, describe(f.snapshot(f.group))); diff != "" {
+			f.t.Errorf("the next snapshot has changed too (-want +got):\n%s", diff)
+		}
+	}},
+	{name: "after a restart everything is found again", run: func(f *fixture) {
+		f.made(f.group, 0)
+		f.made(f.group, 1)
+		want := f.await(f.group, "all is known", func(s vsphere.Snapshot) bool {
+			return len(s.VMs) == 2 && s.VMs[0].Host != "" && s.VMs[1].Host != ""
+		})
+		f.Restart()
+		f.await(f.group, "all is as it was", func(s vsphere.Snapshot) bool { return cmp.Equal(want, s) })
+	}},
+	{name: "a sweep finds VMs of ours outside the root", run: func(f *fixture) {
+		vm := f.made(f.group, 0)
+		f.Move(vm.Ref, "elsewhere/deep")
+		f.Restart()
+		f.must(f.Client().Sweep(f.t.Context()))
+		s := f.snapshot(f.group)
+		got, ok := byRef(s, vm.Ref)
+		if !ok || !strings.HasSuffix(got.ParentPath, "/elsewhere/deep") || f.identify(s, got) != vsphere.Ours {
+			f.t.Errorf("it is missing: %s", describe(s))
+		}
+	}},
+	{name: "VMs that somebody remembers are verified", run: func(f *fixture) {
+		a, b := f.made(f.group, 0), f.made(f.group, 1)
+		f.Move(a.Ref, "elsewhere")
+		f.Destroy(b.Ref)
+		foreign := f.AddForeignVM("elsewhere", "somebody")
+		f.Restart()
+		f.must(f.Client().Verify(f.t.Context(), f.group, []vsphere.Ref{a.Ref, b.Ref, foreign}))
+		s := f.snapshot(f.group)
+		if _, ok := byRef(s, a.Ref); !ok || len(s.VMs) != 1 {
+			f.t.Errorf("want the one that exists and is ours: %s", describe(s))
+		}
+	}},
+	{name: "a clone that outlives its controller is counted as a stray", run: func(f *fixture) {
+		folder := f.folder(f.group)
+		name := vmName(f.group, 0)
+		f.SlowClones(true)
+		f.must(f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.Restart()
+		f.must(f.Client().Sweep(f.t.Context()))
+		if s := f.snapshot(f.group); s.Strays == 0 && f.count(name) == 0 {
+			f.t.Errorf("there is neither the VM nor a stray: %s", describe(s))
+		}
+		f.SlowClones(false)
+		f.await(f.group, "it has ended, and its VM is seen", func(s vsphere.Snapshot) bool {
+			_, ok := named(s, name)
+			return ok && idle(s)
+		})
+		if f.count(name) != 1 {
+			f.t.Errorf("there are %d VMs of that name", f.count(name))
+		}
+	}},
+	{name: "a group that is forgotten has no failures", run: func(f *fixture) {
+		f.refuses(f.made(f.group, 0).Ref)
+		f.Client().Forget(f.group)
+		if s := f.snapshot(f.group); len(s.Failures) != 0 {
+			f.t.Errorf("failures are %+v", s.Failures)
+		}
+	}},
+	{name: "a failure goes with its VM", run: func(f *fixture) {
+		vm := f.made(f.group, 0)
+		f.refuses(vm.Ref)
+		f.Destroy(vm.Ref)
+		f.await(f.group, "both are gone", func(s vsphere.Snapshot) bool { return len(s.VMs)+len(s.Failures) == 0 })
+	}},
+}

@@ -1,0 +1,63 @@
+package contract
+
+import (
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// RootFolder is where an implementation under test has its root folder. It does not exist at first.
+const RootFolder = "vmgroups"
+
+// Options are what a scenario wants of an implementation.
+type Options struct {
+	Notifier vsphere.Notifier
+	// TemplateFolder is where templates are looked for; empty is the whole datacenter.
+	TemplateFolder string
+	// MaxClones is how many clones may be under way at once; 0 is the default.
+	MaxClones int
+}
+
+// World is a vCenter of its own with an implementation connected to it, and the ways to change it behind its back. It
+// is cleaned up by the test's Cleanup. Its methods fail the test if they cannot do what they are asked for; folders are
+// paths below the datacenter's VM folder.
+type World interface {
+	// Client is the implementation under test, connected and with the inventory read.
+	Client() vsphere.Interface
+	// Restart ends Client as if its process had died, and replaces it by one that remembers nothing.
+	Restart()
+
+	// VMs returns every VM and template there is, with Ref, Name, Parent, InstanceUUID, Template and Power at least.
+	VMs() []vsphere.VM
+	// Folders returns the paths of all folders.
+	Folders() []string
+
+	// AddTemplate and AddForeignVM make the folder on demand.
+	AddTemplate(folder, name string) vsphere.Ref
+	AddForeignVM(folder, name string) vsphere.Ref
+	// CopyVM clones a VM by hand, into its own folder.
+	CopyVM(vm vsphere.Ref, name string) vsphere.Ref
+	// Destroy deletes a VM or template, in whatever state it is.
+	Destroy(vm vsphere.Ref)
+	PowerOff(vm vsphere.Ref)
+	Rename(vm vsphere.Ref, name string)
+	// Move makes the folder on demand.
+	Move(vm vsphere.Ref, folder string)
+	// MarkAsTemplate makes a VM that is off a template, or a template a VM.
+	MarkAsTemplate(vm vsphere.Ref, template bool)
+	Disconnect(vm vsphere.Ref, disconnected bool)
+	// AddDisk attaches a disk to a VM that it did not get from its template.
+	AddDisk(vm vsphere.Ref)
+
+	// RemoveFolder removes an empty folder.
+	RemoveFolder(folder string)
+	RenameFolder(folder, name string)
+
+	// SetOutage cuts the vCenter off, or ends that.
+	SetOutage(on bool)
+	// SlowClones lets clones that are submitted from now on take long enough to be seen under way, until it is called
+	// with false: then, or some time later, they end.
+	SlowClones(on bool)
+	// LoseCloneAnswer lets the next clone have its effect, and its answer be lost.
+	LoseCloneAnswer()
+	// FailClone lets the task of the next clone fail for lack of disk space.
+	FailClone()
+}

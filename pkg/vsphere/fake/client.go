@@ -1,0 +1,266 @@
+package fake
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+)
+
+// Config is one controller. Its zero value is usable.
+type Config struct {
+	// Owner is the controller's identity in stamps. Default "fake".
+	Owner string
+	// Root is the path of the root folder. Default VMFolder + "/vmgroups".
+	Root string
+	// TemplateFolder is the path of the folder that templates are looked for in. Default: VMFolder.
+	TemplateFolder string
+	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once. Default 16 each.
+	MaxClones, MaxPower, MaxDestroys int
+	// CloneTimeout is the deadline of a clone. Default 30 min.
+	CloneTimeout time.Duration
+	// Notifier may be nil. It is called without any lock held.
+	Notifier vsphere.Notifier
+	// Guard is asked before any request that changes something. Default: nothing is forbidden.
+	Guard func() error
+}
+
+// Client is one connection to a VCenter. It implements vsphere.Interface.
+type Client struct {
+	vc      *VCenter
+	cfg     Config
+	tracker *tracker.Tracker
+	outbox  *outbox
+
+	// Below is guarded by vc.mu.
+	known   map[vsphere.Ref]bool       // VMs that it has seen, wherever they are now
+	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
+}
+
+var _ vsphere.Interface = (*Client)(nil)
+
+func newClient(v *VCenter, cfg Config) *Client {
+	cfg.Owner = cmp.Or(cfg.Owner, "fake")
+	cfg.Root = cmp.Or(cfg.Root, VMFolder+"/vmgroups")
+	cfg.TemplateFolder = cmp.Or(cfg.TemplateFolder, VMFolder)
+	cfg.CloneTimeout = cmp.Or(cfg.CloneTimeout, 30*time.Minute)
+	box := &outbox{}
+	return &Client{
+		vc:     v,
+		cfg:    cfg,
+		outbox: box,
+		tracker: tracker.New(tracker.Config{
+			MaxClones:    cmp.Or(cfg.MaxClones, 16),
+			MaxPower:     cmp.Or(cfg.MaxPower, 16),
+			MaxDestroys:  cmp.Or(cfg.MaxDestroys, 16),
+			CloneTimeout: cfg.CloneTimeout,
+			Clock:        v.clock,
+			Notifier:     box,
+		}),
+		known:   map[vsphere.Ref]bool{},
+		lookups: map[string]vsphere.GroupID{},
+	}
+}
+
+// Close disconnects the client: it is told nothing any more, as if its process had died. What it has submitted goes on.
+func (c *Client) Close() {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	c.vc.clients = slices.DeleteFunc(c.vc.clients, func(o *Client) bool { return o == c })
+}
+
+// Snapshot implements vsphere.Interface.
+func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.read(Snapshot, g); err != nil {
+		return vsphere.Snapshot{}, err
+	}
+	s := vsphere.Snapshot{
+		VCenter:    c.vc.uuid,
+		Owner:      c.cfg.Owner,
+		RootExists: c.vc.find(c.cfg.Root) != nil,
+		Path:       c.folderPath(g),
+		Strays:     c.tracker.Strays(),
+	}
+	s.Operations, s.Failures = c.tracker.Of(g.UID)
+	s.Folders = c.foldersOf(g)
+	for ref := range c.known {
+		m := c.vc.machines[ref]
+		inFolder := slices.ContainsFunc(s.Folders, func(f vsphere.Folder) bool { return f.Ref == m.Parent })
+		if inFolder || c.stamped(m, g.UID) {
+			s.VMs = append(s.VMs, c.vc.view(m))
+		}
+	}
+	slices.SortFunc(s.VMs, func(a, b vsphere.VM) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
+	})
+	return s, nil
+}
+
+// foldersOf returns the folder with the group's path, and those below the root that hold a VM with its stamp.
+func (c *Client) foldersOf(g vsphere.GroupID) []vsphere.Folder {
+	refs := map[vsphere.Ref]bool{}
+	if f := c.vc.find(c.folderPath(g)); f != nil {
+		refs[f.ref] = true
+	}
+	for ref := range c.known {
+		if m := c.vc.machines[ref]; c.stamped(m, g.UID) && c.depth(m.Parent) > 0 {
+			refs[m.Parent] = true
+		}
+	}
+	var out []vsphere.Folder
+	for ref := range refs {
+		f := c.vc.folders[ref]
+		out = append(out, vsphere.Folder{
+			Ref: ref, Name: f.name, Path: c.vc.path(ref), Parent: f.parent,
+			UnderRoot: true, Children: c.vc.children(ref),
+		})
+	}
+	slices.SortFunc(out, func(a, b vsphere.Folder) int { return cmp.Compare(a.Path, b.Path) })
+	return out
+}
+
+// Verify implements vsphere.Interface.
+func (c *Client) Verify(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.read(Verify, g); err != nil {
+		return err
+	}
+	for _, ref := range vms {
+		m := c.vc.machines[ref]
+		switch {
+		case m == nil:
+			c.tracker.Gone(ref)
+		case c.stamped(m, g.UID):
+			c.discover(m)
+		}
+	}
+	return nil
+}
+
+// Sweep implements vsphere.Interface.
+func (c *Client) Sweep(_ context.Context) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.read(Sweep, vsphere.GroupID{}); err != nil {
+		return err
+	}
+	for _, m := range c.vc.machines {
+		if m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner && !m.Unreadable {
+			c.discover(m)
+		}
+	}
+	for _, t := range c.vc.tasks {
+		if t.Kind == vsphere.OperationClone {
+			c.tracker.Stray(t.Ref)
+		}
+	}
+	return nil
+}
+
+// Forget implements vsphere.Interface.
+func (c *Client) Forget(g vsphere.GroupID) {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	c.tracker.Forget(g.UID)
+	delete(c.lookups, g.UID)
+}
+
+// ready fails while the vCenter does not answer.
+func (c *Client) ready() error {
+	if c.vc.outage || !slices.Contains(c.vc.clients, c) {
+		return newError(vsphere.ClassUnavailable, "VCenterUnreachable", "vCenter does not answer")
+	}
+	return nil
+}
+
+// read fails if a reading call does.
+func (c *Client) read(method Method, g vsphere.GroupID) error {
+	if err := c.ready(); err != nil {
+		return err
+	}
+	if f, ok := c.vc.fault(method, g.Name); ok {
+		return f.Err
+	}
+	return nil
+}
+
+// write fails if nothing may be changed.
+func (c *Client) write() error {
+	if c.cfg.Guard != nil {
+		if err := c.cfg.Guard(); err != nil {
+			return err
+		}
+	}
+	return c.ready()
+}
+
+// observe takes note of a VM that was made or has changed: the client watches what is below its root, and follows what
+// has left it.
+func (c *Client) observe(m *machine) {
+	if c.known[m.Ref] || c.vc.below(m.Parent, c.cfg.Root) {
+		c.discover(m)
+		c.notify(m)
+	}
+}
+
+// discover takes note of a VM wherever it is.
+func (c *Client) discover(m *machine) {
+	if !c.known[m.Ref] {
+		c.known[m.Ref] = true
+		c.notify(m)
+	}
+	if m.Stamp == nil {
+		return
+	}
+	if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.Taken {
+		c.tracker.Seen(m.Stamp.UID, m.Ref, m.Name)
+	}
+}
+
+// look resolves the clones whose answer was lost: they have ended, or never begun.
+func (c *Client) look() {
+	if c.ready() != nil {
+		return
+	}
+	for _, p := range c.tracker.Unknowns() {
+		c.tracker.Resolved(p.ID)
+		c.outbox.Notify(p.Group)
+	}
+}
+
+// stamped is true if a VM carries the stamp of a group, be it ours or a copy.
+func (c *Client) stamped(m *machine, uid string) bool {
+	return m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner && m.Stamp.UID == uid
+}
+
+// depth is how far below the root a folder is: 0 for the root and for folders elsewhere, 1 for namespaces, 2 for groups.
+func (c *Client) depth(ref vsphere.Ref) int {
+	rest, ok := strings.CutPrefix(c.vc.path(ref), c.cfg.Root+"/")
+	if !ok {
+		return 0
+	}
+	return len(segments(rest))
+}
+
+func (c *Client) folderPath(g vsphere.GroupID) string {
+	return path.Join(c.cfg.Root, g.Namespace, g.Name)
+}
+
+// notify wakes the groups that a VM concerns: the one of its stamp, and the one whose folder it is in.
+func (c *Client) notify(m *machine) {
+	if m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner {
+		c.outbox.Notify(vsphere.GroupID{UID: m.Stamp.UID})
+	}
+	if c.depth(m.Parent) == 2 {
+		namespace := c.vc.folders[c.vc.folders[m.Parent].parent]
+		c.outbox.Notify(vsphere.GroupID{Namespace: namespace.name, Name: c.vc.folders[m.Parent].name})
+	}
+}

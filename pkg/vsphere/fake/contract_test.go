@@ -1,0 +1,61 @@
+package fake_test
+
+import (
+	"path"
+	"testing"
+	"time"
+
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/contract"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+func TestContract(t *testing.T) {
+	contract.Run(t, func(_ *testing.T, opts contract.Options) contract.World {
+		w := &world{
+			VCenter: fake.NewVCenter(testclock.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))),
+			config: fake.Config{
+				Root:           fake.VMFolder + "/" + contract.RootFolder,
+				TemplateFolder: path.Join(fake.VMFolder, opts.TemplateFolder),
+				MaxClones:      opts.MaxClones,
+				Notifier:       opts.Notifier,
+			},
+		}
+		w.client = w.Connect(w.config)
+		return w
+	})
+}
+
+// world is a fake vCenter as the contract wants to have one.
+type world struct {
+	*fake.VCenter
+	config fake.Config
+	client *fake.Client
+}
+
+func (w *world) Client() vsphere.Interface { return w.client }
+
+func (w *world) Restart() {
+	w.client.Close()
+	w.client = w.Connect(w.config)
+}
+
+func (w *world) SlowClones(on bool) {
+	if on {
+		w.Hold()
+	} else {
+		w.Release()
+	}
+}
+
+func (w *world) LoseCloneAnswer() {
+	w.Inject(fake.Fault{Method: fake.StartClone, Lost: true})
+}
+
+func (w *world) FailClone() {
+	w.Inject(fake.Fault{Method: fake.StartClone, Task: true, Err: &vsphere.Error{
+		Class: vsphere.ClassExhausted, Reason: "ResourceExhausted", Fault: "NoDiskSpace", Message: "the datastore is full",
+	}})
+}

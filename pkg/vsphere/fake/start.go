@@ -1,0 +1,254 @@
+package fake
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// EnsureFolder implements vsphere.Interface.
+func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref, error) {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return "", err
+	}
+	path := c.folderPath(g)
+	if f := c.vc.find(path); f != nil {
+		return f.ref, nil
+	}
+	call := Call{Method: EnsureFolder, Owner: c.cfg.Owner, Group: g, Name: trim(path)}
+	fault, faulted := c.vc.fault(EnsureFolder, path, trim(path))
+	if faulted && !fault.Lost {
+		call.Err = fault.Err
+		c.vc.calls = append(c.vc.calls, call)
+		return "", fault.Err
+	}
+	f := c.vc.makeFolders(path)
+	c.outbox.Notify(g)
+	call.Ref = f.ref
+	if faulted {
+		call.Err = errLost(EnsureFolder)
+	}
+	c.vc.calls = append(c.vc.calls, call)
+	if faulted {
+		return "", call.Err
+	}
+	return f.ref, nil
+}
+
+// StartClone implements vsphere.Interface.
+func (c *Client) StartClone(_ context.Context, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return err
+	}
+	template := c.vc.machines[spec.Template]
+	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name}
+	return c.submit(StartClone, g, op, spec, func() (vsphere.Ref, *vsphere.Error) {
+		if template == nil {
+			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "template %s does not exist", spec.Template)
+		}
+		if c.vc.folders[spec.Folder] == nil {
+			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
+		}
+		if m := c.vc.child(spec.Folder, name); m != nil {
+			return "", faultError(vsphere.ClassConflict, "DuplicateName", "%s has the name %s already", m.Ref, name)
+		}
+		return c.clone(g, name, spec, template), nil
+	})
+}
+
+// clone makes a VM as a clone task does.
+func (c *Client) clone(g vsphere.GroupID, name string, spec vsphere.CloneSpec, template *machine) vsphere.Ref {
+	instance := c.vc.newInstance()
+	vm := vsphere.VM{
+		Name: name, Parent: spec.Folder, Configured: true,
+		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, InstanceUUID: instance,
+		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: "host-1",
+		Stamp: &vsphere.Stamp{
+			Owner: c.cfg.Owner, UID: g.UID, Name: g.Name, Slot: spec.Slot, Revision: spec.Revision,
+			Disks: slices.Clone(template.disks), Instance: instance,
+		},
+	}
+	if spec.PowerOn {
+		vm.Power = vsphere.PoweredOn
+	}
+	return c.vc.addMachine(vm, template.disks).Ref
+}
+
+// StartPowerOn implements vsphere.Interface.
+func (c *Client) StartPowerOn(_ context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
+	return c.startPower(StartPowerOn, vsphere.OperationPowerOn, g, vm, vsphere.PoweredOn)
+}
+
+// StartPowerOff implements vsphere.Interface.
+func (c *Client) StartPowerOff(_ context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
+	return c.startPower(StartPowerOff, vsphere.OperationPowerOff, g, vm, vsphere.PoweredOff)
+}
+
+func (c *Client) startPower(
+	method Method, kind vsphere.OperationKind, g vsphere.GroupID, vm vsphere.Ref, want vsphere.PowerState,
+) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return err
+	}
+	return c.submit(method, g, vsphere.Operation{Kind: kind, VM: vm}, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
+		m := c.vc.machines[vm]
+		switch {
+		case m == nil:
+			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", vm)
+		case m.Template:
+			return "", faultError(vsphere.ClassConflict, "InvalidState", "%s is a template", m.Name)
+		case m.Connection != vsphere.Connected:
+			return "", faultError(vsphere.ClassTransient, "InvalidState", "the host of %s is not connected", m.Name)
+		}
+		m.Power = want // also when it has that state already: that is a success
+		return vm, nil
+	})
+}
+
+// StartDestroy implements vsphere.Interface.
+func (c *Client) StartDestroy(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return err
+	}
+	var worst error
+	for _, ref := range vms {
+		if err := c.startDestroy(g, ref); severity(err) > severity(worst) {
+			worst = err
+		}
+	}
+	return worst
+}
+
+func (c *Client) startDestroy(g vsphere.GroupID, ref vsphere.Ref) error {
+	m := c.vc.machines[ref]
+	if m == nil {
+		c.tracker.Gone(ref)
+		return nil
+	}
+	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
+	if err := c.refusal(g, m); err != nil {
+		c.tracker.Record(g, op, err)
+		return err
+	}
+	return c.submit(StartDestroy, g, op, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
+		if m.Power != vsphere.PoweredOff {
+			return "", faultError(vsphere.ClassConflict, "InvalidPowerState", "%s is %s", m.Name, m.Power)
+		}
+		c.vc.remove(m)
+		return "", nil
+	})
+}
+
+// refusal says why a VM must not be destroyed, or is nil.
+func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
+	foreignDisk := func(key int32) bool { return !slices.Contains(m.Stamp.Disks, key) }
+	identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM)
+	switch {
+	case m.Unreadable:
+		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s cannot be read", m.Ref)
+	case identity != vsphere.Ours:
+		return newError(vsphere.ClassConflict, "NotOurs", "%s is not ours but %s", m.Name, identity)
+	case m.Connection != vsphere.Connected:
+		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s is %s", m.Name, m.Connection)
+	case m.Power != vsphere.PoweredOff:
+		return newError(vsphere.ClassConflict, "NotPoweredOff", "%s is %s", m.Name, m.Power)
+	case slices.ContainsFunc(m.disks, foreignDisk):
+		return newError(vsphere.ClassInvalid, "ForeignDisk", "%s has a disk that did not come from its template", m.Name)
+	}
+	return nil
+}
+
+// Cancel implements vsphere.Interface. It is recorded and has no effect: a test ends the task as it likes.
+func (c *Client) Cancel(_ context.Context, op vsphere.Operation) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return err
+	}
+	if f, ok := c.vc.fault(Cancel, op.Name, string(op.VM)); ok {
+		return f.Err
+	}
+	c.vc.cancel(c, vsphere.GroupID{}, op)
+	return nil
+}
+
+// RemoveFolder implements vsphere.Interface.
+func (c *Client) RemoveFolder(_ context.Context, g vsphere.GroupID, ref vsphere.Ref) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.write(); err != nil {
+		return err
+	}
+	f := c.vc.folders[ref]
+	if f == nil {
+		return nil
+	}
+	path := c.vc.path(ref)
+	if c.depth(ref) < 2 { // never the root, a namespace, or what is not below the root
+		return newError(vsphere.ClassInvalid, "NotOurs", "%s is not the folder of a VmGroup", path)
+	}
+	if c.vc.children(ref) > 0 {
+		return newError(vsphere.ClassConflict, "FolderNotEmpty", "%s is not empty", path)
+	}
+	call := Call{Method: RemoveFolder, Owner: c.cfg.Owner, Group: g, Name: trim(path), Ref: ref}
+	fault, faulted := c.vc.fault(RemoveFolder, path, trim(path), string(ref))
+	if !faulted || fault.Lost {
+		delete(c.vc.folders, ref)
+		c.outbox.Notify(g)
+	}
+	switch {
+	case faulted && fault.Lost:
+		call.Err = errLost(RemoveFolder)
+	case faulted:
+		call.Err = fault.Err
+	}
+	c.vc.calls = append(c.vc.calls, call)
+	return call.Err
+}
+
+// submit sends one request: it takes a place in the budget, meets its fault, and makes a task.
+func (c *Client) submit(
+	method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
+) error {
+	id, err := c.tracker.Begin(g, op, spec.Revision)
+	if err != nil {
+		return err
+	}
+	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: op.Name, Ref: op.VM, Spec: spec}
+	if m := c.vc.machines[op.VM]; m != nil {
+		call.Name = m.Name
+	}
+	fault, faulted := c.vc.fault(method, call.Name, string(op.VM))
+	taken := !faulted || fault.Task || fault.Lost
+	if taken {
+		t := &task{Task: Task{Ref: c.vc.newRef("task"), Kind: op.Kind, Group: g, Name: op.Name, VM: op.VM}, run: run}
+		if fault.Task {
+			t.fails = fault.Err
+		}
+		c.vc.tasks = append(c.vc.tasks, t)
+		call.Task = t.Ref
+	}
+	switch {
+	case faulted && fault.Lost:
+		lost := errLost(method)
+		c.tracker.Refused(id, lost)
+		call.Err = lost
+	case taken:
+		c.tracker.Submitted(id, call.Task)
+	default:
+		c.tracker.Refused(id, fault.Err)
+		call.Err = fault.Err
+	}
+	c.vc.calls = append(c.vc.calls, call)
+	c.vc.settle()
+	return call.Err
+}

@@ -1,0 +1,192 @@
+package fake
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// VMFolder is the path of the datacenter's VM folder.
+const VMFolder = "/DC0/vm"
+
+// VCenter is safe for concurrent use.
+type VCenter struct {
+	clock clock.PassiveClock
+
+	mu       sync.Mutex
+	uuid     string
+	last     int // number of the youngest object
+	folders  map[vsphere.Ref]*folder
+	machines map[vsphere.Ref]*machine
+	tasks    []*task // those that run, in order of submission
+	held     bool
+	outage   bool
+	faults   []*Fault
+	calls    []Call
+	clients  []*Client
+}
+
+type folder struct {
+	ref    vsphere.Ref
+	name   string
+	parent vsphere.Ref // empty for the datacenter's VM folder
+}
+
+// machine is a VM or a template. Its ParentPath means nothing: it is worked out when somebody asks.
+type machine struct {
+	vsphere.VM
+	disks []int32 // device keys
+}
+
+// NewVCenter returns a vCenter that holds nothing.
+func NewVCenter(clock clock.PassiveClock) *VCenter {
+	v := &VCenter{
+		clock:    clock,
+		uuid:     "vcenter-1",
+		folders:  map[vsphere.Ref]*folder{},
+		machines: map[vsphere.Ref]*machine{},
+	}
+	v.addFolder("", VMFolder)
+	return v
+}
+
+// Connect returns a client that has read the inventory below its root folder.
+func (v *VCenter) Connect(cfg Config) *Client {
+	v.mu.Lock()
+	defer v.unlock()
+	c := newClient(v, cfg)
+	v.clients = append(v.clients, c)
+	for _, m := range v.machines {
+		c.observe(m)
+	}
+	return c
+}
+
+// unlock releases the lock, and only then notifies: a notifier may well ask for a snapshot.
+func (v *VCenter) unlock() {
+	var deliver []func()
+	for _, c := range v.clients {
+		deliver = append(deliver, c.outbox.take(c.cfg.Notifier)...)
+	}
+	v.mu.Unlock()
+	for _, notify := range deliver {
+		notify()
+	}
+}
+
+func (v *VCenter) newRef(kind string) vsphere.Ref {
+	v.last++
+	return vsphere.Ref(fmt.Sprintf("%s-%d", kind, v.last))
+}
+
+func (v *VCenter) addFolder(parent vsphere.Ref, name string) *folder {
+	f := &folder{ref: v.newRef("group"), name: name, parent: parent}
+	v.folders[f.ref] = f
+	return f
+}
+
+func (v *VCenter) addMachine(vm vsphere.VM, disks []int32) *machine {
+	vm.Ref = v.newRef("vm")
+	if vm.Created.IsZero() {
+		vm.Created = v.clock.Now()
+	}
+	m := &machine{VM: vm, disks: slices.Clone(disks)}
+	m.VM = v.view(m) // its own copy of the stamp
+	v.machines[m.Ref] = m
+	return m
+}
+
+// newInstance returns a fresh instanceUuid.
+func (v *VCenter) newInstance() string {
+	v.last++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", v.last)
+}
+
+// find returns the folder at an absolute path, or nil.
+func (v *VCenter) find(path string) *folder {
+	for _, f := range v.folders {
+		if v.path(f.ref) == path {
+			return f
+		}
+	}
+	return nil
+}
+
+// makeFolders returns the folder at an absolute path below VMFolder, with all above it.
+func (v *VCenter) makeFolders(path string) *folder {
+	f := v.find(VMFolder)
+	for _, name := range segments(strings.TrimPrefix(path, VMFolder)) {
+		if next := v.find(v.path(f.ref) + "/" + name); next != nil {
+			f = next
+		} else {
+			f = v.addFolder(f.ref, name)
+		}
+	}
+	return f
+}
+
+// path returns the inventory path of a folder, or "" if it does not exist.
+func (v *VCenter) path(ref vsphere.Ref) string {
+	f := v.folders[ref]
+	switch {
+	case f == nil:
+		return ""
+	case f.parent == "":
+		return f.name
+	default:
+		return v.path(f.parent) + "/" + f.name
+	}
+}
+
+// below is true for the folder at path and for all folders below it.
+func (v *VCenter) below(ref vsphere.Ref, path string) bool {
+	p := v.path(ref)
+	return p == path || strings.HasPrefix(p, path+"/")
+}
+
+// children counts what is in a folder.
+func (v *VCenter) children(ref vsphere.Ref) int {
+	n := 0
+	for _, f := range v.folders {
+		if f.parent == ref {
+			n++
+		}
+	}
+	for _, m := range v.machines {
+		if m.Parent == ref {
+			n++
+		}
+	}
+	return n
+}
+
+// child returns the VM of a name in a folder, or nil.
+func (v *VCenter) child(parent vsphere.Ref, name string) *machine {
+	for _, m := range v.machines {
+		if m.Parent == parent && m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// view returns m as a reader sees it; it shares nothing with m.
+func (v *VCenter) view(m *machine) vsphere.VM {
+	vm := m.VM
+	vm.ParentPath = v.path(vm.Parent)
+	if vm.Stamp != nil {
+		stamp := *vm.Stamp
+		stamp.Disks = slices.Clone(stamp.Disks)
+		vm.Stamp = &stamp
+	}
+	return vm
+}
+
+func segments(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}

@@ -1,0 +1,153 @@
+package vim
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/soap"
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Defaults of Config.
+const (
+	DefaultFolder       = "vmgroups"
+	DefaultMaxClones    = 16
+	DefaultMaxPower     = 32
+	DefaultMaxDestroys  = 32
+	DefaultCloneTimeout = 30 * time.Minute
+	DefaultResyncPeriod = 10 * time.Minute
+	DefaultCallTimeout  = 30 * time.Second
+)
+
+// Config says which vCenter is driven, where in it, and who is told.
+type Config struct {
+	// Endpoint is a host, a host and port, or a URL; the path is /sdk unless it says otherwise. One that carries
+	// credentials is refused, so that none of them ends up in a log.
+	Endpoint string
+	// Credentials returns the user name and the password as they are now. It is asked before each login, and every few
+	// seconds while the last ones are refused, so that new ones are tried at once.
+	Credentials func() (user, password string, err error)
+	TLS         TLS
+	UserAgent   string
+
+	// Datacenter, Cluster, ResourcePool and Datastore are names. Each may be empty where there is only one to choose;
+	// the resource pool of a cluster is its root pool unless another is named.
+	Datacenter, Cluster, ResourcePool, Datastore string
+	// Folder is the root of all groups' folders, a path below the datacenter's VM folder. The default is DefaultFolder.
+	Folder string
+	// TemplateFolder is the folder that templates are looked up in, a path below the datacenter's VM folder. If it is
+	// empty the whole datacenter is searched, and only on demand.
+	TemplateFolder string
+
+	// Owner is the identity of this controller in stamps.
+	Owner string
+
+	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once.
+	MaxClones, MaxPower, MaxDestroys int
+	CloneTimeout                     time.Duration
+	// ResyncPeriod is the time between two sweeps, before jitter.
+	ResyncPeriod time.Duration
+	// CallTimeout is the deadline of one SOAP call other than the long poll.
+	CallTimeout time.Duration
+
+	Notifier vsphere.Notifier
+	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent.
+	Guard func() error
+	// Gate persists the throttle of refused logins. Nil means that it is kept in memory only.
+	Gate LoginGate
+	// Observe is told of every SOAP call: the method, how long it took, and its error.
+	Observe func(method string, d time.Duration, err error)
+	// OnUnclassified is told of a fault that the table of faults does not list.
+	OnUnclassified func(fault string)
+	Clock          clock.WithTicker
+}
+
+// LoginGate remembers refused logins beyond this process, so that neither a restart nor another replica asks again too
+// soon.
+type LoginGate interface {
+	// Begin records that a login is about to be tried. Unless it allows that, and has recorded it, nothing is sent;
+	// retryAfter then says when to ask again.
+	Begin(ctx context.Context, user, password string) (allowed bool, retryAfter time.Duration, err error)
+	// End reports what came of it. refused is true only if vCenter has answered that the credentials are wrong.
+	End(ctx context.Context, refused bool) error
+}
+
+// withDefaults fills in what was left out, and checks what cannot be.
+func (c Config) withDefaults() (Config, *url.URL, error) {
+	endpoint, err := soap.ParseURL(c.Endpoint)
+	switch {
+	case err != nil:
+		// The text of the error may repeat the endpoint, and with it a password.
+		return c, nil, errors.New("the endpoint of vCenter is not a host, a host and port, or a URL")
+	case endpoint == nil || endpoint.Host == "":
+		return c, nil, errors.New("the endpoint of vCenter is required")
+	case endpoint.User.String() != "" && endpoint.User.String() != ":":
+		return c, nil, errors.New("the endpoint of vCenter must not carry credentials")
+	case c.Owner == "" || c.Credentials == nil || c.Notifier == nil:
+		return c, nil, errors.New("owner, credentials and notifier are required")
+	}
+	endpoint.User = nil
+
+	c.Folder = cleanPath(cmp.Or(c.Folder, DefaultFolder))
+	c.TemplateFolder = cleanPath(c.TemplateFolder)
+	c.MaxClones = cmp.Or(c.MaxClones, DefaultMaxClones)
+	c.MaxPower = cmp.Or(c.MaxPower, DefaultMaxPower)
+	c.MaxDestroys = cmp.Or(c.MaxDestroys, DefaultMaxDestroys)
+	c.CloneTimeout = cmp.Or(c.CloneTimeout, DefaultCloneTimeout)
+	c.ResyncPeriod = cmp.Or(c.ResyncPeriod, DefaultResyncPeriod)
+	c.CallTimeout = cmp.Or(c.CallTimeout, DefaultCallTimeout)
+	if c.Guard == nil {
+		c.Guard = func() error { return nil }
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, time.Duration, error) {}
+	}
+	if c.OnUnclassified == nil {
+		c.OnUnclassified = func(string) {}
+	}
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
+	}
+	if err := checkFolders(c.Folder, c.TemplateFolder); err != nil {
+		return c, nil, err
+	}
+	return c, endpoint, nil
+}
+
+// checkFolders refuses a root that is the datacenter's VM folder itself, and a root and a template folder one of which
+// holds the other: what lies below the root may be destroyed, and is never a template.
+func checkFolders(root, templates string) error {
+	if root == "" {
+		return errors.New("the root folder (-folder) must not be the datacenter's VM folder itself")
+	}
+	if templates == "" {
+		return nil
+	}
+	if below(root, templates) || below(templates, root) {
+		return fmt.Errorf("the root folder (-folder %q) and the template folder (-template-folder %q) must not overlap",
+			root, templates)
+	}
+	return nil
+}
+
+// below tells whether path is parent, or lies below it.
+func below(path, parent string) bool {
+	return path == parent || strings.HasPrefix(path, parent+"/")
+}
+
+// cleanPath returns the names of a path with one slash between each two, and none around.
+func cleanPath(path string) string {
+	return strings.Join(pathNames(path), "/")
+}
+
+// pathNames splits a path into names.
+func pathNames(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}

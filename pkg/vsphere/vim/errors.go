@@ -1,0 +1,199 @@
+package vim
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// faulter is what govmomi's errors have in common that carry an answer of vCenter.
+type faulter interface {
+	error
+	Fault() types.BaseMethodFault
+}
+
+// faultOf returns the fault that err carries, or nil.
+func faultOf(err error) types.BaseMethodFault {
+	if e, ok := errors.AsType[faulter](err); ok {
+		return e.Fault()
+	}
+	return nil
+}
+
+// faultName returns the type of a fault, as vCenter names it.
+func faultName(f types.BaseMethodFault) string {
+	t := reflect.TypeOf(f)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Name()
+}
+
+// fail turns the error of a call into one that crosses the port. what says what was tried, as the beginning of a
+// sentence: "Clone VM web-1".
+//
+//  1. the guard refused: Unavailable, nothing was sent
+//  2. the caller's context has ended before anything was sent: Unavailable
+//  3. vCenter answered with a fault: as the table says
+//  4. no answer, and the request was not sent or changes nothing: Unavailable
+//  5. no answer to a request that changes something: unknown outcome
+func (v *VCenter) fail(what string, err error) *vsphere.Error {
+	if e, ok := errors.AsType[*guardError](err); ok {
+		return guardFailure(what, e)
+	}
+	if e, ok := errors.AsType[*vsphere.Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[faulter](err); ok {
+		return v.failFault(what, e.Fault(), err)
+	}
+	call, ok := errors.AsType[*callError](err)
+	if ok && call.mutating && call.sent {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnknown, Reason: reasonOutcomeUnknown, Err: err,
+			Message: what + ": vCenter's answer was lost; looking at the inventory before anything is repeated.",
+		}
+	}
+	if isCertificateError(err) {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: reasonCertificateRejected, Err: err,
+			Message: fmt.Sprintf("%s: vCenter's certificate is not trusted: %s. Set -vcenter-ca-file or -vcenter-thumbprint.", what, transportText(err)),
+		}
+	}
+	return &vsphere.Error{
+		Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable, Err: err,
+		Message: fmt.Sprintf("%s: vCenter does not answer: %s.", what, transportText(err)),
+	}
+}
+
+// guardFailure keeps the guard's own words and reason, if it has any.
+func guardFailure(what string, e *guardError) *vsphere.Error {
+	out := &vsphere.Error{
+		Class: vsphere.ClassUnavailable, Reason: reasonWriteForbidden, Err: e,
+		Message: fmt.Sprintf("%s: not sent: %s.", what, strings.TrimRight(e.Error(), ". ")),
+	}
+	if own, ok := errors.AsType[*vsphere.Error](e.err); ok && own.Reason != "" {
+		out.Reason = own.Reason
+	}
+	return out
+}
+
+// failFault turns a fault, of a call or of a task, into an error that crosses the port.
+func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+	if f == nil {
+		v.cfg.OnUnclassified("unnamed")
+		return &vsphere.Error{
+			Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: err,
+			Message: what + ": vCenter answered with a fault that has no name.",
+		}
+	}
+	name := faultName(f)
+	verdict, known := judge(f)
+	if !known {
+		v.cfg.OnUnclassified(name)
+	}
+	return &vsphere.Error{
+		Class: verdict.class, Reason: verdict.reason, Fault: name, Err: err,
+		Message: what + ": " + faultText(f) + ".",
+	}
+}
+
+// faultText says what a fault means, in words. vCenter's own text often ends in a bare colon, so the fields are used.
+func faultText(f types.BaseMethodFault) string {
+	switch f := f.(type) {
+	case *types.NoPermission:
+		return noPermissionText(f)
+	case *types.DuplicateName:
+		return fmt.Sprintf("the name %q is taken by %s", f.Name, f.Object.Value)
+	case *types.ManagedObjectNotFound:
+		return fmt.Sprintf("%s %s is gone", f.Obj.Type, f.Obj.Value)
+	case *types.InvalidPowerState:
+		return fmt.Sprintf("the VM is %s and would have to be %s", f.ExistingState, f.RequestedState)
+	case *types.InvalidArgument:
+		return fmt.Sprintf("vCenter refuses the value of %q (InvalidArgument)", f.InvalidProperty)
+	case *types.InvalidName:
+		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", f.Name)
+	case *types.NoDiskSpace:
+		return fmt.Sprintf("datastore %q has no space left (NoDiskSpace)", f.Datastore)
+	case *types.InvalidLogin:
+		return "vCenter refused the user name or the password"
+	case *types.NotAuthenticated:
+		return "the session has ended"
+	case types.BaseInsufficientResourcesFault:
+		return fmt.Sprintf("vCenter has not enough resources (%s)", faultName(f.(types.BaseMethodFault)))
+	default:
+		return causeText(f)
+	}
+}
+
+// causeText falls back on the type's name, and on the words that vCenter sent with the cause, if it sent any.
+func causeText(f types.BaseMethodFault) string {
+	text := "vCenter reports " + faultName(f)
+	mf := f.GetMethodFault()
+	if mf == nil {
+		return text
+	}
+	if mf.FaultCause != nil {
+		if words := strings.TrimRight(mf.FaultCause.LocalizedMessage, ".: "); words != "" {
+			return text + ": " + words
+		}
+	}
+	for _, m := range mf.FaultMessage {
+		if words := strings.TrimRight(m.Message, ".: "); words != "" {
+			return text + ": " + words
+		}
+	}
+	return text
+}
+
+func noPermissionText(f *types.NoPermission) string {
+	privilege, object := f.PrivilegeId, ""
+	if f.Object != nil {
+		object = " on " + f.Object.Type + " " + f.Object.Value
+	}
+	if len(f.MissingPrivileges) > 0 {
+		m := f.MissingPrivileges[0]
+		object = " on " + m.Entity.Type + " " + m.Entity.Value
+		privilege = strings.Join(m.PrivilegeIds, ", ")
+	}
+	if privilege == "" {
+		return "the controller's account lacks a privilege" + object + "; grant it in vCenter"
+	}
+	return fmt.Sprintf("the controller's account lacks the privilege %s%s; grant it in vCenter", privilege, object)
+}
+
+// transportText names what stopped a call, without an address: net errors may carry one, but never credentials.
+func transportText(err error) string {
+	if call, ok := errors.AsType[*callError](err); ok {
+		err = call.err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer within the deadline"
+	}
+	return strings.TrimRight(err.Error(), ". ")
+}
+
+func isCertificateError(err error) bool {
+	if errors.Is(err, errThumbprint) {
+		return true
+	}
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	return verification || authority || host
+}
+
+// isGone tells whether err says that obj does not exist. The same fault about anything else, a pool or a datastore, says
+// nothing about obj.
+func isGone(err error, obj types.ManagedObjectReference) bool {
+	f, ok := faultOf(err).(*types.ManagedObjectNotFound)
+	return ok && f.Obj == obj
+}

@@ -1,0 +1,161 @@
+package vim
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+type unheardOf struct{ types.MethodFault }
+
+func newForTest(unclassified func(string)) *VCenter {
+	return &VCenter{cfg: Config{OnUnclassified: unclassified}}
+}
+
+// faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are
+// taken from its source.
+func faultTypes(t *testing.T) map[string]types.BaseMethodFault {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/vmware/govmomi/vim25/types").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "types.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lookup, faults := types.TypeFunc(), map[string]types.BaseMethodFault{}
+	for _, m := range regexp.MustCompile(`(?m)^type (\w+) struct`).FindAllSubmatch(source, -1) {
+		kind, ok := lookup(string(m[1]))
+		if !ok {
+			continue
+		}
+		if f, ok := reflect.New(kind).Interface().(types.BaseMethodFault); ok {
+			faults[string(m[1])] = f
+		}
+	}
+	return faults
+}
+
+func TestEveryFaultIsListed(t *testing.T) {
+	faults := faultTypes(t)
+	if len(faults) < 600 {
+		t.Fatalf("found %d fault types only", len(faults))
+	}
+	for name, f := range faults {
+		_, known := judge(f)
+		if want := !abstract[name] && !elsewhere(name); known != want {
+			t.Errorf("fault %s: it, or one that it extends, has a row: %t, want %t", name, known, want)
+		}
+		if text := faultText(f); text == "" || strings.HasSuffix(text, ":") {
+			t.Errorf("fault %s: text %q", name, text)
+		}
+	}
+}
+
+// elsewhere tells whether a fault is about things that are never asked for: hosts' patches and management boards, a
+// domain, moves that Storage DRS recommends. If one is met all the same, that is to be counted.
+func elsewhere(name string) bool {
+	return elsewhereFaults.MatchString(name)
+}
+
+var elsewhereFaults = regexp.MustCompile(`^(Patch(Already|Binaries|Metadata|Missing|NotApplicable|Superseded).*|StorageDrs(Cannot|Datacenters|Hbr|Iolb|Relocate|Stale).*|` +
+	`ActiveDirectoryFault|DomainNotFound|InvalidCAM.*|CAMServer.*|NoPermissionOnAD|NonADUserRequired|NoClientCertificate|` +
+	`Invalid(Ipmi|Bmc).*|MissingBmcSupport|AlreadyUpgraded|MismatchedBundle|NamespaceWriteProtected|` +
+	`Cannot(MoveHost|DisconnectHost)WithFaultToleranceVm|CannotEnableVmcpForCluster|CannotDisableDrsOnClustersWithVApps|` +
+	`FaultToleranceVmNotDasProtected|NotSupportedHostForChecksum|VFlashModuleVersionIncompatible)$`)
+
+// abstract faults are the roots of the families: what is only one of them says nothing.
+var abstract = map[string]bool{"MethodFault": true, "RuntimeFault": true, "VimFault": true}
+
+func TestEveryRowIsAFault(t *testing.T) {
+	lookup := types.TypeFunc()
+	for name := range verdicts {
+		if _, ok := lookup(name); !ok {
+			t.Errorf("row %s: there is no such type", name)
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	for _, tt := range []struct {
+		fault  types.BaseMethodFault
+		class  vsphere.Class
+		reason string
+	}{
+		{&types.TaskInProgress{}, vsphere.ClassTransient, reasonBusy},
+		{&types.InvalidPowerState{}, vsphere.ClassTransient, reasonBusy},
+		{&types.MethodDisabled{}, vsphere.ClassTransient, reasonBusy},
+		{&types.HostNotConnected{}, vsphere.ClassTransient, reasonRetrying},
+		{&types.DuplicateName{}, vsphere.ClassConflict, reasonNameTaken},
+		{&types.ManagedObjectNotFound{}, vsphere.ClassConflict, reasonGone},
+		{&types.NoPermission{}, vsphere.ClassInvalid, reasonNoPermission},
+		{&types.InvalidArgument{}, vsphere.ClassInvalid, reasonInvalidConfiguration},
+		{&types.InvalidDeviceSpec{}, vsphere.ClassInvalid, reasonInvalidConfiguration},
+		{&types.NoDiskSpace{}, vsphere.ClassExhausted, reasonResourceExhausted},
+		{&types.InsufficientMemoryResourcesFault{}, vsphere.ClassExhausted, reasonResourceExhausted},
+		{&types.NoCompatibleHost{}, vsphere.ClassExhausted, reasonResourceExhausted},
+		{&types.NotAuthenticated{}, vsphere.ClassUnavailable, reasonVCenterUnreachable},
+		{&types.InvalidLogin{}, vsphere.ClassUnavailable, reasonCredentialsRejected},
+		{&types.RequestCanceled{}, vsphere.ClassUnknown, reasonOutcomeUnknown},
+	} {
+		name := faultName(tt.fault)
+		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
+		err := v.failFault("Do this", tt.fault, nil)
+		if err.Class != tt.class || err.Reason != tt.reason || err.Fault != name {
+			t.Errorf("%s: %s %s %s, want %s %s", name, err.Class, err.Reason, err.Fault, tt.class, tt.reason)
+		}
+		if !strings.HasPrefix(err.Message, "Do this: ") || !strings.HasSuffix(err.Message, ".") {
+			t.Errorf("%s: %q is no sentence", name, err.Message)
+		}
+	}
+}
+
+func TestUnlistedFaultIsTransientAndCounted(t *testing.T) {
+	var counted []string
+	v := newForTest(func(fault string) { counted = append(counted, fault) })
+	err := v.failFault("Do this", &unheardOf{}, nil)
+	if err.Class != vsphere.ClassTransient || len(counted) != 1 || counted[0] != "unheardOf" {
+		t.Errorf("class %s, counted %v", err.Class, counted)
+	}
+}
+
+func TestLostAnswers(t *testing.T) {
+	eof := errors.New("EOF")
+	for _, tt := range []struct {
+		name string
+		err  error
+		want vsphere.Class
+	}{
+		{"1. the guard refuses", &callError{method: "CloneVM_Task", mutating: true, err: &guardError{eof}}, vsphere.ClassUnavailable},
+		{"3. a fault", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: soap.WrapVimFault(&types.NoDiskSpace{})}, vsphere.ClassExhausted},
+		{"4. not sent", &callError{method: "CloneVM_Task", mutating: true, err: eof}, vsphere.ClassUnavailable},
+		{"4. a read", &callError{method: "RetrievePropertiesEx", sent: true, err: eof}, vsphere.ClassUnavailable},
+		{"5. a lost answer", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: eof}, vsphere.ClassUnknown},
+	} {
+		if got := newForTest(func(string) {}).fail("Do this", tt.err); got.Class != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got.Class, tt.want)
+		}
+	}
+}
+
+func TestGoneIsAboutThatObject(t *testing.T) {
+	vm, pool := vmRef("vm-1"), types.ManagedObjectReference{Type: "ResourcePool", Value: "vm-1"}
+	err := error(&callError{method: "Destroy_Task", err: soap.WrapVimFault(&types.ManagedObjectNotFound{Obj: pool})})
+	if isGone(err, vm) {
+		t.Error("the VM is called gone because its pool is")
+	}
+	if !isGone(err, pool) {
+		t.Error("the pool is not called gone")
+	}
+}

@@ -1,0 +1,197 @@
+package vim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	// removalWait bounds how long RemoveFolder waits for its task. It is the only call that waits for one: an empty folder
+	// goes at once, and happens once in a group's life.
+	removalWait = 5 * time.Second
+	// removalPoll is the time between the first two looks at that task; it doubles.
+	removalPoll = 20 * time.Millisecond
+)
+
+// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
+func (v *VCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.Ref, error) {
+	c, err := v.synced()
+	if err != nil {
+		return "", err
+	}
+	root, err := c.ensureRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	folder := root
+	for _, name := range []string{g.Namespace, g.Name} {
+		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
+			return "", err
+		}
+	}
+	return folder, nil
+}
+
+// ensureRoot makes the root folder and watches it, unless it is there.
+func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
+	v := c.v
+	if root := v.inv.rootRef(); root != "" {
+		return root, nil
+	}
+	v.rootMu.Lock()
+	defer v.rootMu.Unlock()
+	if root := v.inv.rootRef(); root != "" {
+		return root, nil // somebody else was faster
+	}
+	folder := vsphere.Ref(c.place.vmFolder.Value)
+	for _, name := range pathNames(v.cfg.Folder) {
+		var err error
+		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
+			return "", err
+		}
+	}
+	if err := c.watchRoot(ctx, folder); err != nil {
+		// The folder is there and nobody watches it: begin anew, which does.
+		c.lost(errRewatch)
+		return "", v.fail("Watch the root folder", err)
+	}
+	return folder, nil
+}
+
+// ensureChild returns the folder of a name in another and makes it if it is missing. The inventory has it at once.
+func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name string) (vsphere.Ref, error) {
+	v := c.v
+	if ref, ok := v.inv.child(parent, name); ok {
+		return ref, nil
+	}
+	what := fmt.Sprintf("Create folder %s", name)
+	res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: name})
+	ref := types.ManagedObjectReference{}
+	switch f := faultOf(err).(type) {
+	case nil:
+		if err != nil {
+			return "", v.fail(what, err)
+		}
+		ref = res.Returnval
+	case *types.DuplicateName:
+		if f.Object.Type != "Folder" {
+			return "", &vsphere.Error{
+				Class: vsphere.ClassInvalid, Reason: reasonNameTaken, Fault: "DuplicateName", Err: err,
+				Message: fmt.Sprintf("%s: the name is taken by %s %s, which is no folder. Rename it in vCenter.", what, f.Object.Type, f.Object.Value),
+			}
+		}
+		ref = f.Object
+	default:
+		if isGone(err, folderRef(parent)) {
+			v.folderGone(parent)
+		}
+		return "", v.fail(what, err)
+	}
+	var t touched
+	v.inv.made(vsphere.Ref(ref.Value), parent, name, time.Now(), &t)
+	v.settle(&t)
+	c.chores.wake()
+	return vsphere.Ref(ref.Value), nil
+}
+
+// child returns the folder of a name in another.
+func (inv *inventory) child(parent vsphere.Ref, name string) (vsphere.Ref, bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	ref, ok := inv.byName[childKey{parent, name}]
+	return ref, ok
+}
+
+// removable tells whether a folder is at least two levels below the root: neither the root nor a namespace's folder.
+func (inv *inventory) removable(folder vsphere.Ref) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.underRoot(folder) && inv.folders[folder].parent != inv.root
+}
+
+// RemoveFolder removes a folder of the group that a live listing shows to be empty. UnregisterAndDestroy deletes no
+// VM: one that slips in meanwhile is unregistered, and its files stay.
+func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
+	c, err := v.synced()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
+	ref := folderRef(folder)
+	props, err := c.retrieveOne(ctx, ref, "childEntity")
+	if isGone(err, ref) {
+		v.folderGone(folder)
+		return nil
+	}
+	if err != nil {
+		return v.fail(what, err)
+	}
+	if !v.inv.removable(folder) {
+		return &vsphere.Error{
+			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
+			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
+		}
+	}
+	children, _ := props["childEntity"].(types.ArrayOfManagedObjectReference)
+	if n := len(children.ManagedObjectReference); n > 0 {
+		return &vsphere.Error{
+			Class: vsphere.ClassConflict, Reason: reasonFolderNotEmpty,
+			Message: fmt.Sprintf("%s: it holds %d objects and is left.", what, n),
+		}
+	}
+	res, err := methods.UnregisterAndDestroy_Task(ctx, c.client, &types.UnregisterAndDestroy_Task{This: ref})
+	if isGone(err, ref) {
+		v.folderGone(folder)
+		return nil
+	}
+	if err != nil {
+		return v.fail(what, err)
+	}
+	if err := c.waitRemoved(ctx, what, res.Returnval); err != nil {
+		return err
+	}
+	v.folderGone(folder)
+	return nil
+}
+
+func (v *VCenter) folderGone(folder vsphere.Ref) {
+	var t touched
+	v.inv.removeFolder(folder, &t)
+	v.settle(&t)
+}
+
+// waitRemoved waits for a task, for a short time. If that is not enough, the caller finds the folder gone, or still
+// there, when it asks again.
+func (c *connection) waitRemoved(ctx context.Context, what string, task types.ManagedObjectReference) error {
+	waited := time.Duration(0)
+	for d := removalPoll; ; d *= 2 {
+		props, err := c.retrieveOne(ctx, task, propTaskState, propTaskError)
+		if err != nil {
+			return c.v.fail(what, err)
+		}
+		switch types.TaskInfoState(props.text(propTaskState)) {
+		case types.TaskInfoStateSuccess:
+			return nil
+		case types.TaskInfoStateError:
+			fault, _ := props[propTaskError].(types.LocalizedMethodFault)
+			if _, ok := fault.Fault.(*types.ManagedObjectNotFound); ok {
+				return nil
+			}
+			return c.v.failFault(what, fault.Fault, nil)
+		}
+		if waited += d; waited > removalWait {
+			return &vsphere.Error{
+				Class: vsphere.ClassTransient, Reason: reasonBusy, Message: what + ": vCenter is still at it.",
+			}
+		}
+		if err := pause(ctx, d); err != nil {
+			return c.v.fail(what, err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package vim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// updateFolder notes what is known of a folder.
+func (inv *inventory) updateFolder(ref vsphere.Ref, changes []types.PropertyChange, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	old := inv.folders[ref]
+	f := old
+	for _, c := range changes {
+		switch val := c.Val.(type) {
+		case string:
+			if c.Name == propName {
+				f.name = val
+			}
+		case types.ManagedObjectReference:
+			if c.Name == propParent || c.Name == propParentFolder {
+				f.parent = vsphere.Ref(val.Value)
+			}
+		}
+	}
+	if f == old && f.name != "" {
+		return
+	}
+	inv.touchFolder(ref, t)
+	since, unconfirmed := inv.unconfirmed[ref]
+	inv.removeFolderIndex(ref)
+	if unconfirmed {
+		inv.unconfirmed[ref] = since
+	}
+	inv.folders[ref] = f
+	inv.byName[childKey{f.parent, f.name}] = ref
+	inv.children[f.parent]++
+	inv.findRoot()
+	inv.touchFolder(ref, t)
+}
+
+// made notes a folder that we have made, so that the next snapshot has it. The watch will report it; unless it is gone by
+// then, for what comes and goes between two looks is never reported.
+func (inv *inventory) made(ref, parent vsphere.Ref, name string, now time.Time, t *touched) {
+	inv.mu.Lock()
+	if _, known := inv.folders[ref]; !known {
+		inv.unconfirmed[ref] = now
+	}
+	inv.mu.Unlock()
+	inv.updateFolder(ref, []types.PropertyChange{{Name: propName, Val: name}, {Name: propParent, Val: folderRef(parent)}}, t)
+}
+
+// confirm notes that the watch has reported a folder.
+func (inv *inventory) confirm(ref vsphere.Ref) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	delete(inv.unconfirmed, ref)
+}
+
+// overdueFolders returns the folders that the watch should have reported by now, and tells whether others are left.
+func (inv *inventory) overdueFolders(now time.Time) (overdue []vsphere.Ref, left bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for ref, since := range inv.unconfirmed {
+		if now.Sub(since) >= reportedWithin {
+			overdue = append(overdue, ref)
+		}
+	}
+	return overdue, len(inv.unconfirmed) > len(overdue)
+}
+
+// removeFolder forgets a folder. VMs that were in it keep it as their parent until they are reported elsewhere.
+func (inv *inventory) removeFolder(ref vsphere.Ref, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.touchFolder(ref, t)
+	inv.removeFolderIndex(ref)
+	inv.findRoot()
+}
+
+func (inv *inventory) removeFolderIndex(ref vsphere.Ref) {
+	f, ok := inv.folders[ref]
+	if !ok {
+		return
+	}
+	delete(inv.folders, ref)
+	delete(inv.unconfirmed, ref)
+	key := childKey{f.parent, f.name}
+	if inv.byName[key] == ref {
+		delete(inv.byName, key)
+	}
+	if inv.children[f.parent]--; inv.children[f.parent] <= 0 {
+		delete(inv.children, f.parent)
+	}
+}
+
+// touchFolder notes whom a folder concerns: the group whose folder it is or lies in, the groups of a namespace, or, if
+// it is the root, all.
+func (inv *inventory) touchFolder(ref vsphere.Ref, t *touched) {
+	f, ok := inv.folders[ref]
+	if !ok {
+		return
+	}
+	if g, ok := inv.groupOf(ref); ok {
+		t.group(g)
+		for _, r := range inv.byParent[ref] {
+			inv.touch(r.vm, t)
+		}
+		return
+	}
+	if g, ok := inv.groupOf(f.parent); ok {
+		t.group(g)
+	}
+	if inv.root != "" && f.parent == inv.root {
+		for key := range inv.byName {
+			if key.parent == ref {
+				t.group(vsphere.GroupID{Namespace: f.name, Name: key.name})
+			}
+		}
+	}
+	t.all = t.all || ref == inv.root
+}
+
+// findRoot looks the root folder up by its names. inv.mu is held.
+func (inv *inventory) findRoot() {
+	inv.root = inv.descend(inv.top, inv.rootNames...)
+}
+
+// descend follows names from a folder down. inv.mu is held.
+func (inv *inventory) descend(from vsphere.Ref, names ...string) vsphere.Ref {
+	for _, name := range names {
+		next, ok := inv.byName[childKey{from, name}]
+		if !ok {
+			return ""
+		}
+		from = next
+	}
+	return from
+}
+
+// rootRef returns the root folder, or nothing while it does not exist.
+func (inv *inventory) rootRef() vsphere.Ref {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.root
+}
+
+// lookup follows names from the datacenter's VM folder down and returns the last folder that exists, and the names that
+// are left.
+func (inv *inventory) lookup(names []string) (last vsphere.Ref, rest []string) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	last = inv.top
+	for i, name := range names {
+		next, ok := inv.byName[childKey{last, name}]
+		if !ok {
+			return last, names[i:]
+		}
+		last = next
+	}
+	return last, nil
+}
+
+// groupOf returns the group whose folder this is, by its place: <root>/<namespace>/<name>. inv.mu is held.
+func (inv *inventory) groupOf(folder vsphere.Ref) (vsphere.GroupID, bool) {
+	f, ok := inv.folders[folder]
+	if !ok || inv.root == "" {
+		return vsphere.GroupID{}, false
+	}
+	namespace, ok := inv.folders[f.parent]
+	if !ok || namespace.parent != inv.root {
+		return vsphere.GroupID{}, false
+	}
+	return vsphere.GroupID{Namespace: namespace.name, Name: f.name}, true
+}
+
+// namesOf returns the names from the datacenter's VM folder down to a folder. complete is false if a folder in between
+// is not visible to us. inv.mu is held.
+func (inv *inventory) namesOf(folder vsphere.Ref) (names []string, complete bool) {
+	// A cycle can appear only between two updates of one move, but it would never end.
+	for hops := 0; folder != inv.top && hops <= len(inv.folders); hops++ {
+		f, ok := inv.folders[folder]
+		if !ok {
+			slices.Reverse(names)
+			return names, false
+		}
+		names = append(names, f.name)
+		folder = f.parent
+	}
+	slices.Reverse(names)
+	return names, true
+}
+
+// pathOf returns the inventory path of a folder, for people. inv.mu is held.
+func (inv *inventory) pathOf(folder vsphere.Ref) string {
+	if folder == "" {
+		return ""
+	}
+	names, complete := inv.namesOf(folder)
+	if !complete {
+		return strings.Join(append([]string{"…"}, names...), "/")
+	}
+	return strings.Join(append([]string{inv.basePath}, names...), "/")
+}
+
+// underRoot tells whether a folder lies below the root folder. inv.mu is held.
+func (inv *inventory) underRoot(folder vsphere.Ref) bool {
+	for hops := 0; inv.root != "" && hops <= len(inv.folders); hops++ {
+		f, ok := inv.folders[folder]
+		if !ok {
+			return false
+		}
+		if f.parent == inv.root {
+			return true
+		}
+		folder = f.parent
+	}
+	return false
+}

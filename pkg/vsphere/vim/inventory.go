@@ -1,0 +1,378 @@
+package vim
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// source is a filter that holds a VM. A VM can be in several.
+type source uint8
+
+const (
+	fromRoot    source = 1 << iota // below the root folder
+	fromOutside                    // ours, elsewhere
+)
+
+// record is one VM, as last seen.
+type record struct {
+	vm      vsphere.VM
+	props   properties
+	host    vsphere.Ref
+	sources source
+	// reported is when a filter has reported on the VM last, see inventory.reports.
+	reported uint64
+	// claim is the UID of the group that remembers a VM which could not be read yet. A stamp overrules it.
+	claim string
+}
+
+// uid returns the UID of the group that the VM is to be found by: by its stamp, or by a claim while it has none to show.
+func (r *record) uid(owner string) string {
+	if s := r.vm.Stamp; s != nil && s.Owner == owner {
+		return s.UID
+	}
+	if !r.vm.Configured {
+		return r.claim
+	}
+	return ""
+}
+
+// folderRecord is one folder, or one vApp, which counts as a child only.
+type folderRecord struct {
+	name   string
+	parent vsphere.Ref
+}
+
+// childKey finds a folder by name. Names are unique within a folder.
+type childKey struct {
+	parent vsphere.Ref
+	name   string
+}
+
+// inventory is what is known of the datacenter: all folders, all VMs below the root, those of ours that lie elsewhere,
+// and the templates. It is fed by the watch and by single reads, and it survives the connection: a VM of ours leaves it
+// only when it is proven gone.
+//
+// All methods may be called concurrently.
+type inventory struct {
+	owner string
+
+	mu sync.Mutex
+	// basePath is the inventory path of the datacenter's VM folder, top its reference.
+	basePath string
+	top      vsphere.Ref
+	// root is the root folder, empty while it does not exist; rootNames is its path below top.
+	root      vsphere.Ref
+	rootNames []string
+
+	vms      map[vsphere.Ref]*record
+	byUID    map[string]map[vsphere.Ref]*record // by the UID in a stamp of our owner
+	byParent map[vsphere.Ref]map[vsphere.Ref]*record
+	folders  map[vsphere.Ref]folderRecord
+	byName   map[childKey]vsphere.Ref
+	children map[vsphere.Ref]int // number of folders and vApps in a folder
+	// unconfirmed are folders that we have made and the watch has not reported yet, and since when.
+	unconfirmed map[vsphere.Ref]time.Time
+	templates   map[vsphere.Ref]properties
+	hosts       map[vsphere.Ref]string
+	// reports counts the reports of filters, as a clock for what is older than what.
+	reports uint64
+}
+
+func newInventory(owner, root string) *inventory {
+	inv := &inventory{owner: owner, rootNames: pathNames(root)}
+	inv.clear()
+	return inv
+}
+
+// clear forgets everything: another vCenter answers, whose references mean something else.
+func (inv *inventory) clear() {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.vms = map[vsphere.Ref]*record{}
+	inv.byUID = map[string]map[vsphere.Ref]*record{}
+	inv.byParent = map[vsphere.Ref]map[vsphere.Ref]*record{}
+	inv.hosts = map[vsphere.Ref]string{}
+	inv.resetFolders()
+}
+
+// resetFolders forgets what the first update set of a new collector says anew. inv.mu is held.
+func (inv *inventory) resetFolders() {
+	inv.root = ""
+	inv.folders = map[vsphere.Ref]folderRecord{}
+	inv.byName = map[childKey]vsphere.Ref{}
+	inv.children = map[vsphere.Ref]int{}
+	inv.unconfirmed = map[vsphere.Ref]time.Time{}
+	inv.templates = map[vsphere.Ref]properties{}
+}
+
+// restart prepares for a new collector: every VM has to be reported again, or be verified.
+func (inv *inventory) restart(top vsphere.Ref, basePath string) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.top, inv.basePath = top, basePath
+	inv.resetFolders()
+	for _, r := range inv.vms {
+		r.sources = 0
+	}
+}
+
+// unreported returns the VMs that no filter has reported and that may be ours, and forgets the others.
+func (inv *inventory) unreported() []vsphere.Ref {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	var refs []vsphere.Ref
+	for ref, r := range inv.vms {
+		switch {
+		case r.sources != 0:
+		case inv.mayBeOurs(r.vm):
+			refs = append(refs, ref)
+		default:
+			inv.drop(r)
+		}
+	}
+	slices.Sort(refs)
+	return refs
+}
+
+// mayBeOurs tells whether a VM carries a stamp of ours, or could: its configuration is not known yet.
+func (inv *inventory) mayBeOurs(vm vsphere.VM) bool {
+	return !vm.Configured || (vm.Stamp != nil && vm.Stamp.Owner == inv.owner)
+}
+
+// update notes what a filter or a read says of a VM. An entering VM is described whole; from is 0 for a read.
+func (inv *inventory) update(ref vsphere.Ref, from source, whole bool, changes []types.PropertyChange, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	r := inv.vms[ref]
+	if r == nil {
+		r = &record{vm: vsphere.VM{Ref: ref}, props: properties{}}
+		inv.vms[ref] = r
+	}
+	inv.unlink(r, t)
+	if whole {
+		r.props = properties{}
+	}
+	r.props.apply(changes)
+	if from != 0 {
+		inv.reports++
+		r.reported = inv.reports
+		r.sources |= from
+	}
+	r.vm = r.props.vm(ref, r.vm)
+	r.host = r.props.ref(propHost)
+	if r.host != "" && inv.hosts[r.host] == "" {
+		t.hosts = append(t.hosts, r.host)
+	}
+	inv.link(r, t)
+	if inv.isSeen(r.vm) {
+		t.seen = append(t.seen, r.vm)
+	}
+}
+
+// leave notes that a filter holds a VM no more, and tells whether it has to be verified: no other filter holds it, and
+// it may be ours.
+func (inv *inventory) leave(ref vsphere.Ref, from source, t *touched) (verify bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	r := inv.vms[ref]
+	if r == nil {
+		return false
+	}
+	r.sources &^= from
+	if r.sources != 0 {
+		return false
+	}
+	if inv.mayBeOurs(r.vm) {
+		return true
+	}
+	inv.unlink(r, t)
+	delete(inv.vms, ref)
+	return false
+}
+
+// remove forgets a VM that is proven gone.
+func (inv *inventory) remove(ref vsphere.Ref, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if r := inv.vms[ref]; r != nil {
+		inv.unlink(r, t)
+		delete(inv.vms, ref)
+	}
+}
+
+// remember adds VMs that a group remembers and nobody has seen yet, as unreadable ones.
+func (inv *inventory) remember(uid string, refs []vsphere.Ref) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for _, ref := range refs {
+		if inv.vms[ref] == nil {
+			r := &record{vm: vsphere.VM{Ref: ref, Unreadable: true}, props: properties{}, claim: uid}
+			inv.vms[ref] = r
+			inv.link(r, &touched{})
+		}
+	}
+}
+
+// forget undoes remember for VMs that nobody has seen since.
+func (inv *inventory) forget(refs []vsphere.Ref) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for _, ref := range refs {
+		if r := inv.vms[ref]; r != nil && r.claim != "" && r.sources == 0 && len(r.props) == 0 {
+			inv.drop(r)
+		}
+	}
+}
+
+// unreadable marks a VM that left the view and can be neither read nor proven gone.
+func (inv *inventory) unreadable(ref vsphere.Ref, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if r := inv.vms[ref]; r != nil && r.sources == 0 {
+		r.vm.Unreadable = true
+		inv.touch(r.vm, t)
+	}
+}
+
+// setPower notes a power state that a task of ours has brought about: the property may come later than the task's end.
+func (inv *inventory) setPower(ref vsphere.Ref, power vsphere.PowerState, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if r := inv.vms[ref]; r != nil {
+		r.props[propPower] = string(power)
+		r.vm.Power = power
+		inv.touch(r.vm, t)
+	}
+}
+
+// get returns a VM.
+func (inv *inventory) get(ref vsphere.Ref) (vm vsphere.VM, from source, ok bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	r := inv.vms[ref]
+	if r == nil {
+		return vsphere.VM{}, 0, false
+	}
+	return r.vm, r.sources, true
+}
+
+// setHosts notes the names of hosts.
+func (inv *inventory) setHosts(names map[vsphere.Ref]string, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for ref, name := range names {
+		inv.hosts[ref] = name
+	}
+	for _, r := range inv.vms {
+		if _, ok := names[r.host]; ok {
+			inv.touch(r.vm, t)
+		}
+	}
+}
+
+// link and unlink keep the indexes, and note whom the VM concerns before and after. inv.mu is held.
+func (inv *inventory) link(r *record, t *touched) {
+	if uid := r.uid(inv.owner); uid != "" {
+		addTo(inv.byUID, uid, r)
+	}
+	if r.vm.Parent != "" {
+		addTo(inv.byParent, r.vm.Parent, r)
+	}
+	inv.touch(r.vm, t)
+}
+
+func (inv *inventory) unlink(r *record, t *touched) {
+	inv.touch(r.vm, t)
+	if uid := r.uid(inv.owner); uid != "" {
+		removeFrom(inv.byUID, uid, r)
+	}
+	removeFrom(inv.byParent, r.vm.Parent, r)
+}
+
+// drop forgets a VM that concerns nobody. inv.mu is held.
+func (inv *inventory) drop(r *record) {
+	inv.unlink(r, &touched{})
+	delete(inv.vms, r.vm.Ref)
+}
+
+// touch notes the groups that a VM concerns: the one in its stamp, and the one whose folder it lies in.
+func (inv *inventory) touch(vm vsphere.VM, t *touched) {
+	if s := vm.Stamp; s != nil && s.Owner == inv.owner {
+		t.group(vsphere.GroupID{UID: s.UID})
+	}
+	if g, ok := inv.groupOf(vm.Parent); ok {
+		t.group(g)
+	}
+}
+
+func addTo[K comparable](index map[K]map[vsphere.Ref]*record, key K, r *record) {
+	if index[key] == nil {
+		index[key] = map[vsphere.Ref]*record{}
+	}
+	index[key][r.vm.Ref] = r
+}
+
+func removeFrom[K comparable](index map[K]map[vsphere.Ref]*record, key K, r *record) {
+	delete(index[key], r.vm.Ref)
+	if len(index[key]) == 0 {
+		delete(index, key)
+	}
+}
+
+// touched collects what a set of updates brings about: whom to notify, and what to look up.
+type touched struct {
+	groups map[vsphere.GroupID]bool
+	all    bool
+	// seen are the VMs with a stamp of ours that were described.
+	seen  []vsphere.VM
+	hosts []vsphere.Ref
+}
+
+func (t *touched) group(g vsphere.GroupID) {
+	if t.groups == nil {
+		t.groups = map[vsphere.GroupID]bool{}
+	}
+	t.groups[g] = true
+}
+
+// outside returns the VMs with a stamp of ours that the root's view does not hold.
+func (inv *inventory) outside() map[vsphere.Ref]bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	refs := map[vsphere.Ref]bool{}
+	for _, vms := range inv.byUID {
+		for ref, r := range vms {
+			if r.sources&fromRoot == 0 {
+				refs[ref] = true
+			}
+		}
+	}
+	return refs
+}
+
+// found takes over what a read has answered of a VM that no filter holds. One that a filter holds by now is left as it
+// is: the filter knows better. One that cannot be ours is of no interest outside the root.
+func (inv *inventory) found(ref vsphere.Ref, props properties, t *touched) {
+	if vm, from, ok := inv.get(ref); ok && from != 0 {
+		if inv.isSeen(vm) {
+			t.seen = append(t.seen, vm)
+		}
+		return
+	}
+	inv.update(ref, 0, true, object{props: props}.changes(), t)
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if r := inv.vms[ref]; r != nil && r.sources == 0 && !inv.mayBeOurs(r.vm) {
+		inv.drop(r)
+	}
+}
+
+// isSeen tells whether a VM carries a stamp of ours and is complete enough to end the clone that made it.
+func (inv *inventory) isSeen(vm vsphere.VM) bool {
+	return vm.Configured && vm.Name != "" && vm.Stamp != nil && vm.Stamp.Owner == inv.owner
+}

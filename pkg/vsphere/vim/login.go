@@ -1,0 +1,156 @@
+package vim
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	govmomisession "github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	// refusedFor is how long credentials that were refused are not tried again. vCenter's default policy locks the
+	// account at 5 failures within 180 s.
+	refusedFor = 5 * time.Minute
+	// askCredentialsEvery is how often it is looked whether they have changed meanwhile.
+	askCredentialsEvery = 2 * time.Second
+	// unansweredFor and maxUnanswered bound the logins whose answer was lost: each may have been a failure.
+	unansweredFor = 3 * time.Minute
+	maxUnanswered = 3
+)
+
+// loginThrottle remembers what came of the last logins. Only the session loop uses it.
+type loginThrottle struct {
+	refused    [sha256.Size]byte // of the credentials that were refused last
+	until      time.Time         // not to be tried again before
+	why        error             // how they were refused
+	unanswered []time.Time
+}
+
+// loginPutOff means that no login was tried, or that one was refused, and when the next may be.
+type loginPutOff struct {
+	until       time.Time
+	credentials [sha256.Size]byte // others may be tried at once
+	err         *vsphere.Error
+}
+
+func (e *loginPutOff) Error() string { return e.err.Error() }
+
+func (e *loginPutOff) Unwrap() error { return e.err }
+
+// fingerprint compares credentials in memory without keeping them.
+func fingerprint(user, password string) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(user), user, password))
+}
+
+// login makes a session. The caller has made sure that there is none.
+func (v *VCenter) login(ctx context.Context, client *vim25.Client) (*types.UserSession, error) {
+	user, password, err := v.cfg.Credentials()
+	if err != nil {
+		return nil, &vsphere.Error{
+			Class: vsphere.ClassInvalid, Reason: reasonCredentialsUnread, Err: err,
+			Message: fmt.Sprintf("the credentials of vCenter cannot be read: %v.", err),
+		}
+	}
+	key := fingerprint(user, password)
+	if err := v.mayLogin(ctx, user, password, key); err != nil {
+		return nil, err
+	}
+	res, err := methods.Login(ctx, client, &types.Login{
+		This: *client.ServiceContent.SessionManager, UserName: user, Password: password, Locale: govmomisession.Locale,
+	})
+	if err := v.noteLogin(ctx, user, key, err); err != nil {
+		return nil, err
+	}
+	return &res.Returnval, nil
+}
+
+// mayLogin asks the throttles, our own and the persisted one, for one attempt.
+func (v *VCenter) mayLogin(ctx context.Context, user, password string, key [sha256.Size]byte) error {
+	now, t := v.cfg.Clock.Now(), &v.logins
+	if t.refused == key && now.Before(t.until) {
+		return &loginPutOff{t.until, key, v.rejected(user, t.until, t.why)}
+	}
+	for len(t.unanswered) > 0 && now.Sub(t.unanswered[0]) >= unansweredFor {
+		t.unanswered = t.unanswered[1:]
+	}
+	if len(t.unanswered) >= maxUnanswered {
+		return &loginPutOff{until: t.unanswered[0].Add(unansweredFor), err: &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable,
+			Message: "vCenter has not answered several logins; waiting, lest the account is locked.",
+		}}
+	}
+	if v.cfg.Gate == nil {
+		return nil
+	}
+	allowed, after, err := v.cfg.Gate.Begin(ctx, user, password)
+	if err != nil {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable, Err: err,
+			Message: fmt.Sprintf("no login to vCenter was tried, because it cannot be recorded first: %v.", err),
+		}
+	}
+	if !allowed {
+		until := now.Add(after)
+		return &loginPutOff{until, key, v.rejected(user, until, nil)}
+	}
+	return nil
+}
+
+// noteLogin records what came of an attempt, and tells an attempt that was refused from one that got no answer.
+func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]byte, err error) error {
+	f := faultOf(err)
+	_, wrong := f.(types.BaseInvalidLogin)
+	_, denied := f.(*types.NoPermission)
+	refused := wrong || denied
+	if v.cfg.Gate != nil {
+		if gateErr := v.cfg.Gate.End(ctx, refused); gateErr != nil && err == nil {
+			// The session stands; that the record still says "tried" delays at most a later login.
+			klog.FromContext(ctx).Info("The login that succeeded could not be recorded", "err", gateErr)
+		}
+	}
+	now, t := v.cfg.Clock.Now(), &v.logins
+	switch {
+	case err == nil:
+		*t = loginThrottle{}
+		return nil
+	case refused:
+		t.refused, t.until, t.why, t.unanswered = key, now.Add(refusedFor), err, nil
+		return &loginPutOff{t.until, key, v.rejected(user, t.until, err)}
+	case f == nil:
+		t.unanswered = append(t.unanswered, now)
+	}
+	return err
+}
+
+func (v *VCenter) rejected(user string, until time.Time, err error) *vsphere.Error {
+	return &vsphere.Error{
+		Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected, Err: err,
+		Message: fmt.Sprintf("vCenter refused the user name or the password of %q. They are tried again at %s, and at once when they change.",
+			user, until.UTC().Format(time.RFC3339)),
+	}
+}
+
+// waitForLogin waits until a login that was put off may be tried, or the credentials have changed.
+func (v *VCenter) waitForLogin(ctx context.Context, putOff *loginPutOff) {
+	ticker := v.cfg.Clock.NewTicker(askCredentialsEvery)
+	defer ticker.Stop()
+	for v.cfg.Clock.Now().Before(putOff.until) {
+		user, password, err := v.cfg.Credentials()
+		if err == nil && putOff.credentials != [sha256.Size]byte{} && fingerprint(user, password) != putOff.credentials {
+			return
+		}
+		select {
+		case <-ticker.C():
+		case <-ctx.Done():
+			return
+		}
+	}
+}

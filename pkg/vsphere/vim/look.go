@@ -1,0 +1,125 @@
+package vim
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+)
+
+// cloneTasks are the descriptionIds of clone tasks: vCenter's, and its simulator's.
+var cloneTasks = map[string]bool{"VirtualMachine.clone": true, "VirtualMachine.cloneVm": true}
+
+// resolveUnknowns looks for what has become of the clones whose answer was lost: a clone task that runs and is nobody's
+// is watched from now on, and a VM that has the name by now is read. Then the operation is dropped; should the request
+// arrive still later, the name is the lock.
+func (c *connection) resolveUnknowns(ctx context.Context) error {
+	unknowns := c.v.tracker.Unknowns()
+	if len(unknowns) == 0 {
+		return nil
+	}
+	if err := c.adoptStrays(ctx); err != nil {
+		return err
+	}
+	var failures []error
+	for _, p := range unknowns {
+		if err := c.lookForClone(ctx, p); err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		c.v.tracker.Resolved(p.ID)
+		c.v.pending.end(p.ID)
+		c.v.cfg.Notifier.Notify(p.Group)
+	}
+	return errors.Join(failures...)
+}
+
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, if there is one.
+func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) error {
+	folder := c.v.pending.folderOf(p.ID)
+	if folder == "" {
+		return nil
+	}
+	child, err := c.findChild(ctx, folder, p.Operation.Name)
+	if err != nil || child == nil || child.Type != "VirtualMachine" {
+		return err
+	}
+	return c.verify(ctx, []vsphere.Ref{vsphere.Ref(child.Value)})
+}
+
+// findChild returns the object of exactly that name in a folder, or nil. A folder that is gone has no children.
+func (c *connection) findChild(ctx context.Context, folder vsphere.Ref, name string) (*types.ManagedObjectReference, error) {
+	res, err := methods.FindChild(ctx, c.client, &types.FindChild{
+		This: *c.client.ServiceContent.SearchIndex, Entity: folderRef(folder), Name: name,
+	})
+	if isGone(err, folderRef(folder)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return res.Returnval, nil
+}
+
+// adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
+// started, or their submission's answer was lost. Those that somebody else has started are left alone.
+func (c *connection) adoptStrays(ctx context.Context) error {
+	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{
+			Obj: *c.client.ServiceContent.TaskManager, Skip: types.NewBool(true),
+			SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{Type: "TaskManager", Path: "recentTask"}},
+		}},
+		PropSet:                       []types.PropertySpec{propSpec("Task", "info")},
+		ReportMissingObjectsInResults: types.NewBool(true), // a task may end and vanish meanwhile
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		info, ok := o.props["info"].(types.TaskInfo)
+		if !ok || !cloneTasks[info.DescriptionId] {
+			continue
+		}
+		if info.State != types.TaskInfoStateRunning && info.State != types.TaskInfoStateQueued {
+			continue
+		}
+		if by, ok := info.Reason.(*types.TaskReasonUser); ok && !strings.EqualFold(by.UserName, c.user) {
+			continue
+		}
+		c.v.tracker.Stray(vsphere.Ref(o.ref.Value))
+	}
+	c.tasks.wake()
+	return nil
+}
+
+// cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until
+// their task ends.
+func (c *connection) cancelOverdue(ctx context.Context) {
+	for _, p := range c.v.tracker.Overdue() {
+		if err := c.v.Cancel(ctx, p.Operation); err != nil {
+			klog.FromContext(ctx).V(2).Info("An overdue clone could not be cancelled", "vm", p.Operation.Name, "err", err)
+		}
+	}
+}
+
+// Cancel asks vCenter to cancel an operation's task.
+func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
+	if op.Task == "" {
+		return nil
+	}
+	c, err := v.synced()
+	if err != nil {
+		return err
+	}
+	_, err = methods.CancelTask(ctx, c.client, &types.CancelTask{This: taskRef(op.Task)})
+	if err == nil || isGone(err, taskRef(op.Task)) {
+		return nil
+	}
+	return v.fail("Cancel "+string(op.Kind)+" "+op.Name, err)
+}

@@ -1,0 +1,185 @@
+package vim
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// The properties of a VM that are used, and no others: each one more is traffic for every VM.
+const (
+	propName         = "name"
+	propParent       = "parent"
+	propParentFolder = "parentFolder"
+	propTemplate     = "config.template"
+	propInstanceUUID = "config.instanceUuid"
+	propNumCPU       = "config.hardware.numCPU"
+	propMemoryMB     = "config.hardware.memoryMB"
+	propCreateDate   = "config.createDate" // since 6.7
+	propDevices      = "config.hardware.device"
+	propStamp        = `config.extraConfig["` + vsphere.StampKey + `"]`
+	propPower        = "runtime.powerState"
+	propConnection   = "runtime.connectionState"
+	propHost         = "runtime.host"
+	propIP           = "guest.ipAddress"
+)
+
+// vmProps are watched of every VM below the root, and of ours elsewhere.
+func vmProps() []string {
+	return []string{
+		propName, propParent, propTemplate, propInstanceUUID, propNumCPU, propMemoryMB, propCreateDate, propStamp,
+		propPower, propConnection, propHost, propIP,
+	}
+}
+
+// templateProps are watched of every VM below the template folder.
+func templateProps() []string {
+	return []string{propName, propParent, propTemplate, propDevices, propStamp}
+}
+
+// properties are the values of one object, by path. An unset property has no entry.
+type properties map[string]any
+
+// apply notes changes, as the collector reports them.
+func (p properties) apply(changes []types.PropertyChange) {
+	for _, c := range changes {
+		if c.Val == nil || c.Op == types.PropertyChangeOpRemove || c.Op == types.PropertyChangeOpIndirectRemove {
+			delete(p, c.Name)
+			continue
+		}
+		p[c.Name] = c.Val
+	}
+}
+
+// propertiesOf returns what a read has answered of one object.
+func propertiesOf(set []types.DynamicProperty) properties {
+	p := make(properties, len(set))
+	for _, d := range set {
+		if d.Val != nil {
+			p[d.Name] = d.Val
+		}
+	}
+	return p
+}
+
+// text returns a string, or a value of one of vCenter's string enumerations.
+func (p properties) text(path string) string {
+	v := reflect.ValueOf(p[path])
+	if v.Kind() != reflect.String {
+		return ""
+	}
+	return v.String()
+}
+
+func (p properties) number(path string) int64 {
+	v := reflect.ValueOf(p[path])
+	if !v.CanInt() {
+		return 0
+	}
+	return v.Int()
+}
+
+func (p properties) flag(path string) bool {
+	b, ok := p[path].(bool)
+	return ok && b
+}
+
+func (p properties) ref(path string) vsphere.Ref {
+	r, ok := p[path].(types.ManagedObjectReference)
+	if !ok {
+		return ""
+	}
+	return vsphere.Ref(r.Value)
+}
+
+func (p properties) time(path string) time.Time {
+	t, ok := p[path].(time.Time)
+	if !ok {
+		return time.Time{}
+	}
+	return t
+}
+
+// stamp returns the stamp, or nil if there is none that can be read as one: the VM is foreign then.
+func (p properties) stamp() *vsphere.Stamp {
+	text := ""
+	switch v := p[propStamp].(type) {
+	case types.BaseOptionValue:
+		text, _ = v.GetOptionValue().Value.(string)
+	case types.OptionValue:
+		text, _ = v.Value.(string)
+	case string:
+		text = v
+	}
+	if text == "" {
+		return nil
+	}
+	stamp, err := vsphere.ParseStamp(text)
+	if err != nil {
+		return nil
+	}
+	return stamp
+}
+
+// configured tells whether vCenter knows the VM's configuration.
+func (p properties) configured() bool {
+	for _, path := range []string{propInstanceUUID, propTemplate, propNumCPU} {
+		if _, ok := p[path]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// disks returns the VM's virtual disks.
+func (p properties) disks() []*types.VirtualDisk {
+	devices, ok := p[propDevices].(types.ArrayOfVirtualDevice)
+	if !ok {
+		return nil
+	}
+	var disks []*types.VirtualDisk
+	for _, d := range devices.VirtualDevice {
+		if disk, ok := d.(*types.VirtualDisk); ok {
+			disks = append(disks, disk)
+		}
+	}
+	return disks
+}
+
+// diskKeys returns the device keys of the VM's virtual disks.
+func (p properties) diskKeys() []int32 {
+	keys := []int32{}
+	for _, disk := range p.disks() {
+		keys = append(keys, disk.Key)
+	}
+	return keys
+}
+
+// vm returns the VM that p describes. last is what was known of it before: a VM whose host or datastore is lost has no
+// configuration to show, and is still the VM that it was.
+func (p properties) vm(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
+	vm := vsphere.VM{
+		Ref:        ref,
+		Name:       p.text(propName),
+		Parent:     p.ref(propParent),
+		Power:      vsphere.PowerState(p.text(propPower)),
+		Connection: p.text(propConnection),
+		IP:         p.text(propIP),
+	}
+	if p.configured() {
+		vm.Configured = true
+		vm.Stamp = p.stamp()
+		vm.InstanceUUID = p.text(propInstanceUUID)
+		vm.Template = p.flag(propTemplate)
+		vm.CPU = int32(p.number(propNumCPU))
+		vm.MemoryMiB = p.number(propMemoryMB)
+		vm.Created = p.time(propCreateDate)
+		return vm
+	}
+	vm.Configured, vm.Stamp, vm.InstanceUUID = last.Configured, last.Stamp, last.InstanceUUID
+	vm.Template, vm.CPU, vm.MemoryMiB, vm.Created = last.Template, last.CPU, last.MemoryMiB, last.Created
+	return vm
+}

@@ -1,0 +1,175 @@
+package vim
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// object is one object, as read.
+type object struct {
+	ref   types.ManagedObjectReference
+	props properties
+}
+
+// vmRef returns the reference of a VM.
+func vmRef(ref vsphere.Ref) types.ManagedObjectReference {
+	return types.ManagedObjectReference{Type: "VirtualMachine", Value: string(ref)}
+}
+
+// folderRef returns the reference of a folder.
+func folderRef(ref vsphere.Ref) types.ManagedObjectReference {
+	return types.ManagedObjectReference{Type: "Folder", Value: string(ref)}
+}
+
+// retrieve reads properties, all pages.
+func (c *connection) retrieve(ctx context.Context, spec types.PropertyFilterSpec) ([]object, error) {
+	pc := c.client.ServiceContent.PropertyCollector
+	res, err := methods.RetrievePropertiesEx(ctx, c.client, &types.RetrievePropertiesEx{
+		This: pc, SpecSet: []types.PropertyFilterSpec{spec},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var objects []object
+	for page := res.Returnval; page != nil; {
+		for _, o := range page.Objects {
+			objects = append(objects, object{o.Obj, propertiesOf(o.PropSet)})
+		}
+		if page.Token == "" {
+			break
+		}
+		next, err := methods.ContinueRetrievePropertiesEx(ctx, c.client, &types.ContinueRetrievePropertiesEx{
+			This: pc, Token: page.Token,
+		})
+		if err != nil {
+			return nil, err
+		}
+		page = &next.Returnval
+	}
+	return objects, nil
+}
+
+// retrieveView reads properties of the objects of a view.
+func (c *connection) retrieveView(ctx context.Context, view types.ManagedObjectReference, props ...types.PropertySpec) ([]object, error) {
+	return c.retrieve(ctx, types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props})
+}
+
+// viewObjects selects the objects of a view.
+func viewObjects(view types.ManagedObjectReference) types.ObjectSpec {
+	return types.ObjectSpec{
+		Obj:  view,
+		Skip: types.NewBool(true),
+		SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{
+			SelectionSpec: types.SelectionSpec{Name: "view"}, Type: view.Type, Path: "view",
+		}},
+	}
+}
+
+func propSpec(kind string, paths ...string) types.PropertySpec {
+	return types.PropertySpec{Type: kind, PathSet: paths}
+}
+
+// retrieveOne reads properties of one object.
+func (c *connection) retrieveOne(ctx context.Context, ref types.ManagedObjectReference, paths ...string) (properties, error) {
+	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{Obj: ref}}, PropSet: []types.PropertySpec{propSpec(ref.Type, paths...)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if o.ref == ref {
+			return o.props, nil
+		}
+	}
+	return nil, fmt.Errorf("vCenter answered nothing about %s %s", ref.Type, ref.Value)
+}
+
+// reading is what a read has answered of one object: its properties, or that it is gone, or an error.
+type reading struct {
+	props properties
+	gone  bool
+	err   error
+}
+
+// readEach reads properties of several objects of one type in one call. What is missing in the answer is read again
+// alone: only vCenter's ManagedObjectNotFound for that very object proves that it is gone. An error means that nothing
+// was learnt about any.
+func (c *connection) readEach(ctx context.Context, refs []types.ManagedObjectReference, paths ...string) (map[types.ManagedObjectReference]reading, error) {
+	out := make(map[types.ManagedObjectReference]reading, len(refs))
+	if len(refs) > 1 {
+		spec := types.PropertyFilterSpec{
+			PropSet:                       []types.PropertySpec{propSpec(refs[0].Type, paths...)},
+			ReportMissingObjectsInResults: types.NewBool(true),
+		}
+		for _, ref := range refs {
+			spec.ObjectSet = append(spec.ObjectSet, types.ObjectSpec{Obj: ref})
+		}
+		objects, err := c.retrieve(ctx, spec)
+		if err != nil && faultOf(err) == nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			if len(o.props) > 0 {
+				out[o.ref] = reading{props: o.props}
+			}
+		}
+	}
+	for _, ref := range refs {
+		if _, ok := out[ref]; ok {
+			continue
+		}
+		props, err := c.retrieveOne(ctx, ref, paths...)
+		switch {
+		case err == nil:
+			out[ref] = reading{props: props}
+		case isGone(err, ref):
+			out[ref] = reading{gone: true}
+		case isSessionError(err) || ctx.Err() != nil:
+			return nil, err
+		default:
+			out[ref] = reading{err: err}
+		}
+	}
+	return out, nil
+}
+
+// list reads properties of everything of some kinds in a container, through a view of its own.
+func (c *connection) list(ctx context.Context, container types.ManagedObjectReference, kinds, paths []string) ([]object, error) {
+	view, err := c.createContainerView(ctx, container, kinds)
+	if err != nil {
+		return nil, err
+	}
+	var specs []types.PropertySpec
+	for _, kind := range kinds {
+		specs = append(specs, propSpec(kind, paths...))
+	}
+	objects, err := c.retrieveView(ctx, view, specs...)
+	if _, destroyErr := methods.DestroyView(ctx, c.client, &types.DestroyView{This: view}); destroyErr != nil {
+		c.own(view) // the next connection tries again
+	}
+	return objects, err
+}
+
+func (c *connection) createContainerView(ctx context.Context, container types.ManagedObjectReference, kinds []string) (types.ManagedObjectReference, error) {
+	res, err := methods.CreateContainerView(ctx, c.client, &types.CreateContainerView{
+		This: *c.client.ServiceContent.ViewManager, Container: container, Type: kinds, Recursive: true,
+	})
+	if err != nil {
+		return types.ManagedObjectReference{}, fmt.Errorf("create a view of %s %s: %w", container.Type, container.Value, err)
+	}
+	return res.Returnval, nil
+}
+
+func (c *connection) createListView(ctx context.Context) (types.ManagedObjectReference, error) {
+	res, err := methods.CreateListView(ctx, c.client, &types.CreateListView{This: *c.client.ServiceContent.ViewManager})
+	if err != nil {
+		return types.ManagedObjectReference{}, fmt.Errorf("create a list view: %w", err)
+	}
+	return res.Returnval, nil
+}

@@ -1,0 +1,177 @@
+package vim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	govmomisession "github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	minBackoff    = time.Second
+	maxBackoff    = 30 * time.Second
+	logoutTimeout = 5 * time.Second
+	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
+	steadyAfter = 30 * time.Second
+)
+
+// errRewatch ends a connection whose views no longer fit, with no fault of vCenter's: the next one is made at once.
+var errRewatch = errors.New("the root folder has changed")
+
+// Run connects to vCenter and keeps the inventory in step with it until ctx ends. Then it logs out, and leaves everything
+// else in vCenter as it is. It fails only if it could not log out. It is to be called once.
+func (v *VCenter) Run(ctx context.Context) error {
+	logger := klog.FromContext(ctx).WithName("vcenter")
+	ctx = klog.NewContext(ctx, logger)
+	for failures := 0; ctx.Err() == nil; {
+		err := v.runConnection(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		state := v.State()
+		steady := state.Synced && v.cfg.Clock.Since(state.Since) >= steadyAfter
+		failure := v.connectFailure(err)
+		if v.setLost(failure) {
+			logger.Info("No connection to vCenter", "reason", failure.Reason, "err", failure)
+		} else {
+			logger.V(2).Info("Still no connection to vCenter", "reason", failure.Reason, "err", failure)
+		}
+		if rewatch := errors.Is(err, errRewatch) && state.Synced; rewatch || steady {
+			failures = 0
+			continue
+		}
+		v.waitToRetry(ctx, failures, err)
+		failures++
+	}
+	v.setLost(syncing("The controller is stopping."))
+	return v.logout(ctx)
+}
+
+// connectFailure says why there is no connection. What went wrong in the middle of one, such as a collector that has
+// vanished with its session, is no more than that for everybody else.
+func (v *VCenter) connectFailure(err error) *vsphere.Error {
+	if errors.Is(err, errRewatch) {
+		return syncing("The root folder has changed; reading the inventory anew.")
+	}
+	failure := v.fail("Connect to vCenter", err)
+	_, deliberate := errors.AsType[*vsphere.Error](err)
+	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == reasonCertificateRejected {
+		return failure
+	}
+	failure.Reason = reasonVCenterUnreachable
+	return failure
+}
+
+func syncing(message string) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: message}
+}
+
+// waitToRetry waits 1 s, doubling to 30 s, less up to a half; or, after a login that was put off, until it may be tried.
+func (v *VCenter) waitToRetry(ctx context.Context, failures int, err error) {
+	if putOff, ok := errors.AsType[*loginPutOff](err); ok {
+		v.waitForLogin(ctx, putOff)
+		return
+	}
+	d := min(minBackoff<<min(failures, 10), maxBackoff)
+	select {
+	case <-v.cfg.Clock.After(d - rand.N(d/2)):
+	case <-ctx.Done():
+	}
+}
+
+// runConnection makes one connection and lives with it until it breaks.
+func (v *VCenter) runConnection(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c, err := v.connect(ctx, cancel)
+	if err != nil {
+		return err
+	}
+	err = c.run(ctx)
+	c.leave()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // what a worker has found out first
+	}
+	return err
+}
+
+// connect makes a client, finds out whether there is a session, and logs in only if there is none.
+func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*connection, error) {
+	soapClient, err := v.newSoapClient()
+	if err != nil {
+		return nil, &vsphere.Error{
+			Class: vsphere.ClassInvalid, Reason: reasonCertificateRejected, Err: err,
+			Message: fmt.Sprintf("vCenter's certificate cannot be verified: %v.", err),
+		}
+	}
+	call := &caller{
+		next: soapClient, guard: v.cfg.Guard, timeout: v.cfg.CallTimeout, observe: v.cfg.Observe, lost: lost,
+	}
+	client := &vim25.Client{Client: soapClient, RoundTripper: call}
+	content, err := serviceContent(ctx, client)
+	if err != nil {
+		soapClient.CloseIdleConnections()
+		return nil, err
+	}
+	client.ServiceContent = content
+	v.adopt(client)
+
+	sessions := govmomisession.NewManager(client)
+	current, err := sessions.UserSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil {
+		v.mu.Lock()
+		v.leftovers = nil // they went with their session
+		v.mu.Unlock()
+		if current, err = v.login(ctx, client); err != nil {
+			return nil, err
+		}
+		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
+	}
+	return newConnection(v, client, current.UserName, lost), nil
+}
+
+// adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.
+func (v *VCenter) adopt(client *vim25.Client) {
+	about := client.ServiceContent.About
+	v.mu.Lock()
+	previous := v.last
+	another := v.state.InstanceUUID != "" && v.state.InstanceUUID != about.InstanceUuid
+	v.last = client
+	v.state.InstanceUUID, v.state.Version = about.InstanceUuid, about.Version
+	v.mu.Unlock()
+	if previous != nil {
+		previous.CloseIdleConnections()
+	}
+	if another {
+		v.inv.clear()
+		v.searched.forget()
+	}
+}
+
+func serviceContent(ctx context.Context, client *vim25.Client) (types.ServiceContent, error) {
+	full, err := vim25.NewClient(ctx, client.RoundTripper)
+	if err != nil {
+		return types.ServiceContent{}, err
+	}
+	return full.ServiceContent, nil
+}
+
+// logout ends the session of a client. That there is none is a success.
+func logout(ctx context.Context, client *vim25.Client) error {
+	err := govmomisession.NewManager(client).Logout(ctx)
+	if _, ended := faultOf(err).(*types.NotAuthenticated); ended || err == nil {
+		return nil
+	}
+	return fmt.Errorf("log out: %w", err)
+}

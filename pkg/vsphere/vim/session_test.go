@@ -1,0 +1,296 @@
+package vim_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/vim"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+var web = vsphere.GroupID{Namespace: "default", Name: "web", UID: "0d1f2a3b-0000-4000-8000-000000000001"}
+
+// awaitReason waits until the state says why there is no connection.
+func awaitReason(t *testing.T, v *vim.VCenter, reason string) *vsphere.Error {
+	t.Helper()
+	await(t, "the reason "+reason, func() bool { s := v.State(); return s.Err != nil && s.Err.Reason == reason })
+	return v.State().Err
+}
+
+func logins(t *testing.T, sim *vcsim.Process) (ok, refused int) {
+	t.Helper()
+	calls, err := sim.Control.Calls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return calls.LoginsOK, calls.LoginsRefused
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLogsInAgainOnceWhenTheSessionEnds(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{})
+	heard := &notifier{}
+	v, stop := run(t, configFor(sim, heard))
+	awaitSynced(t, v)
+	before := v.State().Since
+	must(t, sim.Control.EndSessions(t.Context()))
+	// Many find out at once.
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() { _ = v.Sweep(t.Context()) })
+	}
+	workers.Wait()
+	await(t, "in step again", func() bool { s := v.State(); return s.Synced && s.Since.After(before) })
+	if ok, refused := logins(t, sim); ok != 2 || refused != 0 {
+		t.Errorf("%d logins and %d refused, want 2 and none", ok, refused)
+	}
+	if heard.all.Load() < 2 {
+		t.Errorf("everybody was woken %d times", heard.all.Load())
+	}
+	stop()
+	leaks, err := sim.Control.Leaks(t.Context())
+	if err != nil || leaks != (control.Leaks{}) {
+		t.Errorf("after the logout there is left: %+v, %v", leaks, err)
+	}
+}
+
+func TestWrongPasswordIsTriedOnceInFiveMinutes(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{})
+	clock := clocktesting.NewFakeClock(time.Now())
+	var password atomic.Value
+	password.Store("wrong")
+	cfg := configFor(sim, &notifier{})
+	cfg.Clock = clock
+	cfg.Credentials = func() (string, string, error) { return sim.Username, password.Load().(string), nil }
+	v, _ := run(t, cfg)
+	err := awaitReason(t, v, "CredentialsRejected")
+	if err.Class != vsphere.ClassUnavailable || !strings.Contains(err.Message, sim.Username) || strings.Contains(err.Message, "wrong") {
+		t.Errorf("class %s, message %q", err.Class, err.Message)
+	}
+	if _, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		t.Errorf("snapshot: %v", err)
+	}
+	refused := func(want int) {
+		t.Helper()
+		await(t, "the loop waits", clock.HasWaiters)
+		if _, refused := logins(t, sim); refused != want {
+			t.Fatalf("%d logins were refused, want %d", refused, want)
+		}
+	}
+	refused(1)
+	for range 9 { // 4.5 minutes
+		clock.Step(30 * time.Second)
+		refused(1)
+	}
+	clock.Step(time.Minute)
+	await(t, "the second attempt", func() bool { _, refused := logins(t, sim); return refused == 2 })
+
+	// Other credentials are tried at once.
+	await(t, "the loop waits", clock.HasWaiters)
+	password.Store(sim.Password)
+	await(t, "in step", func() bool {
+		clock.Step(time.Second)
+		return v.State().Synced
+	})
+}
+
+// gate is a login throttle that somebody else keeps.
+type gate struct {
+	mu      sync.Mutex
+	allow   bool
+	err     error
+	begun   int
+	refused []bool
+}
+
+func (g *gate) Begin(context.Context, string, string) (bool, time.Duration, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.begun++
+	return g.allow, time.Minute, g.err
+}
+
+func (g *gate) End(_ context.Context, refused bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused = append(g.refused, refused)
+	return nil
+}
+
+func (g *gate) set(allow bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.allow, g.err = allow, err
+}
+
+func TestNoLoginUnlessTheGateHasRecordedIt(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{})
+	g := &gate{err: errors.New("no API server")}
+	cfg := configFor(sim, &notifier{})
+	cfg.Gate = g
+	v, _ := run(t, cfg)
+	awaitReason(t, v, "VCenterUnreachable")
+	if ok, refused := logins(t, sim); ok+refused != 0 {
+		t.Errorf("%d logins were tried", ok+refused)
+	}
+	g.set(true, nil)
+	awaitSynced(t, v)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.refused) != 1 || g.refused[0] {
+		t.Errorf("the gate was told %v", g.refused)
+	}
+}
+
+func TestAmbiguityListsTheChoices(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{Datacenters: []string{"east", "west"}, Datastores: 2})
+	v, _ := run(t, configFor(sim, &notifier{}))
+	err := awaitReason(t, v, "DatacenterAmbiguous")
+	for _, word := range []string{"-datacenter", "east", "west"} {
+		if !strings.Contains(err.Message, word) {
+			t.Errorf("%q does not say %q", err.Message, word)
+		}
+	}
+
+	cfg := configFor(sim, &notifier{})
+	cfg.Datacenter = "west"
+	v, _ = run(t, cfg)
+	err = awaitReason(t, v, "DatastoreAmbiguous")
+	if !strings.Contains(err.Message, "-datastore") {
+		t.Errorf("%q does not name the flag", err.Message)
+	}
+
+	cfg.Datastore = "nowhere"
+	v, _ = run(t, cfg)
+	err = awaitReason(t, v, "DatastoreNotFound")
+	if !strings.Contains(err.Message, `"nowhere"`) {
+		t.Errorf("%q does not name the datastore", err.Message)
+	}
+}
+
+func TestVCenterAwayAndBack(t *testing.T) {
+	for _, outage := range []control.Outage{control.OutageRefuse, control.OutageUnavailable} {
+		t.Run(string(outage), func(t *testing.T) {
+			sim := startSimulator(t, vcsim.Options{})
+			v, _ := run(t, configFor(sim, &notifier{}))
+			awaitSynced(t, v)
+			must(t, sim.Control.SetOutage(t.Context(), outage))
+			awaitReason(t, v, "VCenterUnreachable")
+			if _, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+				t.Errorf("snapshot: %v", err)
+			}
+			must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
+			awaitSynced(t, v)
+			if ok, _ := logins(t, sim); ok != 1 {
+				t.Errorf("%d logins, want 1: the session outlives the outage", ok)
+			}
+		})
+	}
+}
+
+func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{Templates: []string{"linux"}})
+	cfg := configFor(sim, &notifier{})
+	var closed atomic.Bool
+	cfg.Guard = func() error {
+		if closed.Load() {
+			return errors.New("the lease is not surely ours")
+		}
+		return nil
+	}
+	v, _ := run(t, cfg)
+	awaitSynced(t, v)
+	ctx := t.Context()
+	folder, err := v.EnsureFolder(ctx, web)
+	must(t, err)
+	template, err := v.FindTemplate(ctx, web, "linux")
+	must(t, err)
+	spec := vsphere.CloneSpec{Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 512, PowerOn: true}
+	must(t, v.StartClone(ctx, web, "web-0d1f2-0", spec))
+	var vm vsphere.VM
+	await(t, "the VM", func() bool {
+		s, err := v.Snapshot(ctx, web)
+		if err != nil || len(s.VMs) != 1 || len(s.Operations) != 0 {
+			return false
+		}
+		vm = s.VMs[0]
+		return vm.Power == vsphere.PoweredOn
+	})
+	must(t, sim.Control.ResetCalls(ctx))
+
+	closed.Store(true)
+	other := vsphere.GroupID{Namespace: "default", Name: "db", UID: "uid-db"}
+	_, folderErr := v.EnsureFolder(ctx, other)
+	for name, err := range map[string]error{
+		"EnsureFolder":  folderErr,
+		"StartClone":    v.StartClone(ctx, web, "web-0d1f2-1", spec),
+		"StartPowerOff": v.StartPowerOff(ctx, web, vm.Ref),
+		"StartPowerOn":  v.StartPowerOn(ctx, web, vm.Ref),
+	} {
+		if vsphere.ClassOf(err) != vsphere.ClassUnavailable || !strings.Contains(err.Error(), "lease") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	calls, err := sim.Control.Calls(ctx)
+	must(t, err)
+	for _, method := range []string{"CreateFolder", "CloneVM_Task", "PowerOffVM_Task", "PowerOnVM_Task"} {
+		if calls.Methods[method] != 0 {
+			t.Errorf("%s was sent", method)
+		}
+	}
+	s, err := v.Snapshot(ctx, web)
+	must(t, err)
+	if len(s.Operations) != 0 || len(s.Failures) != 0 {
+		t.Errorf("what was not sent is remembered: %+v %+v", s.Operations, s.Failures)
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name, endpoint, folder, templates string
+	}{
+		{"credentials in the endpoint", "https://user:secret@host/sdk", "", ""},
+		{"no endpoint", "", "", ""},
+		{"the root is the VM folder", "host", "/", ""},
+		{"the same folder", "host", "vms", "vms"},
+		{"templates below the root", "host", "vms", "vms/templates"},
+		{"the root below the templates", "host", "templates/vms", "templates"},
+	} {
+		_, err := vim.New(vim.Config{
+			Endpoint: tt.endpoint, Folder: tt.folder, TemplateFolder: tt.templates, Owner: owner, Notifier: &notifier{},
+			Credentials: func() (string, string, error) { return "", "", nil },
+		})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestCallsThatHangEnd(t *testing.T) {
+	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 300 * time.Millisecond })
+	cloned(t, v, "web-0d1f2-0")
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageHang))
+	if err := submit(t, v, "web-0d1f2-1"); vsphere.ClassOf(err) != vsphere.ClassUnknown {
+		t.Errorf("%s: %v", vsphere.ClassOf(err), err)
+	}
+	// The request is served once the outage ends; it is found, and nothing is forgotten.
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
+	awaitSnapshot(t, v, "the VM", func(s vsphere.Snapshot) bool {
+		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.Strays == 0
+	})
+}

@@ -1,0 +1,176 @@
+package vim
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// sweeper lets one goroutine sweep for everybody. Who asks while it sweeps gets the next sweep, together with all others
+// who ask meanwhile: one that had begun before may have passed by what is looked for.
+type sweeper struct {
+	mu      sync.Mutex
+	waiting []chan error
+	closed  bool
+	kick    chan struct{}
+}
+
+// ask returns a channel that gets the outcome of a sweep that begins after the call.
+func (s *sweeper) ask() <-chan error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := make(chan error, 1)
+	if s.closed {
+		answer <- errSweepLost
+		return answer
+	}
+	s.waiting = append(s.waiting, answer)
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+	return answer
+}
+
+// take returns those who wait. The last time, it turns away all who come later.
+func (s *sweeper) take(last bool) []chan error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.waiting
+	s.waiting, s.closed = nil, last
+	return waiting
+}
+
+var errSweepLost = syncing("The connection to vCenter was lost before all VMs were read.")
+
+// Sweep reads the stamps of all VMs of the datacenter, and the tasks that run there.
+func (v *VCenter) Sweep(ctx context.Context) error {
+	c, err := v.synced()
+	if err != nil {
+		return err
+	}
+	select {
+	case err = <-c.sweeps.ask():
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return v.fail("Read the stamps of all VMs", err)
+	}
+	return nil
+}
+
+// sweep reads what tells whose each VM of the datacenter is, all pages. Those of ours that the inventory lacks are read
+// whole. Of those that it has, parent and template are taken over: not every move and conversion is reported.
+func (c *connection) sweep(ctx context.Context) error {
+	// The tasks come first: a clone that ends in between is found as a VM.
+	if err := c.adoptStrays(ctx); err != nil {
+		return err
+	}
+	asked := c.v.inv.instant()
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", propStamp, propParent, propTemplate))
+	if err != nil {
+		return err
+	}
+	var missing []vsphere.Ref
+	var t touched
+	for _, o := range objects {
+		ref := vsphere.Ref(o.ref.Value)
+		stamp := o.props.stamp()
+		if stamp == nil || stamp.Owner != c.v.cfg.Owner {
+			continue
+		}
+		if !c.v.inv.refresh(ref, o, asked, &t) {
+			missing = append(missing, ref)
+		}
+	}
+	c.v.settle(&t)
+	// What was left unreadable, and what no filter holds, is tried again with them.
+	missing = append(missing, c.v.inv.unheld()...)
+	landed := c.v.tracker.Landed()
+	for _, p := range landed {
+		missing = append(missing, p.Operation.VM)
+	}
+	if len(missing) == 0 {
+		return c.watchOutside(ctx)
+	}
+	if err := c.verify(ctx, missing); err != nil {
+		return err
+	}
+	for _, p := range landed {
+		// It is in the inventory by now, it is gone, or somebody has taken its stamp off.
+		c.v.tracker.Resolved(p.ID)
+	}
+	return nil
+}
+
+// instant returns a moment that reports of filters can be compared with.
+func (inv *inventory) instant() uint64 {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.reports
+}
+
+// refresh takes over the parent of a VM and whether it is a template, unless a filter has reported on it since the
+// question was asked. It returns false for a VM that no filter holds.
+func (inv *inventory) refresh(ref vsphere.Ref, o object, asked uint64, t *touched) bool {
+	inv.mu.Lock()
+	r := inv.vms[ref]
+	held := r != nil && r.sources != 0
+	news := held && r.reported <= asked &&
+		(r.vm.Parent != o.props.ref(propParent) || r.vm.Template != o.props.flag(propTemplate))
+	inv.mu.Unlock()
+	if news {
+		inv.update(ref, 0, false, o.changes(), t)
+	}
+	return held
+}
+
+// unheld returns the VMs that may be ours and that no filter holds.
+func (inv *inventory) unheld() []vsphere.Ref {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	var refs []vsphere.Ref
+	for _, vms := range inv.byUID {
+		for ref, r := range vms {
+			if r.sources == 0 {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
+}
+
+// resync sweeps at the period, and up to a tenth of it later, and whenever somebody asks.
+func (c *connection) resync(ctx context.Context) {
+	defer func() {
+		for _, answer := range c.sweeps.take(true) {
+			answer <- errSweepLost
+		}
+	}()
+	for {
+		d := c.v.cfg.ResyncPeriod
+		timer := c.v.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
+		select {
+		case <-timer.C():
+		case <-c.sweeps.kick:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+		waiting := c.sweeps.take(false)
+		err := c.sweep(ctx)
+		for _, answer := range waiting {
+			answer <- err
+		}
+		if err != nil && len(waiting) == 0 && ctx.Err() == nil {
+			klog.FromContext(ctx).Info("Resync failed, and is tried again with the next", "err", err)
+		}
+	}
+}

@@ -1,0 +1,346 @@
+package vim
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+)
+
+const (
+	propTaskState  = "info.state"
+	propTaskError  = "info.error"
+	propTaskResult = "info.result"
+)
+
+func taskProps() []string { return []string{propTaskState, propTaskError, propTaskResult} }
+
+// pendingTask says what a task in flight is for.
+type pendingTask struct {
+	what string // as the beginning of a sentence
+	kind vsphere.OperationKind
+	id   tracker.ID
+	vm   vsphere.Ref // of all but clones
+}
+
+// taskEnd is how a task has ended.
+type taskEnd struct {
+	result vsphere.Ref
+	fault  *types.LocalizedMethodFault // nil: success
+}
+
+// pendingTasks are the tasks in flight, and the folders of the clones whose outcome is not known yet.
+type pendingTasks struct {
+	mu      sync.Mutex
+	byTask  map[vsphere.Ref]pendingTask
+	victims map[vsphere.Ref]vsphere.Ref // VM to the task that destroys it
+	clones  map[tracker.ID]vsphere.Ref  // to their folder
+	// early are the ends of tasks that are nobody's: a sweep may find the task of a clone, and see it end, before the
+	// answer to the clone's submission is here.
+	early map[vsphere.Ref]taskEnd
+}
+
+// submitted records the task of an operation, here and in the tracker, as one step towards take. It returns the end of
+// the task if that was seen already.
+func (p *pendingTasks) submitted(t *tracker.Tracker, task vsphere.Ref, op pendingTask) (taskEnd, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.byTask[task] = op
+	if op.kind == vsphere.OperationDestroy {
+		p.victims[op.vm] = task
+	}
+	t.Submitted(op.id, task)
+	end, ended := p.early[task]
+	delete(p.early, task)
+	return end, ended
+}
+
+// take returns what a task that has ended was for. The end of one that is nobody's yet is kept.
+func (p *pendingTasks) take(task vsphere.Ref, end taskEnd) (pendingTask, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	op, ok := p.byTask[task]
+	if !ok {
+		p.early[task] = end
+		return op, false
+	}
+	p.drop(task, op)
+	return op, true
+}
+
+// lost returns what a task was for that can no longer be read.
+func (p *pendingTasks) lost(task vsphere.Ref) (pendingTask, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	op, ok := p.byTask[task]
+	p.drop(task, op)
+	return op, ok
+}
+
+func (p *pendingTasks) drop(task vsphere.Ref, op pendingTask) {
+	delete(p.byTask, task)
+	if p.victims[op.vm] == task {
+		delete(p.victims, op.vm)
+	}
+}
+
+// unlisted forgets the ends of tasks that are watched no more.
+func (p *pendingTasks) unlisted(tasks []types.ManagedObjectReference) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, task := range tasks {
+		delete(p.early, vsphere.Ref(task.Value))
+	}
+}
+
+// destroying tells whether a task of ours destroys a VM.
+func (p *pendingTasks) destroying(vm vsphere.Ref) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.victims[vm] != ""
+}
+
+func (p *pendingTasks) begin(id tracker.ID, folder vsphere.Ref) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clones[id] = folder
+}
+
+func (p *pendingTasks) end(id tracker.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.clones, id)
+}
+
+func (p *pendingTasks) folderOf(id tracker.ID) vsphere.Ref {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clones[id]
+}
+
+// taskList is the list view of the tasks in flight. It is changed in batches: vCenter (and still more its simulator)
+// answers each change by looking at the whole list.
+type taskList struct {
+	calls  sync.Mutex // held over a call, so that changes stay in order
+	mu     sync.Mutex
+	listed map[vsphere.Ref]bool
+	// told is what the collector has said of each: it may tell a task's state and its result one after the other.
+	told map[vsphere.Ref]properties
+	kick chan struct{}
+}
+
+func (l *taskList) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.listed)
+}
+
+// wake has the list brought up to date soon.
+func (l *taskList) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// flushTasks lists tasks that are submitted while the watch rests; while updates stream, the watch does it itself.
+func (c *connection) flushTasks(ctx context.Context) {
+	for {
+		select {
+		case <-c.tasks.kick:
+		case <-ctx.Done():
+			return
+		}
+		if pause(ctx, streamPause) != nil {
+			return
+		}
+		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).V(2).Info("Listing the tasks again", "err", err)
+			c.tasks.wake()
+		}
+	}
+}
+
+// listTasks brings the list of tasks up to date, in one call at most. Tasks that have ended are taken off together with
+// the next addition, or once nothing is in flight.
+func (c *connection) listTasks(ctx context.Context) error {
+	c.tasks.calls.Lock()
+	defer c.tasks.calls.Unlock()
+	want, add, remove := c.tasks.changes(c.v.tracker.Tasks())
+	if len(add) == 0 && (len(want) > 0 || len(remove) == 0) {
+		return nil
+	}
+	res, err := methods.ModifyListView(ctx, c.client, &types.ModifyListView{This: c.taskView, Add: add, Remove: remove})
+	if err != nil {
+		return err
+	}
+	for _, task := range res.Returnval {
+		ref := vsphere.Ref(task.Value)
+		delete(want, ref)
+		c.taskLost(ref)
+	}
+	c.v.pending.unlisted(remove)
+	c.tasks.mu.Lock()
+	defer c.tasks.mu.Unlock()
+	c.tasks.listed = want
+	for _, task := range remove {
+		delete(c.tasks.told, vsphere.Ref(task.Value))
+	}
+	return nil
+}
+
+// changes compares the list with the tasks that are to be watched.
+func (l *taskList) changes(tasks []vsphere.Ref) (want map[vsphere.Ref]bool, add, remove []types.ManagedObjectReference) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	want = make(map[vsphere.Ref]bool, len(tasks))
+	for _, task := range tasks {
+		want[task] = true
+		if !l.listed[task] {
+			add = append(add, taskRef(task))
+		}
+	}
+	for task := range l.listed {
+		if !want[task] {
+			remove = append(remove, taskRef(task))
+		}
+	}
+	return want, add, remove
+}
+
+func taskRef(ref vsphere.Ref) types.ManagedObjectReference {
+	return types.ManagedObjectReference{Type: "Task", Value: string(ref)}
+}
+
+// taskLost handles a task that can no longer be read: what it did is found out by looking.
+func (c *connection) taskLost(task vsphere.Ref) {
+	op, known := c.v.pending.lost(task)
+	c.v.tracker.Lost(task)
+	if known && op.vm != "" {
+		c.chores.wantVerified(op.vm)
+	}
+	c.chores.wake()
+}
+
+// applyTask takes over what the collector says of a task. It may say it again after every change of the list.
+func (c *connection) applyTask(u types.ObjectUpdate, t *touched) {
+	task := vsphere.Ref(u.Obj.Value)
+	if u.Kind == types.ObjectUpdateKindLeave {
+		c.taskLost(task) // which means nothing if it has ended
+		return
+	}
+	props := c.tasks.tell(task, u)
+	switch types.TaskInfoState(props.text(propTaskState)) {
+	case types.TaskInfoStateSuccess:
+		c.taskEnded(task, taskEnd{result: props.ref(propTaskResult)}, t)
+	case types.TaskInfoStateError:
+		fault, _ := props[propTaskError].(types.LocalizedMethodFault)
+		c.taskEnded(task, taskEnd{fault: &fault}, t)
+	}
+}
+
+// tell returns what is known of a task now.
+func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.told[task] == nil || u.Kind == types.ObjectUpdateKindEnter {
+		l.told[task] = properties{}
+	}
+	l.told[task].apply(u.ChangeSet)
+	return l.told[task]
+}
+
+// taskEnded records the end of a task and what is proven by it.
+func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
+	op, known := c.v.pending.take(task, end)
+	if !known {
+		c.v.tracker.Ended(task, end.result, nil) // a stray, or told twice
+		return
+	}
+	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
+		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
+		c.chores.wake()
+		return
+	}
+	c.taskOfOursEnded(task, op, end, t)
+}
+
+func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
+	c.v.pending.end(op.id)
+	if end.fault != nil {
+		if err := c.v.taskFailure(op, *end.fault); err != nil {
+			c.v.tracker.Ended(task, "", err)
+			c.lookAfter(op, *end.fault)
+			return
+		}
+	}
+	switch op.kind {
+	case vsphere.OperationPowerOn:
+		c.v.inv.setPower(op.vm, vsphere.PoweredOn, t)
+	case vsphere.OperationPowerOff:
+		c.v.inv.setPower(op.vm, vsphere.PoweredOff, t)
+	case vsphere.OperationDestroy:
+		c.v.gone(op.vm, t)
+	}
+	c.v.tracker.Ended(task, end.result, nil)
+	if vm, _, ok := c.v.inv.get(end.result); ok && c.v.inv.isSeen(vm) {
+		t.seen = append(t.seen, vm) // it was in the view before its task had ended
+	}
+}
+
+// taskFailure turns the fault of a task into an error, or into nothing if the VM has the wanted power state, or is gone
+// and was to be.
+func (v *VCenter) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
+	if alreadyDone(op, fault.Fault) {
+		return nil
+	}
+	err := v.failFault(op.what, fault.Fault, nil)
+	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
+		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
+	}
+	return err
+}
+
+// alreadyDone tells whether a fault says that what was asked for is so already.
+func alreadyDone(op pendingTask, fault types.BaseMethodFault) bool {
+	switch f := fault.(type) {
+	case *types.InvalidPowerState:
+		return (op.kind == vsphere.OperationPowerOn || op.kind == vsphere.OperationPowerOff) &&
+			f.RequestedState != "" && f.ExistingState == f.RequestedState
+	case *types.ManagedObjectNotFound:
+		return op.kind == vsphere.OperationDestroy && f.Obj == vmRef(op.vm)
+	default:
+		return false
+	}
+}
+
+// lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.
+func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault) {
+	if op.vm != "" {
+		if _, from, ok := c.v.inv.get(op.vm); ok && from == 0 {
+			c.chores.wantVerified(op.vm)
+		}
+	}
+	if f, ok := fault.Fault.(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
+		c.chores.wantVerified(vsphere.Ref(f.Object.Value))
+	}
+}
+
+// submitted records the task that vCenter has made of an operation, and has it watched.
+func (c *connection) submitted(op pendingTask, task types.ManagedObjectReference) {
+	ref := vsphere.Ref(task.Value)
+	if end, ended := c.v.pending.submitted(c.v.tracker, ref, op); ended {
+		var t touched
+		if op, known := c.v.pending.take(ref, end); known {
+			c.taskOfOursEnded(ref, op, end, &t)
+		}
+		c.v.settle(&t)
+	}
+	c.tasks.wake()
+}

@@ -1,0 +1,199 @@
+package vim
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// filterKind says what a filter of the collector is for.
+type filterKind int
+
+const (
+	folderFilter   filterKind = iota // all folders of the datacenter, and the vApps, which count as children
+	rootFilter                       // the VMs below the root folder
+	templateFilter                   // the VMs below the template folder
+	outsideFilter                    // the VMs of ours that lie elsewhere
+	taskFilter                       // the tasks in flight
+)
+
+// createViews makes the views that a connection lives with. The folders are read once before they are watched: which of
+// them is the root decides what else is watched.
+func (c *connection) createViews(ctx context.Context) error {
+	vmFolder := c.place.vmFolder
+	for _, view := range []struct {
+		ref   *types.ManagedObjectReference
+		kinds []string
+	}{
+		{&c.folderView, []string{"Folder", "VirtualApp"}},
+		{&c.allVMs, []string{"VirtualMachine"}},
+	} {
+		ref, err := c.createContainerView(ctx, vmFolder, view.kinds)
+		if err != nil {
+			return err
+		}
+		*view.ref = ref
+		c.own(ref)
+	}
+	for _, view := range []*types.ManagedObjectReference{&c.outsideView, &c.taskView} {
+		ref, err := c.createListView(ctx)
+		if err != nil {
+			return err
+		}
+		*view = ref
+		c.own(ref)
+	}
+
+	inv := c.v.inv
+	inv.restart(vsphere.Ref(vmFolder.Value), c.place.datacenterPath+"/vm")
+	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
+	if err != nil {
+		return fmt.Errorf("read the folders: %w", err)
+	}
+	for _, o := range folders {
+		inv.updateFolder(vsphere.Ref(o.ref.Value), o.changes(), &touched{})
+	}
+	return nil
+}
+
+func folderProps() []types.PropertySpec {
+	return []types.PropertySpec{
+		propSpec("Folder", propName, propParent),
+		propSpec("VirtualApp", propName, propParentFolder),
+	}
+}
+
+// changes returns what was read as if a filter had reported it.
+func (o object) changes() []types.PropertyChange {
+	changes := make([]types.PropertyChange, 0, len(o.props))
+	for path, val := range o.props {
+		changes = append(changes, types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign, Val: val})
+	}
+	return changes
+}
+
+// createFilters makes a collector of our own (the session's default one is shared with whoever uses it) and its filters.
+func (c *connection) createFilters(ctx context.Context) error {
+	res, err := methods.CreatePropertyCollector(ctx, c.client, &types.CreatePropertyCollector{
+		This: c.client.ServiceContent.PropertyCollector,
+	})
+	if err != nil {
+		return fmt.Errorf("create a property collector: %w", err)
+	}
+	c.collector = res.Returnval
+	c.own(c.collector)
+	if err := c.createFilter(ctx, folderFilter, c.folderView, folderProps()...); err != nil {
+		return err
+	}
+	if err := c.createFilter(ctx, outsideFilter, c.outsideView, propSpec("VirtualMachine", vmProps()...)); err != nil {
+		return err
+	}
+	if err := c.createFilter(ctx, taskFilter, c.taskView, propSpec("Task", taskProps()...)); err != nil {
+		return err
+	}
+	if root := c.v.inv.rootRef(); root != "" {
+		if err := c.watchRoot(ctx, root); err != nil {
+			return err
+		}
+	}
+	return c.watchTemplates(ctx)
+}
+
+func (c *connection) createFilter(ctx context.Context, kind filterKind, view types.ManagedObjectReference, props ...types.PropertySpec) error {
+	// The lock is held over the call: the first updates of a filter may come before the answer that names it.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	res, err := methods.CreateFilter(ctx, c.client, &types.CreateFilter{
+		This: c.collector,
+		Spec: types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props},
+	})
+	if err != nil {
+		return fmt.Errorf("create a filter: %w", err)
+	}
+	c.filters[res.Returnval] = kind
+	return nil
+}
+
+func (c *connection) kindOf(filter types.ManagedObjectReference) (filterKind, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kind, ok := c.filters[filter]
+	return kind, ok
+}
+
+// watchRoot watches the VMs below the root folder.
+func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
+	view, err := c.createContainerView(ctx, folderRef(root), []string{"VirtualMachine"})
+	if err != nil {
+		return err
+	}
+	c.own(view)
+	if err := c.createFilter(ctx, rootFilter, view, propSpec("VirtualMachine", vmProps()...)); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchedRoot = root
+	return nil
+}
+
+// templateFolder returns the template folder, or nothing while it does not exist or none is set.
+func (v *VCenter) templateFolder() vsphere.Ref {
+	if v.cfg.TemplateFolder == "" {
+		return ""
+	}
+	folder, rest := v.inv.lookup(pathNames(v.cfg.TemplateFolder))
+	if len(rest) > 0 {
+		return ""
+	}
+	return folder
+}
+
+func (c *connection) watchTemplates(ctx context.Context) error {
+	folder := c.v.templateFolder()
+	if folder == "" {
+		return nil
+	}
+	view, err := c.createContainerView(ctx, folderRef(folder), []string{"VirtualMachine"})
+	if err != nil {
+		return err
+	}
+	c.own(view)
+	if err := c.createFilter(ctx, templateFilter, view, propSpec("VirtualMachine", templateProps()...)); err != nil {
+		return err
+	}
+	c.watchedTemplates = folder
+	return nil
+}
+
+// checkViews brings the views in line with the folders. A template folder that has appeared is watched from now on. The
+// connection ends if the root is another one than is watched, made, moved, renamed or removed by somebody else: until
+// all is read anew, nobody may take what is not known yet for what is not there.
+func (c *connection) checkViews(ctx context.Context) error {
+	if c.rootChanged() {
+		return errRewatch
+	}
+	switch c.v.templateFolder() {
+	case c.watchedTemplates:
+		return nil
+	case "":
+		return errRewatch
+	}
+	if c.watchedTemplates != "" {
+		return errRewatch
+	}
+	return c.watchTemplates(ctx)
+}
+
+func (c *connection) rootChanged() bool {
+	// EnsureFolder makes a root and watches it under this lock.
+	c.v.rootMu.Lock()
+	defer c.v.rootMu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.watchedRoot != c.v.inv.rootRef()
+}

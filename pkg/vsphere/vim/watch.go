@@ -1,0 +1,146 @@
+package vim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
+	// path is noticed.
+	pollSeconds = 60
+	pollTimeout = (pollSeconds + 15) * time.Second
+	// While updates stream, the next poll waits this long, so that they come in batches: longer with many tasks.
+	streamPause     = 50 * time.Millisecond
+	streamPauseMany = 200 * time.Millisecond
+	manyTasks       = 100
+	// idlePause keeps a server that answers "nothing" at once from being asked without end.
+	idlePause = time.Second
+)
+
+// poll waits for updates since a version. A nil set means that there were none.
+func (c *connection) poll(ctx context.Context, version string, maxWait int32) (*types.UpdateSet, error) {
+	res, err := methods.WaitForUpdatesEx(ctx, c.client, &types.WaitForUpdatesEx{
+		This: c.collector, Version: version, Options: &types.WaitOptions{MaxWaitSeconds: &maxWait},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wait for updates: %w", err)
+	}
+	return res.Returnval, nil
+}
+
+// firstSet reads everything that the filters select, page by page, and returns the version to go on from. It does not
+// wait: there may be nothing to select yet.
+func (c *connection) firstSet(ctx context.Context) (string, error) {
+	version := ""
+	for {
+		set, err := c.poll(ctx, version, 0)
+		if err != nil {
+			return "", err
+		}
+		if set == nil {
+			return version, nil
+		}
+		c.apply(set)
+		version = set.Version
+		if set.Truncated == nil || !*set.Truncated {
+			return version, nil
+		}
+	}
+}
+
+// watch applies updates until the connection breaks. The first after a rest is taken at once; while they stream, the
+// polls are spaced, and the list of tasks is brought up to date in between, once per turn.
+func (c *connection) watch(ctx context.Context, version string) error {
+	for {
+		asked := time.Now()
+		set, err := c.poll(ctx, version, pollSeconds)
+		if err != nil {
+			return err
+		}
+		if set == nil {
+			if time.Since(asked) < idlePause {
+				if err := pause(ctx, idlePause); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		version = set.Version
+		c.apply(set)
+		if err := c.checkViews(ctx); err != nil {
+			return err
+		}
+		if set.Truncated != nil && *set.Truncated {
+			continue
+		}
+		d := streamPause
+		if c.tasks.size() > manyTasks {
+			d = streamPauseMany
+		}
+		if err := pause(ctx, d); err != nil {
+			return err
+		}
+		if err := c.listTasks(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// apply takes over one set of updates and notifies each group that it concerns once. Tasks come last: what a task has
+// brought about is then in the inventory, if it is in the set at all.
+func (c *connection) apply(set *types.UpdateSet) {
+	var t touched
+	var verify []vsphere.Ref
+	var tasks []types.ObjectUpdate
+	for _, fu := range set.FilterSet {
+		kind, ok := c.kindOf(fu.Filter)
+		if !ok {
+			continue
+		}
+		for _, u := range fu.ObjectSet {
+			ref := vsphere.Ref(u.Obj.Value)
+			left := u.Kind == types.ObjectUpdateKindLeave
+			switch kind {
+			case folderFilter:
+				c.applyFolder(ref, left, u.ChangeSet, &t)
+			case templateFilter:
+				c.v.applyTemplate(ref, left, u, &t)
+			case taskFilter:
+				tasks = append(tasks, u)
+			case rootFilter, outsideFilter:
+				from := fromRoot
+				if kind == outsideFilter {
+					from = fromOutside
+				}
+				if !left {
+					c.v.inv.update(ref, from, u.Kind == types.ObjectUpdateKindEnter, u.ChangeSet, &t)
+				} else if c.v.inv.leave(ref, from, &t) && !c.v.pending.destroying(ref) {
+					// A destroy task of ours speaks for itself when it ends.
+					verify = append(verify, ref)
+				}
+			}
+		}
+	}
+	for _, u := range tasks {
+		c.applyTask(u, &t)
+	}
+	c.chores.wantVerified(verify...)
+	c.chores.wantHosts(t.hosts...)
+	c.v.settle(&t)
+}
+
+func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *touched) {
+	if left {
+		c.v.inv.removeFolder(ref, t)
+	} else {
+		c.v.inv.updateFolder(ref, changes, t)
+		c.v.inv.confirm(ref)
+	}
+}

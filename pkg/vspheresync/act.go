@@ -1,0 +1,240 @@
+package vspheresync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// result is what came of carrying out a plan.
+type result struct {
+	group    *v1alpha1.VmGroup // as last read or written
+	outcome  plan.Outcome
+	err      error // what stopped it
+	finished bool  // the finalizer is gone, and with it perhaps the group
+}
+
+// act carries a plan out, in the order of its fields, and submits only. An error of one kind of change does not keep the
+// others back, unless vCenter or the API server is the trouble.
+func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
+	r := result{group: in.Group}
+	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
+		s.confirm, s.addFinalizer, s.ensureFolder, s.powerOn, s.clone, s.cancel, s.powerOff, s.destroy, s.removeFolders,
+		s.removeFinalizer,
+	} {
+		err := step(ctx, in, p, &r)
+		if err == nil || errors.Is(err, vsphere.ErrNoBudget) {
+			continue
+		}
+		r.fail(err)
+		if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Class == vsphere.ClassUnavailable {
+			break
+		}
+	}
+	return r
+}
+
+// fail keeps the error that is acted on.
+func (r *result) fail(err error) {
+	r.err = worse(r.err, err)
+	r.outcome.Err, _ = errors.AsType[*vsphere.Error](r.err)
+}
+
+// confirm reads the group live before anything is made or removed: the cache may be older than a change of mind. Neither
+// the finalizer nor the annotation counts in the generation.
+func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	if !p.Makes() && !p.Removes() && !p.RemoveFinalizer {
+		return nil
+	}
+	cached := in.Group
+	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
+	}
+	if live.UID != cached.UID || live.Generation != cached.Generation ||
+		(live.DeletionTimestamp == nil) != (cached.DeletionTimestamp == nil) ||
+		slices.Contains(live.Finalizers, v1alpha1.Finalizer) != slices.Contains(cached.Finalizers, v1alpha1.Finalizer) ||
+		live.Annotations[v1alpha1.OnDeleteAnnotation] != cached.Annotations[v1alpha1.OnDeleteAnnotation] {
+		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name,
+			errors.New("it was changed since the cache was filled"))
+	}
+	r.group = live
+	return nil
+}
+
+func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r *result) error {
+	if !p.AddFinalizer {
+		return nil
+	}
+	finalizers := append(slices.Clone(r.group.Finalizers), v1alpha1.Finalizer)
+	return s.patchFinalizers(ctx, r, finalizers)
+}
+
+func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r *result) error {
+	if !p.RemoveFinalizer || r.err != nil {
+		return nil
+	}
+	finalizers := slices.DeleteFunc(slices.Clone(r.group.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
+	err := s.patchFinalizers(ctx, r, finalizers)
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	r.finished = err == nil
+	if r.finished && p.Orphan {
+		s.cfg.Recorder.Eventf(r.group, corev1.EventTypeWarning, plan.ReasonOrphaned,
+			"the VmGroup goes and its VMs stay, as the annotation %s says", v1alpha1.OnDeleteAnnotation)
+	}
+	return err
+}
+
+// patchFinalizers replaces the finalizers and nothing else, unless the object was written since it was read.
+func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": r.group.UID, "resourceVersion": r.group.ResourceVersion, "finalizers": finalizers,
+	}})
+	if err != nil {
+		return fmt.Errorf("marshal finalizers: %w", err)
+	}
+	group, err := s.cfg.Client.VmGroups(r.group.Namespace).Patch(
+		ctx, r.group.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return fmt.Errorf("patch finalizers: %w", err)
+	}
+	s.wrote(group)
+	r.group = group
+	return nil
+}
+
+func (s *Syncer) wrote(vg *v1alpha1.VmGroup) {
+	s.cfg.Wrote(cache.MetaObjectToName(vg), vg.ResourceVersion)
+}
+
+func (s *Syncer) ensureFolder(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	if !p.EnsureFolder {
+		return nil
+	}
+	ref, err := s.cfg.VCenter.EnsureFolder(ctx, groupID(in.Group))
+	if err != nil {
+		return fmt.Errorf("make folder %s: %w", in.Snapshot.Path, err)
+	}
+	klog.FromContext(ctx).V(2).Info("Folder is there", "path", in.Snapshot.Path, "moRef", ref)
+	r.outcome.Folder = &vsphere.Folder{Ref: ref, Path: in.Snapshot.Path}
+	return nil
+}
+
+func (s *Syncer) clone(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	if p.EnsureFolder && r.outcome.Folder == nil {
+		return nil
+	}
+	var first error
+	for _, c := range p.Clone {
+		if r.outcome.Folder != nil {
+			c.Spec.Folder = r.outcome.Folder.Ref
+		}
+		err := s.cfg.VCenter.StartClone(ctx, groupID(in.Group), c.Name, c.Spec)
+		if err == nil {
+			klog.FromContext(ctx).V(2).Info("Clone submitted", "vm", c.Name, "template", in.Template.Path)
+			continue
+		}
+		err = fmt.Errorf("clone %s: %w", c.Name, err)
+		if last(err) || vsphere.ClassOf(err) != vsphere.ClassConflict {
+			return worse(first, err) // what is wrong with this one is wrong with all; a name that is in use is not
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *Syncer) cancel(ctx context.Context, _ plan.Input, p plan.Plan, _ *result) error {
+	return each(p.Cancel, func(op vsphere.Operation) error {
+		klog.FromContext(ctx).V(2).Info("Cancelling", "vm", op.Name, "task", op.Task)
+		if err := s.cfg.VCenter.Cancel(ctx, op); err != nil {
+			return fmt.Errorf("cancel the clone of %s: %w", op.Name, err)
+		}
+		return nil
+	})
+}
+
+func (s *Syncer) powerOn(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	return each(p.PowerOn, func(ref vsphere.Ref) error {
+		if err := s.cfg.VCenter.StartPowerOn(ctx, groupID(in.Group), ref); err != nil {
+			return fmt.Errorf("power on %s: %w", ref, err)
+		}
+		klog.FromContext(ctx).V(2).Info("Power on submitted", "moRef", ref)
+		return nil
+	})
+}
+
+func (s *Syncer) powerOff(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	return each(p.PowerOff, func(ref vsphere.Ref) error {
+		if err := s.cfg.VCenter.StartPowerOff(ctx, groupID(in.Group), ref); err != nil {
+			return fmt.Errorf("power off %s: %w", ref, err)
+		}
+		klog.FromContext(ctx).V(2).Info("Power off submitted, before destruction", "moRef", ref)
+		return nil
+	})
+}
+
+func (s *Syncer) destroy(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	if len(p.Destroy) == 0 {
+		return nil
+	}
+	if err := s.cfg.VCenter.StartDestroy(ctx, groupID(in.Group), p.Destroy); err != nil {
+		return fmt.Errorf("destroy: %w", err)
+	}
+	klog.FromContext(ctx).V(2).Info("Destruction submitted", "moRefs", p.Destroy)
+	return nil
+}
+
+func (s *Syncer) removeFolders(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	return each(p.RemoveFolders, func(ref vsphere.Ref) error {
+		if err := s.cfg.VCenter.RemoveFolder(ctx, groupID(in.Group), ref); err != nil {
+			return fmt.Errorf("remove folder %s: %w", ref, err)
+		}
+		klog.FromContext(ctx).V(2).Info("Empty folder removed", "moRef", ref)
+		return nil
+	})
+}
+
+// each calls do for each of what until vCenter takes no more, and returns the first error.
+func each[T any](what []T, do func(T) error) error {
+	var first error
+	for _, one := range what {
+		err := do(one)
+		if last(err) {
+			return worse(first, err)
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// last reports whether vCenter takes no more of the same now.
+func last(err error) bool {
+	return errors.Is(err, vsphere.ErrNoBudget) || vsphere.ClassOf(err) == vsphere.ClassUnavailable
+}
+
+// worse returns the error that is acted on: the first, but for the end of everything.
+func worse(first, err error) error {
+	if first == nil || vsphere.ClassOf(err) == vsphere.ClassUnavailable {
+		return err
+	}
+	return first
+}

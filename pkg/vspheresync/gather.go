@@ -1,0 +1,98 @@
+package vspheresync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// gather collects what a decision depends on. It changes nothing. The error is what could not be learned, and so has to be
+// asked again; the input says it too.
+func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, error) {
+	in := plan.Input{Group: vg, Now: s.cfg.Clock.Now(), ReadOnly: s.cfg.ReadOnly}
+	if err := s.look(ctx, vg, m, &in); err != nil {
+		in.Unavailable = asUnavailable(err)
+		return in, err
+	}
+	if in.TemplateError != nil {
+		return in, in.TemplateError
+	}
+	return in, nil
+}
+
+func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *plan.Input) error {
+	var err error
+	if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+		return err
+	}
+	if missing := recordedButMissing(vg, in.Snapshot); m.verified != in.Snapshot.VCenter && len(missing) > 0 {
+		if err := s.cfg.VCenter.Verify(ctx, groupID(vg), missing); err != nil {
+			return err
+		}
+		if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+			return err
+		}
+	}
+	m.verified = in.Snapshot.VCenter
+	if !in.Snapshot.RootExists {
+		if in.FolderRecorded, err = s.folderRecorded(); err != nil {
+			return err
+		}
+	}
+	if vg.DeletionTimestamp != nil {
+		return nil
+	}
+	in.Template, err = s.cfg.VCenter.FindTemplate(ctx, groupID(vg), vg.Spec.Template)
+	if err != nil && vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		in.TemplateError = asError(err)
+		return nil
+	}
+	return err
+}
+
+// recordedButMissing returns the VMs that the status lists and the snapshot lacks. What an earlier process has seen is not
+// gone because this one does not see it.
+func recordedButMissing(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) []vsphere.Ref {
+	if f := vg.Status.Folder; f == nil || f.VCenter != snap.VCenter {
+		return nil
+	}
+	var missing []vsphere.Ref
+	for _, recorded := range vg.Status.VMs {
+		ref := vsphere.Ref(recorded.MoRef)
+		seen := func(vm vsphere.VM) bool { return vm.Ref == ref }
+		if ref != "" && !slices.ContainsFunc(snap.VMs, seen) {
+			missing = append(missing, ref)
+		}
+	}
+	return missing
+}
+
+func (s *Syncer) folderRecorded() (bool, error) {
+	groups, err := s.cfg.Lister.List(labels.Everything())
+	if err != nil {
+		return false, fmt.Errorf("list VmGroups: %w", err)
+	}
+	return slices.ContainsFunc(groups, plan.RecordsFolder), nil
+}
+
+// asError returns the *vsphere.Error in err. The port promises one; what carries none is transient.
+func asError(err error) *vsphere.Error {
+	if e, ok := errors.AsType[*vsphere.Error](err); ok {
+		return e
+	}
+	return &vsphere.Error{Class: vsphere.ClassTransient, Message: err.Error(), Err: err}
+}
+
+// asUnavailable makes of any error a reason why nothing is known.
+func asUnavailable(err error) *vsphere.Error {
+	e := *asError(err)
+	e.Class = vsphere.ClassUnavailable
+	return &e
+}

@@ -1,0 +1,133 @@
+package vspheresync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+)
+
+// report writes the status if it has changed, and records events for what has changed in it. It returns after how long
+// a change that is not worth a write yet will be.
+func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, in plan.Input, p plan.Plan, r result) (time.Duration, error) {
+	if in.Unavailable == nil {
+		s.notify(live, m, p.Notices)
+	}
+	if r.finished || ctx.Err() != nil || apierrors.IsConflict(r.err) || (in.Group.DeletionTimestamp != nil && p.Orphan) {
+		return 0, nil // gone, stopping, or to be looked at again first
+	}
+	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
+	if equality.Semantic.DeepEqual(old, status) {
+		return 0, nil
+	}
+	moved := transition(old, status)
+	if delay := m.report.wait(in.Now, moved); delay > 0 {
+		return delay, nil
+	}
+	updated := live.DeepCopy()
+	updated.Status = status
+	updated, err := s.cfg.Client.VmGroups(live.Namespace).UpdateStatus(ctx, updated, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		return 0, nil // deleted meanwhile
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write status: %w", err)
+	}
+	m.report.wrote(in.Now, moved)
+	s.wrote(updated)
+	s.announce(updated, m, old, status)
+	return 0, nil
+}
+
+// transition reports whether the difference is more than progress: another phase, condition, generation or folder.
+func transition(old, status v1alpha1.VmGroupStatus) bool {
+	if old.Phase != status.Phase || old.ObservedGeneration != status.ObservedGeneration ||
+		old.Selector != status.Selector || !equality.Semantic.DeepEqual(old.Folder, status.Folder) ||
+		len(old.Conditions) != len(status.Conditions) {
+		return true
+	}
+	for _, c := range status.Conditions {
+		was := meta.FindStatusCondition(old.Conditions, c.Type)
+		if was == nil || was.Status != c.Status || was.Reason != c.Reason {
+			return true
+		}
+	}
+	return false
+}
+
+// finding is what the condition Ready says, apart from the message.
+type finding struct {
+	status metav1.ConditionStatus
+	reason string
+}
+
+// announce records an event when the group enters another state than the last one that was told. An outage of vCenter is
+// told by the condition alone, and so is its end: it is one event, not one for each group.
+func (s *Syncer) announce(vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.VmGroupStatus) {
+	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
+	if m.said == nil && was != nil && was.Status != metav1.ConditionUnknown {
+		m.said = &finding{was.Status, was.Reason}
+	}
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	now := finding{ready.Status, ready.Reason}
+	if now.status == metav1.ConditionUnknown || (m.said != nil && *m.said == now) {
+		return
+	}
+	m.said = &now
+	kind := corev1.EventTypeNormal
+	if status.Phase == v1alpha1.PhaseError || now.reason == v1alpha1.ReasonResourceExhausted {
+		kind = corev1.EventTypeWarning
+	}
+	s.cfg.Recorder.Event(vg, kind, ready.Reason, ready.Message)
+}
+
+// notify records each notice once, for as long as it holds.
+func (s *Syncer) notify(vg *v1alpha1.VmGroup, m *memory, notices []plan.Notice) {
+	current := make(map[plan.Notice]bool, len(notices))
+	for _, n := range notices {
+		current[n] = true
+		if !m.notices[n] {
+			s.cfg.Recorder.Event(vg, corev1.EventTypeWarning, n.Reason, n.Message)
+		}
+	}
+	m.notices = current
+}
+
+// Mere progress is written after 1 s, and then at intervals that double to a minute: a group of thousands is as cheap to
+// watch as one of three.
+const (
+	firstInterval = time.Second
+	lastInterval  = time.Minute
+)
+
+// pace spaces the writes of progress.
+type pace struct {
+	last     time.Time // of any write
+	interval time.Duration
+}
+
+// wait returns how long a write has to wait: not at all for a transition.
+func (p *pace) wait(now time.Time, transition bool) time.Duration {
+	if transition || p.last.IsZero() {
+		return 0
+	}
+	return max(0, p.last.Add(max(p.interval, firstInterval)).Sub(now))
+}
+
+// wrote counts a write. A transition starts over.
+func (p *pace) wrote(now time.Time, transition bool) {
+	p.last = now
+	if transition {
+		p.interval = firstInterval
+		return
+	}
+	p.interval = min(2*max(p.interval, firstInterval), lastInterval)
+}

@@ -1,0 +1,107 @@
+package vspheresync
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	client "github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/typed/vsphere/v1alpha1"
+	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Config is what a Syncer needs. All fields are required, except ReadOnly.
+type Config struct {
+	VCenter  vsphere.Interface
+	Client   client.VmGroupsGetter
+	Lister   listers.VmGroupLister
+	Recorder record.EventRecorder
+	Clock    clock.PassiveClock
+	// Wrote is told the resourceVersion of each object written, so that nobody syncs from a cache that is older.
+	Wrote func(key cache.ObjectName, resourceVersion string)
+	// ReadOnly holds back every change to vCenter. Plans are made, and statuses are written.
+	ReadOnly bool
+}
+
+// Syncer syncs VmGroups. It may be used concurrently for different groups, not for the same.
+type Syncer struct {
+	cfg Config
+
+	mu       sync.Mutex
+	memories map[types.UID]*memory
+}
+
+// New returns a Syncer.
+func New(cfg Config) *Syncer {
+	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}}
+}
+
+// memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
+// nothing else.
+type memory struct {
+	verified string // the vCenter in which the VMs that the status recorded before this process started were looked for
+	notices  map[plan.Notice]bool
+	said     *finding // what the last event about the condition Ready was about
+	report   pace
+}
+
+// Sync gathers, decides, acts and reports, once. vg is not changed. It returns after how long to sync again if nothing
+// happens before (0: no need), and what stopped it: an error of the API server, or a *vsphere.Error, also if nothing could
+// be tried for it. The status is written even then.
+func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration, error) {
+	logger := klog.FromContext(ctx)
+	m := s.remember(vg.UID)
+	in, err := s.gather(ctx, vg, m)
+	p := plan.Compute(in)
+	if p.Finishes() {
+		if err = s.cfg.VCenter.Sweep(ctx); err != nil {
+			in.Unavailable = asUnavailable(err)
+		} else {
+			in, err = s.gather(ctx, vg, m)
+		}
+		p = plan.Compute(in)
+	}
+	logger.V(4).Info("Planned", "clone", len(p.Clone), "powerOn", len(p.PowerOn), "powerOff", len(p.PowerOff),
+		"destroy", len(p.Destroy), "finish", p.RemoveFinalizer, "held", p.Held, "retryAfter", p.RetryAfter)
+
+	done := s.act(ctx, in, p)
+	after, reportErr := s.report(ctx, done.group, m, in, p, done)
+	return shorter(p.RetryAfter, after), errors.Join(done.err, err, reportErr)
+}
+
+// Forget drops what is remembered of a group that exists no more.
+func (s *Syncer) Forget(key cache.ObjectName, uid types.UID) {
+	s.mu.Lock()
+	delete(s.memories, uid)
+	s.mu.Unlock()
+	s.cfg.VCenter.Forget(vsphere.GroupID{Namespace: key.Namespace, Name: key.Name, UID: string(uid)})
+}
+
+func (s *Syncer) remember(uid types.UID) *memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memories[uid] == nil {
+		s.memories[uid] = &memory{notices: map[plan.Notice]bool{}}
+	}
+	return s.memories[uid]
+}
+
+func groupID(vg *v1alpha1.VmGroup) vsphere.GroupID {
+	return vsphere.GroupID{Namespace: vg.Namespace, Name: vg.Name, UID: string(vg.UID)}
+}
+
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}

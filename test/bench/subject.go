@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
+	vmgroups "github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/typed/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+// subject is one controller under measurement, with a namespace and a vCenter of its own.
+type subject struct {
+	vcenter *vcsim.Process
+	groups  vmgroups.VmGroupInterface
+	process *exec.Cmd
+	log     bytes.Buffer
+}
+
+const groupName = "bench"
+
+var namespaceLock sync.Mutex
+
+// with starts a controller, measures, and stops it.
+func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measure func(*subject) error) (err error) {
+	namespaceLock.Lock()
+	b.groups++
+	namespace := fmt.Sprintf("bench-%d", b.groups)
+	namespaceLock.Unlock()
+	s := &subject{}
+	o.Templates = []string{harness.Template}
+	if s.vcenter, err = vcsim.Start(ctx, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.vcenter.Stop()) }()
+	if err := s.connect(ctx, b.cluster.Kubeconfig(), namespace); err != nil {
+		return err
+	}
+	if err := s.start(b.cluster.Kubeconfig(), namespace, args); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.warm(ctx); err != nil {
+		return err
+	}
+	if err := measure(s); err != nil {
+		return fmt.Errorf("%w\nthe controller's log:\n%s", err, s.log.String())
+	}
+	return nil
+}
+
+func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return err
+	}
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	client, err := versioned.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	s.groups = client.VsphereV1alpha1().VmGroups(namespace)
+	_, err = kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	return err
+}
+
+func (s *subject) start(kubeconfig, namespace string, args []string) error {
+	u, err := url.Parse(s.vcenter.URL)
+	if err != nil {
+		return err
+	}
+	s.process = exec.Command(filepath.Join(harness.Root(), "bin", "vmgroup-controller"), append([]string{
+		"-kubeconfig", kubeconfig, "-namespace", namespace, "-leader-elect-resource-namespace", namespace,
+		"-vcenter-ca-file", s.vcenter.CAFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
+	}, args...)...)
+	s.process.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
+		"VC_USER="+s.vcenter.Username, "VC_PASS="+s.vcenter.Password)
+	s.process.Stderr = &s.log
+	return s.process.Start()
+}
+
+func (s *subject) stop() error {
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.process.Wait()
+}
+
+// warm makes and removes a group of one, so that the start is not measured.
+func (s *subject) warm(ctx context.Context) error {
+	if _, err := s.create(ctx, 1); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	if _, err := s.remove(ctx); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	_, err := s.calls(ctx)
+	return err
+}
+
+// create makes a group and returns how long it took until its status said READY.
+func (s *subject) create(ctx context.Context, n int) (time.Duration, error) {
+	began := time.Now()
+	_, err := s.groups.Create(ctx, &v1alpha1.VmGroup{
+		ObjectMeta: metav1.ObjectMeta{Name: groupName},
+		Spec:       v1alpha1.VmGroupSpec{CPU: 1, Memory: 1, Template: harness.Template, Replicas: ptr.To(int32(n))},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return 0, err
+	}
+	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, err error) bool {
+		return err == nil && vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n
+	})
+	return time.Since(began), err
+}
+
+func (s *subject) remove(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	if err := s.groups.Delete(ctx, groupName, metav1.DeleteOptions{}); err != nil {
+		return 0, err
+	}
+	err := s.watch(ctx, func(_ *v1alpha1.VmGroup, err error) bool { return apierrors.IsNotFound(err) })
+	return time.Since(began), err
+}
+
+// watch reads the group until it is as wanted.
+func (s *subject) watch(ctx context.Context, wanted func(*v1alpha1.VmGroup, error) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		vg, err := s.groups.Get(ctx, groupName, metav1.GetOptions{})
+		if wanted(vg, err) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the group: %w (%s: %s)", ctx.Err(), vg.Status.Phase, vg.Status.Message)
+		case <-tick.C:
+		}
+	}
+}
+
+// calls returns the SOAP calls since it was called last.
+func (s *subject) calls(ctx context.Context) (int, error) {
+	calls, err := s.vcenter.Control.Calls(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return calls.Total(), s.vcenter.Control.ResetCalls(ctx)
+}
+
+// healOne destroys a VM and returns how long it took until a clone was sent.
+func (s *subject) healOne(ctx context.Context, n int) (time.Duration, error) {
+	vg, err := s.groups.Get(ctx, groupName, metav1.GetOptions{})
+	if err != nil {
+		return 0, err
+	}
+	victim := vg.Status.VMs[0].MoRef
+	began := time.Now()
+	if err := s.vcenter.Control.DestroyVM(ctx, victim); err != nil {
+		return 0, err
+	}
+	var sent time.Time
+	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, err error) bool {
+		calls, callsErr := s.vcenter.Control.Calls(ctx)
+		sent = time.Unix(0, calls.LastClone)
+		return err == nil && callsErr == nil && sent.After(began) &&
+			vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n && vg.Status.VMs[0].MoRef != victim
+	})
+	return sent.Sub(began), err
+}
+
+// rss reports the resident memory of the controller.
+func (s *subject) rss(report func(mib float64)) error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
+			kib, err := strconv.ParseFloat(fields[1], 64)
+			report(kib / 1024)
+			return err
+		}
+	}
+	return errors.New("no VmRSS in /proc")
+}
+
+// apiWrites counts what the controllers wrote to the API server in a span of time, from its audit log.
+func (b *bench) apiWrites(from, to time.Time) (int, error) {
+	log, err := os.Open(b.audit)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	writes := 0
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event struct {
+			Verb, UserAgent          string
+			RequestReceivedTimestamp metav1.MicroTime
+			ObjectRef                struct{ Resource string }
+		}
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			return 0, err
+		}
+		at := event.RequestReceivedTimestamp.Time
+		switch event.Verb {
+		case "create", "update", "patch", "delete":
+			if strings.HasPrefix(event.UserAgent, "vmgroup-controller") && event.ObjectRef.Resource != "leases" &&
+				at.After(from) && at.Before(to) {
+				writes++
+			}
+		}
+	}
+	return writes, lines.Err()
+}

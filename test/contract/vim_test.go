@@ -1,0 +1,258 @@
+// Package contract_test runs the contract of pkg/vsphere against the real adapter and the simulator, which is a process
+// of its own: it is not free of data races.
+package contract_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/contract"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/vim"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+const (
+	// patience is how long the adapter may take to read the inventory. It bounds a test that fails.
+	patience = 30 * time.Second
+	// slowClone is long enough for a clone to be seen under way, also after the adapter has started anew.
+	slowClone = 3 * time.Second
+)
+
+func TestContract(t *testing.T) {
+	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
+		t.Parallel() // each scenario has a simulator of its own
+		process, err := vcsim.Start(context.WithoutCancel(t.Context()), vcsim.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := process.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		w := &world{
+			t: t, process: process,
+			config: vim.Config{
+				Endpoint:       process.URL,
+				Credentials:    func() (string, string, error) { return process.Username, process.Password, nil },
+				TLS:            vim.TLS{CAFile: process.CAFile},
+				UserAgent:      "contract",
+				Folder:         contract.RootFolder,
+				TemplateFolder: opts.TemplateFolder,
+				Owner:          "contract",
+				MaxClones:      opts.MaxClones,
+				Notifier:       opts.Notifier,
+			},
+		}
+		w.start()
+		t.Cleanup(func() { w.stop() })
+		return w
+	})
+}
+
+// world is a simulator, and the adapter that is connected to it.
+type world struct {
+	t       *testing.T
+	process *vcsim.Process
+	config  vim.Config
+	client  *vim.VCenter
+	stop    func()
+}
+
+// start connects a new adapter and waits until it has read the inventory.
+func (w *world) start() {
+	w.t.Helper()
+	client, err := vim.New(w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	w.client = client
+	w.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("stop the adapter: %v", err)
+		}
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !client.State().Synced {
+		select {
+		case <-again.C:
+		case <-late.C:
+			w.stop()
+			w.t.Fatalf("the adapter is not synced after %s: %v", patience, client.State().Err)
+		}
+	}
+}
+
+func (w *world) Client() vsphere.Interface { return w.client }
+
+func (w *world) Restart() {
+	w.stop()
+	w.start()
+}
+
+// control gives the control port a deadline, and fails the test with what it fails with.
+func (w *world) control(do func(context.Context, *control.Client) error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	if err := do(ctx, w.process.Control); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// made is control, for what makes an object.
+func (w *world) made(do func(context.Context, *control.Client) (string, error)) vsphere.Ref {
+	w.t.Helper()
+	var ref string
+	w.control(func(ctx context.Context, c *control.Client) (err error) {
+		ref, err = do(ctx, c)
+		return err
+	})
+	return vsphere.Ref(ref)
+}
+
+func (w *world) VMs() []vsphere.VM {
+	w.t.Helper()
+	var out []vsphere.VM
+	w.control(func(ctx context.Context, c *control.Client) error {
+		vms, err := c.VMs(ctx)
+		for _, vm := range vms {
+			out = append(out, vsphere.VM{
+				Ref: vsphere.Ref(vm.MoRef), Name: vm.Name, Parent: vsphere.Ref(vm.Folder),
+				InstanceUUID: vm.InstanceUUID, Template: vm.Template, Power: vsphere.PowerState(vm.PowerState),
+			})
+		}
+		return err
+	})
+	return out
+}
+
+func (w *world) Folders() []string {
+	w.t.Helper()
+	var out []string
+	w.control(func(ctx context.Context, c *control.Client) error {
+		folders, err := c.Folders(ctx)
+		for _, f := range folders {
+			if _, path, ok := strings.Cut(f.Path, "/vm/"); ok {
+				out = append(out, path)
+			}
+		}
+		return err
+	})
+	return out
+}
+
+func (w *world) AddTemplate(folder, name string) vsphere.Ref {
+	w.t.Helper()
+	return w.made(func(ctx context.Context, c *control.Client) (string, error) { return c.AddTemplate(ctx, name, folder) })
+}
+
+func (w *world) AddForeignVM(folder, name string) vsphere.Ref {
+	w.t.Helper()
+	return w.made(func(ctx context.Context, c *control.Client) (string, error) { return c.AddForeignVM(ctx, folder, name) })
+}
+
+func (w *world) CopyVM(vm vsphere.Ref, name string) vsphere.Ref {
+	w.t.Helper()
+	return w.made(func(ctx context.Context, c *control.Client) (string, error) { return c.CloneVM(ctx, string(vm), name) })
+}
+
+func (w *world) Destroy(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.DestroyVM(ctx, string(vm)) })
+}
+
+func (w *world) PowerOff(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.PowerOff(ctx, string(vm)) })
+}
+
+func (w *world) Rename(vm vsphere.Ref, name string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.Rename(ctx, string(vm), name) })
+}
+
+func (w *world) Move(vm vsphere.Ref, folder string) {
+	w.t.Helper()
+	to := w.made(func(ctx context.Context, c *control.Client) (string, error) { return c.CreateFolder(ctx, folder) })
+	w.control(func(ctx context.Context, c *control.Client) error { return c.Move(ctx, string(vm), string(to)) })
+}
+
+func (w *world) MarkAsTemplate(vm vsphere.Ref, template bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		if template {
+			return c.MarkAsTemplate(ctx, string(vm))
+		}
+		return c.MarkAsVM(ctx, string(vm))
+	})
+}
+
+func (w *world) Disconnect(vm vsphere.Ref, disconnected bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetConnectionState(ctx, string(vm), disconnected)
+	})
+}
+
+func (w *world) AddDisk(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		_, err := c.AddDisk(ctx, string(vm))
+		return err
+	})
+}
+
+func (w *world) RemoveFolder(folder string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.RemoveFolder(ctx, folder) })
+}
+
+func (w *world) RenameFolder(folder, name string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.RenameFolder(ctx, folder, name) })
+}
+
+func (w *world) SetOutage(on bool) {
+	w.t.Helper()
+	outage := control.OutageOff
+	if on {
+		outage = control.OutageRefuse
+	}
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetOutage(ctx, outage) })
+}
+
+func (w *world) SlowClones(on bool) {
+	w.t.Helper()
+	var delay time.Duration
+	if on {
+		delay = slowClone
+	}
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetCloneDelay(ctx, delay) })
+}
+
+func (w *world) LoseCloneAnswer() {
+	w.t.Helper()
+	w.fault(control.Fault{Method: "CloneVM_Task", Type: control.LostReply, Count: 1})
+}
+
+func (w *world) FailClone() {
+	w.t.Helper()
+	w.fault(control.Fault{Method: "CloneVM_Task", Type: "NoDiskSpace", TaskLevel: true, Count: 1})
+}
+
+func (w *world) fault(f control.Fault) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.AddFault(ctx, f) })
+}

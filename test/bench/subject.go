@@ -18,10 +18,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	toolswatch "k8s.io/client-go/tools/watch"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -108,7 +111,9 @@ func (s *subject) stop() error {
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.process.Wait()
+	err := s.process.Wait()
+	fmt.Fprintf(os.Stderr, "controller: %s user, %s system\n", s.process.ProcessState.UserTime(), s.process.ProcessState.SystemTime())
+	return err
 }
 
 // warm makes and removes a group of one, so that the start is not measured.
@@ -133,8 +138,8 @@ func (s *subject) create(ctx context.Context, n int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, err error) bool {
-		return err == nil && vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n
+	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool {
+		return vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n
 	})
 	return time.Since(began), err
 }
@@ -144,27 +149,33 @@ func (s *subject) remove(ctx context.Context) (time.Duration, error) {
 	if err := s.groups.Delete(ctx, groupName, metav1.DeleteOptions{}); err != nil {
 		return 0, err
 	}
-	err := s.watch(ctx, func(_ *v1alpha1.VmGroup, err error) bool { return apierrors.IsNotFound(err) })
+	err := s.watch(ctx, func(_ *v1alpha1.VmGroup, deleted bool) bool { return deleted })
 	return time.Since(began), err
 }
 
-// watch reads the group until it is as wanted.
-func (s *subject) watch(ctx context.Context, wanted func(*v1alpha1.VmGroup, error) bool) error {
+// watch waits until the group is as wanted. deleted is true once it is gone.
+func (s *subject) watch(ctx context.Context, wanted func(vg *v1alpha1.VmGroup, deleted bool) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		vg, err := s.groups.Get(ctx, groupName, metav1.GetOptions{})
-		if wanted(vg, err) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the group: %w (%s: %s)", ctx.Err(), vg.Status.Phase, vg.Status.Message)
-		case <-tick.C:
-		}
+	last := &v1alpha1.VmGroup{}
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return s.groups.List(ctx, o) },
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			return s.groups.Watch(ctx, o)
+		},
 	}
+	_, err := toolswatch.UntilWithSync(ctx, lw, last, nil, func(e apiwatch.Event) (bool, error) {
+		vg, ok := e.Object.(*v1alpha1.VmGroup)
+		if !ok {
+			return false, fmt.Errorf("unexpected event %s: %v", e.Type, e.Object)
+		}
+		last = vg
+		return wanted(vg, e.Type == apiwatch.Deleted), nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the group: %w (%s: %s)", err, last.Status.Phase, last.Status.Message)
+	}
+	return nil
 }
 
 // calls returns the SOAP calls since it was called last.
@@ -187,14 +198,14 @@ func (s *subject) healOne(ctx context.Context, n int) (time.Duration, error) {
 	if err := s.vcenter.Control.DestroyVM(ctx, victim); err != nil {
 		return 0, err
 	}
-	var sent time.Time
-	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, err error) bool {
-		calls, callsErr := s.vcenter.Control.Calls(ctx)
-		sent = time.Unix(0, calls.LastClone)
-		return err == nil && callsErr == nil && sent.After(began) &&
-			vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n && vg.Status.VMs[0].MoRef != victim
+	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool {
+		return vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n && vg.Status.VMs[0].MoRef != victim
 	})
-	return sent.Sub(began), err
+	if err != nil {
+		return 0, err
+	}
+	calls, err := s.vcenter.Control.Calls(ctx)
+	return time.Unix(0, calls.LastClone).Sub(began), err
 }
 
 // rss reports the resident memory of the controller.

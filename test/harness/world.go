@@ -4,10 +4,7 @@ package harness
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,9 +21,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
-	"github.com/vmgroup/vmgroup-controller/pkg/app"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
-	"github.com/vmgroup/vmgroup-controller/pkg/options"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
@@ -74,67 +69,6 @@ func NewWorld(t testing.TB, cluster *devcluster.Cluster, o vcsim.Options) *World
 		}
 	})
 	return w
-}
-
-// Controller is a running controller.
-type Controller struct {
-	t      testing.TB
-	cancel context.CancelFunc
-	done   chan error
-}
-
-// Options returns what a controller of this world is started with: environment as a user would set it, then args.
-func (w *World) Options(args ...string) *options.Options {
-	w.T.Helper()
-	u, err := url.Parse(w.VCenter.URL)
-	Must(w.T, err)
-	env := map[string]string{
-		"VC_HOST": u.Hostname(), "VC_PORT": u.Port(), "VC_USER": w.VCenter.Username, "VC_PASS": w.VCenter.Password,
-	}
-	o := options.NewOptions()
-	o.FromEnvironment(func(name string) string { return env[name] })
-	fs := flag.NewFlagSet("vmgroup-controller", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	o.AddFlags(fs)
-	Must(w.T, fs.Parse(append([]string{
-		"-kubeconfig", w.Cluster.Kubeconfig(), "-namespace", w.Namespace, "-leader-elect-resource-namespace", w.Namespace,
-		"-vcenter-ca-file", w.VCenter.CAFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
-	}, args...)))
-	if errs := o.Validate(); len(errs) > 0 {
-		w.T.Fatalf("options: %v", errs)
-	}
-	return o
-}
-
-// StartController runs the whole controller in this process.
-func (w *World) StartController(args ...string) *Controller {
-	w.T.Helper()
-	return w.Run(w.Options(args...))
-}
-
-// Run runs the whole controller with these options. It is stopped with the test, if not before.
-func (w *World) Run(o *options.Options) *Controller {
-	ctx, cancel := context.WithCancel(context.Background())
-	c := &Controller{t: w.T, cancel: cancel, done: make(chan error, 1)}
-	go func() { c.done <- app.Run(ctx, o) }()
-	w.T.Cleanup(c.Stop)
-	return c
-}
-
-// Stop stops the controller as SIGTERM does, and waits. It may be called again.
-func (c *Controller) Stop() {
-	c.cancel()
-	select {
-	case err, first := <-c.done:
-		if first && err != nil {
-			c.t.Errorf("the controller ended with %v", err)
-		}
-		if first {
-			close(c.done)
-		}
-	case <-time.After(patience):
-		c.t.Errorf("the controller did not stop within %s", patience)
-	}
 }
 
 // Group returns a VmGroup that is not created yet.

@@ -1,0 +1,124 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/app"
+	"github.com/vmgroup/vmgroup-controller/pkg/options"
+)
+
+// Controller is a running controller.
+type Controller struct {
+	t      testing.TB
+	cancel context.CancelFunc
+	done   chan error
+	log    *logBuffer
+}
+
+// Options returns what a controller of this world is started with: environment as a user would set it, then args.
+func (w *World) Options(args ...string) *options.Options {
+	w.T.Helper()
+	u, err := url.Parse(w.VCenter.URL)
+	Must(w.T, err)
+	env := map[string]string{
+		"VC_HOST": u.Hostname(), "VC_PORT": u.Port(), "VC_USER": w.VCenter.Username, "VC_PASS": w.VCenter.Password,
+	}
+	o := options.NewOptions()
+	o.FromEnvironment(func(name string) string { return env[name] })
+	fs := flag.NewFlagSet("vmgroup-controller", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	o.AddFlags(fs)
+	Must(w.T, fs.Parse(append([]string{
+		"-kubeconfig", w.Cluster.Kubeconfig(), "-namespace", w.Namespace, "-leader-elect-resource-namespace", w.Namespace,
+		"-vcenter-ca-file", w.VCenter.CAFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
+	}, args...)))
+	if errs := o.Validate(); len(errs) > 0 {
+		w.T.Fatalf("options: %v", errs)
+	}
+	return o
+}
+
+// StartController runs the whole controller in this process.
+func (w *World) StartController(args ...string) *Controller {
+	w.T.Helper()
+	return w.Run(w.Options(args...))
+}
+
+// Run runs the whole controller with these options. It is stopped with the test, if not before. Its log is shown if the
+// test fails.
+func (w *World) Run(o *options.Options) *Controller {
+	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(2)))
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
+	c.cancel = cancel
+	go func() { c.done <- app.Run(ctx, o) }()
+	w.T.Cleanup(func() {
+		c.Stop()
+		if w.T.Failed() {
+			w.T.Logf("the controller's log:\n%s", c.Log())
+		}
+	})
+	return c
+}
+
+// Stop stops the controller as SIGTERM does, and waits. It may be called again.
+func (c *Controller) Stop() {
+	c.cancel()
+	select {
+	case err, first := <-c.done:
+		if first && err != nil {
+			c.t.Errorf("the controller ended with %v", err)
+		}
+		if first {
+			close(c.done)
+		}
+	case <-time.After(patience):
+		c.t.Errorf("the controller did not stop within %s", patience)
+	}
+}
+
+// Log returns what the controller has logged so far.
+func (c *Controller) Log() string { return c.log.String() }
+
+// logBuffer is a buffer for many goroutines.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// Impersonate returns a kubeconfig that acts as another user.
+func (w *World) Impersonate(user string) string {
+	w.T.Helper()
+	config, err := clientcmd.LoadFromFile(w.Cluster.Kubeconfig())
+	Must(w.T, err)
+	for _, info := range config.AuthInfos {
+		info.Impersonate = user
+	}
+	path := filepath.Join(w.T.TempDir(), "kubeconfig")
+	Must(w.T, clientcmd.WriteToFile(*config, path))
+	return path
+}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,21 +22,23 @@ func main() {
 	o := options.NewOptions()
 	o.UserAgent = "vmgroup-controller/" + version
 	o.FromEnvironment(os.Getenv)
-	o.AddFlags(flag.CommandLine)
-	options.AddLoggingFlags(flag.CommandLine)
-	flag.Parse() // exits with 2 if a flag is wrong
-	if o.Version {
-		fmt.Println(version)
-		return
-	}
-	if errs := append(o.Validate(), options.NoArguments(flag.Args())...); len(errs) > 0 {
+	flags := flag.NewFlagSet("vmgroup-controller", flag.ContinueOnError)
+	o.AddFlags(flags)
+	options.AddLoggingFlags(flags)
+	if errs := o.Parse(flags, os.Args[1:]); len(errs) > 0 {
 		for _, err := range errs {
+			if errors.Is(err, flag.ErrHelp) {
+				return
+			}
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(2)
 	}
-	o.StartLogging(flag.CommandLine)
-
+	if o.Version {
+		fmt.Println(version)
+		return
+	}
+	o.StartLogging(flags)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal stops in order, the second one at once
 	if err := app.Run(ctx, o); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -77,6 +78,9 @@ func (e *environment) heal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := e.vcsim(ctx, "vms"); err != nil {
+		return err
+	}
 	if err := e.vcsim(ctx, "destroy", before[0].Name); err != nil {
 		return err
 	}
@@ -97,6 +101,9 @@ func (e *environment) heal(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := e.vcsim(ctx, "vms"); err != nil {
 		return err
 	}
 	return e.settle(ctx, 3)
@@ -204,7 +211,7 @@ func running(vms []control.VM, n int) error {
 // status fails unless a part of the group's status reads as wanted.
 func (e *environment) status(ctx context.Context, path, want string) error {
 	cmd := exec.CommandContext(ctx, "bin/kubectl", "get", "vg", group, "-o", "jsonpath="+path)
-	cmd.Env = e.vars
+	cmd.Env = append(os.Environ(), e.vars...)
 	out, err := cmd.Output()
 	if err == nil && string(out) != want {
 		err = fmt.Errorf("%s of the VmGroup is %q instead of %q", path, out, want)

@@ -97,13 +97,10 @@ func TestCheckCluster(t *testing.T) {
 func TestAwaitCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, c := newCluster(t)
-		resources := c.Resources
-		c.Resources = nil
-		go func() {
-			time.Sleep(time.Minute)
-			c.Resources = resources
-		}()
 		start := time.Now()
+		c.PrependReactor("get", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return time.Since(start) < time.Minute, nil, apierrors.NewServiceUnavailable("not yet")
+		})
 		owner, err := a.awaitCluster(t.Context())
 		if err != nil || owner != "cluster-uid" {
 			t.Errorf("got %q, %v", owner, err)

@@ -176,6 +176,25 @@ func TestFlagNamesAndDefaults(t *testing.T) {
 	}
 }
 
+func TestNoArguments(t *testing.T) {
+	if errs := noArguments(nil); len(errs) != 0 {
+		t.Errorf("none: got %v", errs)
+	}
+	if errs := noArguments([]string{"false", "-workers=2"}); len(errs) != 1 || !strings.Contains(errs[0].Error(), `"false"`) {
+		t.Errorf("one: got %v", errs)
+	}
+}
+
+func TestLoggingFlags(t *testing.T) {
+	fs := flag.NewFlagSet("test", flag.ContinueOnError)
+	AddLoggingFlags(fs)
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	if diff := cmp.Diff([]string{"v", "vmodule"}, names); diff != "" {
+		t.Errorf("flags (-want +got):\n%s", diff)
+	}
+}
+
 func TestHelpShowsNoCredential(t *testing.T) {
 	o := NewOptions()
 	env := map[string]string{"GOVC_URL": "https://someone:hunter2@vc", "VC_PASS": "hunter2"}
@@ -239,5 +258,35 @@ func writeFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want []string // one line each
+	}{
+		"unknown flag":          {[]string{"-no-such-flag"}, []string{"-no-such-flag"}},
+		"value that is no int":  {[]string{"-workers=many"}, []string{`"many"`}},
+		"several at once":       {[]string{"-workers=0", "-max-clones=0"}, []string{"-workers is 0", "-max-clones is 0"}},
+		"version needs nothing": {[]string{"-version"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := NewOptions()
+			if name == "several at once" {
+				o.VCenter.Host, o.VCenter.Username, o.VCenter.Password = "vcenter", "user", "pass"
+			}
+			fs := flag.NewFlagSet("test", flag.ContinueOnError)
+			o.AddFlags(fs)
+			errs := o.Parse(fs, c.args)
+			if len(errs) != len(c.want) {
+				t.Fatalf("%d errors, want %d: %v", len(errs), len(c.want), errs)
+			}
+			for i, err := range errs {
+				if text := err.Error(); !strings.Contains(text, c.want[i]) || strings.Contains(text, "\n") {
+					t.Errorf("error %d is %q, want one line with %q", i, text, c.want[i])
+				}
+			}
+		})
 	}
 }

@@ -138,8 +138,8 @@ func (p *problems) folders(root, templates string) {
 	}
 }
 
-// NoArguments returns an error if there is anything on the command line besides flags: a flag behind it was not read.
-func NoArguments(args []string) []error {
+// noArguments returns an error if there is anything on the command line besides flags: a flag behind it was not read.
+func noArguments(args []string) []error {
 	if len(args) == 0 {
 		return nil
 	}

@@ -21,8 +21,8 @@ import (
 func TestLife(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	w.StartController()
-	vg := w.Create(w.Group("web", 3))
-	vg = w.Ready("web", 3)
+	w.Create(w.Group("web", 3))
+	vg := w.Ready("web", 3)
 	if got := vg.Status.Folder; got == nil || got.Path != w.FolderPath("web") {
 		t.Errorf("the status records the folder %v, want %s", got, w.FolderPath("web"))
 	}

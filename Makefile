@@ -53,7 +53,7 @@ test: build devcluster ## Run all tests but the slow ones, with the race detecto
 	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
 
 .PHONY: test-unit
-test-unit: ## Run the tests that need no binary of ours: unit, contract, controller
+test-unit: build ## Run the tests that need no control plane: unit, contract, controller
 	$(RACE) -short . ./pkg/... ./hack/...
 
 .PHONY: test-integration

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
@@ -19,6 +20,7 @@ import (
 	informers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions/vsphere/v1alpha1"
 	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // Syncer brings one VmGroup closer to its spec. Different groups are synced concurrently, one group never.
@@ -155,8 +157,9 @@ func (c *Controller) next(stop, ctx context.Context, syncer Syncer) bool {
 	if stop.Err() != nil {
 		return true // what waited is seen by the next process: it lists everything
 	}
-	logger := klog.LoggerWithValues(klog.FromContext(ctx), "vmGroup", klog.KRef(key.Namespace, key.Name))
-	ctx = klog.NewContext(ctx, logger)
+	opID := utilrand.String(8)
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "vmGroup", klog.KRef(key.Namespace, key.Name), "opID", opID)
+	ctx = vsphere.WithOpID(klog.NewContext(ctx, logger), opID)
 
 	start := c.clock.Now()
 	after, err := c.contained(ctx, key, syncer)

@@ -53,6 +53,7 @@ func TestTakeCensus(t *testing.T) {
 		"pending 1: a clone under way":                     {nil, []func(*Input){operations(cloning(4))}, "o0 p1 u0 t0 c0 s0 i0 [4]"},
 		"pending 1: a clone whose VM is there":             {[]vsphere.VM{vm(4, off)}, []func(*Input){operations(cloning(4))}, "o1 p0 u0 t0 c0 s0 i0 [4]"},
 		"pending 1: a clone that has ended, VM not seen":   {nil, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o0 p1 u0 t0 c0 s0 i0 [4]"},
+		"pending 1: the same, beside others":               {[]vsphere.VM{vm(0)}, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o1 p1 u0 t0 c0 s0 i0 [0 4]"},
 		"pending 1: a clone that has ended, VM seen":       {[]vsphere.VM{vm(4, named("new"))}, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o1 p0 u0 t0 c0 s0 i0 [4]"},
 		"pending 1: the VM of that name is another one":    {[]vsphere.VM{vm(1, named("web-0d1f2-4"), moved)}, []func(*Input){operations(cloning(4))}, "o1 p1 u0 t0 c0 s0 i0 [1 4]"},
 		"pending 1: a clone whose VM is a template by now": {[]vsphere.VM{vm(4, template)}, []func(*Input){operations(cloning(4))}, "o0 p0 u0 t1 c0 s0 i0 [4]"},

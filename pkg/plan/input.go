@@ -48,7 +48,7 @@ type Plan struct {
 	// Orphan says that the group goes without its VMs: vCenter is not even looked at.
 	Orphan bool
 
-	// Held says why the parts above are empty although something is to be done: ReasonPaused or ReasonReadOnly.
+	// Held says why vCenter is left as it is although something is to be done: ReasonPaused or ReasonReadOnly.
 	Held string
 	// RetryAfter is when to compute again, if nothing happens before. Zero: no need.
 	RetryAfter time.Duration

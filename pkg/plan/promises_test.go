@@ -159,6 +159,10 @@ func checkStatus(t *rapid.T) {
 	if len(status.VMs) > v1alpha1.MaxListedVMs {
 		t.Errorf("%d VMs are listed", len(status.VMs))
 	}
+	reordered := shuffle(t, in)
+	if diff := cmp.Diff(status, Status(reordered, Compute(reordered), out)); diff != "" {
+		t.Errorf("the same input in another order makes another status:\n%s", diff)
+	}
 	next := in
 	next.Now, next.Group = in.Now, in.Group.DeepCopy()
 	next.Group.Status = status

@@ -230,14 +230,11 @@ func sayUnavailable(status *v1alpha1.VmGroupStatus, in Input, err *vsphere.Error
 	status.Phase = phaseOf(status.Conditions)
 }
 
+// setCondition sets a condition. It speaks of the generation that the status speaks of.
 func setCondition(status *v1alpha1.VmGroupStatus, in Input, kind string, value metav1.ConditionStatus, reason, message string) {
-	generation := in.Group.Generation
-	if value == metav1.ConditionUnknown {
-		generation = status.ObservedGeneration
-	}
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: kind, Status: value, Reason: reason, Message: message,
-		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(in.Now),
+		ObservedGeneration: status.ObservedGeneration, LastTransitionTime: metav1.NewTime(in.Now),
 	})
 }
 

@@ -191,16 +191,14 @@ func (w *world) end(t *task, class vsphere.Class) {
 }
 
 // appear makes the VM of a clone: vm-<slot>, and vm-<slot>.<n> if it is not the first there.
-func (w *world) appear(t *task) vsphere.Ref {
-	vm := vm(t.slot)
+func (w *world) appear(t *task) {
+	v := vm(t.slot)
 	if w.made[t.slot]++; w.made[t.slot] > 1 {
-		vm.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", vm.Ref, w.made[t.slot]))
+		v.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", v.Ref, w.made[t.slot]))
 	}
-	vm.Created = w.now
-	vm.InstanceUUID = "instance of " + string(vm.Ref)
-	vm.Stamp.Instance, vm.Stamp.Revision, vm.Parent = vm.InstanceUUID, t.revision, w.folder
-	w.vms = append(w.vms, vm)
-	return vm.Ref
+	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
+	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.revision
+	w.vms = append(w.vms, v)
 }
 
 // endAll ends everything that is under way, and lets the controller see all VMs.

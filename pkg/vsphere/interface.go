@@ -24,7 +24,7 @@ type Interface interface {
 	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder. Names are compared
 	// exactly. Where the template folder is watched it makes no call; elsewhere the answer of a search of the whole
 	// datacenter is kept for 30 s. Fails with ClassInvalid and reason TemplateEmpty, TemplateNotFound,
-	// TemplateAmbiguous or NotATemplate. A group whose look-up has failed is notified when the answer may have changed.
+	// TemplateAmbiguous or TemplateUnusable. A group whose look-up has failed is notified when the answer may have changed.
 	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
 
 	// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. Those that are not proven gone

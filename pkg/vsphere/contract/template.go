@@ -32,7 +32,7 @@ var templateScenarios = []scenario{
 	}},
 	{name: "a VM is not a template, until it is made one", run: func(f *fixture) {
 		vm := f.AddForeignVM(templateFolder, "bsd")
-		f.lacks("bsd", "NotATemplate")
+		f.lacks("bsd", "TemplateUnusable")
 		f.notifies(f.group, func() { f.MarkAsTemplate(vm, true) })
 		f.finds("bsd", vm)
 	}},

@@ -48,7 +48,7 @@ func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	case len(templates) == 1:
 		return templates[0], nil
 	case len(others) > 0:
-		return nil, newError(vsphere.ClassInvalid, "NotATemplate", "%q is a VM, not a template", path)
+		return nil, newError(vsphere.ClassInvalid, "TemplateUnusable", "%q is a VM, not a template", path)
 	default:
 		return nil, newError(vsphere.ClassInvalid, "TemplateNotFound", "there is no template %q", path)
 	}

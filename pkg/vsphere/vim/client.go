@@ -18,6 +18,8 @@ import (
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
@@ -124,6 +126,9 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	timeout := c.timeout
 	if method == "WaitForUpdatesEx" {
 		timeout = pollTimeout
+	}
+	if id := vsphere.OpID(ctx); id != "" {
+		ctx = context.WithValue(ctx, types.ID{}, id)
 	}
 	callCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -45,7 +45,9 @@ func (v *VCenter) StartClone(ctx context.Context, g vsphere.GroupID, name string
 }
 
 // clone sends the request. The stamp is part of it, so that no VM of ours ever exists without one.
-func (c *connection) clone(ctx context.Context, g vsphere.GroupID, name string, spec vsphere.CloneSpec) (types.ManagedObjectReference, error) {
+func (c *connection) clone(
+	ctx context.Context, g vsphere.GroupID, name string, spec vsphere.CloneSpec,
+) (types.ManagedObjectReference, error) {
 	disks, err := c.diskKeys(ctx, spec.Template)
 	if err != nil {
 		return types.ManagedObjectReference{}, err

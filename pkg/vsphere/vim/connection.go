@@ -92,7 +92,7 @@ func (c *connection) run(ctx context.Context) error {
 }
 
 // reconcile makes up for what has happened while nobody watched: VMs that no filter reports are verified, VMs and tasks
-// of ours elsewhere are found, and the tasks that were in flight are watched again.
+// of ours elsewhere are found, the tasks that were in flight are watched again, and the hosts' names are read.
 func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.sweep(ctx); err != nil {
 		return err
@@ -104,7 +104,10 @@ func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.listTasks(ctx); err != nil {
 		return err
 	}
-	return c.resolveUnknowns(ctx)
+	if err := c.resolveUnknowns(ctx); err != nil {
+		return err
+	}
+	return c.readHosts(ctx)
 }
 
 // own notes an object that this connection has made in vCenter.
@@ -131,7 +134,13 @@ func (c *connection) destroyLeftovers(ctx context.Context) {
 	refs := c.v.leftovers
 	c.v.leftovers = nil
 	c.v.mu.Unlock()
-	for _, ref := range refs {
+	for i, ref := range refs {
+		if ctx.Err() != nil {
+			c.mu.Lock()
+			c.owned = append(c.owned, refs[i:]...)
+			c.mu.Unlock()
+			return
+		}
 		var err error
 		if ref.Type == "PropertyCollector" {
 			_, err = methods.DestroyPropertyCollector(ctx, c.client, &types.DestroyPropertyCollector{This: ref})
@@ -142,12 +151,6 @@ func (c *connection) destroyLeftovers(ctx context.Context) {
 			klog.FromContext(ctx).V(4).Info("Left over in vCenter's session", "object", ref.Value, "err", err)
 		}
 	}
-}
-
-// WithOperationID returns a context whose calls carry id as vCenter's operationID, so that its log and ours can be read
-// side by side.
-func WithOperationID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, types.ID{}, id)
 }
 
 // pause waits for d, or until ctx ends.

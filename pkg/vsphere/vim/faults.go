@@ -24,7 +24,7 @@ const (
 	reasonTemplateEmpty        = "TemplateEmpty"
 	reasonTemplateNotFound     = "TemplateNotFound"
 	reasonTemplateAmbiguous    = "TemplateAmbiguous"
-	reasonNotATemplate         = "NotATemplate"
+	reasonTemplateUnusable     = "TemplateUnusable"
 	reasonNoPermission         = "NoPermission"
 	reasonInvalidConfiguration = "InvalidConfiguration"
 	reasonForeignDisk          = "ForeignDisk"

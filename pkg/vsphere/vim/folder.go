@@ -184,6 +184,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 				return nil
 			}
 			return c.v.failFault(what, fault.Fault, nil)
+		default: // it goes on
 		}
 		if waited += d; waited > removalWait {
 			return &vsphere.Error{

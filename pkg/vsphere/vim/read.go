@@ -55,7 +55,9 @@ func (c *connection) retrieve(ctx context.Context, spec types.PropertyFilterSpec
 }
 
 // retrieveView reads properties of the objects of a view.
-func (c *connection) retrieveView(ctx context.Context, view types.ManagedObjectReference, props ...types.PropertySpec) ([]object, error) {
+func (c *connection) retrieveView(
+	ctx context.Context, view types.ManagedObjectReference, props ...types.PropertySpec,
+) ([]object, error) {
 	return c.retrieve(ctx, types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props})
 }
 
@@ -75,7 +77,9 @@ func propSpec(kind string, paths ...string) types.PropertySpec {
 }
 
 // retrieveOne reads properties of one object.
-func (c *connection) retrieveOne(ctx context.Context, ref types.ManagedObjectReference, paths ...string) (properties, error) {
+func (c *connection) retrieveOne(
+	ctx context.Context, ref types.ManagedObjectReference, paths ...string,
+) (properties, error) {
 	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
 		ObjectSet: []types.ObjectSpec{{Obj: ref}}, PropSet: []types.PropertySpec{propSpec(ref.Type, paths...)},
 	})
@@ -87,7 +91,10 @@ func (c *connection) retrieveOne(ctx context.Context, ref types.ManagedObjectRef
 			return o.props, nil
 		}
 	}
-	return nil, fmt.Errorf("vCenter answered nothing about %s %s", ref.Type, ref.Value)
+	return nil, &vsphere.Error{
+		Class: vsphere.ClassTransient, Reason: reasonRetrying,
+		Message: fmt.Sprintf("vCenter answered nothing about %s %s.", ref.Type, ref.Value),
+	}
 }
 
 // reading is what a read has answered of one object: its properties, or that it is gone, or an error.
@@ -97,10 +104,18 @@ type reading struct {
 	err   error
 }
 
+// errNothingReadable means that an object exists, and that the controller's account may not read anything of it.
+var errNothingReadable = &vsphere.Error{
+	Class: vsphere.ClassInvalid, Reason: reasonNoPermission,
+	Message: "The controller's account may not read the object (System.Read); grant it in vCenter.",
+}
+
 // readEach reads properties of several objects of one type in one call. What is missing in the answer is read again
 // alone: only vCenter's ManagedObjectNotFound for that very object proves that it is gone. An error means that nothing
 // was learnt about any.
-func (c *connection) readEach(ctx context.Context, refs []types.ManagedObjectReference, paths ...string) (map[types.ManagedObjectReference]reading, error) {
+func (c *connection) readEach(
+	ctx context.Context, refs []types.ManagedObjectReference, paths ...string,
+) (map[types.ManagedObjectReference]reading, error) {
 	out := make(map[types.ManagedObjectReference]reading, len(refs))
 	if len(refs) > 1 {
 		spec := types.PropertyFilterSpec{
@@ -126,6 +141,8 @@ func (c *connection) readEach(ctx context.Context, refs []types.ManagedObjectRef
 		}
 		props, err := c.retrieveOne(ctx, ref, paths...)
 		switch {
+		case err == nil && len(props) == 0:
+			out[ref] = reading{err: errNothingReadable}
 		case err == nil:
 			out[ref] = reading{props: props}
 		case isGone(err, ref):
@@ -140,7 +157,9 @@ func (c *connection) readEach(ctx context.Context, refs []types.ManagedObjectRef
 }
 
 // list reads properties of everything of some kinds in a container, through a view of its own.
-func (c *connection) list(ctx context.Context, container types.ManagedObjectReference, kinds, paths []string) ([]object, error) {
+func (c *connection) list(
+	ctx context.Context, container types.ManagedObjectReference, kinds, paths []string,
+) ([]object, error) {
 	view, err := c.createContainerView(ctx, container, kinds)
 	if err != nil {
 		return nil, err
@@ -156,7 +175,9 @@ func (c *connection) list(ctx context.Context, container types.ManagedObjectRefe
 	return objects, err
 }
 
-func (c *connection) createContainerView(ctx context.Context, container types.ManagedObjectReference, kinds []string) (types.ManagedObjectReference, error) {
+func (c *connection) createContainerView(
+	ctx context.Context, container types.ManagedObjectReference, kinds []string,
+) (types.ManagedObjectReference, error) {
 	res, err := methods.CreateContainerView(ctx, c.client, &types.CreateContainerView{
 		This: *c.client.ServiceContent.ViewManager, Container: container, Type: kinds, Recursive: true,
 	})

@@ -35,7 +35,7 @@ type taskEnd struct {
 	fault  *types.LocalizedMethodFault // nil: success
 }
 
-// pendingTasks are the tasks in flight, and the folders of the clones whose outcome is not known yet.
+// pendingTasks are the tasks in flight, and the folders of the clones that have not ended.
 type pendingTasks struct {
 	mu      sync.Mutex
 	byTask  map[vsphere.Ref]pendingTask
@@ -157,7 +157,7 @@ func (c *connection) flushTasks(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if pause(ctx, streamPause) != nil {
+		if pause(ctx, minPause) != nil {
 			return
 		}
 		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
@@ -242,6 +242,7 @@ func (c *connection) applyTask(u types.ObjectUpdate, t *touched) {
 	case types.TaskInfoStateError:
 		fault, _ := props[propTaskError].(types.LocalizedMethodFault)
 		c.taskEnded(task, taskEnd{fault: &fault}, t)
+	default: // it goes on
 	}
 }
 
@@ -263,15 +264,15 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 		c.v.tracker.Ended(task, end.result, nil) // a stray, or told twice
 		return
 	}
+	c.taskOfOursEnded(task, op, end, t)
+}
+
+func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
 	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
 		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
 		c.chores.wake()
 		return
 	}
-	c.taskOfOursEnded(task, op, end, t)
-}
-
-func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
 	c.v.pending.end(op.id)
 	if end.fault != nil {
 		if err := c.v.taskFailure(op, *end.fault); err != nil {
@@ -287,6 +288,7 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		c.v.inv.setPower(op.vm, vsphere.PoweredOff, t)
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
+	default: // of a clone, the watch tells
 	}
 	c.v.tracker.Ended(task, end.result, nil)
 	if vm, _, ok := c.v.inv.get(end.result); ok && c.v.inv.isSeen(vm) {

@@ -58,7 +58,7 @@ type candidate struct {
 //
 //  1. it names nothing: TemplateEmpty
 //  2. no VM of that name or path, outside the root folder: TemplateNotFound
-//  3. only VMs that are no templates, or carry the stamp of a VmGroup: NotATemplate
+//  3. only VMs that are no templates, or carry the stamp of a VmGroup: TemplateUnusable
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
@@ -97,7 +97,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s. Correct spec.template, or add the template.", path, where))
 	case len(usable) == 0:
-		return vsphere.Template{}, templateError(reasonNotATemplate, fmt.Sprintf(
+		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
 			"%s cannot be cloned from: it is no template, or it belongs to a VmGroup. Convert it to a template, or name another.", named[0].path))
 	case len(usable) > 1:
 		return vsphere.Template{}, templateError(reasonTemplateAmbiguous, fmt.Sprintf(

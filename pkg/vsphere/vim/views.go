@@ -103,7 +103,9 @@ func (c *connection) createFilters(ctx context.Context) error {
 	return c.watchTemplates(ctx)
 }
 
-func (c *connection) createFilter(ctx context.Context, kind filterKind, view types.ManagedObjectReference, props ...types.PropertySpec) error {
+func (c *connection) createFilter(
+	ctx context.Context, kind filterKind, view types.ManagedObjectReference, props ...types.PropertySpec,
+) error {
 	// The lock is held over the call: the first updates of a filter may come before the answer that names it.
 	c.mu.Lock()
 	defer c.mu.Unlock()

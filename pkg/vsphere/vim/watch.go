@@ -16,10 +16,11 @@ const (
 	// path is noticed.
 	pollSeconds = 60
 	pollTimeout = (pollSeconds + 15) * time.Second
-	// While updates stream, the next poll waits this long, so that they come in batches: longer with many tasks.
-	streamPause     = 50 * time.Millisecond
-	streamPauseMany = 200 * time.Millisecond
-	manyTasks       = 100
+	// While updates stream, the next poll waits a little for each task in flight, within these bounds, so that they come
+	// in batches: a few tasks are answered at once, many at a price that does not grow with them.
+	pausePerTask = 2 * time.Millisecond
+	minPause     = 20 * time.Millisecond
+	maxPause     = 200 * time.Millisecond
 	// idlePause keeps a server that answers "nothing" at once from being asked without end.
 	idlePause = time.Second
 )
@@ -80,11 +81,8 @@ func (c *connection) watch(ctx context.Context, version string) error {
 		if set.Truncated != nil && *set.Truncated {
 			continue
 		}
-		d := streamPause
-		if c.tasks.size() > manyTasks {
-			d = streamPauseMany
-		}
-		if err := pause(ctx, d); err != nil {
+		d := time.Duration(c.tasks.size()) * pausePerTask
+		if err := pause(ctx, min(max(d, minPause), maxPause)); err != nil {
 			return err
 		}
 		if err := c.listTasks(ctx); err != nil {

@@ -60,6 +60,8 @@ func cloned(t *testing.T, v *vim.VCenter, name string) vsphere.VM {
 func TestRootFolderRenamedAndBack(t *testing.T) {
 	sim, _, v, _ := started(t, nil)
 	vm := cloned(t, v, "web-0d1f2-0")
+	before, err := sim.Control.Leaks(t.Context())
+	must(t, err)
 	must(t, sim.Control.RenameFolder(t.Context(), "vmgroups", "other"))
 	s := awaitSnapshot(t, v, "no root", func(s vsphere.Snapshot) bool { return !s.RootExists })
 	if len(s.VMs) != 1 || s.VMs[0].Ref != vm.Ref || len(s.Folders) != 0 {
@@ -75,6 +77,12 @@ func TestRootFolderRenamedAndBack(t *testing.T) {
 	awaitSnapshot(t, v, "the root again", func(s vsphere.Snapshot) bool {
 		return s.RootExists && len(s.VMs) == 1 && len(s.Folders) == 1
 	})
+	// The session was the same all the time, and each connection has freed what the one before it had made.
+	after, err := sim.Control.Leaks(t.Context())
+	must(t, err)
+	if after != before {
+		t.Errorf("held on the server: %+v, before: %+v", after, before)
+	}
 }
 
 func TestCloneOfADeadProcessIsAStray(t *testing.T) {

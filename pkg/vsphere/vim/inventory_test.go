@@ -1,0 +1,114 @@
+package vim
+
+import (
+	"testing"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+const (
+	testOwner = "owner-1"
+	testUID   = "uid-1"
+)
+
+func assign(path string, val any) types.PropertyChange {
+	return types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign, Val: val}
+}
+
+// described is what a filter says of a VM of ours.
+func described(name string, parent vsphere.Ref) []types.PropertyChange {
+	stamp := vsphere.Stamp{Owner: testOwner, UID: testUID, Instance: "i-1"}
+	return []types.PropertyChange{
+		assign(propName, name), assign(propParent, folderRef(parent)), assign(propInstanceUUID, "i-1"),
+		assign(propTemplate, false), assign(propStamp, types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()}),
+		assign(propConnection, types.VirtualMachineConnectionStateConnected),
+	}
+}
+
+// testInventory holds the folder vmgroups/default/web, group-3.
+func testInventory() *inventory {
+	inv := newInventory(testOwner, "vmgroups")
+	inv.restart("group-0", "/DC0/vm")
+	for _, f := range []struct{ ref, name, parent string }{
+		{"group-3", "web", "group-2"}, {"group-2", "default", "group-1"}, {"group-1", "vmgroups", "group-0"},
+	} {
+		inv.updateFolder(vsphere.Ref(f.ref), []types.PropertyChange{
+			assign(propName, f.name), assign(propParent, folderRef(vsphere.Ref(f.parent))),
+		}, &touched{})
+	}
+	return inv
+}
+
+func TestAVMWithoutConfigurationIsStillTheSame(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	inv.update("vm-1", fromRoot, false, []types.PropertyChange{
+		assign(propInstanceUUID, nil), assign(propTemplate, nil), assign(propStamp, nil),
+		assign(propConnection, types.VirtualMachineConnectionStateInaccessible),
+	}, &touched{})
+	vm, _, _ := inv.get("vm-1")
+	if vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours || vm.Connection != "inaccessible" {
+		t.Errorf("%+v", vm)
+	}
+	// A stamp that is taken off, while the rest is there, is another matter.
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	inv.update("vm-1", fromRoot, false, []types.PropertyChange{assign(propStamp, nil)}, &touched{})
+	vm, _, _ = inv.get("vm-1")
+	if vsphere.Identify(testOwner, testUID, vm) != vsphere.Foreign {
+		t.Errorf("%+v", vm)
+	}
+}
+
+func TestAVMConcernsItsGroupAndTheOneItLiesIn(t *testing.T) {
+	inv := testInventory()
+	var heard touched
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &heard)
+	for _, g := range []vsphere.GroupID{{UID: testUID}, {Namespace: "default", Name: "web"}} {
+		if !heard.groups[g] {
+			t.Errorf("%+v was not told: %v", g, heard.groups)
+		}
+	}
+	// Moved away, it concerns the folder that it has left.
+	heard = touched{}
+	inv.update("vm-1", fromRoot, false, []types.PropertyChange{assign(propParent, folderRef("group-0"))}, &heard)
+	if !heard.groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
+		t.Errorf("the folder's group was not told: %v", heard.groups)
+	}
+	if s := inv.snapshot(vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}); len(s.VMs) != 1 || s.VMs[0].ParentPath != "/DC0/vm" {
+		t.Errorf("%+v", s.VMs)
+	}
+}
+
+func TestOnlyOursHaveToBeProvenGone(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	inv.update("vm-2", fromRoot, true, []types.PropertyChange{assign(propName, "x"), assign(propInstanceUUID, "i-2")}, &touched{})
+	inv.update("vm-3", fromRoot, true, []types.PropertyChange{assign(propName, "y")}, &touched{})
+	for ref, want := range map[vsphere.Ref]bool{"vm-1": true, "vm-2": false, "vm-3": true} {
+		if got := inv.leave(ref, fromRoot, &touched{}); got != want {
+			t.Errorf("%s: verify %t, want %t", ref, got, want)
+		}
+		if _, _, ok := inv.get(ref); ok != want {
+			t.Errorf("%s: known %t, want %t", ref, ok, want)
+		}
+	}
+}
+
+func TestASweepDoesNotOverruleTheWatch(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	answer := object{vmRef("vm-1"), properties{propParent: folderRef("group-3"), propTemplate: false}}
+
+	asked := inv.instant()
+	inv.update("vm-1", fromRoot, false, []types.PropertyChange{assign(propTemplate, true)}, &touched{})
+	inv.refresh("vm-1", answer, asked, &touched{})
+	if vm, _, _ := inv.get("vm-1"); !vm.Template {
+		t.Error("an answer from before the report has overruled it")
+	}
+	inv.refresh("vm-1", answer, inv.instant(), &touched{})
+	if vm, _, _ := inv.get("vm-1"); vm.Template {
+		t.Error("an answer from after the report was ignored")
+	}
+}

@@ -1,0 +1,98 @@
+package vim_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/vim"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+const (
+	patience  = 30 * time.Second
+	slowClone = 2 * time.Second
+	owner     = "owner-1"
+)
+
+// startSimulator runs a simulated vCenter of the test's own, as a process: the simulator is not free of data races.
+func startSimulator(t *testing.T, opts vcsim.Options) *vcsim.Process {
+	t.Helper()
+	sim, err := vcsim.Start(context.WithoutCancel(t.Context()), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		violations, err := sim.Control.Violations(context.Background())
+		if err != nil || len(violations) > 0 {
+			t.Errorf("forbidden calls: %+v, %v", violations, err)
+		}
+		if err := sim.Stop(); err != nil {
+			t.Errorf("stop the simulator: %v", err)
+		}
+	})
+	return sim
+}
+
+// configFor returns a configuration that fits a simulator.
+func configFor(sim *vcsim.Process, notifier vsphere.Notifier) vim.Config {
+	return vim.Config{
+		Endpoint:    sim.URL,
+		Credentials: func() (string, string, error) { return sim.Username, sim.Password, nil },
+		TLS:         vim.TLS{CAFile: sim.CAFile},
+		UserAgent:   "vim-test",
+		Owner:       owner,
+		Notifier:    notifier,
+	}
+}
+
+// run starts a VCenter and returns what ends it.
+func run(t *testing.T, cfg vim.Config) (*vim.VCenter, func()) {
+	t.Helper()
+	v, err := vim.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Logf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return v, stop
+}
+
+// await waits until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !holds() {
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}
+
+func awaitSynced(t *testing.T, v *vim.VCenter) {
+	t.Helper()
+	await(t, "in step with vCenter", func() bool { return v.State().Synced })
+}
+
+// notifier counts.
+type notifier struct{ one, all atomic.Int64 }
+
+func (n *notifier) Notify(vsphere.GroupID) { n.one.Add(1) }
+
+func (n *notifier) NotifyAll() { n.all.Add(1) }

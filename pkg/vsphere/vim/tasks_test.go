@@ -1,0 +1,110 @@
+package vim
+
+import (
+	"testing"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+type deaf struct{}
+
+func (deaf) Notify(vsphere.GroupID) {}
+
+func (deaf) NotifyAll() {}
+
+func testConnection(t *testing.T) *connection {
+	t.Helper()
+	v, err := New(Config{
+		Endpoint: "host", Owner: testOwner, Notifier: deaf{},
+		Credentials: func() (string, string, error) { return "", "", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newConnection(v, nil, "", func(error) {})
+}
+
+func beginClone(t *testing.T, c *connection) pendingTask {
+	t.Helper()
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationClone, Name: "web-0"}, "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.v.pending.begin(id, "group-3")
+	return pendingTask{what: "Clone VM web-0", kind: vsphere.OperationClone, id: id}
+}
+
+func taskUpdate(changes ...types.PropertyChange) types.ObjectUpdate {
+	return types.ObjectUpdate{Kind: types.ObjectUpdateKindModify, Obj: taskRef("task-1"), ChangeSet: changes}
+}
+
+func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
+	c := testConnection(t)
+	op := beginClone(t, c)
+	c.v.tracker.Stray("task-1") // a sweep has found it
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &touched{})
+	if n := c.v.tracker.Strays(); n != 0 {
+		t.Errorf("%d strays", n)
+	}
+	c.submitted(op, taskRef("task-1"))
+	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
+		t.Errorf("landed: %+v", landed)
+	}
+}
+
+func TestATaskThatTellsItsResultBeforeItsState(t *testing.T) {
+	c := testConnection(t)
+	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.applyTask(taskUpdate(assign(propTaskResult, vmRef("vm-1"))), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
+		t.Errorf("landed: %+v", landed)
+	}
+	// Told again, it changes nothing.
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	if landed := c.v.tracker.Landed(); len(landed) != 1 {
+		t.Errorf("landed: %+v", landed)
+	}
+}
+
+func TestACloneThatDoesNotTellItsVMIsLookedFor(t *testing.T) {
+	c := testConnection(t)
+	op := beginClone(t, c)
+	c.submitted(op, taskRef("task-1"))
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 || c.v.pending.folderOf(unknowns[0].ID) != "group-3" {
+		t.Errorf("unknown: %+v", unknowns)
+	}
+}
+
+func TestATaskThatVanishesIsOfUnknownOutcome(t *testing.T) {
+	c := testConnection(t)
+	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindLeave, Obj: taskRef("task-1")}, &touched{})
+	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 {
+		t.Errorf("unknown: %+v", unknowns)
+	}
+}
+
+func TestAlreadyDone(t *testing.T) {
+	on, off := types.VirtualMachinePowerStatePoweredOn, types.VirtualMachinePowerStatePoweredOff
+	powerOn, destroy := pendingTask{kind: vsphere.OperationPowerOn, vm: "vm-1"}, pendingTask{kind: vsphere.OperationDestroy, vm: "vm-1"}
+	for _, tt := range []struct {
+		name  string
+		op    pendingTask
+		fault types.BaseMethodFault
+		want  bool
+	}{
+		{"on, and it is", powerOn, &types.InvalidPowerState{RequestedState: on, ExistingState: on}, true},
+		{"on, and it is not", powerOn, &types.InvalidPowerState{RequestedState: on, ExistingState: off}, false},
+		{"destroyed while on", destroy, &types.InvalidPowerState{RequestedState: off, ExistingState: on}, false},
+		{"destroyed, and it is gone", destroy, &types.ManagedObjectNotFound{Obj: vmRef("vm-1")}, true},
+		{"destroyed, and something else is gone", destroy, &types.ManagedObjectNotFound{Obj: vmRef("vm-2")}, false},
+	} {
+		if got := alreadyDone(tt.op, tt.fault); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package vspheresync
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+// To wait for one's turn is not an error.
+func TestNoBudget(t *testing.T) {
+	f := newFixture(t, group(3))
+	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.world.Hold()
+	f.want("one may be sent, the next is not",
+		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "update status")
+	f.wantStatus("then", "0/0 PENDING ScalingUp")
+	f.world.Release()
+	for range 3 {
+		f.pass(time.Minute)
+		if _, err := f.sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wantStatus("one after the other", "3/3 READY AllReplicasAvailable")
+}
+
+func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.restart(fake.Config{MaxPower: 1}, Config{})
+	f.settle()
+	f.world.Hold()
+	f.delete()
+	f.want("one is powered off, the other has to wait", "get", "StartPowerOff", "StartPowerOff", "update status")
+	f.world.PowerOff(f.vm(1).Ref)
+	f.want("what is off already can be destroyed", "get", "StartDestroy 1", "update status")
+}
+
+// A name that is in use concerns one clone, all other errors concern all.
+func TestCloneErrors(t *testing.T) {
+	tests := map[string]struct {
+		class vsphere.Class
+		want  []string
+	}{
+		"a name is in use":  {vsphere.ClassConflict, []string{"StartClone web-0d1f2-0", "StartClone web-0d1f2-1"}},
+		"a value is wrong":  {vsphere.ClassInvalid, []string{"StartClone web-0d1f2-0"}},
+		"there is no room":  {vsphere.ClassExhausted, []string{"StartClone web-0d1f2-0"}},
+		"vCenter is away":   {vsphere.ClassUnavailable, []string{"StartClone web-0d1f2-0"}},
+		"no answer came":    {vsphere.ClassUnknown, []string{"StartClone web-0d1f2-0"}},
+		"nobody knows what": {vsphere.ClassTransient, []string{"StartClone web-0d1f2-0"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(2))
+			f.world.Inject(fake.Fault{Method: fake.StartClone, Err: &vsphere.Error{Class: tc.class, Message: "no"}})
+			if _, err := f.sync(); vsphere.ClassOf(err) != tc.class {
+				t.Errorf("got %v, want class %s", err, tc.class)
+			}
+			want := slices.Concat([]string{"get", "patch", "EnsureFolder"}, tc.want, []string{"update status"})
+			f.said("sent", want...)
+		})
+	}
+}
+
+func TestFolderCannotBeMade(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.world.Inject(fake.Fault{Method: fake.EnsureFolder, Err: &vsphere.Error{
+		Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission, Message: "Folder.Create is missing",
+	}})
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
+		t.Errorf("got %v, want ClassInvalid", err)
+	}
+	f.said("nothing is cloned", "get", "patch", "EnsureFolder", "update status")
+	f.wantStatus("then", "0/0 ERROR NoPermission")
+}
+
+func TestOneKindOfChangeDoesNotHoldBackAnother(t *testing.T) {
+	f := newFixture(t, group(3))
+	f.settle()
+	f.delete()
+	f.world.PowerOff(f.vm(1).Ref)
+	f.world.Inject(fake.Fault{Method: fake.StartPowerOff, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient", err)
+	}
+	f.said("the other VMs go on", "get", "StartPowerOff", "StartPowerOff", "StartDestroy 1", "update status")
+}
+
+func TestDestroyIsRefused(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.AddDisk(f.vm(0).Ref)
+	f.delete()
+	f.want("it is powered off", "get", "StartPowerOff", "update status")
+	f.pass(time.Minute)
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
+		t.Errorf("got %v, want ClassInvalid", err)
+	}
+	f.wantStatus("somebody has to detach the disk", "0/1 ERROR ForeignDisk")
+	f.settle()
+	f.want("it is not asked again soon")
+	f.wantStatus("then", "0/1 ERROR ForeignDisk")
+	f.world.RemoveDisks(f.vm(0).Ref)
+	f.pass(5 * time.Minute)
+	f.settle()
+	if len(f.live().Finalizers) > 0 {
+		t.Error("the disk is detached, and the group does not go")
+	}
+}
+
+func TestCancelIsSent(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.world.Hold()
+	f.try()
+	f.scale(1)
+	f.want("one too many is under way", "Cancel web-0d1f2-1", "update status")
+}
+
+func TestFinalizerStaysAfterAnError(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+	f.world.Inject(fake.Fault{Method: fake.RemoveFolder, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient", err)
+	}
+	f.said("the folder is still there", "Sweep", "get", "RemoveFolder", "update status")
+	if !slices.Contains(f.live().Finalizers, v1alpha1.Finalizer) {
+		t.Error("the finalizer is gone before the folder")
+	}
+}
+
+func TestEach(t *testing.T) {
+	conflict := &vsphere.Error{Class: vsphere.ClassConflict, Message: "conflict"}
+	transient := &vsphere.Error{Class: vsphere.ClassTransient, Message: "transient"}
+	away := &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}
+	tests := map[string]struct {
+		errs  []error
+		calls int
+		want  error
+	}{
+		"all go well":                           {[]error{nil, nil}, 2, nil},
+		"the first error is told, all are done": {[]error{conflict, transient, nil}, 3, conflict},
+		"no budget ends it":                     {[]error{nil, vsphere.ErrNoBudget, nil}, 2, vsphere.ErrNoBudget},
+		"no budget hides no error":              {[]error{transient, vsphere.ErrNoBudget, nil}, 2, transient},
+		"an outage ends it and is told":         {[]error{transient, away, nil}, 2, away},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			err := each(tc.errs, func(err error) error { calls++; return err })
+			if !errors.Is(err, tc.want) || calls != tc.calls {
+				t.Errorf("got %v after %d calls, want %v after %d", err, calls, tc.want, tc.calls)
+			}
+		})
+	}
+}
+
+func TestWholeLife(t *testing.T) {
+	f := newFixture(t, group(0))
+	for _, replicas := range []int32{0, 3, 5, 2} {
+		f.scale(replicas)
+		f.settle()
+		if n := len(f.live().Status.VMs); n != int(replicas) {
+			t.Errorf("%d VMs are listed, want %d", n, replicas)
+		}
+	}
+	f.delete()
+	f.settle()
+	var left []string
+	for _, vm := range f.world.VMs() {
+		left = append(left, vm.Name)
+	}
+	if diff := cmp.Diff([]string{"golden"}, left); diff != "" {
+		t.Errorf("VMs in the end (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,133 @@
+package vspheresync
+
+import (
+	"fmt"
+	"testing"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+// What an earlier process has seen is not gone because this one does not see it.
+func TestFirstSyncVerifiesRecordedVMs(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	f.world.Move(f.vm(1).Ref, "attic")
+	f.restart(fake.Config{}, Config{})
+	verify := fmt.Sprintf("Verify [%s]", f.vm(1).Ref)
+	f.want("one lies outside the view: it is found, not replaced", verify, "update status")
+	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+	f.want("once is enough")
+
+	ref := f.vm(1).Ref
+	f.restart(fake.Config{}, Config{})
+	f.world.Destroy(ref)
+	f.want("it is proven gone: it is replaced",
+		fmt.Sprintf("Verify [%s]", ref), "get", "StartClone web-0d1f2-1", "update status")
+
+	f.restart(fake.Config{}, Config{})
+	f.want("nothing is missing", "update status")
+}
+
+func TestVerifyFails(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	ref := f.vm(1).Ref
+	f.world.Move(ref, "attic")
+	f.restart(fake.Config{}, Config{})
+	f.world.Inject(fake.Fault{Method: fake.Verify, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "no"}})
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient: it has to be tried again", err)
+	}
+	f.said("nothing is replaced", fmt.Sprintf("Verify [%s]", ref), "update status")
+	f.wantStatus("unknown is not empty", "2/2 PENDING VCenterUnreachable")
+	f.want("it is tried again", fmt.Sprintf("Verify [%s]", ref), "update status")
+	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+}
+
+func TestMoRefsMeanNothingInAnotherVCenter(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	ref := f.vm(1).Ref
+	f.world.Move(ref, "attic")
+	f.restart(fake.Config{}, Config{})
+	f.world.SetUUID("vcenter-2")
+	f.want("another one answers: nothing is verified, nothing is changed", "update status")
+	f.wantStatus("then", "2/2 ERROR VCenterChanged")
+	f.world.SetUUID("vcenter-1")
+	f.want("the first is back: only now they are looked for", fmt.Sprintf("Verify [%s]", ref), "update status")
+	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+}
+
+// A root folder that is missing was lost if any group records a folder below it.
+func TestRootFolder(t *testing.T) {
+	neighbour := func(status *v1alpha1.FolderStatus) *v1alpha1.VmGroup {
+		vg := group(1)
+		vg.Namespace, vg.Name, vg.UID = "kube-public", "db", "another"
+		vg.Status.Folder = status
+		return vg
+	}
+	tests := map[string]struct {
+		neighbour *v1alpha1.VmGroup
+		lost      bool
+	}{
+		"nobody was here before":             {neighbour(nil), false},
+		"a neighbour has recorded a folder":  {neighbour(&v1alpha1.FolderStatus{MoRef: "group-9", VCenter: "vcenter-1"}), true},
+		"a neighbour has recorded a vCenter": {neighbour(&v1alpha1.FolderStatus{VCenter: "vcenter-1"}), false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1), tc.neighbour)
+			if err := f.cache.Add(tc.neighbour); err != nil {
+				t.Fatal(err)
+			}
+			if tc.lost {
+				f.want("nothing is made", "update status")
+				f.wantStatus("then", "0/0 ERROR RootFolderLost")
+				f.world.AddFolder("vmgroups")
+			}
+			f.want("it is made", "get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
+		})
+	}
+}
+
+func TestTemplate(t *testing.T) {
+	f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "missing" }))
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
+		t.Errorf("got %v, want ClassInvalid: it has to be looked up again", err)
+	}
+	f.said("no finalizer yet: nothing was made", "update status")
+	f.wantStatus("then", "0/0 ERROR TemplateNotFound")
+
+	f.world.AddTemplate("templates", "missing")
+	f.settle()
+	f.wantStatus("it appears", "1/1 READY AllReplicasAvailable")
+
+	f.world.Inject(fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient: it has to be looked up again", err)
+	}
+	f.world.Inject(fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}})
+	f.try()
+	f.wantStatus("vCenter is lost while it is looked up", "1/1 PENDING VCenterUnreachable")
+
+	f.world.Inject(fake.Fault{Method: fake.FindTemplate, Times: 9, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}})
+	f.delete()
+	f.settle()
+	if got := f.live().Finalizers; len(got) > 0 {
+		t.Errorf("a deletion needs no template, yet finalizers %v are left", got)
+	}
+}
+
+func TestDesiredReplicasByDefault(t *testing.T) {
+	f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = nil }))
+	f.settle()
+	f.wantStatus("one", "1/1 READY AllReplicasAvailable")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = ptr.To[int32](0) })
+	f.settle()
+	f.wantStatus("none", "0/0 READY AllReplicasAvailable")
+}

@@ -1,0 +1,223 @@
+package vspheresync
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+func TestEventsOnTransitionsOnly(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.world.Hold()
+	f.try()
+	f.wantEvents("step 1/7, clones are sent", "Normal ScalingUp")
+	f.try()
+	f.wantEvents("step 2/7, they are under way")
+	f.world.Release()
+	f.settle()
+	f.wantEvents("step 3/7, all there", "Normal AllReplicasAvailable")
+	f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.IP = "192.0.2.1" })
+	f.settle()
+	f.wantEvents("step 4/7, a VM has an address")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "missing" })
+	for range 3 {
+		f.pass(time.Minute)
+		f.try()
+	}
+	f.wantEvents("step 5/7, the template is missing", "Warning TemplateNotFound")
+	f.restart(fake.Config{}, Config{})
+	f.try()
+	f.wantEvents("step 6/7, a restart is no transition")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "golden" })
+	f.settle()
+	f.wantEvents("step 7/7, healed", "Normal AllReplicasAvailable")
+}
+
+// An outage is one event, not one for each group: it is in the conditions, and so is its end.
+func TestOutage(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	f.events()
+	f.world.SetOutage(true)
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		t.Errorf("got %v, want ClassUnavailable", err)
+	}
+	f.said("it is told once", "update status")
+	f.wantStatus("Ready is unknown, the counts stay", "2/2 PENDING VCenterUnreachable")
+	if n := len(f.live().Status.VMs); n != 2 {
+		t.Errorf("%d VMs are listed, want 2: they are not known to be gone", n)
+	}
+	f.pass(time.Hour)
+	f.scale(0)
+	f.try()
+	f.said("nothing is done, and the status says it already")
+	f.scale(2)
+	f.world.SetOutage(false)
+	f.settle()
+	f.wantStatus("it is over", "2/2 READY AllReplicasAvailable")
+	f.wantEvents("not one event")
+}
+
+func TestOutageInBetween(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	f.scale(4)
+	f.world.Inject(fake.Fault{Method: fake.StartClone, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "lost"}})
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		t.Errorf("got %v, want ClassUnavailable", err)
+	}
+	f.said("no other clone is tried", "get", "StartClone web-0d1f2-2", "update status")
+	f.wantStatus("then", "2/2 PENDING VCenterUnreachable")
+}
+
+func TestNoticesOnce(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.events()
+	ref := f.world.CopyVM(f.vm(0).Ref, "mine")
+	f.settle()
+	f.settle()
+	f.wantEvents("step 1/4, a copy", "Warning Copy")
+	f.world.SetOutage(true)
+	f.try()
+	f.world.SetOutage(false)
+	f.settle()
+	f.wantEvents("step 2/4, after an outage it is the same copy")
+	f.world.Destroy(ref)
+	f.settle()
+	f.wantEvents("step 3/4, it is gone")
+	f.world.CopyVM(f.vm(0).Ref, "mine")
+	f.settle()
+	f.wantEvents("step 4/4, another copy", "Warning Copy")
+}
+
+func TestFolderThatStaysIsTold(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.AddForeignVM(folder, "db")
+	f.delete()
+	f.settle()
+	if got := f.events(); got[len(got)-1] != "Warning FolderNotEmpty" {
+		t.Errorf("events: %v, want the last to be FolderNotEmpty", got)
+	}
+	if got := f.live().Finalizers; len(got) > 0 {
+		t.Errorf("finalizers %v are left", got)
+	}
+}
+
+func TestStrippedFinalizerIsTold(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.events()
+	before := f.live().Status
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Finalizers = []string{"foregroundDeletion"} })
+	f.delete()
+	f.want("past our reach")
+	f.want("and stays so")
+	f.wantEvents("its VM is told of, once", "Warning Orphaned")
+	if diff := cmp.Diff(before, f.live().Status); diff != "" {
+		t.Errorf("the status has changed:\n%s", diff)
+	}
+	f.vm(0)
+}
+
+// Progress is told after 1, 2, 4 ... 60 s, however often something happens.
+func TestPaceOfProgress(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "missing" }) // a transition, so that it begins anew
+	f.try()
+	last := f.clock.Now()
+	progress := func(want time.Duration) {
+		t.Helper()
+		for second := time.Second; second <= want; second += time.Second {
+			f.pass(time.Second)
+			f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.IP = fmt.Sprintf("192.0.2.%d", f.clock.Now().Unix()%250) })
+			f.journal = nil
+			after, _ := f.sync()
+			written := cmp.Equal(f.journal, []string{"update status"})
+			if due := second == want; written != due {
+				t.Fatalf("%v after the last write: written %v, want %v", f.clock.Since(last), written, due)
+			}
+			if !written && after != want-second {
+				t.Fatalf("%v after the last write: sync again after %v, want %v", second, after, want-second)
+			}
+		}
+		last = f.clock.Now()
+	}
+	for _, seconds := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		progress(seconds * time.Second)
+	}
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "golden" })
+	f.journal = nil
+	f.try()
+	f.said("a transition is told at once", "update status")
+	last = f.clock.Now()
+	progress(time.Second)
+	progress(2 * time.Second)
+}
+
+func TestStatusIsWrittenEvenWhenTheWorkFailed(t *testing.T) {
+	tests := map[string]struct {
+		class vsphere.Class
+		want  string
+	}{
+		"refused":        {vsphere.ClassInvalid, "0/0 ERROR InvalidConfiguration"},
+		"no room":        {vsphere.ClassExhausted, "0/0 PENDING ResourceExhausted"},
+		"failed":         {vsphere.ClassTransient, "0/0 PENDING Retrying"},
+		"never answered": {vsphere.ClassUnknown, "0/0 PENDING OutcomeUnknown"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1))
+			f.world.Inject(fake.Fault{Method: fake.StartClone, Err: &vsphere.Error{Class: tc.class, Message: "no"}})
+			if _, err := f.sync(); vsphere.ClassOf(err) != tc.class {
+				t.Errorf("got %v, want class %s", err, tc.class)
+			}
+			f.wantStatus("then", tc.want)
+			if f.live().Status.Folder == nil {
+				t.Error("the folder that was made is not recorded")
+			}
+		})
+	}
+	t.Run("the API server failed", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.kube.PrependReactor("get", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewInternalError(fmt.Errorf("no"))
+		})
+		if _, err := f.sync(); !apierrors.IsInternalError(err) {
+			t.Errorf("got %v, want the error of the API server", err)
+		}
+		f.said("nothing is sent without a live read", "update status")
+		f.wantStatus("then", "0/0 PENDING ScalingUp")
+	})
+}
+
+func TestStatusWriteFails(t *testing.T) {
+	t.Run("somebody else was first", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.conflict("update", "status")
+		if _, err := f.sync(); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict", err)
+		}
+		f.wantEvents("nothing is told that was not written")
+	})
+	t.Run("the group is gone", func(t *testing.T) {
+		f := newFixture(t)
+		f.world.SetOutage(true)
+		if _, err := f.syncFrom(group(1)); apierrors.IsNotFound(err) {
+			t.Errorf("got %v: that it is gone is no error", err)
+		}
+	})
+}

@@ -1,0 +1,224 @@
+package vspheresync
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+// The finalizer comes before the first write to vCenter, a live read before whatever makes or takes away, and the status
+// last. At rest nothing is asked for.
+func TestOrderOfWrites(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.want("step 1/8, created",
+		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "update status")
+	f.want("step 2/8, the clones have ended", "update status")
+	f.want("step 3/8, at rest")
+	f.world.PowerOff(f.vm(0).Ref)
+	f.want("step 4/8, a VM is off: nothing is made or taken away, so no live read", "StartPowerOn", "update status")
+	f.settle()
+	f.scale(1)
+	f.want("step 5/8, scaled down", "get", "StartPowerOff", "update status")
+	f.want("step 6/8, it is off", "get", "StartDestroy 1", "update status")
+	f.want("step 7/8, it is gone", "update status")
+	f.want("step 8/8, at rest")
+	f.wantStatus("in the end", "1/1 READY AllReplicasAvailable")
+}
+
+func TestOrderOfDeletion(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.delete()
+	f.want("step 1/3, deleted", "get", "StartPowerOff", "update status")
+	f.want("step 2/3, it is off", "get", "StartDestroy 1", "update status")
+	f.want("step 3/3, it is gone: one more look, and then the end", "Sweep", "get", "RemoveFolder", "patch")
+	if got := f.live().Finalizers; len(got) > 0 {
+		t.Errorf("finalizers %v are left", got)
+	}
+	if diff := cmp.Diff([]string{"templates", "vmgroups", "vmgroups/default"}, f.world.Folders()); diff != "" {
+		t.Errorf("folders (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatASweepFindsHoldsTheEnd(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.Move(f.vm(0).Ref, "attic")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Status.VMs = nil }) // as if it were one of those that are too many to be listed
+	f.restart(fake.Config{}, Config{})
+	f.delete()
+	f.want("a VM of ours lies elsewhere", "Sweep", "get", "StartPowerOff", "update status")
+	f.wantStatus("then", "1/1 PENDING Deleting")
+}
+
+func TestSweepFails(t *testing.T) {
+	for class, reason := range map[vsphere.Class]string{
+		vsphere.ClassUnavailable: v1alpha1.ReasonVCenterUnreachable,
+		vsphere.ClassTransient:   v1alpha1.ReasonVCenterUnreachable,
+	} {
+		t.Run(string(class), func(t *testing.T) {
+			f := newFixture(t, group(0))
+			f.scale(1)
+			f.settle()
+			f.scale(0)
+			f.settle()
+			f.delete()
+			f.world.Inject(fake.Fault{Method: fake.Sweep, Err: &vsphere.Error{Class: class, Message: "no"}})
+			f.journal = nil
+			if _, err := f.sync(); vsphere.ClassOf(err) != class {
+				t.Errorf("got %v, want class %s: it has to be tried again", err, class)
+			}
+			f.said("nothing is taken away", "Sweep", "update status")
+			f.wantStatus("then", "0/0 PENDING "+reason)
+			f.want("then it works", "Sweep", "get", "RemoveFolder", "patch")
+		})
+	}
+}
+
+func TestOrphan(t *testing.T) {
+	orphan := func(vg *v1alpha1.VmGroup) {
+		vg.Annotations = map[string]string{v1alpha1.OnDeleteAnnotation: v1alpha1.OnDeleteOrphan}
+	}
+	for name, outage := range map[string]bool{"vCenter is there": false, "vCenter is away": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1))
+			f.settle()
+			f.events()
+			f.edit(orphan)
+			f.delete()
+			f.world.SetOutage(outage)
+			f.journal = nil
+			if _, err := f.sync(); err != nil && !outage {
+				t.Error(err)
+			}
+			f.said("the group goes, its VM is not touched", "get", "patch")
+			f.wantEvents("it is told", "Warning Orphaned")
+			if got := f.live().Finalizers; len(got) > 0 {
+				t.Errorf("finalizers %v are left", got)
+			}
+			f.vm(0)
+		})
+	}
+	t.Run("the patch fails: nothing is told yet", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.settle()
+		f.events()
+		f.edit(orphan)
+		f.delete()
+		f.conflict("patch", "")
+		if _, err := f.sync(); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict", err)
+		}
+		f.wantEvents("not yet")
+	})
+}
+
+// A cache that is older than a change of mind does no harm.
+func TestChangedSinceTheCacheWasFilled(t *testing.T) {
+	tests := map[string]func(*v1alpha1.VmGroup){
+		"spec":                   func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = ptr.To[int32](2) },
+		"deleted":                func(vg *v1alpha1.VmGroup) { vg.DeletionTimestamp = ptr.To(metav1.NewTime(start)) },
+		"created anew":           func(vg *v1alpha1.VmGroup) { vg.UID = "another" },
+		"to leave its VMs":       func(vg *v1alpha1.VmGroup) { vg.Annotations = map[string]string{v1alpha1.OnDeleteAnnotation: "orphan"} },
+		"finalizer was stripped": func(vg *v1alpha1.VmGroup) { vg.Finalizers = nil },
+	}
+	for name, change := range tests {
+		for _, replicas := range []int32{0, 3} {
+			t.Run(name+map[int32]string{0: ", before a removal", 3: ", before a clone"}[replicas], func(t *testing.T) {
+				f := newFixture(t, group(1))
+				f.settle()
+				f.scale(replicas)
+				cached := f.live().DeepCopy()
+				f.edit(change)
+				f.journal = nil
+				if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
+					t.Errorf("got %v, want a conflict", err)
+				}
+				f.said("nothing is sent, nothing is told", "get")
+			})
+		}
+	}
+	t.Run("somebody added the finalizer", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		cached := f.live().DeepCopy()
+		f.edit(func(vg *v1alpha1.VmGroup) { vg.Finalizers = []string{v1alpha1.Finalizer} })
+		if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict", err)
+		}
+		f.said("it is not added twice", "get")
+	})
+	t.Run("gone", func(t *testing.T) {
+		f := newFixture(t)
+		if _, err := f.syncFrom(group(1)); !apierrors.IsNotFound(err) {
+			t.Errorf("got %v, want not found", err)
+		}
+		f.said("nothing is sent", "get", "update status")
+	})
+}
+
+func TestNoFinalizerNoWrite(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.conflict("patch", "")
+	if _, err := f.sync(); !apierrors.IsConflict(err) {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	if calls := f.world.Calls(); len(calls) > 0 {
+		t.Errorf("vCenter was asked for %v", calls)
+	}
+}
+
+func TestOtherFinalizersAreLeft(t *testing.T) {
+	f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Finalizers = []string{"foregroundDeletion"} }))
+	f.settle()
+	if diff := cmp.Diff([]string{"foregroundDeletion", v1alpha1.Finalizer}, f.live().Finalizers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	f.delete()
+	f.settle()
+	if diff := cmp.Diff([]string{"foregroundDeletion"}, f.live().Finalizers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWroteIsToldOfEachWrite(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.want("created", "get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
+	if diff := cmp.Diff([]string{"default/web@10", "default/web@10"}, f.wrote); diff != "" {
+		t.Errorf("the patch and the status (-want +got):\n%s", diff)
+	}
+}
+
+func TestHeldBack(t *testing.T) {
+	t.Run("read-only", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.restart(fake.Config{}, Config{ReadOnly: true})
+		f.want("plans and status go on", "update status")
+		f.wantStatus("then", "0/0 PENDING ReadOnly")
+	})
+	t.Run("paused", func(t *testing.T) {
+		f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Spec.Paused = true }))
+		f.want("plans and status go on", "update status")
+		f.wantStatus("then", "0/0 PENDING Paused")
+	})
+}
+
+func TestForget(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.CopyVM(f.vm(0).Ref, "mine")
+	f.events()
+	f.want("a copy is seen", "update status")
+	f.wantEvents("told once", "Warning Copy")
+	f.Forget(cache.NewObjectName("default", "web"), testUID)
+	f.said("the adapter forgets as well", "Forget default/web "+testUID)
+	f.want("all over again")
+	f.wantEvents("told again", "Warning Copy")
+}

@@ -49,6 +49,10 @@ func (e *Error) Error() string {
 // Unwrap returns the client's error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ReasonWriteForbidden is the reason of the error with which a guard's refusal is returned. It says something of this
+// process, and nothing of vCenter.
+const ReasonWriteForbidden = "WriteForbidden"
+
 // ErrNoBudget is returned by Start methods when as many operations of that kind as allowed are under way.
 var ErrNoBudget error = &Error{
 	Class:   ClassConflict,

@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // report writes the status if it has changed, and records events for what has changed in it. It returns after how long
@@ -21,8 +23,13 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	if in.Unavailable == nil {
 		s.notify(live, m, p.Notices)
 	}
-	if r.finished || ctx.Err() != nil || apierrors.IsConflict(r.err) || (in.Group.DeletionTimestamp != nil && p.Orphan) {
-		return 0, nil // gone, stopping, or to be looked at again first
+	switch {
+	case r.finished, p.Orphan:
+		return 0, nil // it is gone
+	case ctx.Err() != nil, forbidden(r.err):
+		return 0, nil // this process is not the one to speak
+	case apierrors.IsConflict(r.err):
+		return 0, nil // it is to be looked at again first
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
 	if equality.Semantic.DeepEqual(old, status) {
@@ -45,6 +52,12 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	s.wrote(updated)
 	s.announce(updated, m, old, status)
 	return 0, nil
+}
+
+// forbidden reports whether the guard has refused a change: the lease is not surely ours.
+func forbidden(err error) bool {
+	e, ok := errors.AsType[*vsphere.Error](err)
+	return ok && e.Reason == vsphere.ReasonWriteForbidden
 }
 
 // transition reports whether the difference is more than progress: another phase, condition, generation or folder.

@@ -221,3 +221,19 @@ func TestStatusWriteFails(t *testing.T) {
 		}
 	})
 }
+
+// A process whose lease is not surely its own has nothing to say: what it sees may be older than what its successor wrote.
+func TestSilentWithoutLease(t *testing.T) {
+	f := newFixture(t, group(1))
+	forbidden := &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Message: "no lease"}
+	f.restart(fake.Config{Guard: func() error { return forbidden }}, Config{})
+	f.journal = nil
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		t.Errorf("got %v, want ClassUnavailable", err)
+	}
+	for _, write := range f.journal {
+		if write == "update status" {
+			t.Errorf("a status was written: %v", f.journal)
+		}
+	}
+}

@@ -178,6 +178,7 @@ func (c *Client) Cancel(_ context.Context, op vsphere.Operation) error {
 		return f.Err
 	}
 	c.vc.cancel(c, vsphere.GroupID{}, op)
+	c.tracker.Cancelled(op.Task)
 	return nil
 }
 

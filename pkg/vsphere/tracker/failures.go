@@ -21,7 +21,8 @@ func keyOf(op vsphere.Operation, class vsphere.Class) failureKey {
 	}
 }
 
-// fail counts a failure. What vCenter's absence has stopped is not one: the session loop deals with that.
+// fail counts a failure, once for all operations that were under way together: sixteen clones that meet one full datastore
+// are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that.
 func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string, err *vsphere.Error) {
 	if err.Class == vsphere.ClassUnavailable {
 		return
@@ -34,9 +35,12 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string,
 	if f.Revision != revision || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
 	}
+	if f.Count == 0 || op.Started.IsZero() || !op.Started.Before(f.At) {
+		f.Count++
+	}
 	t.failures[g.UID][key] = vsphere.Failure{
 		Kind: op.Kind, Name: op.Name, VM: op.VM, Revision: revision,
-		Err: err, Count: f.Count + 1, At: t.cfg.Clock.Now(),
+		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
 	}
 }
 

@@ -2,8 +2,10 @@ package tracker_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // fails lets an operation be refused.
@@ -142,4 +144,17 @@ func TestNobodyIsLeftToForgive(t *testing.T) {
 	f.Ended(made, "", failure(vsphere.ClassTransient))
 	f.wantFailures("a")
 	f.wantOperations("a")
+}
+
+func TestWaveCountsOnce(t *testing.T) {
+	f := newFixture(t, 3)
+	for _, want := range []string{"Clone a-2 Exhausted 1", "Clone a-2 Exhausted 2"} {
+		ids := []tracker.ID{f.begin("a", clone("a-0")), f.begin("a", clone("a-1")), f.begin("a", clone("a-2"))}
+		f.pass(time.Second)
+		for _, id := range ids {
+			f.Refused(id, failure(vsphere.ClassExhausted))
+		}
+		f.wantFailures("a", want)
+		f.pass(time.Second)
+	}
 }

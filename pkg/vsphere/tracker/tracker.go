@@ -104,7 +104,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string
 		return 0, vsphere.ErrNoBudget
 	}
 	t.last++
-	op.Task, op.Unknown, op.Overdue, op.Started = "", false, false, t.cfg.Clock.Now()
+	op.Task, op.Unknown, op.Cancelled, op.Overdue, op.Started = "", false, false, false, t.cfg.Clock.Now()
 	o := &operation{Operation: op, id: t.last, group: g, revision: revision, holds: true}
 	t.ops[o.id] = o
 	if t.byGroup[g.UID] == nil {
@@ -159,6 +159,15 @@ func (t *Tracker) Lost(task vsphere.Ref) {
 			Message: fmt.Sprintf("the task of %s can no longer be read; looking again", o.Kind),
 		})
 		t.drop(o)
+	}
+}
+
+// Cancelled records that vCenter was asked to cancel a task. The operation goes on counting.
+func (t *Tracker) Cancelled(task vsphere.Ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.byTask[task]; o != nil {
+		o.Cancelled = true
 	}
 }
 

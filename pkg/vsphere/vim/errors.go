@@ -77,7 +77,7 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 // guardFailure keeps the guard's own words and reason, if it has any.
 func guardFailure(what string, e *guardError) *vsphere.Error {
 	out := &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonWriteForbidden, Err: e,
+		Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Err: e,
 		Message: fmt.Sprintf("%s: not sent: %s.", what, strings.TrimRight(e.Error(), ". ")),
 	}
 	if own, ok := errors.AsType[*vsphere.Error](e.err); ok && own.Reason != "" {

@@ -16,7 +16,6 @@ const (
 	reasonNotOurs              = "NotOurs"
 	reasonPoweredOn            = "PoweredOn"
 	reasonRetrying             = "Retrying"
-	reasonWriteForbidden       = "WriteForbidden"
 	reasonOutcomeUnknown       = "OutcomeUnknown"
 	reasonResourceExhausted    = "ResourceExhausted"
 	reasonVictimUnreachable    = "VictimUnreachable"

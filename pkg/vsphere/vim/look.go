@@ -119,6 +119,7 @@ func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
 	}
 	_, err = methods.CancelTask(ctx, c.client, &types.CancelTask{This: taskRef(op.Task)})
 	if err == nil || isGone(err, taskRef(op.Task)) {
+		v.tracker.Cancelled(op.Task)
 		return nil
 	}
 	return v.fail("Cancel "+string(op.Kind)+" "+op.Name, err)

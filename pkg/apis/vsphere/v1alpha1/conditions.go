@@ -81,4 +81,8 @@ const (
 	ReasonVCenterUnreachable = "VCenterUnreachable"
 	// ReasonCredentialsRejected: vCenter refused the user name or the password.
 	ReasonCredentialsRejected = "CredentialsRejected"
+	// ReasonCredentialsUnreadable: the files with the user name and the password cannot be read.
+	ReasonCredentialsUnreadable = "CredentialsUnreadable"
+	// ReasonCertificateRejected: vCenter's certificate cannot be verified.
+	ReasonCertificateRejected = "CertificateRejected"
 )

@@ -28,12 +28,13 @@ func main() {
 	runs := flag.Int("runs", 5, "how often each measurement is made")
 	vms := flag.Int("vms", 300, "VMs in the large group")
 	rest := flag.Duration("rest", 5*time.Minute, "how long the controller is watched at rest")
+	memory := flag.String("tmp", "/dev/shm", "where the simulator keeps the files of its VMs: on a disk, their noise is larger than what is measured")
 	only := flag.String("only", "", "comma-separated measurements: throughput, slow, heal, rest (default: all)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{runs: *runs, vms: *vms, rest: *rest}
+	b := &bench{runs: *runs, vms: *vms, rest: *rest, memory: *memory}
 	if err := b.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -44,6 +45,7 @@ func main() {
 type bench struct {
 	runs, vms int
 	rest      time.Duration
+	memory    string
 	cluster   *devcluster.Cluster
 	audit     string
 	rows      []row

@@ -19,7 +19,7 @@ import (
 
 // plain clones n VMs as one would with govmomi: so many at a time, each waited for.
 func (b *bench) plain(ctx context.Context, o vcsim.Options, n, concurrency int) (took time.Duration, err error) {
-	o.Templates = []string{harness.Template}
+	o.Templates, o.TempDir = []string{harness.Template}, b.memory
 	vc, err := vcsim.Start(ctx, o)
 	if err != nil {
 		return 0, err

@@ -53,7 +53,7 @@ func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measur
 	namespace := fmt.Sprintf("bench-%d", b.groups)
 	namespaceLock.Unlock()
 	s := &subject{}
-	o.Templates = []string{harness.Template}
+	o.Templates, o.TempDir = []string{harness.Template}, b.memory
 	if s.vcenter, err = vcsim.Start(ctx, o); err != nil {
 		return err
 	}
@@ -111,9 +111,7 @@ func (s *subject) stop() error {
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	err := s.process.Wait()
-	fmt.Fprintf(os.Stderr, "controller: %s user, %s system\n", s.process.ProcessState.UserTime(), s.process.ProcessState.SystemTime())
-	return err
+	return s.process.Wait()
 }
 
 // warm makes and removes a group of one, so that the start is not measured.

@@ -44,6 +44,8 @@ type Options struct {
 	CloneDelay     time.Duration
 	// CancelEffective lets CancelTask really stop a clone that has not been made yet.
 	CancelEffective bool
+	// TempDir is where the simulator keeps the files of its VMs; default: the system's directory for such files.
+	TempDir string
 
 	Stderr io.Writer // the simulator's log; default: discarded, but for its end, which errors show
 }
@@ -82,6 +84,9 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	}
 	p.cmd = exec.CommandContext(ctx, binary, args(o, p.Username, p.Password)...)
 	p.cmd.Stderr = p.log
+	if o.TempDir != "" {
+		p.cmd.Env = append(os.Environ(), "TMPDIR="+o.TempDir)
+	}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = stopTimeout
 	stdout, err := p.cmd.StdoutPipe()

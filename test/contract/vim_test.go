@@ -25,7 +25,7 @@ const (
 func TestContract(t *testing.T) {
 	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
 		t.Parallel() // each scenario has a simulator of its own
-		process, err := vcsim.Start(context.WithoutCancel(t.Context()), vcsim.Options{})
+		process, err := vcsim.Start(t.Context(), vcsim.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,6 @@ package crd
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
 
 	"k8s.io/client-go/dynamic"
@@ -35,31 +33,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	if cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if stopErr := cluster.Stop(); err == nil {
-			err = stopErr
+	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
+		cluster = c
+		if err := connect(c.Kubeconfig()); err != nil {
+			return err
 		}
-	}()
-	if err := connect(cluster.Kubeconfig()); err != nil {
-		return 0, err
-	}
-	if err := applyArtifacts(ctx); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+		return applyArtifacts(ctx)
+	})
 }
 
 func connect(path string) (err error) {

@@ -5,7 +5,6 @@ package harness
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
+	"github.com/vmgroup/vmgroup-controller/test/harness/process"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
@@ -61,7 +61,7 @@ func NewWorld(t testing.TB, cluster *devcluster.Cluster, o vcsim.Options) *World
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
 	_, err = w.Kube.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{})
 	Must(t, err)
-	w.VCenter, err = vcsim.Start(context.Background(), o)
+	w.VCenter, err = vcsim.Start(t.Context(), o)
 	Must(t, err)
 	t.Cleanup(func() {
 		if err := w.VCenter.Stop(); err != nil {
@@ -219,16 +219,12 @@ func ApplyCRD(ctx context.Context, cluster *devcluster.Cluster) error {
 	return err
 }
 
-// Root returns the root of the repository.
+// Root returns the root of the repository. Outside of it that is the working directory: whoever looks for a file there
+// gets an error with its path.
 func Root() string {
-	dir, err := os.Getwd()
+	root, err := process.RepositoryRoot()
 	if err != nil {
 		return "."
 	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-	}
-	return "."
+	return root
 }

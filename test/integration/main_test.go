@@ -4,9 +4,6 @@ package integration
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -17,24 +14,10 @@ import (
 var cluster *devcluster.Cluster
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	if cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, cluster.Stop()) }()
-	if err := harness.ApplyCRD(ctx, cluster); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
+		cluster = c
+		return harness.ApplyCRD(ctx, c)
+	})
 }
 
 func newWorld(t *testing.T, o vcsim.Options) *harness.World {

@@ -21,7 +21,7 @@ const (
 // startSimulator runs a simulated vCenter of the test's own, as a process: the simulator is not free of data races.
 func startSimulator(t *testing.T, opts vcsim.Options) *vcsim.Process {
 	t.Helper()
-	sim, err := vcsim.Start(context.WithoutCancel(t.Context()), opts)
+	sim, err := vcsim.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,21 +6,14 @@
 package devcluster
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"github.com/vmgroup/vmgroup-controller/test/harness/process"
 )
 
 const (
@@ -33,9 +26,6 @@ const (
 
 	// stopTimeout is how long Stop waits before it kills. The binary itself gives each of three components 2 s.
 	stopTimeout = 15 * time.Second
-
-	// stderrLimit is how much of the binary's stderr is kept for error messages.
-	stderrLimit = 16 << 10
 
 	readyPrefix = "KUBECONFIG="
 )
@@ -67,54 +57,36 @@ type Options struct {
 // Cluster is a running control plane.
 type Cluster struct {
 	kubeconfig string
-	cmd        *exec.Cmd
-	stdin      io.Closer // the cluster stops when it is closed, by us or by the kernel at our death
-	stderr     *tailBuffer
-	exited     chan struct{} // closed when the process has ended; waitErr is set before that
-	waitErr    error
-	stopOnce   sync.Once
-	stopErr    error
+	process    *process.Process
 }
 
 // Start starts a cluster and returns when it serves. The caller must Stop it. ctx is for the start alone: once Start has
 // returned, the end of ctx does not stop the cluster, but the end of this process does, however it comes.
 // Clusters do not disturb each other: any number may run at a time.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
-	binary, err := findBinary()
+	c := &Cluster{}
+	var err error
+	c.process, err = process.Start(ctx, process.Command{
+		Binary:       process.Binary{Name: "devcluster", Env: BinaryEnv, Target: "devcluster"},
+		Args:         args(o),
+		Ready:        c.ready,
+		StartTimeout: cmp.Or(o.StartTimeout, DefaultStartTimeout),
+		StopTimeout:  stopTimeout,
+	})
 	if err != nil {
 		return nil, err
 	}
-	if o.StartTimeout == 0 {
-		o.StartTimeout = DefaultStartTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
-	defer cancel()
+	return c, nil
+}
 
-	c := &Cluster{cmd: exec.Command(binary, args(o)...), stderr: &tailBuffer{}, exited: make(chan struct{})}
-	c.cmd.Stderr = c.stderr
-	// A process group of its own: after Ctrl-C in a terminal the parent may still need the cluster to clean up.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("make a pipe to devcluster: %w", err)
+// ready reads the line that a cluster prints when it serves.
+func (c *Cluster) ready(line string) error {
+	path, ok := strings.CutPrefix(line, readyPrefix)
+	if !ok {
+		return fmt.Errorf("it printed %q, want %s and a path", line, readyPrefix)
 	}
-	stdout, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("make a pipe from devcluster: %w", err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", binary, err)
-	}
-	ready := make(chan string, 1)
-	go c.watch(stdout, ready)
-
-	select {
-	case c.kubeconfig = <-ready:
-		return c, nil
-	case <-c.exited:
-		return nil, errors.Join(fmt.Errorf("devcluster did not start: %s", c.stderr), c.waitErr)
-	case <-ctx.Done():
-		return nil, errors.Join(fmt.Errorf("devcluster did not start in time: %w", context.Cause(ctx)), c.Stop())
-	}
+	c.kubeconfig = path
+	return nil
 }
 
 // Kubeconfig returns the path of the administrator's kubeconfig. The administrator may do everything, impersonation of
@@ -126,40 +98,7 @@ func (c *Cluster) Kubeconfig() string {
 // Stop stops the cluster and returns when nothing of it runs any more. Calling it again, or concurrently, is harmless.
 // It returns an error if the cluster had ended before by itself, or had to be killed.
 func (c *Cluster) Stop() error {
-	c.stopOnce.Do(func() { c.stopErr = c.stop() })
-	return c.stopErr
-}
-
-func (c *Cluster) stop() error {
-	_ = c.stdin.Close() // fails only if the process has ended already
-	timer := time.NewTimer(stopTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.exited:
-	case <-timer.C:
-		// Its children notice and end too.
-		err := c.cmd.Process.Kill()
-		<-c.exited
-		return errors.Join(fmt.Errorf("devcluster did not stop within %s and was killed\n%s", stopTimeout, c.stderr), err)
-	}
-	if c.waitErr != nil && c.kubeconfig != "" {
-		return fmt.Errorf("devcluster did not end as it should: %w\n%s", c.waitErr, c.stderr)
-	}
-	return nil
-}
-
-// watch sends the path of the kubeconfig once the cluster is ready, and closes c.exited when the process has ended.
-func (c *Cluster) watch(stdout io.Reader, ready chan<- string) {
-	scanner := bufio.NewScanner(stdout)
-	for scanner.Scan() {
-		if path, ok := strings.CutPrefix(scanner.Text(), readyPrefix); ok {
-			ready <- path
-			break
-		}
-	}
-	_, _ = io.Copy(io.Discard, stdout) // Wait must not be called before everything was read
-	c.waitErr = c.cmd.Wait()
-	close(c.exited)
+	return c.process.Stop()
 }
 
 func args(o Options) []string {
@@ -179,61 +118,4 @@ func args(o Options) []string {
 		}
 	}
 	return args
-}
-
-// findBinary returns the path of the devcluster binary, or an error that says how to get one.
-func findBinary() (string, error) {
-	path := os.Getenv(BinaryEnv)
-	if path == "" {
-		root, err := repoRoot()
-		if err != nil {
-			return "", err
-		}
-		path = filepath.Join(root, "bin", "devcluster")
-	}
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no devcluster binary: run make devcluster first, or set %s: %w", BinaryEnv, err)
-	}
-	if err != nil {
-		return "", fmt.Errorf("find the devcluster binary: %w", err)
-	}
-	return path, nil
-}
-
-// repoRoot returns the nearest directory above the working directory, or itself, that has a go.mod. Tests run in the
-// directory of their package.
-func repoRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the root of the repository: %w", err)
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod in %s or above: run this inside the repository, or set %s to the devcluster binary", start, BinaryEnv)
-		}
-	}
-}
-
-// tailBuffer is an io.Writer that keeps the end of what is written to it.
-type tailBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *tailBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf.Write(p)
-	b.buf.Next(max(b.buf.Len()-stderrLimit, 0))
-	return len(p), nil
-}
-
-func (b *tailBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.TrimSpace(b.buf.String())
 }

@@ -12,7 +12,7 @@ import (
 // Kubectl runs kubectl against the cluster, as its administrator, and returns what it prints to stdout. What it prints to
 // stderr is in the error.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, c.cmd.Path, append([]string{"kubectl"}, args...)...)
+	cmd := exec.CommandContext(ctx, c.process.Path(), append([]string{"kubectl"}, args...)...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

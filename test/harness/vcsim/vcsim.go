@@ -3,27 +3,21 @@
 package vcsim
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/test/harness/process"
 )
 
 const (
-	// readyTimeout bounds the wait for the line that says where the simulator listens.
-	readyTimeout = 30 * time.Second
+	// startTimeout bounds the wait for the line that says where the simulator listens.
+	startTimeout = 30 * time.Second
 	// stopTimeout is how long the simulator may take to end before it is killed.
 	stopTimeout = 5 * time.Second
 )
@@ -60,79 +54,31 @@ type Process struct {
 	ControlURL string
 	Control    *control.Client
 
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	log    *tail
-	exited chan struct{}
-	err    error // of the process, once exited is closed
-	stop   func() error
+	child *process.Process
 }
 
-// Start runs the built binary and returns when it serves. The process ends with Stop, with ctx, or with its parent:
-// whichever comes first.
+// Start runs the built binary and returns when it serves. The caller must Stop it. ctx is for the start alone: once Start
+// has returned, the end of ctx does not stop the simulator, but the end of this process does, however it comes.
 func Start(ctx context.Context, o Options) (*Process, error) {
-	binary, err := find(o.Binary)
+	p := &Process{Username: cmp.Or(o.Username, "user"), Password: cmp.Or(o.Password, "pass")}
+	var err error
+	p.child, err = process.Start(ctx, process.Command{
+		Binary:       process.Binary{Name: "vcsim", Path: o.Binary, Env: "VCSIM_BIN", Target: "build"},
+		Args:         args(o, p.Username, p.Password),
+		Env:          env(o),
+		Stderr:       o.Stderr,
+		Ready:        p.ready,
+		StartTimeout: startTimeout,
+		StopTimeout:  stopTimeout,
+	})
 	if err != nil {
 		return nil, err
-	}
-	p := &Process{Username: o.Username, Password: o.Password, log: &tail{next: o.Stderr}, exited: make(chan struct{})}
-	if p.Username == "" {
-		p.Username = "user"
-	}
-	if p.Password == "" {
-		p.Password = "pass"
-	}
-	p.cmd = exec.CommandContext(ctx, binary, args(o, p.Username, p.Password)...)
-	p.cmd.Stderr = p.log
-	if o.TempDir != "" {
-		p.cmd.Env = append(os.Environ(), "TMPDIR="+o.TempDir)
-	}
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = stopTimeout
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start vcsim: %w", err)
-	}
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("start vcsim: %w", err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start vcsim: %w", err)
-	}
-	p.stop = sync.OnceValue(p.end)
-	line := make(chan string, 1)
-	go p.wait(stdout, line)
-	if err := p.ready(line); err != nil {
-		return nil, errors.Join(err, p.Stop())
 	}
 	return p, nil
 }
 
-// wait hands on the first line of the output and waits for the process to end.
-func (p *Process) wait(stdout io.Reader, line chan<- string) {
-	defer close(p.exited)
-	reader := bufio.NewReader(stdout)
-	first, _ := reader.ReadString('\n')
-	line <- first
-	_, _ = io.Copy(io.Discard, reader)
-	p.err = p.cmd.Wait()
-}
-
-func (p *Process) ready(line <-chan string) error {
-	timeout := time.NewTimer(readyTimeout)
-	defer timeout.Stop()
-	select {
-	case text := <-line:
-		if err := p.parse(text); err != nil {
-			return fmt.Errorf("vcsim did not start: %w\n%s", err, p.log)
-		}
-		return nil
-	case <-timeout.C:
-		return fmt.Errorf("vcsim was not ready after %s\n%s", readyTimeout, p.log)
-	}
-}
-
-func (p *Process) parse(line string) error {
+// ready reads the line that a simulator prints when it serves.
+func (p *Process) ready(line string) error {
 	for _, field := range strings.Fields(line) {
 		key, value, _ := strings.Cut(field, "=")
 		switch key {
@@ -147,39 +93,27 @@ func (p *Process) parse(line string) error {
 		}
 	}
 	if p.URL == "" || p.ControlURL == "" || p.CAFile == "" {
-		return fmt.Errorf("unexpected output %q", line)
+		return fmt.Errorf("it printed %q, want URL=, CONTROL= and CA=", line)
 	}
 	p.Control = control.New(p.ControlURL)
 	return nil
 }
 
-// Stop ends the process and waits for it. It may be called more than once, and returns what the process ended with.
-func (p *Process) Stop() error { return p.stop() }
-
-// Kill ends the process as a power failure would. Its temporary files stay behind.
-func (p *Process) Kill() error {
-	err := p.cmd.Process.Kill()
-	<-p.exited
-	return err
+// Stop ends the simulator and returns when it has ended. Calling it again, or concurrently, is harmless. It returns an
+// error if the simulator had failed or was killed, be it by Kill.
+func (p *Process) Stop() error {
+	defer p.Control.Close()
+	return p.child.Stop()
 }
 
-func (p *Process) end() error {
-	if p.Control != nil {
-		defer p.Control.Close()
+// Kill ends the simulator as a power failure would. Its temporary files stay behind.
+func (p *Process) Kill() error { return p.child.Kill() }
+
+func env(o Options) []string {
+	if o.TempDir == "" {
+		return nil
 	}
-	_ = p.stdin.Close() // the simulator ends when its input does
-	timeout := time.NewTimer(stopTimeout)
-	defer timeout.Stop()
-	select {
-	case <-p.exited:
-	case <-timeout.C:
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-	}
-	if p.err != nil && !errors.Is(p.err, context.Canceled) { // the caller's context may end it first
-		return fmt.Errorf("vcsim ended: %w\n%s", p.err, p.log)
-	}
-	return nil
+	return []string{"TMPDIR=" + o.TempDir}
 }
 
 func args(o Options, username, password string) []string {
@@ -212,73 +146,4 @@ func number(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-// find returns the binary to run.
-func find(binary string) (string, error) {
-	if binary == "" {
-		binary = os.Getenv("VCSIM_BIN")
-	}
-	if binary == "" {
-		root, err := repositoryRoot()
-		if err != nil {
-			return "", err
-		}
-		binary = filepath.Join(root, "bin", "vcsim")
-	}
-	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("no simulator at %s: run make build first", binary)
-	} else if err != nil {
-		return "", fmt.Errorf("simulator: %w", err)
-	}
-	return binary, nil
-}
-
-// repositoryRoot walks up from the working directory, which for a test is its package, to go.mod.
-func repositoryRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the repository: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("find the repository: no go.mod above the working directory; set VCSIM_BIN")
-		}
-		dir = parent
-	}
-}
-
-// tail keeps the end of the simulator's log, for errors.
-type tail struct {
-	next io.Writer
-
-	mu   sync.Mutex
-	text []byte
-}
-
-const tailSize = 4096
-
-// Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if n := len(t.text) - tailSize; n > 0 {
-		t.text = append([]byte(nil), t.text[n:]...)
-	}
-	if t.next != nil {
-		return t.next.Write(p)
-	}
-	return len(p), nil
-}
-
-// String returns the end of the log.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
 }

@@ -21,6 +21,7 @@ func TestStartStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = p.Stop() }) // for a test that fails before it looks at the error
 	vms, err := p.Control.VMs(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,8 @@ func (l *lease) write(record resourcelock.LeaderElectionRecord, send func() erro
 		return err
 	}
 	l.mu.Lock()
-	recovered := l.renewed != instant{} && l.tooOld(sent) != nil
+	// Now, not when it was sent: whoever was refused while the answer was on its way is to be woken too.
+	recovered := l.renewed != instant{} && l.tooOld(l.now()) != nil
 	l.renewed = instant{}
 	if record.HolderIdentity == l.Identity() {
 		l.renewed = sent

@@ -149,6 +149,32 @@ func TestLateRenewalWakesEverybody(t *testing.T) {
 	}
 }
 
+// The guard refuses from the deadline on, also while the answer to a renewal that was sent in time is on its way.
+func TestSlowRenewalWakesEverybody(t *testing.T) {
+	at := instant{wall: time.Now()}
+	lock := &lock{}
+	l := newLease(lock, 10*time.Second, clocktesting.NewFakePassiveClock(time.Now()))
+	l.now = func() instant { return at }
+	sleep := func(d time.Duration) {
+		at.monotonic += d
+		at.wall = at.wall.Add(d)
+	}
+	woken := 0
+	l.onRecovery(func() { woken++ })
+	mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
+	if err := l.Update(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	sleep(9 * time.Second)
+	lock.onSend = func() { sleep(2 * time.Second) }
+	if err := l.Update(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.sure(); err != nil || woken != 1 {
+		t.Errorf("sure: %v, woken %d times, want 1", err, woken)
+	}
+}
+
 func TestRealClockGivesBothReadings(t *testing.T) {
 	start := time.Now()
 	l := newLease(&lock{}, time.Second, clocktesting.NewFakePassiveClock(start))

@@ -58,7 +58,8 @@ func (c *census) describe(in Input) {
 //
 //  1. a clone under way whose VM is not visible as ours, or a name that vCenter says is in use by something invisible
 //  2. a VM that has the name of one of our slots and no stamp, while clone tasks of unknown owners are under way
-//  3. a VM without name or configuration, unless it can be one of these: it is unclear
+//  3. a VM without name or configuration, unless it can be one of these: it is unclear. So is one that the group remembers
+//     and that cannot be read any more
 func takeCensus(in Input) census {
 	g, snap := in.Group, in.Snapshot
 	c := census{slots: map[int]bool{}, folder: chooseFolder(in)}
@@ -90,7 +91,13 @@ func takeCensus(in Input) census {
 			if stampedFor(in, vm) {
 				c.slots[vm.Stamp.Slot] = true
 			}
-			if stampedFor(in, vm) || inGroupFolder(in, c.folder, vm) {
+			if recorded, ok := recordedOf(in, vm); ok {
+				m.name = cmp.Or(m.name, recorded)
+				if slot, ok := slotOf(g.Name, uid, recorded); ok {
+					c.slots[slot] = true
+				}
+			}
+			if stampedFor(in, vm) || inGroupFolder(in, c.folder, vm) || remembered(in, vm) {
 				incomplete = append(incomplete, m)
 			}
 		case vsphere.Foreign:
@@ -150,6 +157,25 @@ func inGroupFolder(in Input, folder *vsphere.Folder, vm vsphere.VM) bool {
 	return slices.ContainsFunc(in.Snapshot.Folders, func(f vsphere.Folder) bool {
 		return f.Ref == vm.Parent && (f.Path == in.Snapshot.Path || folder != nil && folder.Ref == f.Ref)
 	})
+}
+
+// remembered reports whether a VM is in the snapshot only because the group remembers it: it shows neither a stamp nor a
+// folder, and is not proven gone.
+func remembered(in Input, vm vsphere.VM) bool {
+	return vm.Unreadable && vm.Stamp == nil &&
+		!slices.ContainsFunc(in.Snapshot.Folders, func(f vsphere.Folder) bool { return f.Ref == vm.Parent })
+}
+
+// recordedOf returns the name that the status records of a VM.
+func recordedOf(in Input, vm vsphere.VM) (string, bool) {
+	if f := in.Group.Status.Folder; f == nil || f.VCenter != in.Snapshot.VCenter {
+		return "", false
+	}
+	i := slices.IndexFunc(in.Group.Status.VMs, func(s v1alpha1.VMStatus) bool { return s.MoRef == string(vm.Ref) })
+	if i < 0 {
+		return "", false
+	}
+	return in.Group.Status.VMs[i].Name, true
 }
 
 func stampedFor(in Input, vm vsphere.VM) bool {

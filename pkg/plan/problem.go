@@ -8,9 +8,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// ReasonOrphaned is the reason of events about VMs that stay when their group goes.
-const ReasonOrphaned = "Orphaned"
-
 // Problem is what stands between the group and its spec.
 type Problem struct {
 	// Stalled is true if a human must act, false if the controller goes on trying.
@@ -169,7 +166,7 @@ func orphans(in Input) []Notice {
 	if len(c.ours) == 0 {
 		return nil
 	}
-	return []Notice{{Reason: ReasonOrphaned, Message: fmt.Sprintf(
+	return []Notice{{Reason: v1alpha1.ReasonOrphaned, Message: fmt.Sprintf(
 		"the finalizer was removed while the VmGroup is being deleted: VM %s is left to itself, with %d more",
 		c.ours[0].name, len(c.ours)-1)}}
 }

@@ -48,7 +48,7 @@ type Interface interface {
 	StartPowerOn(ctx context.Context, g GroupID, vm Ref) error
 	StartPowerOff(ctx context.Context, g GroupID, vm Ref) error
 
-	// StartDestroy reads all vms live, in one call, and submits the destruction of those that are ours, switched off,
+	// StartDestroy reads vms live, a batch at a time, and submits the destruction of those that are ours, switched off,
 	// connected, and without a foreign disk. What it refuses is a Failure of that VM in the next snapshot, and the most
 	// severe refusal is returned, after all others were submitted. ErrNoBudget as above.
 	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error

@@ -94,7 +94,7 @@ func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan,
 	}
 	r.finished = err == nil
 	if r.finished && p.Orphan {
-		s.cfg.Recorder.Eventf(r.group, corev1.EventTypeWarning, plan.ReasonOrphaned,
+		s.cfg.Recorder.Eventf(r.group, corev1.EventTypeWarning, v1alpha1.ReasonOrphaned,
 			"the VmGroup goes and its VMs stay, as the annotation %s says", v1alpha1.OnDeleteAnnotation)
 	}
 	return err

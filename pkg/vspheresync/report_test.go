@@ -1,7 +1,9 @@
 package vspheresync
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +81,40 @@ func TestOutageInBetween(t *testing.T) {
 	}
 	f.said("no other clone is tried", "get", "StartClone web-0d1f2-2", "update status")
 	f.wantStatus("then", "2/2 PENDING VCenterUnreachable")
+}
+
+// A status that could not be written says what is no longer true. It is tried again soon, whatever else has failed: the
+// classes of vCenter's troubles wait for minutes, or until vCenter is back.
+func TestWhatTheAPIServerRefusedIsTriedSoon(t *testing.T) {
+	tests := map[string]struct {
+		fault        fake.Fault
+		verb, subres string
+	}{
+		"the status, while vCenter is away": {
+			fake.Fault{Method: fake.Snapshot, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}}, "update", "status"},
+		"the status, and the template is wrong": {
+			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, "update", "status"},
+		"the live read, and the template is wrong": {
+			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, "get", ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(2))
+			f.settle()
+			f.scale(1)
+			f.world.Inject(tc.fault)
+			f.kube.PrependReactor(tc.verb, "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
+				return action.GetSubresource() == tc.subres, nil, apierrors.NewInternalError(errors.New("no etcd"))
+			})
+			_, err := f.sync()
+			if got := vsphere.ClassOf(err); got != vsphere.ClassTransient {
+				t.Errorf("class %s, want Transient: %v", got, err)
+			}
+			if !apierrors.IsInternalError(err) || !strings.Contains(err.Error(), tc.fault.Err.Message) {
+				t.Errorf("not all of it is told: %v", err)
+			}
+		})
+	}
 }
 
 func TestNoticesOnce(t *testing.T) {

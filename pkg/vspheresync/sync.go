@@ -45,6 +45,9 @@ func New(cfg Config) *Syncer {
 	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}}
 }
 
+// sweepTimeout bounds the reads that come before the end of a group: a worker waits for them.
+const sweepTimeout = time.Minute
+
 // memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
 // nothing else.
 type memory struct {
@@ -63,7 +66,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	in, err := s.gather(ctx, vg, m)
 	p := plan.Compute(in)
 	if p.Finishes() {
-		if err = s.cfg.VCenter.Sweep(ctx); err != nil {
+		if err = s.sweep(ctx); err != nil {
 			in.Unavailable = asUnavailable(err)
 		} else {
 			in, err = s.gather(ctx, vg, m)
@@ -75,7 +78,25 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 
 	done := s.act(ctx, in, p)
 	after, reportErr := s.report(ctx, done.group, m, in, p, done)
-	return shorter(p.RetryAfter, after), errors.Join(done.err, err, reportErr)
+	return shorter(p.RetryAfter, after), together(done.err, err, reportErr)
+}
+
+// together joins what went wrong. If anything of it is the API server's, all of it is Transient: the classes of vCenter's
+// troubles wait for minutes, or for vCenter, and a status that could not be written says meanwhile what is not true.
+func together(errs ...error) error {
+	joined := errors.Join(errs...)
+	for _, err := range errs {
+		if _, ok := errors.AsType[*vsphere.Error](err); err != nil && !ok {
+			return &vsphere.Error{Class: vsphere.ClassTransient, Message: joined.Error(), Err: joined}
+		}
+	}
+	return joined
+}
+
+func (s *Syncer) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	return s.cfg.VCenter.Sweep(ctx)
 }
 
 // Forget drops what is remembered of a group that exists no more.

@@ -32,11 +32,16 @@ const grantFor = 5 * time.Second
 // budget shares a number of places round robin over the groups that want some, so that a group of 5,000 never starves a
 // group of one: who finds no place waits in line, and every place that comes free goes to the head of the line, one to a
 // group. Only what nobody waits for can be taken freely.
+//
+// A group that comes too late for its place loses the place and not its turn: it takes any place that is free, also one
+// that is kept for the next, who then is the first in line. Otherwise a queue that is slower than grantFor would let no
+// group ever come in time.
 type budget struct {
 	limit   int
 	inUse   int
 	waiting []vsphere.GroupID
 	granted []grant
+	late    []vsphere.GroupID
 }
 
 type grant struct {
@@ -47,19 +52,33 @@ type grant struct {
 // take takes a place for g, or puts g in the line.
 func (b *budget) take(g vsphere.GroupID, now time.Time) bool {
 	b.expire(now)
-	if i := slices.IndexFunc(b.granted, func(gr grant) bool { return gr.group.UID == g.UID }); i >= 0 {
-		b.granted = slices.Delete(b.granted, i, i+1)
+	switch turn := b.takeTurn(g.UID); {
+	case turn && b.inUse < b.limit, b.free() > len(b.waiting):
 		b.inUse++
 		return true
-	}
-	if b.free() > len(b.waiting) {
-		b.inUse++
-		return true
-	}
-	if !slices.ContainsFunc(b.waiting, func(w vsphere.GroupID) bool { return w.UID == g.UID }) {
+	case turn:
+		b.waiting = slices.Insert(b.waiting, 0, g)
+	case !slices.ContainsFunc(b.waiting, same(g.UID)):
 		b.waiting = append(b.waiting, g)
 	}
 	return false
+}
+
+// takeTurn reports whether it is, or was, a group's turn, and uses it up.
+func (b *budget) takeTurn(uid string) bool {
+	if i := slices.IndexFunc(b.granted, func(gr grant) bool { return gr.group.UID == uid }); i >= 0 {
+		b.granted = slices.Delete(b.granted, i, i+1)
+		return true
+	}
+	i := slices.IndexFunc(b.late, same(uid))
+	if i >= 0 {
+		b.late = slices.Delete(b.late, i, i+1)
+	}
+	return i >= 0
+}
+
+func same(uid string) func(vsphere.GroupID) bool {
+	return func(g vsphere.GroupID) bool { return g.UID == uid }
 }
 
 // grant keeps free places for those who wait, in order, and returns who is to be woken.
@@ -76,12 +95,19 @@ func (b *budget) grant(now time.Time) []vsphere.GroupID {
 
 // forget takes a group out of the line, and back what was kept for it.
 func (b *budget) forget(uid string) {
-	b.waiting = slices.DeleteFunc(b.waiting, func(g vsphere.GroupID) bool { return g.UID == uid })
+	b.waiting = slices.DeleteFunc(b.waiting, same(uid))
+	b.late = slices.DeleteFunc(b.late, same(uid))
 	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return gr.group.UID == uid })
 }
 
 func (b *budget) expire(now time.Time) {
-	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return now.After(gr.until) })
+	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool {
+		expired := now.After(gr.until)
+		if expired && !slices.ContainsFunc(b.late, same(gr.group.UID)) {
+			b.late = append(b.late, gr.group)
+		}
+		return expired
+	})
 }
 
 func (b *budget) free() int { return b.limit - b.inUse - len(b.granted) }

@@ -81,8 +81,26 @@ func TestWhoIsWokenKeepsThePlaceForAWhile(t *testing.T) {
 	f.pass(grantFor) // b does not want it any more
 	f.Overdue()
 	f.wantHeard("c")
-	f.wantNoBudget("b", clone("b-0")) // too late: back to the end of the line
 	f.begin("c", clone("c-0"))
+	f.wantNoBudget("b", clone("b-0")) // too late, and yet the first in line
+	f.wantNoBudget("d", clone("d-0"))
+}
+
+// A queue that is slower than a place is kept must not keep everybody from coming in time.
+func TestSlowQueueGoesOn(t *testing.T) {
+	f := newFixture(t, 1)
+	_, task := f.run("a", clone("a-0"))
+	f.wantNoBudget("b", clone("b-0"))
+	f.wantNoBudget("c", clone("c-0"))
+	f.Ended(task, "", nil) // b is woken
+	for _, next := range []string{"b", "c", "b", "c"} {
+		f.pass(grantFor + time.Second)
+		f.Overdue() // somebody else is woken, and is as late
+		_, task := f.run(next, clone(next+"-0"))
+		other := map[string]string{"b": "c", "c": "b"}[next]
+		f.wantNoBudget(other, clone(other+"-0"))
+		f.Ended(task, "", nil)
+	}
 }
 
 func TestPlacesThatNobodyWaitsForAreFree(t *testing.T) {

@@ -44,8 +44,9 @@ type operation struct {
 	group    vsphere.GroupID
 	revision string
 	state    state
-	holds    bool // a place in the budget
-	moot     bool // its VM or its group is gone, so nobody wants to know how it fails
+	asked    time.Time // when the adapter was last told to cancel it
+	holds    bool      // a place in the budget
+	moot     bool      // its VM or its group is gone, so nobody wants to know how it fails
 }
 
 // Pending is an operation that waits for the adapter to look.
@@ -254,6 +255,16 @@ func (t *Tracker) Record(g vsphere.GroupID, op vsphere.Operation, err *vsphere.E
 	t.fail(g, op, "", err)
 }
 
+// Reset forgets all operations, strays and failures: another vCenter answers, which knows nothing of them.
+func (t *Tracker) Reset() {
+	defer t.wake(t.lock())
+	for _, o := range t.ops {
+		t.drop(o)
+	}
+	clear(t.strays)
+	clear(t.failures)
+}
+
 // Forget drops the failures of a group that exists no more, those to come of what is still under way included, and its
 // place in the line.
 func (t *Tracker) Forget(uid string) {
@@ -320,64 +331,6 @@ func (t *Tracker) pending(s state) []Pending {
 	}
 	slices.SortFunc(out, func(a, b Pending) int { return cmp.Compare(a.ID, b.ID) })
 	return out
-}
-
-// Stray records a clone task that may be ours and belongs to no known operation. It counts until it ends, or for
-// CloneTimeout.
-func (t *Tracker) Stray(task vsphere.Ref) {
-	defer t.wake(t.lock())
-	if _, known := t.strays[task]; !known && t.byTask[task] == nil {
-		t.strays[task] = t.cfg.Clock.Now().Add(t.cfg.CloneTimeout)
-	}
-}
-
-// Strays returns how many strays still count.
-func (t *Tracker) Strays() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.strays)
-}
-
-// Overdue marks the clones that have just passed their deadline and returns them: they are to be cancelled. They go on
-// counting as replicas until their task ends, but free their place in the budget. Other operations that are overdue are
-// dropped as failures of unknown outcome: repeating them is harmless. It is to be called every few seconds.
-func (t *Tracker) Overdue() []Pending {
-	woken := t.lock()
-	defer t.wake(woken)
-	now := t.cfg.Clock.Now()
-	var out []Pending
-	for _, o := range t.ops {
-		switch {
-		case o.state == landed || o.Overdue:
-		case o.Kind == vsphere.OperationClone && now.Sub(o.Started) >= t.cfg.CloneTimeout:
-			o.Overdue = true
-			t.release(o)
-			woken.add(o.group)
-			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
-		case o.Kind != vsphere.OperationClone && now.Sub(o.Started) >= OtherTimeout:
-			woken.add(o.group)
-			delete(t.byTask, o.Task)
-			t.failed(o, &vsphere.Error{
-				Class: vsphere.ClassUnknown, Reason: "Overdue",
-				Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, OtherTimeout),
-			})
-			t.drop(o)
-		}
-	}
-	for task, until := range t.strays {
-		if now.After(until) {
-			t.endStray(task, woken)
-		}
-	}
-	return out
-}
-
-// endStray makes a stray count no longer. With the last one gone, whoever waits for that is woken.
-func (t *Tracker) endStray(task vsphere.Ref, woken *wakes) {
-	if _, ok := t.strays[task]; ok {
-		delete(t.strays, task)
-		woken.all = woken.all || len(t.strays) == 0
-	}
 }
 
 func (t *Tracker) drop(o *operation) {

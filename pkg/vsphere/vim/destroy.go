@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,37 +22,57 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 	if err != nil {
 		return err
 	}
-	objects := make([]types.ManagedObjectReference, len(vms))
-	for i, ref := range vms {
-		objects[i] = vmRef(ref)
-	}
-	readings, err := c.readEach(ctx, objects, append(vmProps(), propDevices)...)
-	if err != nil {
-		return v.fail("Read the VMs to be destroyed", err)
-	}
 	var worst *vsphere.Error
-	var t touched
-	for _, obj := range objects {
-		ref, r := vsphere.Ref(obj.Value), readings[obj]
-		if r.gone {
-			v.gone(ref, &t)
-			continue
-		}
-		err := c.destroy(ctx, g, ref, r)
+	for batch := range slices.Chunk(vms, v.cfg.MaxDestroys) { // no more can go at once, and to read a VM's devices is dear
+		err := c.destroyBatch(ctx, g, batch)
 		worst = worse(worst, err)
-		if err != nil && err.Class == vsphere.ClassUnavailable {
-			break // and so would all others be
+		if stops(err) {
+			break
 		}
 	}
-	v.settle(&t)
 	if worst != nil {
 		return worst
 	}
 	return nil
 }
 
+// destroyBatch reads a few VMs in one call and submits the destruction of those that may go.
+func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) *vsphere.Error {
+	objects := make([]types.ManagedObjectReference, len(vms))
+	for i, ref := range vms {
+		objects[i] = vmRef(ref)
+	}
+	readings, err := c.readEach(ctx, objects, append(vmProps(), propDevices)...)
+	if err != nil {
+		return c.v.fail("Read the VMs to be destroyed", err)
+	}
+	var worst *vsphere.Error
+	var t touched
+	defer c.v.settle(&t)
+	for _, obj := range objects {
+		ref, r := vsphere.Ref(obj.Value), readings[obj]
+		if r.gone {
+			c.v.gone(ref, &t)
+			continue
+		}
+		err := c.destroy(ctx, g, ref, r, &t)
+		worst = worse(worst, err)
+		if stops(err) {
+			break
+		}
+	}
+	return worst
+}
+
+// stops reports whether an error of one VM is one of all others too.
+func stops(err *vsphere.Error) bool {
+	return err != nil && (err.Class == vsphere.ClassUnavailable || errors.Is(err, vsphere.ErrNoBudget))
+}
+
 // destroy submits the destruction of one VM that was just read, unless it is refused.
-func (c *connection) destroy(ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, r reading) *vsphere.Error {
+func (c *connection) destroy(
+	ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, r reading, t *touched,
+) *vsphere.Error {
 	v := c.v
 	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
 	if r.err != nil {
@@ -62,6 +83,9 @@ func (c *connection) destroy(ctx context.Context, g vsphere.GroupID, ref vsphere
 	last, _, _ := v.inv.get(ref)
 	vm := r.props.vm(ref, last)
 	if err := refuse(v.cfg.Owner, g, vm, r.props); err != nil {
+		if err.Reason == reasonPoweredOn {
+			v.inv.setPower(ref, vm.Power, t) // or nobody would switch it off
+		}
 		v.tracker.Record(g, op, err)
 		return err
 	}
@@ -78,9 +102,7 @@ func (c *connection) destroy(ctx context.Context, g vsphere.GroupID, ref vsphere
 	}
 	if isGone(err, vmRef(ref)) {
 		v.tracker.Resolved(id)
-		var t touched
-		v.gone(ref, &t)
-		v.settle(&t)
+		v.gone(ref, t)
 		return nil
 	}
 	failure := v.fail(pending.what, err)

@@ -43,7 +43,8 @@ func faultName(f types.BaseMethodFault) string {
 //  1. the guard refused: Unavailable, nothing was sent
 //  2. the caller's context has ended before anything was sent: Unavailable
 //  3. vCenter answered with a fault: as the table says
-//  4. no answer, and the request was not sent or changes nothing: Unavailable
+//  4. no answer, and the request was not sent or changes nothing: Unavailable; but Transient if it was merely slow, for
+//     that does not end the connection (see callError.breaks), and so nobody would be woken when it is over
 //  5. no answer to a request that changes something: unknown outcome
 func (v *VCenter) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
@@ -68,8 +69,12 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 			Message: fmt.Sprintf("%s: vCenter's certificate is not trusted: %s. Set -vcenter-ca-file or -vcenter-thumbprint.", what, transportText(err)),
 		}
 	}
+	class := vsphere.ClassUnavailable
+	if errors.Is(err, context.DeadlineExceeded) {
+		class = vsphere.ClassTransient
+	}
 	return &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable, Err: err,
+		Class: class, Reason: reasonVCenterUnreachable, Err: err,
 		Message: fmt.Sprintf("%s: vCenter does not answer: %s.", what, transportText(err)),
 	}
 }

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -131,7 +132,7 @@ func TestUnlistedFaultIsTransientAndCounted(t *testing.T) {
 }
 
 func TestLostAnswers(t *testing.T) {
-	eof := errors.New("EOF")
+	eof, slow := errors.New("EOF"), context.DeadlineExceeded
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -141,6 +142,9 @@ func TestLostAnswers(t *testing.T) {
 		{"3. a fault", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: soap.WrapVimFault(&types.NoDiskSpace{})}, vsphere.ClassExhausted},
 		{"4. not sent", &callError{method: "CloneVM_Task", mutating: true, err: eof}, vsphere.ClassUnavailable},
 		{"4. a read", &callError{method: "RetrievePropertiesEx", sent: true, err: eof}, vsphere.ClassUnavailable},
+		{"4. a read that is slow", &callError{method: "RetrievePropertiesEx", sent: true, err: slow}, vsphere.ClassTransient},
+		{"4. slow, and not sent", &callError{method: "CloneVM_Task", mutating: true, err: slow}, vsphere.ClassTransient},
+		{"5. slow, and sent", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: slow}, vsphere.ClassUnknown},
 		{"5. a lost answer", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: eof}, vsphere.ClassUnknown},
 	} {
 		if got := newForTest(func(string) {}).fail("Do this", tt.err); got.Class != tt.want {

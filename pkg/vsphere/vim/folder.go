@@ -124,7 +124,7 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	}
 	what := fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
 	ref := folderRef(folder)
-	props, err := c.retrieveOne(ctx, ref, "childEntity")
+	props, err := c.retrieveOne(ctx, ref, propName, "childEntity")
 	if isGone(err, ref) {
 		v.folderGone(folder)
 		return nil
@@ -137,6 +137,9 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
 		}
+	}
+	if len(props) == 0 {
+		return v.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
 	children, _ := props["childEntity"].(types.ArrayOfManagedObjectReference)
 	if n := len(children.ManagedObjectReference); n > 0 {

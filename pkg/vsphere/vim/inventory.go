@@ -205,14 +205,20 @@ func (inv *inventory) remove(ref vsphere.Ref, t *touched) {
 	}
 }
 
-// remember adds VMs that a group remembers and nobody has seen yet, as unreadable ones.
+// remember adds VMs that a group remembers and nobody has seen yet, as unreadable ones. One that a filter holds and that
+// shows nothing of itself (its name may be visible, or not even that) is claimed too.
 func (inv *inventory) remember(uid string, refs []vsphere.Ref) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	for _, ref := range refs {
-		if inv.vms[ref] == nil {
-			r := &record{vm: vsphere.VM{Ref: ref, Unreadable: true}, props: properties{}, claim: uid}
+		r := inv.vms[ref]
+		if r == nil {
+			r = &record{vm: vsphere.VM{Ref: ref, Unreadable: true}, props: properties{}}
 			inv.vms[ref] = r
+		}
+		if !r.vm.Configured && r.claim == "" {
+			inv.unlink(r, &touched{})
+			r.claim = uid
 			inv.link(r, &touched{})
 		}
 	}

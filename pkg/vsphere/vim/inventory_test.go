@@ -112,3 +112,48 @@ func TestASweepDoesNotOverruleTheWatch(t *testing.T) {
 		t.Error("an answer from after the report was ignored")
 	}
 }
+
+// The watch reports a state that differs from the last one it has reported: it says nothing of a VM that a task of ours has
+// switched on, and somebody else off again, between two looks.
+func TestASweepCorrectsWhatATaskHasLeft(t *testing.T) {
+	inv := testInventory()
+	off := assign(propPower, types.VirtualMachinePowerStatePoweredOff)
+	inv.update("vm-1", fromRoot, true, append(described("web-0", "group-3"), off), &touched{})
+	inv.setPower("vm-1", vsphere.PoweredOn, &touched{})
+
+	answer := object{vmRef("vm-1"), properties{
+		propParent: folderRef("group-3"), propTemplate: false, propPower: off.Val,
+		propConnection: types.VirtualMachineConnectionStateConnected,
+	}}
+	var heard touched
+	inv.refresh("vm-1", answer, inv.instant(), &heard)
+	if vm, _, _ := inv.get("vm-1"); vm.Power != vsphere.PoweredOff || !heard.groups[vsphere.GroupID{UID: testUID}] {
+		t.Errorf("power %s, told %v", vm.Power, heard.groups)
+	}
+	heard = touched{}
+	inv.refresh("vm-1", answer, inv.instant(), &heard)
+	if len(heard.groups) > 0 {
+		t.Errorf("no news, and told %v", heard.groups)
+	}
+}
+
+// A process that has just started knows of such a VM only what the group's status says.
+func TestAVMThatShowsNothingIsRemembered(t *testing.T) {
+	for name, seen := range map[string]bool{"nobody holds it": false, "a filter holds it": true} {
+		t.Run(name, func(t *testing.T) {
+			inv, g := testInventory(), vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}
+			if seen {
+				inv.update("vm-1", fromRoot, true, nil, &touched{})
+			}
+			inv.remember(testUID, []vsphere.Ref{"vm-1"})
+			if s := inv.snapshot(g); len(s.VMs) != 1 || s.VMs[0].Ref != "vm-1" {
+				t.Errorf("remembered: %+v", s.VMs)
+			}
+			// Readable, it shows that it is another's.
+			inv.update("vm-1", fromRoot, true, []types.PropertyChange{assign(propName, "x"), assign(propInstanceUUID, "i-2")}, &touched{})
+			if s := inv.snapshot(g); len(s.VMs) != 0 {
+				t.Errorf("readable: %+v", s.VMs)
+			}
+		})
+	}
+}

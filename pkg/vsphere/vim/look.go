@@ -24,6 +24,7 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 	if len(unknowns) == 0 {
 		return nil
 	}
+	c.v.expectStrays()
 	if err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
@@ -67,9 +68,26 @@ func (c *connection) findChild(ctx context.Context, folder vsphere.Ref, name str
 	return res.Returnval, nil
 }
 
+// expectStrays makes adoptStrays look for as long as a clone may take that was submitted by now.
+func (v *VCenter) expectStrays() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.straysUntil = v.cfg.Clock.Now().Add(v.cfg.CloneTimeout)
+}
+
+func (v *VCenter) straysExpected() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.cfg.Clock.Now().Before(v.straysUntil)
+}
+
 // adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
-// started, or their submission's answer was lost. Those that somebody else has started are left alone.
+// started, or their submission's answer was lost. Those of other users are left alone, and so are all that run when
+// neither can be: the account may be shared with others, whose clones must not hold up the end of our groups.
 func (c *connection) adoptStrays(ctx context.Context) error {
+	if !c.v.straysExpected() {
+		return nil
+	}
 	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
 		ObjectSet: []types.ObjectSpec{{
 			Obj: *c.client.ServiceContent.TaskManager, Skip: types.NewBool(true),
@@ -89,7 +107,7 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		if info.State != types.TaskInfoStateRunning && info.State != types.TaskInfoStateQueued {
 			continue
 		}
-		if by, ok := info.Reason.(*types.TaskReasonUser); ok && !strings.EqualFold(by.UserName, c.user) {
+		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !strings.EqualFold(by.UserName, c.user) {
 			continue
 		}
 		c.v.tracker.Stray(vsphere.Ref(o.ref.Value))

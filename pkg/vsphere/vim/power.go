@@ -55,7 +55,11 @@ func (v *VCenter) startPower(
 		return nil
 	}
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
+		// Noted first: the group is woken now, and would ask for the same again.
+		var t touched
+		v.inv.setPower(ref, powerAfter(kind), &t)
 		v.tracker.Resolved(pending.id)
+		v.settle(&t)
 		return nil
 	}
 	failure := v.fail(pending.what, err)
@@ -64,6 +68,14 @@ func (v *VCenter) startPower(
 		c.chores.wantVerified(ref)
 	}
 	return failure
+}
+
+// powerAfter is the power state that a power operation brings about.
+func powerAfter(kind vsphere.OperationKind) vsphere.PowerState {
+	if kind == vsphere.OperationPowerOn {
+		return vsphere.PoweredOn
+	}
+	return vsphere.PoweredOff
 }
 
 func notOurs(what string, ref vsphere.Ref, vm vsphere.VM) *vsphere.Error {

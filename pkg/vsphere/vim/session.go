@@ -156,6 +156,8 @@ func (v *VCenter) adopt(client *vim25.Client) {
 	if another {
 		v.inv.clear()
 		v.searched.forget()
+		v.tracker.Reset()
+		v.pending.reset()
 	}
 }
 

@@ -66,14 +66,16 @@ func (v *VCenter) Sweep(ctx context.Context) error {
 }
 
 // sweep reads what tells whose each VM of the datacenter is, all pages. Those of ours that the inventory lacks are read
-// whole. Of those that it has, parent and template are taken over: not every move and conversion is reported.
+// whole. Of those that it has, parent and template are taken over: not every move and conversion is reported. So are power
+// and connection: what a task of ours has brought about is noted when it ends, and may have been undone before the watch
+// looked, which then has nothing to report.
 func (c *connection) sweep(ctx context.Context) error {
 	// The tasks come first: a clone that ends in between is found as a VM.
 	if err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
 	asked := c.v.inv.instant()
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", propStamp, propParent, propTemplate))
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
 	if err != nil {
 		return err
 	}
@@ -109,6 +111,11 @@ func (c *connection) sweep(ctx context.Context) error {
 	return nil
 }
 
+// sweptProps are read of every VM of the datacenter.
+func sweptProps() []string {
+	return []string{propStamp, propParent, propTemplate, propPower, propConnection}
+}
+
 // instant returns a moment that reports of filters can be compared with.
 func (inv *inventory) instant() uint64 {
 	inv.mu.Lock()
@@ -116,14 +123,15 @@ func (inv *inventory) instant() uint64 {
 	return inv.reports
 }
 
-// refresh takes over the parent of a VM and whether it is a template, unless a filter has reported on it since the
-// question was asked. It returns false for a VM that no filter holds.
+// refresh takes over what a sweep has read of a VM, unless a filter has reported on it since the question was asked. It
+// returns false for a VM that no filter holds.
 func (inv *inventory) refresh(ref vsphere.Ref, o object, asked uint64, t *touched) bool {
 	inv.mu.Lock()
 	r := inv.vms[ref]
 	held := r != nil && r.sources != 0
 	news := held && r.reported <= asked &&
-		(r.vm.Parent != o.props.ref(propParent) || r.vm.Template != o.props.flag(propTemplate))
+		(r.vm.Parent != o.props.ref(propParent) || r.vm.Template != o.props.flag(propTemplate) ||
+			string(r.vm.Power) != o.props.text(propPower) || r.vm.Connection != o.props.text(propConnection))
 	inv.mu.Unlock()
 	if news {
 		inv.update(ref, 0, false, o.changes(), t)

@@ -90,12 +90,15 @@ func (p *pendingTasks) drop(task vsphere.Ref, op pendingTask) {
 	}
 }
 
-// unlisted forgets the ends of tasks that are watched no more.
+// unlisted forgets tasks that are watched no more: those whose end was nobody's, and those that the tracker has given up,
+// whose end nobody will tell.
 func (p *pendingTasks) unlisted(tasks []types.ManagedObjectReference) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, task := range tasks {
-		delete(p.early, vsphere.Ref(task.Value))
+		ref := vsphere.Ref(task.Value)
+		delete(p.early, ref)
+		p.drop(ref, p.byTask[ref])
 	}
 }
 
@@ -104,6 +107,15 @@ func (p *pendingTasks) destroying(vm vsphere.Ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.victims[vm] != ""
+}
+
+// reset forgets all: another vCenter answers.
+func (p *pendingTasks) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.byTask)
+	clear(p.victims)
+	clear(p.clones)
 }
 
 func (p *pendingTasks) begin(id tracker.ID, folder vsphere.Ref) {
@@ -162,6 +174,9 @@ func (c *connection) flushTasks(ctx context.Context) {
 		}
 		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).V(2).Info("Listing the tasks again", "err", err)
+			if pause(ctx, choreRetry) != nil {
+				return
+			}
 			c.tasks.wake()
 		}
 	}
@@ -282,10 +297,8 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		}
 	}
 	switch op.kind {
-	case vsphere.OperationPowerOn:
-		c.v.inv.setPower(op.vm, vsphere.PoweredOn, t)
-	case vsphere.OperationPowerOff:
-		c.v.inv.setPower(op.vm, vsphere.PoweredOff, t)
+	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
+		c.v.inv.setPower(op.vm, powerAfter(op.kind), t)
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
 	default: // of a clone, the watch tells

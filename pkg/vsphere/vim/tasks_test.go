@@ -88,6 +88,21 @@ func TestATaskThatVanishesIsOfUnknownOutcome(t *testing.T) {
 	}
 }
 
+func TestATaskThatIsGivenUpIsForgotten(t *testing.T) {
+	c := testConnection(t)
+	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: "vm-1"}
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, op, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.submitted(pendingTask{kind: op.Kind, id: id, vm: op.VM}, taskRef("task-1"))
+	// The tracker drops it past its deadline, so it comes off the list, and its end is never told.
+	c.v.pending.unlisted([]types.ManagedObjectReference{taskRef("task-1")})
+	if len(c.v.pending.byTask) > 0 || c.v.pending.destroying("vm-1") {
+		t.Error("should the VM leave, nobody would verify that it is gone")
+	}
+}
+
 func TestAlreadyDone(t *testing.T) {
 	on, off := types.VirtualMachinePowerStatePoweredOn, types.VirtualMachinePowerStatePoweredOff
 	powerOn, destroy := pendingTask{kind: vsphere.OperationPowerOn, vm: "vm-1"}, pendingTask{kind: vsphere.OperationDestroy, vm: "vm-1"}

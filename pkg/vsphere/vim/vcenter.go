@@ -34,6 +34,9 @@ type VCenter struct {
 	lookingFor map[vsphere.GroupID]bool
 	searched   templateSearch
 
+	// straysUntil is how long clone tasks of nobody known may still be ours.
+	straysUntil time.Time
+
 	// pending says what the tasks in flight are for.
 	pending pendingTasks
 	// rootMu is held while the root folder is made.
@@ -86,6 +89,7 @@ func New(cfg Config) (*VCenter, error) {
 			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier,
 		}),
 	}
+	v.expectStrays() // of the process before this one
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
 		Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: "vCenter has not been asked yet.",
 	}}

@@ -24,8 +24,9 @@ type chores struct {
 }
 
 const (
-	// choreRetry is how soon a chore is tried again that vCenter did not answer.
-	choreRetry = time.Second
+	// choreRetry is how soon a chore is tried again that vCenter did not answer; it doubles up to choreRetryMax.
+	choreRetry    = time.Second
+	choreRetryMax = time.Minute
 	// overdueEvery is how often it is looked for clones that have passed their deadline. It costs no call.
 	overdueEvery = 5 * time.Second
 	// A VM that was read, and that no filter holds all the same, is read again: after recheckFirst, then at twice the
@@ -78,13 +79,17 @@ func (c *connection) doChores(ctx context.Context) {
 	overdue := c.v.cfg.Clock.NewTicker(overdueEvery)
 	defer overdue.Stop()
 	var recheck <-chan time.Time
-	for {
+	for wait := choreRetry; ; {
 		var retry <-chan time.Time
 		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts} {
 			if err := chore(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
-				retry = time.After(choreRetry)
+				retry = time.After(wait)
 			}
+		}
+		wait = min(2*wait, choreRetryMax)
+		if retry == nil {
+			wait = choreRetry
 		}
 		if recheck == nil {
 			recheck = c.nextRecheck()
@@ -110,7 +115,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	if len(folders) > 0 || left {
 		return time.After(reportedWithin)
 	}
-	if len(c.v.inv.unheld()) == 0 {
+	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
 		return nil
 	}
 	c.chores.mu.Lock()
@@ -124,9 +129,12 @@ func (c *connection) nextRecheck() <-chan time.Time {
 }
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
-// gone, and a folder that comes and goes between two looks is never reported.
+// gone, and a folder or the VM of a clone that comes and goes between two looks is never reported.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.v.inv.unheld(), c.v.pending.destroying)
+	for _, p := range c.v.tracker.Landed() {
+		vms = append(vms, p.Operation.VM)
+	}
 	folders, _ := c.v.inv.overdueFolders(time.Now())
 	if len(vms) > 0 {
 		if err := c.verify(ctx, vms); err != nil {

@@ -42,6 +42,8 @@ const (
 	ReasonCloneStalled = "CloneStalled"
 	// ReasonNameInUse: somebody else's VM has the name of one of the group's; the next free name is taken.
 	ReasonNameInUse = "NameInUse"
+	// ReasonOrphaned: VMs stay although their group goes.
+	ReasonOrphaned = "Orphaned"
 	// ReasonFolderNotEmpty: the group's folder holds something that is not the group's, and so it stays.
 	ReasonFolderNotEmpty = "FolderNotEmpty"
 )

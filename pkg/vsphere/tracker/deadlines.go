@@ -1,0 +1,74 @@
+package tracker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Stray records a clone task that may be ours and belongs to no known operation. It counts until it ends, or for
+// CloneTimeout.
+func (t *Tracker) Stray(task vsphere.Ref) {
+	defer t.wake(t.lock())
+	if _, known := t.strays[task]; !known && t.byTask[task] == nil {
+		t.strays[task] = t.cfg.Clock.Now().Add(t.cfg.CloneTimeout)
+	}
+}
+
+// Strays returns how many strays still count.
+func (t *Tracker) Strays() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.strays)
+}
+
+// askAgain is after how long a clone that is overdue, and that vCenter would not cancel, is to be cancelled again.
+const askAgain = 5 * time.Minute
+
+// Overdue marks the clones that have passed their deadline and returns those that are to be cancelled. They go on counting
+// as replicas until their task ends, but free their place in the budget. Other operations that are overdue are
+// dropped as failures of unknown outcome: repeating them is harmless. It is to be called every few seconds.
+func (t *Tracker) Overdue() []Pending {
+	woken := t.lock()
+	defer t.wake(woken)
+	now := t.cfg.Clock.Now()
+	var out []Pending
+	for _, o := range t.ops {
+		switch {
+		case o.state == landed:
+		case o.Kind == vsphere.OperationClone && now.Sub(o.Started) >= t.cfg.CloneTimeout:
+			if !o.Overdue {
+				o.Overdue = true
+				t.release(o)
+				woken.add(o.group)
+			}
+			if !o.Cancelled && now.Sub(o.asked) >= askAgain {
+				o.asked = now
+				out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
+			}
+		case o.Kind != vsphere.OperationClone && now.Sub(o.Started) >= OtherTimeout:
+			woken.add(o.group)
+			delete(t.byTask, o.Task)
+			t.failed(o, &vsphere.Error{
+				Class: vsphere.ClassUnknown, Reason: "Overdue",
+				Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, OtherTimeout),
+			})
+			t.drop(o)
+		}
+	}
+	for task, until := range t.strays {
+		if now.After(until) {
+			t.endStray(task, woken)
+		}
+	}
+	return out
+}
+
+// endStray makes a stray count no longer. With the last one gone, whoever waits for that is woken.
+func (t *Tracker) endStray(task vsphere.Ref, woken *wakes) {
+	if _, ok := t.strays[task]; ok {
+		delete(t.strays, task)
+		woken.all = woken.all || len(t.strays) == 0
+	}
+}

@@ -61,15 +61,15 @@ type Controller struct {
 	workers  int
 	grace    time.Duration
 
-	lanes    *lanes
-	queue    workqueue.TypedDelayingInterface[cache.ObjectName]
-	failures *failures
-	gone     *gone
+	lanes   *lanes
+	queue   workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	limiter *limiter
+	gone    *gone
 }
 
 // New registers handlers and an index with the informer, which must not be running yet.
 func New(cfg Config) (*Controller, error) {
-	lanes := newLanes()
+	lanes, limiter := newLanes(), newLimiter()
 	c := &Controller{
 		informer: cfg.Informer,
 		lister:   listers.NewVmGroupLister(cfg.Informer.GetIndexer()),
@@ -79,8 +79,8 @@ func New(cfg Config) (*Controller, error) {
 		workers:  cfg.Workers,
 		grace:    cfg.Grace,
 		lanes:    lanes,
-		queue:    newQueue(cfg, lanes),
-		failures: newFailures(),
+		queue:    newQueue(cfg, lanes, limiter),
+		limiter:  limiter,
 		gone:     newGone(),
 	}
 	if err := cfg.Informer.AddTypedIndexers(informers.VmGroupIndexers{uidIndex: indexByUID}); err != nil {
@@ -94,17 +94,19 @@ func New(cfg Config) (*Controller, error) {
 	return c, nil
 }
 
-// newQueue returns a queue whose delays are decided in requeue.go and nowhere else; so it has no rate limiter.
-func newQueue(cfg Config, lanes *lanes) workqueue.TypedDelayingInterface[cache.ObjectName] {
+// newQueue returns a queue that lets people's changes go first, and whose retries the classes of errors space.
+func newQueue(cfg Config, lanes *lanes, limiter *limiter) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
 	const name = "vmgroup"
-	return workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
-		Logger: &cfg.Logger,
-		Name:   name,
-		Clock:  cfg.Clock,
-		Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
-			Name:  name,
-			Clock: cfg.Clock,
-			Queue: lanes,
+	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
+		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
+			Logger: &cfg.Logger,
+			Name:   name,
+			Clock:  cfg.Clock,
+			Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
+				Name:  name,
+				Clock: cfg.Clock,
+				Queue: lanes,
+			}),
 		}),
 	})
 }

@@ -3,20 +3,15 @@ package controller
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
-
-// jitter is the part of a delay by which it may be longer, so that what failed together is not retried together.
-const jitter = 0.2
 
 // staleRetry is when a sync that found a stale cache looks again. The event that it waits for comes sooner, see OnUpdate.
 const staleRetry = time.Second
@@ -41,7 +36,7 @@ func (c *Controller) requeue(ctx context.Context, key cache.ObjectName, after ti
 		c.queue.AddAfter(key, after)
 	}
 	if err == nil {
-		c.failures.forget(key)
+		c.queue.Forget(key)
 		return
 	}
 	if errors.Is(err, errStale) { // not counted: it says nothing about how the syncs go
@@ -49,8 +44,7 @@ func (c *Controller) requeue(ctx context.Context, key cache.ObjectName, after ti
 		c.queue.AddAfter(key, staleRetry)
 		return
 	}
-	n := c.failures.count(key, class)
-	retry := wait.Jitter(vsphere.RetryDelay(vsphere.Class(class), n), jitter)
+	n := c.limiter.failed(key, class)
 	switch {
 	case ctx.Err() != nil: // the queue takes nothing more, and the next process lists everything
 		logger.V(2).Info("Sync was cut short by the stop", "reason", err)
@@ -58,20 +52,17 @@ func (c *Controller) requeue(ctx context.Context, key cache.ObjectName, after ti
 	case class == string(vsphere.ClassUnavailable):
 		logger.V(4).Info("Waiting for vCenter", "reason", err)
 		return
-	case apierrors.IsConflict(err):
-		retry = wait.Jitter(vsphere.RetryDelay(vsphere.ClassTransient, n), jitter)
-		logger.V(4).Info("Another writer came first", "reason", err, "retryAfter", retry)
-	case class == string(vsphere.ClassConflict):
-		logger.V(4).Info("Looking again soon", "reason", err, "retryAfter", retry)
+	case class == metrics.ResultOvertaken, class == string(vsphere.ClassConflict):
+		logger.V(4).Info("Looking again soon", "reason", err)
 	case class == string(vsphere.ClassInvalid), class == string(vsphere.ClassExhausted):
-		logger.V(2).Info("Sync cannot go on", "class", class, "reason", err, "failures", n, "retryAfter", retry)
+		logger.V(2).Info("Sync cannot go on", "class", class, "reason", err, "failures", n)
 	default: // Transient, UnknownOutcome, a panic
-		logger.Error(err, "Sync failed", "class", class, "failures", n, "retryAfter", retry)
+		logger.Error(err, "Sync failed", "class", class, "failures", n)
 	}
-	c.queue.AddAfter(key, retry)
+	c.queue.AddRateLimited(key)
 }
 
-// classOf returns the class of an error, or what stands in its place: Success, StaleCache, Panic.
+// classOf returns the class of an error, or what stands in its place: Success, StaleCache, Overtaken, Panic.
 func classOf(err error) string {
 	_, panicked := errors.AsType[*panicError](err)
 	switch {
@@ -82,39 +73,8 @@ func classOf(err error) string {
 	case errors.Is(err, errStale):
 		return metrics.ResultStale
 	case apierrors.IsConflict(err):
-		return string(vsphere.ClassConflict)
+		return metrics.ResultOvertaken
 	default:
 		return string(vsphere.ClassOf(err))
 	}
-}
-
-// failures counts, for each key, the consecutive failures of the last class.
-type failures struct {
-	mu   sync.Mutex
-	last map[cache.ObjectName]failure
-}
-
-type failure struct {
-	class string
-	n     int
-}
-
-func newFailures() *failures { return &failures{last: map[cache.ObjectName]failure{}} }
-
-func (f *failures) count(key cache.ObjectName, class string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	last := f.last[key]
-	if last.class != class {
-		last = failure{class: class}
-	}
-	last.n++
-	f.last[key] = last
-	return last.n
-}
-
-func (f *failures) forget(key cache.ObjectName) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.last, key)
 }

@@ -15,7 +15,9 @@ const (
 	ResultError   = "Error"
 	ResultPanic   = "Panic"
 	ResultStale   = "StaleCache"
-	ResultRefused = "Refused" // a login
+	// ResultOvertaken: another writer of the same object came first.
+	ResultOvertaken = "Overtaken"
+	ResultRefused   = "Refused" // a login
 )
 
 // Metrics is one set of metrics. Its fields are safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -113,8 +114,11 @@ func (e *environment) killController() error {
 	if err := e.controller.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the controller: %w", err)
 	}
-	<-e.exited
+	err := <-e.exited
 	e.controller = nil
+	if err == nil {
+		return errors.New("the controller had ended by itself before it was killed")
+	}
 	return nil
 }
 
@@ -123,8 +127,11 @@ func (e *environment) logFile() string { return filepath.Join(e.dir, "controller
 // controllerLog returns the end of the controller's log as an error, to be shown with what went wrong.
 func (e *environment) controllerLog() error {
 	log, err := os.ReadFile(e.logFile())
-	if err != nil {
-		return nil // it was never started
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it was never started
+		return nil
+	case err != nil:
+		return err
 	}
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 	return fmt.Errorf("the end of the controller's log:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))

@@ -64,7 +64,7 @@ func (l *lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 // release gives the Lease up, if it is ours, so that the next leader need not wait for it to expire. It comes when the
 // elector and all that the Lease protects have ended.
 func (l *lease) release(ctx context.Context) error {
-	if l.sure() != nil {
+	if ours := l.sure() == nil; !ours {
 		return nil
 	}
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {

@@ -122,7 +122,7 @@ func (c *chaos) deadline(t *rapid.T) {
 // loseAnswer loses the answer to a clone that was sent; the clone runs or was never begun.
 func (c *chaos) loseAnswer(t *rapid.T) {
 	if task := c.task(t); task.Kind == vsphere.OperationClone && !task.stray {
-		task.Unknown, task.Operation.Task = true, ""
+		task.Unknown, task.Task = true, ""
 	}
 }
 

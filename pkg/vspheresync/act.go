@@ -47,6 +47,8 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 	return r
 }
 
+func (r *result) failed() bool { return r.err != nil }
+
 // fail keeps the error that is acted on.
 func (r *result) fail(err error) {
 	r.err = worse(r.err, err)
@@ -84,7 +86,7 @@ func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r 
 }
 
 func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r *result) error {
-	if !p.RemoveFinalizer || r.err != nil {
+	if !p.RemoveFinalizer || r.failed() {
 		return nil
 	}
 	finalizers := slices.DeleteFunc(slices.Clone(r.group.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })

@@ -23,13 +23,8 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	if in.Unavailable == nil {
 		s.notify(live, m, p.Notices)
 	}
-	switch {
-	case r.finished, p.Orphan:
-		return 0, nil // it is gone
-	case ctx.Err() != nil, forbidden(r.err):
-		return 0, nil // this process is not the one to speak
-	case apierrors.IsConflict(r.err):
-		return 0, nil // it is to be looked at again first
+	if silent(ctx, p, r) {
+		return 0, nil
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
 	if equality.Semantic.DeepEqual(old, status) {
@@ -52,6 +47,15 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	s.wrote(updated)
 	s.announce(updated, m, old, status)
 	return 0, nil
+}
+
+// silent reports whether no status is to be written:
+//
+//  1. the group is gone
+//  2. this process is not the one to speak: it stops, or its lease is not sure
+//  3. the group has changed since it was read, and is to be looked at again first
+func silent(ctx context.Context, p plan.Plan, r result) bool {
+	return r.finished || p.Orphan || ctx.Err() != nil || forbidden(r.err) || apierrors.IsConflict(r.err)
 }
 
 // forbidden reports whether the guard has refused a change: the lease is not surely ours.

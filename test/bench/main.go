@@ -39,7 +39,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	b.print()
+	if err := b.print(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 }
 
 type bench struct {
@@ -102,7 +105,7 @@ func (b *bench) note(name, target, unit string, value float64) {
 	b.rows = append(b.rows, row{name, target, unit, []float64{value}})
 }
 
-func (b *bench) print() {
+func (b *bench) print() error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MEASURE\tTARGET\tMIN\tMEDIAN\tMAX\tUNIT\tRUNS")
 	for _, r := range b.rows {
@@ -111,5 +114,5 @@ func (b *bench) print() {
 		fmt.Fprintf(w, "%s\t%s\t%.3g\t%.3g\t%.3g\t%s\t%d\n",
 			r.name, r.target, r.values[0], r.values[n/2], r.values[n-1], r.unit, n)
 	}
-	w.Flush()
+	return w.Flush()
 }

@@ -104,6 +104,7 @@ type Leaks struct {
 // Outage is how the vSphere endpoint misbehaves as a whole.
 type Outage string
 
+// Outages.
 const (
 	OutageOff         Outage = "off"
 	OutageRefuse      Outage = "refuse"      // connections are cut, calls in flight get no answer

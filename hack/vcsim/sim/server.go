@@ -87,6 +87,7 @@ func (s *server) track(conn net.Conn, state http.ConnState) {
 		s.conns[conn] = struct{}{}
 	case http.StateClosed, http.StateHijacked:
 		delete(s.conns, conn)
+	default: // it goes on
 	}
 }
 

@@ -126,8 +126,9 @@ func waitTask(ctx *simulator.Context, ref types.ManagedObjectReference) (types.A
 			return info.Result, nil
 		case types.TaskInfoStateError:
 			return nil, info.Error.Fault
+		default: // queued or running
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -72,7 +72,7 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	}
 	what := fmt.Sprintf("Create folder %s", name)
 	res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: name})
-	ref := types.ManagedObjectReference{}
+	var ref types.ManagedObjectReference
 	switch f := faultOf(err).(type) {
 	case nil:
 		if err != nil {

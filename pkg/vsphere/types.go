@@ -76,7 +76,8 @@ type Snapshot struct {
 	// Operations are the group's requests that have not ended, or whose effect is not visible yet.
 	Operations []Operation
 	// Strays is the number of clone tasks still under way that may be ours but belong to no known operation: they ran
-	// when this process started, or their submission's answer was lost.
+	// when this process started, or their submission's answer was lost. A request whose answer was lost, and of which
+	// nothing is to be seen, counts for a while too: it may still arrive.
 	Strays int
 	// Failures are the last failures of each kind of operation, until the same succeeds.
 	Failures []Failure

@@ -86,7 +86,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		Owner:      c.cfg.Owner,
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
-		Strays:     c.tracker.Strays(),
+		Strays:     c.tracker.Strays(g.UID),
 	}
 	s.Operations, s.Failures = c.tracker.Of(g.UID)
 	s.Folders = c.foldersOf(g)

@@ -16,11 +16,31 @@ func (t *Tracker) Stray(task vsphere.Ref) {
 	}
 }
 
-// Strays returns how many strays still count.
-func (t *Tracker) Strays() int {
+// LateFor is how long a request whose answer was lost, and of which nothing is to be seen, may still be on its way.
+const LateFor = time.Minute
+
+// late is a request that may still be on its way.
+type late struct {
+	group vsphere.GroupID
+	until time.Time
+}
+
+// Strays returns how many strays still count for a group: the tasks of nobody known, which may be anybody's, and its own
+// requests that may still arrive.
+func (t *Tracker) Strays(uid string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.strays)
+	return len(t.strays) + len(t.late[uid])
+}
+
+// arrived makes a request count no longer as late, and tells whether it did.
+func (t *Tracker) arrived(uid, name string) (late, bool) {
+	l, ok := t.late[uid][name]
+	delete(t.late[uid], name)
+	if len(t.late[uid]) == 0 {
+		delete(t.late, uid)
+	}
+	return l, ok
 }
 
 // askAgain is after how long a clone that is overdue, and that vCenter would not cancel, is to be cancelled again.
@@ -60,6 +80,14 @@ func (t *Tracker) Overdue() []Pending {
 	for task, until := range t.strays {
 		if now.After(until) {
 			t.endStray(task, woken)
+		}
+	}
+	for uid, names := range t.late {
+		for name, l := range names {
+			if now.After(l.until) {
+				t.arrived(uid, name)
+				woken.add(l.group)
+			}
 		}
 	}
 	return out

@@ -65,7 +65,8 @@ type Tracker struct {
 	ops      map[ID]*operation
 	byGroup  map[string]map[ID]*operation // by UID
 	byTask   map[vsphere.Ref]*operation
-	strays   map[vsphere.Ref]time.Time // clone tasks of nobody known, until when they count
+	strays   map[vsphere.Ref]time.Time  // clone tasks of nobody known, until when they count
+	late     map[string]map[string]late // requests that may still arrive, by UID and name
 	budgets  map[string]*budget
 	failures map[string]map[failureKey]vsphere.Failure // by UID
 }
@@ -78,6 +79,7 @@ func New(cfg Config) *Tracker {
 		byGroup: map[string]map[ID]*operation{},
 		byTask:  map[vsphere.Ref]*operation{},
 		strays:  map[vsphere.Ref]time.Time{},
+		late:    map[string]map[string]late{},
 		budgets: map[string]*budget{
 			budgetClone:   {limit: cfg.MaxClones},
 			budgetPower:   {limit: cfg.MaxPower},
@@ -182,6 +184,23 @@ func (t *Tracker) Resolved(id ID) {
 	}
 }
 
+// NotFound drops a clone of unknown outcome of which a look has shown nothing. Its request may still be on its way: until
+// its VM is Seen, or for LateFor, it counts among the group's strays.
+func (t *Tracker) NotFound(id ID) {
+	woken := t.lock()
+	defer t.wake(woken)
+	o := t.ops[id]
+	if o == nil {
+		return
+	}
+	woken.add(o.group)
+	if t.late[o.group.UID] == nil {
+		t.late[o.group.UID] = map[string]late{}
+	}
+	t.late[o.group.UID][o.Name] = late{o.group, t.cfg.Clock.Now().Add(LateFor)}
+	t.drop(o)
+}
+
 // Ended records the end of a task. vm is the VM that a clone has made; such an operation goes on counting until Seen or
 // Gone. It returns false for a task that the tracker does not know.
 func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
@@ -223,6 +242,9 @@ func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 		}
 	}
 	t.forgive(uid, failureKey{kind: vsphere.OperationClone, target: name})
+	if l, ok := t.arrived(uid, name); ok {
+		woken.add(l.group)
+	}
 }
 
 // Gone records that a VM is proven gone. What is still under way for it goes on counting, but its failure is of no
@@ -262,6 +284,7 @@ func (t *Tracker) Reset() {
 		t.drop(o)
 	}
 	clear(t.strays)
+	clear(t.late)
 	clear(t.failures)
 }
 
@@ -270,6 +293,7 @@ func (t *Tracker) Reset() {
 func (t *Tracker) Forget(uid string) {
 	defer t.wake(t.lock())
 	delete(t.failures, uid)
+	delete(t.late, uid)
 	for _, o := range t.byGroup[uid] {
 		o.moot = true
 	}

@@ -327,15 +327,15 @@ func TestStrays(t *testing.T) {
 			f.Stray("task-1")
 			f.pass(time.Second)
 			f.Stray("task-1") // found again: neither another one, nor a later deadline
-			if f.Strays() != 1 || !slices.Equal(f.Tasks(), []vsphere.Ref{"task-1"}) {
-				t.Fatalf("%d strays, tasks %q", f.Strays(), f.Tasks())
+			if f.Strays("a") != 1 || !slices.Equal(f.Tasks(), []vsphere.Ref{"task-1"}) {
+				t.Fatalf("%d strays, tasks %q", f.Strays("a"), f.Tasks())
 			}
 			f.pass(cloneTimeout - time.Second)
 			f.Overdue()
 			f.wantHeard()
 			end(f)
-			if f.Strays() != 0 {
-				t.Errorf("%d strays, want none", f.Strays())
+			if f.Strays("a") != 0 {
+				t.Errorf("%d strays, want none", f.Strays("a"))
 			}
 			f.wantHeard("*") // whoever waits for the last one
 		})
@@ -353,8 +353,8 @@ func TestStrays(t *testing.T) {
 		f := newFixture(t, 1)
 		_, task := f.run("a", clone("a-0"))
 		f.Stray(task)
-		if f.Strays() != 0 {
-			t.Errorf("%d strays, want none", f.Strays())
+		if f.Strays("a") != 0 {
+			t.Errorf("%d strays, want none", f.Strays("a"))
 		}
 	})
 }

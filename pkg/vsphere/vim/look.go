@@ -18,7 +18,7 @@ var cloneTasks = map[string]bool{"VirtualMachine.clone": true, "VirtualMachine.c
 
 // resolveUnknowns looks for what has become of the clones whose answer was lost: a clone task that runs and is nobody's
 // is watched from now on, and a VM that has the name by now is read. Then the operation is dropped; should the request
-// arrive still later, the name is the lock.
+// arrive still later, the name is the lock, and for a while the group is not let go.
 func (c *connection) resolveUnknowns(ctx context.Context) error {
 	unknowns := c.v.tracker.Unknowns()
 	if len(unknowns) == 0 {
@@ -30,28 +30,33 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 	}
 	var failures []error
 	for _, p := range unknowns {
-		if err := c.lookForClone(ctx, p); err != nil {
+		found, err := c.lookForClone(ctx, p)
+		switch {
+		case err != nil:
 			failures = append(failures, err)
 			continue
+		case found:
+			c.v.tracker.Resolved(p.ID)
+		default:
+			c.v.tracker.NotFound(p.ID)
 		}
-		c.v.tracker.Resolved(p.ID)
 		c.v.pending.end(p.ID)
 		c.v.cfg.Notifier.Notify(p.Group)
 	}
 	return errors.Join(failures...)
 }
 
-// lookForClone reads the VM that has a clone's name in the folder where it was to be, if there is one.
-func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) error {
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
+func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) (found bool, err error) {
 	folder := c.v.pending.folderOf(p.ID)
 	if folder == "" {
-		return nil
+		return false, nil
 	}
 	child, err := c.findChild(ctx, folder, p.Operation.Name)
 	if err != nil || child == nil || child.Type != "VirtualMachine" {
-		return err
+		return false, err
 	}
-	return c.verify(ctx, []vsphere.Ref{vsphere.Ref(child.Value)})
+	return true, c.verify(ctx, []vsphere.Ref{vsphere.Ref(child.Value)})
 }
 
 // findChild returns the object of exactly that name in a folder, or nil. A folder that is gone has no children.

@@ -18,7 +18,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	// The operations are read first: an operation that ends in between is then in the snapshot twice, as itself and as
 	// its VM, and never not at all.
 	ops, failures := v.tracker.Of(g.UID)
-	strays := v.tracker.Strays()
+	strays := v.tracker.Strays(g.UID)
 	s := v.inv.snapshot(g)
 	after, err := v.synced()
 	if err != nil {

@@ -45,7 +45,7 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	op := beginClone(t, c)
 	c.v.tracker.Stray("task-1") // a sweep has found it
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &touched{})
-	if n := c.v.tracker.Strays(); n != 0 {
+	if n := c.v.tracker.Strays(""); n != 0 {
 		t.Errorf("%d strays", n)
 	}
 	c.submitted(op, taskRef("task-1"))

@@ -151,12 +151,13 @@ func devices(source object.VirtualDeviceList) []types.BaseVirtualDeviceConfigSpe
 	return changes
 }
 
-// copyOf makes a deep copy by way of XML, as the stock simulator does.
+// copyOf makes a deep copy by way of XML, as the stock simulator does. It panics on what is no vim type: only a mistake in
+// the simulator can pass one.
 func copyOf[T any](src T) T {
 	var dst T
 	data, err := xml.Marshal(&src)
 	if err != nil {
-		panic(err) // a vim type that cannot be encoded
+		panic(err)
 	}
 	decoder := xml.NewDecoder(bytes.NewReader(data))
 	decoder.TypeFunc = types.TypeFunc()

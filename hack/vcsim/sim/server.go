@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -74,7 +75,9 @@ func newServer(listener net.Listener, handler http.Handler) *server {
 	s.http = &http.Server{Handler: handler, ConnState: s.track, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.done)
-		_ = s.http.Serve(listener) // ErrServerClosed, always
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Printf("serving on %s has ended: %v", listener.Addr(), err)
+		}
 	}()
 	return s
 }

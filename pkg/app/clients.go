@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
@@ -30,7 +31,7 @@ type clients struct {
 	transports []*http.Client
 }
 
-func newClients(o *options.Options) (*clients, error) {
+func newClients(o *options.Options, wrap transport.WrapperFunc) (*clients, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
 	overrides := &clientcmd.ConfigOverrides{}
@@ -47,6 +48,7 @@ func newClients(o *options.Options) (*clients, error) {
 		}
 	}
 	config.UserAgent = o.UserAgent
+	config.Wrap(wrap)
 	config.QPS, config.Burst = float32(o.KubeAPIQPS), o.KubeAPIBurst
 	return c, c.build(config, max(time.Second, o.LeaderElection.RenewDeadline/2))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -15,28 +16,59 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
 )
 
+// Surroundings replace what is around a controller, so that a test can bend time and cut lines. The zero value is the
+// real world.
+type Surroundings struct {
+	// Clock is what backoffs, rhythms and deadlines of operations go by. Deadlines of calls, and the Lease of the leader,
+	// stay in real time: neither the API server nor vCenter knows of another.
+	Clock clock.WithTicker
+	// WrapKubernetes and WrapVCenter wrap each transport of one side.
+	WrapKubernetes, WrapVCenter func(http.RoundTripper) http.RoundTripper
+}
+
+func (s Surroundings) withDefaults() Surroundings {
+	same := func(rt http.RoundTripper) http.RoundTripper { return rt }
+	if s.Clock == nil {
+		s.Clock = clock.RealClock{}
+	}
+	if s.WrapKubernetes == nil {
+		s.WrapKubernetes = same
+	}
+	if s.WrapVCenter == nil {
+		s.WrapVCenter = same
+	}
+	return s
+}
+
 // app is one running controller.
 type app struct {
-	options *options.Options
-	clients *clients
-	metrics *metrics.Metrics
-	health  *health
-	clock   clock.WithTicker
+	options     *options.Options
+	clients     *clients
+	metrics     *metrics.Metrics
+	health      *health
+	clock       clock.WithTicker
+	wrapVCenter func(http.RoundTripper) http.RoundTripper
 }
 
 // Run runs the controller until ctx ends, and returns nil then. It returns an error if the options are wrong, if it cannot
 // listen, or if the Lease was lost: whoever runs it should start it again. Nothing else ends it: a cluster that is not
 // ready and a vCenter that does not answer are waited for.
-func Run(ctx context.Context, o *options.Options) (err error) {
+func Run(ctx context.Context, o *options.Options) error {
+	return RunIn(ctx, o, Surroundings{})
+}
+
+// RunIn is Run in other surroundings.
+func RunIn(ctx context.Context, o *options.Options, around Surroundings) (err error) {
+	around = around.withDefaults()
 	if errs := o.Validate(); len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	clients, err := newClients(o)
+	clients, err := newClients(o, around.WrapKubernetes)
 	if err != nil {
 		return err
 	}
 	defer clients.close()
-	a := &app{options: o, clients: clients, metrics: metrics.New(), clock: clock.RealClock{}}
+	a := &app{options: o, clients: clients, metrics: metrics.New(), clock: around.Clock, wrapVCenter: around.WrapVCenter}
 	a.health = newHealth(o.LeaderElection.RenewDeadline)
 
 	servers, err := a.serve(ctx)

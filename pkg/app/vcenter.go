@@ -67,6 +67,7 @@ func (a *app) newVCenter(owner string, notifier vsphere.Notifier, guard func() e
 		},
 		OnUnclassified: func(fault string) { a.metrics.UnclassifiedFaults.WithLabelValues(fault).Inc() },
 		Clock:          a.clock,
+		WrapTransport:  a.wrapVCenter,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vCenter: %w", err)

@@ -84,6 +84,9 @@ func (v *VCenter) newSoapClient() (*soap.Client, error) {
 	t.TLSClientConfig = cfg
 	t.DialTLSContext = nil // govmomi's has no deadline; net/http's own has
 	t.MaxIdleConnsPerHost = maxIdleConns
+	if v.cfg.WrapTransport != nil {
+		c.Client.Transport = v.cfg.WrapTransport(t)
+	}
 	c.Jar = v.jar
 	c.UserAgent = v.cfg.UserAgent
 	// A redirected POST is either no POST any more or a second one.

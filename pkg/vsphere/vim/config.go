@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -67,6 +68,8 @@ type Config struct {
 	// OnUnclassified is told of a fault that the table of faults does not list.
 	OnUnclassified func(fault string)
 	Clock          clock.WithTicker
+	// WrapTransport wraps the transport of each connection. Nil leaves it as it is.
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 }
 
 // LoginGate remembers refused logins beyond this process, so that neither a restart nor another replica asks again too

@@ -74,6 +74,13 @@ test-slow: build devcluster ## Run all tests, the slow ones too
 	$(RACE) -timeout 2h $$(go list ./... | grep -v '$(RACY)')
 	go test -timeout 1h ./hack/vcsim/...
 
+# SHARD=i/n plays one of n parts; PLAN=name plays one plan, or all whose names begin so; FAULTS_ORDER=2 plays pairs of
+# crashes. A round that was stopped goes on where it was, as long as the version is the same.
+.PHONY: test-faults
+test-faults: build devcluster ## Let each call fail, hang, lose its answer or be the last one, in every scenario; about an hour
+	FAULTS_DONE="$${FAULTS_DONE:-$(CURDIR)/bin/faults-$(VERSION)$(if $(PLAN),-plan,).done}" \
+	go test -count=1 -v -timeout 0 ./test/faults
+
 .PHONY: bench
 bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 10 minutes
 	go run ./test/bench

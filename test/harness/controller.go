@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ type Controller struct {
 	t      testing.TB
 	cancel context.CancelFunc
 	done   chan error
+	killed atomic.Bool
 	log    *logBuffer
 }
 
@@ -59,11 +62,16 @@ func (w *World) StartController(args ...string) *Controller {
 // Run runs the whole controller with these options. It is stopped with the test, if not before. Its log is shown if the
 // test fails.
 func (w *World) Run(o *options.Options) *Controller {
+	return w.RunIn(o, app.Surroundings{})
+}
+
+// RunIn is Run in other surroundings.
+func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
 	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(2)))
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(4)))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
-	go func() { c.done <- app.Run(ctx, o) }()
+	go func() { c.done <- app.RunIn(ctx, o, around) }()
 	w.T.Cleanup(func() {
 		c.Stop()
 		if w.T.Failed() {
@@ -76,16 +84,32 @@ func (w *World) Run(o *options.Options) *Controller {
 // Stop stops the controller as SIGTERM does, and waits. It may be called again.
 func (c *Controller) Stop() {
 	c.cancel()
+	if err := c.wait(); err != nil {
+		c.t.Errorf("the controller ended with %v", err)
+	}
+}
+
+// Kill has the controller end whatever it does, and does not wait. Nothing that it does then counts: its lines are to be
+// cut before.
+func (c *Controller) Kill() {
+	c.killed.Store(true)
+	c.cancel()
+}
+
+// wait returns what the controller has ended with, the first time.
+func (c *Controller) wait() error {
 	select {
 	case err, first := <-c.done:
-		if first && err != nil {
-			c.t.Errorf("the controller ended with %v", err)
+		if !first {
+			return nil
 		}
-		if first {
-			close(c.done)
+		close(c.done)
+		if c.killed.Load() {
+			return nil
 		}
+		return err
 	case <-time.After(patience):
-		c.t.Errorf("the controller did not stop within %s", patience)
+		return fmt.Errorf("nothing: it did not stop within %s", patience)
 	}
 }
 

@@ -228,3 +228,12 @@ func Root() string {
 	}
 	return root
 }
+
+// List returns the VmGroups of the namespace.
+func (w *World) List() ([]v1alpha1.VmGroup, error) {
+	list, err := w.Client.VsphereV1alpha1().VmGroups(w.Namespace).List(w.T.Context(), metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}

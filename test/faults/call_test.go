@@ -1,0 +1,115 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Side is one of the two servers that the controller talks to.
+type Side string
+
+// Sides.
+const (
+	Kubernetes Side = "k8s"
+	VCenter    Side = "vc"
+)
+
+// Call names one request of the controller so that it can be found again in another run: the Nth of its kind.
+type Call struct {
+	Side   Side
+	Verb   string // create, update, patch, get, list, watch; or the SOAP method
+	Object string // what of, without names that differ from run to run; "" if the verb says it all
+	N      int    // from 1, within one incarnation
+}
+
+func (c Call) String() string { return fmt.Sprintf("%s.%d", c.kind(), c.N) }
+
+func (c Call) kind() string {
+	if c.Object == "" {
+		return string(c.Side) + "." + c.Verb
+	}
+	return string(c.Side) + "." + c.Verb + "." + c.Object
+}
+
+// changes are the SOAP methods that change vCenter.
+var changes = []string{
+	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "UnregisterAndDestroy_Task", "CreateFolder", "CancelTask",
+}
+
+// Mutating reports whether the call changes what matters. An event does not.
+func (c Call) Mutating() bool {
+	if c.Side == VCenter {
+		return slices.Contains(changes, c.Verb)
+	}
+	return slices.Contains([]string{"create", "update", "patch"}, c.Verb) && c.Object != "events"
+}
+
+// Task reports whether the call starts a task, which may fail later.
+func (c Call) Task() bool { return c.Side == VCenter && strings.HasSuffix(c.Verb, "_Task") }
+
+// soapCall is what tells one SOAP request from another.
+type soapCall struct {
+	Body struct {
+		Method struct {
+			XMLName xml.Name
+			Name    string `xml:"name"`
+		} `xml:",any"`
+	} `xml:"Body"`
+}
+
+// identify names a request, but for its number. The body of the request can be read again afterwards.
+func identify(side Side, r *http.Request) (Call, error) {
+	if side == Kubernetes {
+		return identifyREST(r), nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return Call{}, fmt.Errorf("read a request to vCenter: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var call soapCall
+	if err := xml.Unmarshal(body, &call); err != nil {
+		return Call{}, fmt.Errorf("a request to vCenter is no SOAP: %w", err)
+	}
+	c := Call{Side: VCenter, Verb: call.Body.Method.XMLName.Local}
+	if c.Verb == "CloneVM_Task" {
+		c.Object = slotOf(call.Body.Method.Name)
+	}
+	return c, nil
+}
+
+// slotOf drops from the name of a VM what differs from run to run: web-x1y2z-0 is web-0.
+func slotOf(name string) string {
+	parts := strings.Split(name, "-")
+	if len(parts) < 3 {
+		return name
+	}
+	return strings.Join(append(parts[:len(parts)-2], parts[len(parts)-1]), "-")
+}
+
+var verbs = map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete"}
+
+func identifyREST(r *http.Request) Call {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if i := slices.Index(parts, "namespaces"); i >= 0 && i+2 < len(parts) {
+		parts = parts[i+2:]
+	} else if len(parts) > 2 {
+		parts = parts[len(parts)-2:]
+	}
+	c := Call{Side: Kubernetes, Verb: verbs[r.Method], Object: strings.Join(parts, "-")}
+	switch {
+	case c.Verb != "":
+	case r.URL.Query().Get("watch") != "":
+		c.Verb = "watch"
+	case len(parts) == 1:
+		c.Verb = "list"
+	default:
+		c.Verb = "get"
+	}
+	return c
+}

@@ -1,0 +1,235 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/app"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/fastclock"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+// speed is how much faster the controller's backoffs and resyncs pass: 10 minutes in 6 seconds.
+const speed = 100
+
+// run is a scenario that is played once, with the controller started again whenever it dies.
+type run struct {
+	*harness.World
+	scenario scenario
+	plan     Plan
+	clock    *fastclock.Clock
+	dir      string // with the credentials
+	binary   bool   // the controller is the binary that ships
+
+	mu       sync.Mutex
+	lines    []*line
+	live     []controller // by incarnation
+	heard    []heard
+	hits     int
+	finished bool
+}
+
+// controller is one incarnation.
+type controller interface {
+	Kill()
+	Stop()
+	Log() string
+}
+
+// heard is a call that was made.
+type heard struct {
+	incarnation int
+	call        Call
+}
+
+// result is what a run has come to.
+type result struct {
+	calls  []heard
+	hits   int    // faults of the plan that took place
+	syncs  int    // of all incarnations, from the first fault on
+	digest string // the inventory and the statuses at the end, and how many VMs were made and destroyed
+}
+
+// play plays a plan. The test fails if a promise is broken, or if it does not come to its end.
+//
+// want is the digest that it is to end with; empty if that is to be learned. With binary, the controller is the binary that
+// ships.
+func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
+	r := &run{
+		World:    harness.NewWorld(t, cluster, s.vcenter),
+		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
+	}
+	r.writeCredentials(r.VCenter.Password)
+	s.play(r)
+	digest := r.comeToRest(want)
+	return r.end(digest)
+}
+
+// comeToRest waits until what an onlooker finds is what is wanted, and stays so for a while.
+func (r *run) comeToRest(want string) string {
+	const looks = 5
+	last, same := "", 0
+	r.Eventually("nothing changes any more", func() error {
+		now := r.digest()
+		if now == last {
+			same++
+		} else {
+			last, same = now, 0
+		}
+		switch {
+		case want != "" && now != want:
+			return fmt.Errorf("the end is\n%s\ninstead of\n%s", now, want)
+		case same < looks:
+			return fmt.Errorf("it has just become\n%s", now)
+		default:
+			return nil
+		}
+	})
+	return last
+}
+
+// start starts the next incarnation.
+func (r *run) start() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.startLocked()
+}
+
+func (r *run) startLocked() {
+	if r.finished {
+		return
+	}
+	l := &line{
+		incarnation: len(r.lines) + 1, counts: map[string]int{}, simulator: r.VCenter.Control,
+		record: r.record, die: r.die,
+	}
+	r.lines = append(r.lines, l)
+	if r.binary {
+		r.live = append(r.live, r.startChild(l))
+		return
+	}
+	o := r.Options(append([]string{"-vcenter-credentials-dir", r.dir}, r.scenario.args...)...)
+	o.UserAgent = fmt.Sprintf("incarnation-%d", l.incarnation)
+	r.live = append(r.live, r.RunIn(o, app.Surroundings{
+		Clock: r.clock, WrapKubernetes: l.side(Kubernetes), WrapVCenter: l.side(VCenter),
+	}))
+}
+
+// record notes a call and says what is to happen to it.
+func (r *run) record(incarnation int, c Call) (Mode, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finished {
+		return "", false
+	}
+	r.heard = append(r.heard, heard{incarnation, c})
+	if r.hits == len(r.plan.Faults) {
+		return "", false
+	}
+	next := r.plan.Faults[r.hits]
+	if next.Incarnation != incarnation || next.Call != c {
+		return "", false
+	}
+	r.hits++
+	return next.Mode, true
+}
+
+// die kills an incarnation and starts the next.
+func (r *run) die(incarnation int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines[incarnation-1].cut()
+	r.live[incarnation-1].Kill()
+	r.startLocked()
+}
+
+// stop ends an incarnation in good order.
+func (r *run) stop(incarnation int) {
+	r.mu.Lock()
+	c := r.live[incarnation-1]
+	r.mu.Unlock()
+	c.Stop()
+}
+
+func (r *run) end(digest string) result {
+	r.mu.Lock()
+	r.finished = true
+	live := slices.Clone(r.live)
+	r.mu.Unlock()
+	for _, c := range live {
+		c.Stop()
+	}
+	res := result{calls: r.heard, hits: r.hits, digest: digest}
+	for _, c := range live {
+		res.syncs += strings.Count(c.Log(), `"Planned"`)
+	}
+	return res
+}
+
+func (r *run) writeCredentials(password string) {
+	for name, text := range map[string]string{"username": r.VCenter.Username, "password": password} {
+		harness.Must(r.T, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
+	}
+}
+
+// digest tells what an onlooker would find at the end. Two runs of one scenario must not differ in it.
+func (r *run) digest() string {
+	ctx := r.T.Context()
+	var lines []string
+	vms, err := r.VCenter.Control.VMs(ctx)
+	harness.Must(r.T, err)
+	for _, vm := range vms {
+		path := strings.TrimSuffix(vm.Path, vm.Name) + slotOf(vm.Name)
+		lines = append(lines, fmt.Sprintf("vm %s %s %d CPUs %d MB", path, vm.PowerState, vm.NumCPU, vm.MemoryMB))
+	}
+	folders, err := r.VCenter.Control.Folders(ctx)
+	harness.Must(r.T, err)
+	for _, f := range folders {
+		lines = append(lines, "folder "+f.Path)
+	}
+	groups, err := r.List()
+	harness.Must(r.T, err)
+	for i := range groups {
+		lines = append(lines, describe(&groups[i]))
+	}
+	slices.Sort(lines)
+	made, destroyed := r.tasks()
+	if r.scenario.racy {
+		lines = append(lines, fmt.Sprintf("%d VMs more made than destroyed", made-destroyed))
+	} else {
+		lines = append(lines, fmt.Sprintf("%d VMs made, %d destroyed", made, destroyed))
+	}
+	return strings.ReplaceAll(strings.Join(lines, "\n"), r.Namespace, "ns")
+}
+
+func describe(vg *v1alpha1.VmGroup) string {
+	s := vg.Status
+	return fmt.Sprintf("group %s %v generation %d of %d: %s, %d replicas, %d available",
+		vg.Name, vg.Finalizers, s.ObservedGeneration, vg.Generation, s.Phase, s.Replicas, s.AvailableReplicas)
+}
+
+// tasks counts the tasks that have made and destroyed a VM.
+func (r *run) tasks() (made, destroyed int) {
+	tasks, err := r.VCenter.Control.Tasks(r.T.Context())
+	harness.Must(r.T, err)
+	for _, task := range tasks {
+		switch {
+		case task.State != "success":
+		case task.DescriptionID == "VirtualMachine.cloneVm":
+			made++
+		case task.DescriptionID == "VirtualMachine.destroy":
+			destroyed++
+		}
+	}
+	return made, destroyed
+}
+
+// options of the simulator that most scenarios use.
+func vcenter() vcsim.Options { return vcsim.Options{} }

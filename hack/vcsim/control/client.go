@@ -166,6 +166,13 @@ func (c *Client) AddDisk(ctx context.Context, vm string) (int32, error) {
 	return out.Key, err
 }
 
+// AddFirstClassDisk is AddDisk for a disk that has a life of its own, as the container storage driver makes them.
+func (c *Client) AddFirstClassDisk(ctx context.Context, vm string) (int32, error) {
+	var out Reply
+	err := c.do(ctx, "add-disk", Request{VM: vm, On: true}, &out)
+	return out.Key, err
+}
+
 // CreateFolder makes a folder and those above it on demand, and returns its MoRef value.
 func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) {
 	return c.made(ctx, "create-folder", Request{Folder: path})
@@ -199,6 +206,23 @@ func (c *Client) SetCloneDelay(ctx context.Context, d time.Duration) error {
 // SetOutage starts an outage of the vSphere endpoint, or ends it. The control port is never affected.
 func (c *Client) SetOutage(ctx context.Context, o Outage) error {
 	return c.do(ctx, "outage", Request{Outage: o}, nil)
+}
+
+// SetSlow makes every answer of the vSphere endpoint late by d, until the outage is set to something else.
+func (c *Client) SetSlow(ctx context.Context, d time.Duration) error {
+	return c.do(ctx, "outage", Request{Outage: OutageSlow, Delay: d}, nil)
+}
+
+// What a restart does to clone tasks that run.
+const (
+	TasksFail   = "fail"   // they fail, and make no virtual machine
+	TasksFinish = "finish" // they end as they would have, but at once
+)
+
+// Restart is a restart of vCenter: nobody listens, every session is gone with what it held, and clone tasks fail or
+// finish. After down it listens again at the same address, and Restart returns. An outage that is set goes on.
+func (c *Client) Restart(ctx context.Context, down time.Duration, tasks string) error {
+	return c.do(ctx, "restart", Request{Delay: down, Tasks: tasks}, nil)
 }
 
 // AddFault adds a rule. Rules are tried in the order they were added, and one call meets one rule at most.

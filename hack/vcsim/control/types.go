@@ -14,6 +14,7 @@ type Request struct {
 	Password   string        `json:"password,omitempty"`
 	Delay      time.Duration `json:"delay,omitempty"` // nanoseconds
 	Outage     Outage        `json:"outage,omitempty"`
+	Tasks      string        `json:"tasks,omitempty"` // TasksFail or TasksFinish
 	Fault      *Fault        `json:"fault,omitempty"`
 	Privileges []string      `json:"privileges,omitempty"`
 	Since      int64         `json:"since,omitempty"` // number of a journal entry
@@ -41,6 +42,8 @@ type VM struct {
 	NumCPU          int32   `json:"numCPU"`
 	MemoryMB        int32   `json:"memoryMB"`
 	Disks           []int32 `json:"disks,omitempty"` // device keys
+	// FirstClassDisks is the device keys of those disks that have a life of their own.
+	FirstClassDisks []int32 `json:"firstClassDisks,omitempty"`
 }
 
 // Folder is one folder of virtual machines.
@@ -104,18 +107,30 @@ const (
 	OutageRefuse      Outage = "refuse"      // connections are cut, calls in flight get no answer
 	OutageUnavailable Outage = "unavailable" // every call is answered with 503, calls in flight get no answer
 	OutageHang        Outage = "hang"        // no answer until the outage ends; then the calls that waited are served
+	OutageSlow        Outage = "slow"        // every answer is late by Request.Delay
+	OutageCut         Outage = "cut"         // calls are carried out, and their answers cut half-way
 )
 
-// LostReply is a [Fault.Type] that is no fault: the call takes effect and the connection is cut instead of an answer.
-const LostReply = "lostReply"
+// Values of [Fault.Type] that are no vim faults.
+const (
+	LostReply   = "lostReply" // the call takes effect, and the connection is cut instead of an answer
+	Cut         = "Cut"       // the connection is cut, and the call has no effect
+	Hang        = "Hang"      // no answer and no effect until ClearFaults; then the call is carried out, unless its client gave up
+	Unavailable = "HTTP503"   // the call has no effect and is answered with 503
+)
 
 // Fault makes the next calls that match it fail.
 type Fault struct {
 	Method string `json:"method"` // such as "CloneVM_Task"; "*" is every method
 	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target.
 	Entity string `json:"entity,omitempty"`
-	// Type is the name of a vim fault, such as "NoDiskSpace", or LostReply.
-	Type string `json:"type"`
+	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, Cut, Hang and Unavailable. Empty is no
+	// fault at all: the call is only Slow.
+	Type string `json:"type,omitempty"`
+	// Slow is how long the call waits before the fault, or before it is carried out, whether its client waits or not.
+	Slow time.Duration `json:"slow,omitempty"`
+	// Skip is how many calls that match pass before the first that fails.
+	Skip int `json:"skip,omitempty"`
 	// PrivilegeID goes into NoPermission.
 	PrivilegeID string `json:"privilegeId,omitempty"`
 	// Count is how many calls fail; 0 is every one until ClearFaults.

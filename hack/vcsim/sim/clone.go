@@ -115,7 +115,7 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	if !c.sim.sleep(c.delay-time.Since(start), cancelled) {
 		return nil, &types.RequestCanceled{}
 	}
-	ref, fault := c.create(ctx)
+	ref, fault := c.create(ctx, cancelled)
 	if fault != nil {
 		return nil, fault
 	}
@@ -124,7 +124,7 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 
 // create makes the virtual machine, with the folder locked: the stock simulator cannot bear another call there that
 // looks for a name while it does so.
-func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, types.BaseMethodFault) {
+func (c *clone) create(ctx *simulator.Context, cancelled <-chan struct{}) (types.ManagedObjectReference, types.BaseMethodFault) {
 	none := types.ManagedObjectReference{}
 	c.sim.shape.RLock()
 	defer c.sim.shape.RUnlock()
@@ -132,6 +132,11 @@ func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, ty
 		return none, &types.RequestCanceled{}
 	}
 	defer ctx.Map.AcquireLock(ctx, c.folder)()
+	select {
+	case <-cancelled:
+		return none, &types.RequestCanceled{} // vCenter restarts, or the option says that cancelling has an effect
+	default:
+	}
 	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
 		if !rooted(ctx.Map, ref) {
 			return none, &types.ManagedObjectNotFound{Obj: ref}

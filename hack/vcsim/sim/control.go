@@ -33,6 +33,7 @@ var readings = map[string]operation{
 // waits may take their time; they end with the context.
 var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request) (any, error){
 	"journal": (*Simulator).opJournal,
+	"restart": (*Simulator).opRestart,
 }
 
 var changes = map[string]operation{
@@ -141,7 +142,7 @@ func (s *Simulator) opCloneDelay(r control.Request) (any, error) {
 }
 
 func (s *Simulator) opOutage(r control.Request) (any, error) {
-	return control.Reply{}, s.gate.set(r.Outage)
+	return control.Reply{}, s.gate.set(r.Outage, r.Delay)
 }
 
 func (s *Simulator) opAddFault(r control.Request) (any, error) {

@@ -8,11 +8,14 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// clones is the names that running clones have reserved.
+// clones is the clones that are queued or running, and the names that they have reserved.
 type clones struct {
 	mu       sync.Mutex
+	going    map[string]control.Clone // by task; those of clients
 	reserved map[reservation]types.ManagedObjectReference
 }
 
@@ -66,13 +69,16 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 		return faultBody(&types.InvalidArgument{InvalidProperty: "folder"})
 	}
 	c := clone{sim: s, source: source, folder: folder, req: req, delay: time.Duration(s.cloneDelay.Load())}
-	if ctx.Session == s.model.Service.Context.Session {
-		c.delay = 0 // asked for at the control port
+	if s.byHand(ctx) {
+		c.delay = 0
 	}
 	c.config(ctx)
 	c.announce(ctx)
-	ref := s.startTask(ctx, source, "cloneVm", c.run)
-	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: ref}}
+	task := s.newTask(ctx, source, "cloneVm")
+	if !s.byHand(ctx) {
+		task.running, task.ended = s.track(ctx, task.Task, req, c.spec.ExtraConfig)
+	}
+	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: s.launch(ctx, task, c.run)}}
 }
 
 // clone is one clone, from its submission to its end.
@@ -89,7 +95,7 @@ type clone struct {
 	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
 }
 
-// run is the task. It reserves the name first and makes the virtual machine last.
+// run is the task. It reserves the name first, unless told otherwise, and makes the virtual machine last.
 func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
 	if c.bad != nil {
 		return nil, c.bad
@@ -97,17 +103,19 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	start := time.Now()
 	name := reservation{c.folder.Self, c.req.Name}
 	future := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-of-" + newUUID()}
-	if other, ok := c.sim.clones.reserve(name, future); !ok {
-		return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+	if c.sim.options.Reserve == ReserveStart {
+		if other, ok := c.sim.clones.reserve(name, future); !ok {
+			return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+		}
+		defer c.sim.clones.release(name)
 	}
-	defer c.sim.clones.release(name)
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}
 	if !c.sim.sleep(c.delay-time.Since(start), cancelled) {
 		return nil, &types.RequestCanceled{}
 	}
-	ref, fault := c.create(ctx)
+	ref, fault := c.create(ctx, cancelled)
 	if fault != nil {
 		return nil, fault
 	}
@@ -116,7 +124,7 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 
 // create makes the virtual machine, with the folder locked: the stock simulator cannot bear another call there that
 // looks for a name while it does so.
-func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, types.BaseMethodFault) {
+func (c *clone) create(ctx *simulator.Context, cancelled <-chan struct{}) (types.ManagedObjectReference, types.BaseMethodFault) {
 	none := types.ManagedObjectReference{}
 	c.sim.shape.RLock()
 	defer c.sim.shape.RUnlock()
@@ -124,6 +132,11 @@ func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, ty
 		return none, &types.RequestCanceled{}
 	}
 	defer ctx.Map.AcquireLock(ctx, c.folder)()
+	select {
+	case <-cancelled:
+		return none, &types.RequestCanceled{} // vCenter restarts, or the option says that cancelling has an effect
+	default:
+	}
 	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
 		if !rooted(ctx.Map, ref) {
 			return none, &types.ManagedObjectNotFound{Obj: ref}

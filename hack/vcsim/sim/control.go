@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +24,22 @@ var readings = map[string]operation{
 	"sessions":   func(s *Simulator, _ control.Request) (any, error) { return s.listSessions(), nil },
 	"calls":      func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
 	"violations": func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
+	"clones":     func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
+	"privileges": func(*Simulator, control.Request) (any, error) { return control.Privileges(), nil },
+	"lockout":    func(s *Simulator, _ control.Request) (any, error) { return s.sessions.lockout(s.options.Username), nil },
 	"leaks":      func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
+// waits may take their time; they end with the context.
+var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request) (any, error){
+	"journal": (*Simulator).opJournal,
+	"restart": (*Simulator).opRestart,
+}
+
 var changes = map[string]operation{
+	"set-owner":     (*Simulator).opSetOwner,
+	"deny":          (*Simulator).opDeny,
+	"allow":         (*Simulator).opAllow,
 	"destroy-vm":    (*Simulator).opDestroyVM,
 	"power":         (*Simulator).opPower,
 	"rename":        (*Simulator).opRename,
@@ -59,17 +72,24 @@ func (s *Simulator) controlHandler() http.Handler {
 	for name, op := range changes {
 		mux.Handle("POST /"+name, s.serveOperation(op))
 	}
+	for name, op := range waits {
+		mux.Handle("POST /"+name, s.serveWait(op))
+	}
 	return mux
 }
 
 func (s *Simulator) serveOperation(op operation) http.Handler {
+	return s.serveWait(func(s *Simulator, _ context.Context, r control.Request) (any, error) { return op(s, r) })
+}
+
+func (s *Simulator) serveWait(op func(*Simulator, context.Context, control.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req control.Request
 		if err := json.NewDecoder(r.Body).Decode(&req); err != nil && !errors.Is(err, io.EOF) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		res, err := op(s, req)
+		res, err := op(s, r.Context(), req)
 		var lookup *lookupError
 		switch {
 		case errors.As(err, &lookup):
@@ -122,7 +142,7 @@ func (s *Simulator) opCloneDelay(r control.Request) (any, error) {
 }
 
 func (s *Simulator) opOutage(r control.Request) (any, error) {
-	return control.Reply{}, s.gate.set(r.Outage)
+	return control.Reply{}, s.gate.set(r.Outage, r.Delay)
 }
 
 func (s *Simulator) opAddFault(r control.Request) (any, error) {

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
@@ -14,6 +16,8 @@ type gate struct {
 
 	mu      sync.Mutex
 	mode    control.Outage
+	delay   time.Duration // of OutageSlow
+	down    bool          // vCenter restarts: as OutageRefuse, whatever the mode
 	changed chan struct{} // closed when mode changes
 }
 
@@ -21,14 +25,14 @@ func newGate() *gate {
 	return &gate{cut: func() {}, mode: control.OutageOff, changed: make(chan struct{})}
 }
 
-func (g *gate) set(mode control.Outage) error {
+func (g *gate) set(mode control.Outage, delay time.Duration) error {
 	switch mode {
-	case control.OutageOff, control.OutageRefuse, control.OutageUnavailable, control.OutageHang:
+	case control.OutageOff, control.OutageSlow, control.OutageCut, control.OutageRefuse, control.OutageUnavailable, control.OutageHang:
 	default:
 		return fmt.Errorf("no outage mode %q", mode)
 	}
 	g.mu.Lock()
-	g.mode = mode
+	g.mode, g.delay = mode, delay
 	close(g.changed)
 	g.changed = make(chan struct{})
 	g.mu.Unlock()
@@ -38,12 +42,34 @@ func (g *gate) set(mode control.Outage) error {
 	return nil
 }
 
+// setDown begins or ends a restart.
+func (g *gate) setDown(down bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.down = down
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// answers says how late an answer has to be, and whether it has to be cut.
+func (g *gate) answers() (late time.Duration, cut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mode == control.OutageSlow {
+		late = g.delay
+	}
+	return late, g.mode == control.OutageCut
+}
+
 // pass returns when the call may go on, and true if it must be answered with 503. It panics with ErrAbortHandler,
 // which cuts the connection, if the call must not be answered at all.
-func (g *gate) pass(r *http.Request) (unavailable bool) {
+func (g *gate) pass(ctx context.Context) (unavailable bool) {
 	for {
 		g.mu.Lock()
 		mode, changed := g.mode, g.changed
+		if g.down {
+			mode = control.OutageRefuse
+		}
 		g.mu.Unlock()
 		switch mode {
 		case control.OutageRefuse:
@@ -53,7 +79,7 @@ func (g *gate) pass(r *http.Request) (unavailable bool) {
 		case control.OutageHang:
 			select {
 			case <-changed:
-			case <-r.Context().Done():
+			case <-ctx.Done():
 				panic(http.ErrAbortHandler)
 			}
 		default:
@@ -64,24 +90,10 @@ func (g *gate) pass(r *http.Request) (unavailable bool) {
 
 func (g *gate) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g.pass(r) {
+		if g.pass(r.Context()) {
 			http.Error(w, "the service is not available", http.StatusServiceUnavailable)
 			return
 		}
-		next.ServeHTTP(&gatedWriter{ResponseWriter: w, gate: g, request: r}, r)
+		next.ServeHTTP(w, r)
 	})
-}
-
-// gatedWriter passes the gate once more before the answer: an outage that began while the call ran swallows it.
-type gatedWriter struct {
-	http.ResponseWriter
-	gate    *gate
-	request *http.Request
-}
-
-func (w *gatedWriter) WriteHeader(code int) {
-	if w.gate.pass(w.request) {
-		panic(http.ErrAbortHandler)
-	}
-	w.ResponseWriter.WriteHeader(code)
 }

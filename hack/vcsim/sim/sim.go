@@ -20,10 +20,14 @@ type Simulator struct {
 
 	gateway    *gateway
 	hub        *hub
+	journal    *journal
+	requests   requests
 	sessions   sessions
 	calls      calls
 	faults     faults
 	violations violations
+	owners     owners
+	denied     denied
 	clones     clones
 	tasks      tasks
 	gate       *gate
@@ -33,10 +37,12 @@ type Simulator struct {
 	// simulator looks up parents without a lock and panics in a goroutine of its own when one has gone.
 	shape sync.RWMutex
 
-	endpoint *server
+	endpoint atomic.Pointer[server] // a new one after each restart
 	control  *server
 	cert     certificate
 	caFile   string
+
+	restarting sync.Mutex // held for a whole restart
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -46,7 +52,13 @@ type Simulator struct {
 // Start builds the inventory and serves it. The caller must Close what it returns.
 func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
-	s := &Simulator{options: o, gate: newGate(), closed: make(chan struct{})}
+	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
+	s.requests.journal, s.violations.journal = s.journal, s.journal
+	s.denied.deny(o.DeniedPrivileges...)
+	if o.Strict {
+		s.sessions.lockouts = newLockouts(o.LockoutScale)
+		s.sessions.locked = s.accountLocked
+	}
 	s.cloneDelay.Store(int64(o.CloneDelay))
 	s.sessions.passwords = map[string]string{o.Username: o.Password}
 	if err := s.start(); err != nil {
@@ -71,11 +83,13 @@ func (s *Simulator) start() error {
 
 // extend hooks everything of ours into the stock simulator.
 func (s *Simulator) extend() {
-	s.hub = newHub()
+	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
+	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)
 	s.registry.Put(s.gateway)
 	s.registry.Handler = s.gateway.intercept
+	s.registry.Cookie = sessionCookie
 	s.registry.SessionManager().ValidLogin = s.sessions.validLogin
 }
 
@@ -83,7 +97,9 @@ func (s *Simulator) extend() {
 func (s *Simulator) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
-		s.closeErr = errors.Join(s.endpoint.close(), s.control.close())
+		s.restarting.Lock() // a restart under way ends first
+		defer s.restarting.Unlock()
+		s.closeErr = errors.Join(s.endpoint.Load().close(), s.control.close())
 		if s.model != nil {
 			s.shape.Lock() // a virtual machine that is being made panics when its files go
 			defer s.shape.Unlock()
@@ -98,7 +114,7 @@ func (s *Simulator) Close() error {
 
 // URL is the address of the vSphere endpoint, without credentials.
 func (s *Simulator) URL() string {
-	u := url.URL{Scheme: "https", Host: s.endpoint.addr(), Path: s.registry.Path}
+	u := url.URL{Scheme: "https", Host: s.endpoint.Load().addr(), Path: s.registry.Path}
 	return u.String()
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 )
 
 // releaseTimeout bounds the release of the Lease at a stop.
@@ -82,7 +83,8 @@ func (a *app) newLease() (*lease, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a lock for the leader election: %w", err)
 	}
-	return newLease(lock, a.options.LeaderElection.RenewDeadline, a.clock), nil
+	// The elector goes by the real clock, and so does every other replica.
+	return newLease(lock, a.options.LeaderElection.RenewDeadline, clock.RealClock{}), nil
 }
 
 func (a *app) newElector(logger klog.Logger, lease *lease, began func(context.Context)) (*leaderelection.LeaderElector, error) {

@@ -174,7 +174,9 @@ func (c *connection) flushTasks(ctx context.Context) {
 		}
 		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).V(2).Info("Listing the tasks again", "err", err)
-			if pause(ctx, choreRetry) != nil {
+			select {
+			case <-c.v.cfg.Clock.After(choreRetry):
+			case <-ctx.Done():
 				return
 			}
 			c.tasks.wake()

@@ -303,6 +303,7 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		c.v.inv.setPower(op.vm, powerAfter(op.kind), t)
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
+		c.v.inv.byOurHand(op.vm)
 	default: // of a clone, the watch tells
 	}
 	c.v.tracker.Ended(task, end.result, nil)

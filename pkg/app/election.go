@@ -83,6 +83,7 @@ func (a *app) newLease() (*lease, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a lock for the leader election: %w", err)
 	}
+	// The elector goes by the real clock, and so does every other replica.
 	return newLease(lock, a.options.LeaderElection.RenewDeadline, clock.RealClock{}), nil
 }
 

@@ -175,6 +175,20 @@ func TestSlowRenewalWakesEverybody(t *testing.T) {
 	}
 }
 
+// Whatever else goes by the app's clock: the other replicas go by the real one.
+func TestLeaseGoesByTheRealClock(t *testing.T) {
+	long := clocktesting.NewFakeClock(time.Now().Add(-24 * time.Hour))
+	a, c := newCluster(t)
+	a.clock, a.clients.leases = long, c
+	l, err := a.newLease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if age := time.Since(l.now().wall); age > time.Hour {
+		t.Errorf("its clock is %s behind", age)
+	}
+}
+
 func TestRealClockGivesBothReadings(t *testing.T) {
 	start := time.Now()
 	l := newLease(&lock{}, time.Second, clocktesting.NewFakePassiveClock(start))

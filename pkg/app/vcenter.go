@@ -98,6 +98,7 @@ func (v *vCenter) await(ctx context.Context) {
 func (v *vCenter) NotifyAll() {
 	state := v.State()
 	v.mu.Lock()
+	v.metrics.DisappearedVMs.Set(unproven(state.Disappearance))
 	switch {
 	case !state.Synced:
 		v.metrics.VCenterConnected.Set(0)
@@ -112,6 +113,14 @@ func (v *vCenter) NotifyAll() {
 	v.mu.Unlock()
 	v.known.Do(func() { close(v.view) })
 	v.Notifier.NotifyAll()
+}
+
+// unproven is how many VMs hold back all clones.
+func unproven(d *vsphere.Disappearance) float64 {
+	if d == nil {
+		return 0
+	}
+	return float64(d.Unproven)
 }
 
 // ready says why there is no view of the inventory.

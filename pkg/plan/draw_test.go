@@ -43,6 +43,9 @@ func drawInput(t *rapid.T) Input {
 		RootExists: !rarely(t, "no root"),
 		Strays:     pick(t, "strays", 0, 0, 0, 0, 1),
 	}
+	if rarely(t, "disappearance") {
+		disappeared(&in)
+	}
 	if in.Snapshot.RootExists && flip(t, "folder") {
 		in.Snapshot.Folders = append(in.Snapshot.Folders, vsphere.Folder{
 			Ref: testFolder, Path: testPath, UnderRoot: true, Children: rapid.IntRange(0, 3).Draw(t, "children"),

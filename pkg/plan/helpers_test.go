@@ -108,6 +108,9 @@ func rootGone(in *Input)       { in.Snapshot.Folders, in.Snapshot.RootExists = n
 func folderRecorded(in *Input) { in.FolderRecorded = true }
 func readOnly(in *Input)       { in.ReadOnly = true }
 func strays(in *Input)         { in.Snapshot.Strays = 1 }
+func disappeared(in *Input) {
+	in.Snapshot.Disappearance = &vsphere.Disappearance{Missing: 5, Unproven: 2, Of: 12}
+}
 func vCenterAway(in *Input) {
 	in.Unavailable = newError(vsphere.ClassUnavailable)
 	in.Snapshot = vsphere.Snapshot{}

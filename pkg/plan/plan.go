@@ -100,13 +100,14 @@ func (p *Plan) keep(in Input) {
 	p.grow(in)
 }
 
-// grow plans the clones that are due, unless a problem has to be solved first.
+// grow plans the clones that are due, unless a problem has to be solved first, or a mass disappearance is being looked
+// into: what is missing may be there.
 func (p *Plan) grow(in Input) {
 	c := &p.census
 	if c.folder != nil {
 		p.Folder = c.folder.Ref
 	}
-	if p.due.clones == 0 || in.TemplateError != nil || (p.Problem != nil && p.Problem.blocksClones) {
+	if p.due.clones == 0 || in.TemplateError != nil || in.Snapshot.Disappearance != nil || (p.Problem != nil && p.Problem.blocksClones) {
 		return
 	}
 	failure := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec))
@@ -209,7 +210,7 @@ func (p *Plan) awaitNames(in Input) {
 //
 //  1. everything that is ours is surplus, clones under way are cancelled
 //  2. a VM of ours that cannot be reached, one that may be ours, a clone under way, or one that may still be under way from
-//     an earlier process, holds the folder and the finalizer
+//     an earlier process, holds the folder and the finalizer; so does a mass disappearance while it is being looked into
 //  3. then the folder goes if it is empty; with anything foreign in it, it stays
 //  4. then the finalizer
 //
@@ -223,6 +224,10 @@ func (p *Plan) remove(in Input) {
 	c.describe(in)
 	p.Problem = worst(p.Problem, slices.Concat(memberProblems(in, c), pendingProblems(c), unclearProblems(c))...)
 	if c.expected() > 0 || in.Snapshot.Strays > 0 {
+		return
+	}
+	if in.Snapshot.Disappearance != nil {
+		p.Problem = worst(p.Problem, massDisappearance(in.Snapshot.Disappearance))
 		return
 	}
 	if c.folder != nil && c.folder.Children == 0 {

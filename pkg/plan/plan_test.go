@@ -250,6 +250,7 @@ func TestRemove(t *testing.T) {
 		"2: held by a clone that may be of an earlier process":  {in: input(group(1, deleting)).with(strays)},
 		"2: held by a VM that may be made by such a clone":      {in: input(group(1, deleting), vm(0, foreign)).with(strays)},
 		"2: held by a name that something invisible uses":       {in: input(group(1, deleting)).with(failures(cloneFailed(0, vsphere.ClassConflict))), retry: 5 * time.Second},
+		"2: held while many VMs are missing":                    {in: input(group(1, deleting)).with(empty, disappeared)},
 		"3: an empty folder goes":                               {in: input(group(1, deleting)).with(empty), want: []string{"remove folder group-1", "remove finalizer"}},
 		"3: a folder that is gone":                              {in: input(group(1, deleting)).with(noFolder), want: []string{"remove finalizer"}},
 		"3: the root folder is gone":                            {in: input(group(1, deleting)).with(rootGone, folderRecorded), want: []string{"remove finalizer"}},

@@ -55,10 +55,11 @@ func vCenterChanged(in Input) *Problem {
 //
 //  1. a VM that is not ours has the name of one of our slots, and our stamp: somebody has to look before more are cloned
 //  2. the root folder is gone, and is not to be made again beside its lost VMs
-//  3. the template is unusable (also if no clone is due: the next one would fail)
-//  4. clones fail
-//  5. operations on VMs fail
-//  6. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
+//  3. a mass disappearance is being looked into, and clones are due
+//  4. the template is unusable (also if no clone is due: the next one would fail)
+//  5. clones fail
+//  6. operations on VMs fail
+//  7. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
 func groupProblems(in Input, p *Plan) []*Problem {
 	c := &p.census
 	var problems []*Problem
@@ -71,6 +72,9 @@ func groupProblems(in Input, p *Plan) []*Problem {
 		problems = append(problems, stalled(v1alpha1.ReasonRootFolderLost, fmt.Sprintf(
 			"the root folder of %s is gone: restore it or make an empty one; until then nothing is cloned", in.Snapshot.Path)))
 	}
+	if d := in.Snapshot.Disappearance; d != nil && p.due.clones > 0 {
+		problems = append(problems, massDisappearance(d))
+	}
 	if in.TemplateError != nil {
 		problems = append(problems, fromError(in.TemplateError))
 	}
@@ -78,6 +82,12 @@ func groupProblems(in Input, p *Plan) []*Problem {
 		problems = append(problems, fromFailure(f))
 	}
 	return slices.Concat(problems, memberProblems(in, c), pendingProblems(c))
+}
+
+func massDisappearance(d *vsphere.Disappearance) *Problem {
+	return waiting(v1alpha1.ReasonMassDisappearance, fmt.Sprintf(
+		"%d of all %d VMs have left the view at once and %d of them are not proven gone: nothing is cloned and no VmGroup goes until each is proven gone or is back; if that lasts, check the permissions of the controller's account",
+		d.Missing, d.Of, d.Unproven))
 }
 
 // memberProblems returns what stands in the way of single VMs.

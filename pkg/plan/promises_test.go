@@ -100,6 +100,8 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 func checkUnknown(t *rapid.T, in Input, p Plan) {
 	acts := p.Writes() || p.AddFinalizer || (p.RemoveFinalizer && !p.Orphan)
 	switch {
+	case (p.Makes() || p.RemoveFinalizer && !p.Orphan || len(p.RemoveFolders) > 0) && in.Snapshot.Disappearance != nil:
+		t.Error("P3: VMs that disappeared at once are not proven gone")
 	case acts && in.Unavailable != nil:
 		t.Error("P3: vCenter is unavailable")
 	case acts && otherVCenter(in):

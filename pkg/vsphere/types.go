@@ -81,6 +81,17 @@ type Snapshot struct {
 	Strays int
 	// Failures are the last failures of each kind of operation, until the same succeeds.
 	Failures []Failure
+	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
+	Disappearance *Disappearance
+}
+
+// Disappearance is that many VMs of ours, of whatever groups, have left the view at once and that not all of them are
+// proven gone. They may be there, and we have lost sight of them.
+type Disappearance struct {
+	// Missing have left, proven gone or not; Unproven is how many of them are not.
+	Missing, Unproven int
+	// Of is how many VMs of ours there were, Missing included.
+	Of int
 }
 
 // OperationKind is what an operation does.

@@ -100,7 +100,7 @@ func (s *Syncer) announce(vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.
 	}
 	m.said = &now
 	kind := corev1.EventTypeNormal
-	if status.Phase == v1alpha1.PhaseError || now.reason == v1alpha1.ReasonResourceExhausted {
+	if status.Phase == v1alpha1.PhaseError || now.reason == v1alpha1.ReasonResourceExhausted || now.reason == v1alpha1.ReasonMassDisappearance {
 		kind = corev1.EventTypeWarning
 	}
 	s.cfg.Recorder.Event(vg, kind, ready.Reason, ready.Message)

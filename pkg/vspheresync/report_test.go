@@ -3,6 +3,7 @@ package vspheresync
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,50 @@ func TestOutage(t *testing.T) {
 	f.settle()
 	f.wantStatus("it is over", "2/2 READY AllReplicasAvailable")
 	f.wantEvents("not one event")
+}
+
+func TestMassDisappearance(t *testing.T) {
+	f := newFixture(t, group(10))
+	f.settle()
+	f.events()
+	readable := func(slot int, can bool) {
+		f.world.Update(f.vm(slot).Ref, func(vm *vsphere.VM) { vm.Unreadable = !can })
+	}
+	for slot := range 3 {
+		f.world.Destroy(f.vm(slot).Ref)
+	}
+	readable(8, false)
+	readable(9, false)
+	f.want("three are proven gone: they are replaced only when the other two are, or are back", "update status")
+	f.wantStatus("then", "5/7 PENDING MassDisappearance")
+	f.wantEvents("and", "Warning MassDisappearance")
+	readable(8, true)
+	f.want("one is back", "update status")
+	f.wantEvents("it is told once")
+	f.world.Destroy(f.vm(9).Ref)
+	f.want("the other is proven gone", "get", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2", "StartClone web-0d1f2-9", "update status")
+	f.settle()
+	f.wantStatus("in the end", "10/10 READY AllReplicasAvailable")
+}
+
+// A group that goes takes its VMs with it by our own hand, which is no disappearance.
+func TestScaleDownIsNoDisappearance(t *testing.T) {
+	f := newFixture(t, group(10))
+	f.settle()
+	f.scale(5)
+	for range 3 { // switched off, destroyed, seen
+		f.try()
+	}
+	if n := len(f.world.VMs()) - 1; n != 5 {
+		t.Fatalf("%d VMs, want 5", n)
+	}
+	f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.Unreadable = true })
+	f.scale(6)
+	f.journal = nil
+	f.try()
+	if !slices.Contains(f.journal, "StartClone web-0d1f2-5") {
+		t.Errorf("with one of 6 missing, nothing is cloned: %v", f.journal)
+	}
 }
 
 func TestOutageInBetween(t *testing.T) {

@@ -40,6 +40,8 @@ type Client struct {
 	// Below is guarded by vc.mu.
 	known   map[vsphere.Ref]bool       // VMs that it has seen, wherever they are now
 	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
+	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
+	absences *tracker.Absences
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -62,8 +64,9 @@ func newClient(v *VCenter, cfg Config) *Client {
 			Clock:        v.clock,
 			Notifier:     box,
 		}),
-		known:   map[vsphere.Ref]bool{},
-		lookups: map[string]vsphere.GroupID{},
+		known:    map[vsphere.Ref]bool{},
+		lookups:  map[string]vsphere.GroupID{},
+		absences: tracker.NewAbsences(v.clock),
 	}
 }
 
@@ -87,6 +90,8 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
 		Strays:     c.tracker.Strays(g.UID),
+
+		Disappearance: c.absences.Current(),
 	}
 	s.Operations, s.Failures = c.tracker.Of(g.UID)
 	s.Folders = c.foldersOf(g)
@@ -153,7 +158,7 @@ func (c *Client) Sweep(_ context.Context) error {
 		return err
 	}
 	for _, m := range c.vc.machines {
-		if m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner && !m.Unreadable {
+		if c.isOurs(m) && !m.Unreadable {
 			c.discover(m)
 		}
 	}
@@ -209,6 +214,34 @@ func (c *Client) observe(m *machine) {
 		c.discover(m)
 		c.notify(m)
 	}
+	if m.Unreadable && c.isOurs(m) {
+		c.absences.Left(m.Ref)
+	} else {
+		c.absences.Dismiss(m.Ref)
+	}
+}
+
+// lose takes note of a VM that is gone.
+func (c *Client) lose(m *machine) {
+	if c.known[m.Ref] && c.isOurs(m) {
+		c.absences.Gone(m.Ref)
+	}
+	delete(c.known, m.Ref)
+	c.tracker.Gone(m.Ref)
+	c.notify(m)
+}
+
+// assess finds out whether many VMs have disappeared at once. When that begins or ends, it concerns every group.
+func (c *Client) assess() {
+	known := 0
+	for ref := range c.known {
+		if c.isOurs(c.vc.machines[ref]) {
+			known++
+		}
+	}
+	if c.absences.Assess(known) {
+		c.outbox.NotifyAll()
+	}
 }
 
 // discover takes note of a VM wherever it is.
@@ -236,9 +269,12 @@ func (c *Client) look() {
 	}
 }
 
+// isOurs is true if a VM carries a stamp of ours, of whatever group.
+func (c *Client) isOurs(m *machine) bool { return m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner }
+
 // stamped is true if a VM carries the stamp of a group, be it ours or a copy.
 func (c *Client) stamped(m *machine, uid string) bool {
-	return m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner && m.Stamp.UID == uid
+	return c.isOurs(m) && m.Stamp.UID == uid
 }
 
 // depth is how far below the root a folder is: 0 for the root and for folders elsewhere, 1 for namespaces, 2 for groups.
@@ -256,7 +292,7 @@ func (c *Client) folderPath(g vsphere.GroupID) string {
 
 // notify wakes the groups that a VM concerns: the one of its stamp, and the one whose folder it is in.
 func (c *Client) notify(m *machine) {
-	if m.Stamp != nil && m.Stamp.Owner == c.cfg.Owner {
+	if c.isOurs(m) {
 		c.outbox.Notify(vsphere.GroupID{UID: m.Stamp.UID})
 	}
 	if c.depth(m.Parent) == 2 {

@@ -144,6 +144,7 @@ func (c *Client) startDestroy(g vsphere.GroupID, ref vsphere.Ref) error {
 			return "", faultError(vsphere.ClassConflict, "InvalidPowerState", "%s is %s", m.Name, m.Power)
 		}
 		c.vc.remove(m)
+		c.absences.Dismiss(m.Ref) // by our own hand
 		return "", nil
 	})
 }

@@ -118,9 +118,7 @@ func (v *VCenter) changed(m *machine) {
 func (v *VCenter) remove(m *machine) {
 	delete(v.machines, m.Ref)
 	for _, c := range v.clients {
-		delete(c.known, m.Ref)
-		c.tracker.Gone(m.Ref)
-		c.notify(m)
+		c.lose(m)
 	}
 	v.templatesChanged()
 }

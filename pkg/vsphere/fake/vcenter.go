@@ -71,6 +71,7 @@ func (v *VCenter) Connect(cfg Config) *Client {
 func (v *VCenter) unlock() {
 	var deliver []func()
 	for _, c := range v.clients {
+		c.assess()
 		deliver = append(deliver, c.outbox.take(c.cfg.Notifier)...)
 	}
 	v.mu.Unlock()

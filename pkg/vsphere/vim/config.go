@@ -67,7 +67,9 @@ type Config struct {
 	Observe func(method string, d time.Duration, err error)
 	// OnUnclassified is told of a fault that the table of faults does not list.
 	OnUnclassified func(fault string)
-	Clock          clock.WithTicker
+	// Clock is what backoffs, rhythms and deadlines of operations go by; nil is the real one. The deadline of a call and
+	// the pauses between polls go by the real clock always.
+	Clock clock.WithTicker
 	// WrapTransport wraps the transport of each connection. Nil leaves it as it is.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 }

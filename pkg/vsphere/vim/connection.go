@@ -153,7 +153,8 @@ func (c *connection) destroyLeftovers(ctx context.Context) {
 	}
 }
 
-// pause waits for d, or until ctx ends.
+// pause waits for d, or until ctx ends. It goes by the real clock, whatever Config.Clock is: it spaces calls, and how fast
+// vCenter answers them is not ours to say.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

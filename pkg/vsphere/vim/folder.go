@@ -94,7 +94,7 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 		return "", v.fail(what, err)
 	}
 	var t touched
-	v.inv.made(vsphere.Ref(ref.Value), parent, name, time.Now(), &t)
+	v.inv.made(vsphere.Ref(ref.Value), parent, name, v.cfg.Clock.Now(), &t)
 	v.settle(&t)
 	c.chores.wake()
 	return vsphere.Ref(ref.Value), nil

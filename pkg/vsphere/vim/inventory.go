@@ -7,7 +7,10 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"k8s.io/utils/clock"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // source is a filter that holds a VM. A VM can be in several.
@@ -81,10 +84,12 @@ type inventory struct {
 	hosts       map[vsphere.Ref]string
 	// reports counts the reports of filters, as a clock for what is older than what.
 	reports uint64
+	// absences are the VMs of ours that have left the view other than by our own hand.
+	absences *tracker.Absences
 }
 
-func newInventory(owner, root string) *inventory {
-	inv := &inventory{owner: owner, rootNames: pathNames(root)}
+func newInventory(owner, root string, clock clock.PassiveClock) *inventory {
+	inv := &inventory{owner: owner, rootNames: pathNames(root), absences: tracker.NewAbsences(clock)}
 	inv.clear()
 	return inv
 }
@@ -97,6 +102,7 @@ func (inv *inventory) clear() {
 	inv.byUID = map[string]map[vsphere.Ref]*record{}
 	inv.byParent = map[vsphere.Ref]map[vsphere.Ref]*record{}
 	inv.hosts = map[vsphere.Ref]string{}
+	inv.absences.Reset()
 	inv.resetFolders()
 }
 
@@ -130,6 +136,7 @@ func (inv *inventory) unreported() []vsphere.Ref {
 		switch {
 		case r.sources != 0:
 		case inv.mayBeOurs(r.vm):
+			inv.left(r)
 			refs = append(refs, ref)
 		default:
 			inv.drop(r)
@@ -137,11 +144,6 @@ func (inv *inventory) unreported() []vsphere.Ref {
 	}
 	slices.Sort(refs)
 	return refs
-}
-
-// mayBeOurs tells whether a VM carries a stamp of ours, or could: its configuration is not known yet.
-func (inv *inventory) mayBeOurs(vm vsphere.VM) bool {
-	return !vm.Configured || (vm.Stamp != nil && vm.Stamp.Owner == inv.owner)
 }
 
 // update notes what a filter or a read says of a VM. An entering VM is described whole; from is 0 for a read.
@@ -153,6 +155,7 @@ func (inv *inventory) update(ref vsphere.Ref, from source, whole bool, changes [
 		r = &record{vm: vsphere.VM{Ref: ref}, props: properties{}}
 		inv.vms[ref] = r
 	}
+	inv.absences.Dismiss(ref)
 	inv.unlink(r, t)
 	if whole {
 		r.props = properties{}
@@ -188,6 +191,7 @@ func (inv *inventory) leave(ref vsphere.Ref, from source, t *touched) (verify bo
 		return false
 	}
 	if inv.mayBeOurs(r.vm) {
+		inv.left(r)
 		return true
 	}
 	inv.unlink(r, t)
@@ -200,6 +204,9 @@ func (inv *inventory) remove(ref vsphere.Ref, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	if r := inv.vms[ref]; r != nil {
+		if inv.isOurs(r.vm) {
+			inv.absences.Gone(ref)
+		}
 		inv.unlink(r, t)
 		delete(inv.vms, ref)
 	}
@@ -302,14 +309,15 @@ func (inv *inventory) unlink(r *record, t *touched) {
 
 // drop forgets a VM that concerns nobody. inv.mu is held.
 func (inv *inventory) drop(r *record) {
+	inv.absences.Dismiss(r.vm.Ref)
 	inv.unlink(r, &touched{})
 	delete(inv.vms, r.vm.Ref)
 }
 
 // touch notes the groups that a VM concerns: the one in its stamp, and the one whose folder it lies in.
 func (inv *inventory) touch(vm vsphere.VM, t *touched) {
-	if s := vm.Stamp; s != nil && s.Owner == inv.owner {
-		t.group(vsphere.GroupID{UID: s.UID})
+	if inv.isOurs(vm) {
+		t.group(vsphere.GroupID{UID: vm.Stamp.UID})
 	}
 	if g, ok := inv.groupOf(vm.Parent); ok {
 		t.group(g)
@@ -376,9 +384,4 @@ func (inv *inventory) found(ref vsphere.Ref, props properties, t *touched) {
 	if r := inv.vms[ref]; r != nil && r.sources == 0 && !inv.mayBeOurs(r.vm) {
 		inv.drop(r)
 	}
-}
-
-// isSeen tells whether a VM carries a stamp of ours and is complete enough to end the clone that made it.
-func (inv *inventory) isSeen(vm vsphere.VM) bool {
-	return vm.Configured && vm.Name != "" && vm.Stamp != nil && vm.Stamp.Owner == inv.owner
 }

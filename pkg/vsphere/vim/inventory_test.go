@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -29,7 +30,7 @@ func described(name string, parent vsphere.Ref) []types.PropertyChange {
 
 // testInventory holds the folder vmgroups/default/web, group-3.
 func testInventory() *inventory {
-	inv := newInventory(testOwner, "vmgroups")
+	inv := newInventory(testOwner, "vmgroups", clock.RealClock{})
 	inv.restart("group-0", "/DC0/vm")
 	for _, f := range []struct{ ref, name, parent string }{
 		{"group-3", "web", "group-2"}, {"group-2", "default", "group-1"}, {"group-1", "vmgroups", "group-0"},

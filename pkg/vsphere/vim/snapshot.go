@@ -37,8 +37,9 @@ func (inv *inventory) snapshot(g vsphere.GroupID) vsphere.Snapshot {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	s := vsphere.Snapshot{
-		RootExists: inv.root != "",
-		Path:       strings.Join(append(append([]string{inv.basePath}, inv.rootNames...), g.Namespace, g.Name), "/"),
+		RootExists:    inv.root != "",
+		Disappearance: inv.absences.Current(),
+		Path:          strings.Join(append(append([]string{inv.basePath}, inv.rootNames...), g.Namespace, g.Name), "/"),
 	}
 	folders := map[vsphere.Ref]bool{}
 	if inv.root != "" {

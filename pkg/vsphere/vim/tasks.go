@@ -174,7 +174,9 @@ func (c *connection) flushTasks(ctx context.Context) {
 		}
 		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).V(2).Info("Listing the tasks again", "err", err)
-			if pause(ctx, choreRetry) != nil {
+			select {
+			case <-c.v.cfg.Clock.After(choreRetry):
+			case <-ctx.Done():
 				return
 			}
 			c.tasks.wake()
@@ -307,6 +309,7 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		c.v.inv.setPower(op.vm, powerAfter(op.kind), t)
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
+		c.v.inv.byOurHand(op.vm)
 	default: // of a clone, the watch tells
 	}
 	c.v.tracker.Ended(task, end.result, nil)

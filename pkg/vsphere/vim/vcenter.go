@@ -57,6 +57,8 @@ type State struct {
 	Version string
 	// InstanceUUID is vCenter's identity, empty before it ever answered.
 	InstanceUUID string
+	// Disappearance is the mass disappearance that is being looked into, or nil.
+	Disappearance *vsphere.Disappearance
 }
 
 // New returns a VCenter that is not connected yet. It makes no call. It fails if the configuration contradicts itself.
@@ -76,7 +78,7 @@ func New(cfg Config) (*VCenter, error) {
 		cfg:        cfg,
 		endpoint:   endpoint,
 		jar:        jar,
-		inv:        newInventory(cfg.Owner, cfg.Folder),
+		inv:        newInventory(cfg.Owner, cfg.Folder, cfg.Clock),
 		lookingFor: map[vsphere.GroupID]bool{},
 		pending: pendingTasks{
 			byTask:  map[vsphere.Ref]pendingTask{},
@@ -99,8 +101,10 @@ func New(cfg Config) (*VCenter, error) {
 // State returns how it stands with vCenter now.
 func (v *VCenter) State() State {
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.state
+	state := v.state
+	v.mu.Unlock()
+	state.Disappearance = v.inv.disappearance()
+	return state
 }
 
 // synced returns the connection, or why there is none.
@@ -145,6 +149,7 @@ func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 
 // settle notifies and tells the tracker what a set of updates has brought about.
 func (v *VCenter) settle(t *touched) {
+	v.inv.assess(t)
 	for _, vm := range t.seen {
 		v.tracker.Seen(vm.Stamp.UID, vm.Ref, vm.Name)
 	}

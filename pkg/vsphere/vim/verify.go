@@ -84,7 +84,7 @@ func (c *connection) doChores(ctx context.Context) {
 		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts} {
 			if err := chore(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
-				retry = time.After(wait)
+				retry = c.v.cfg.Clock.After(wait)
 			}
 		}
 		wait = min(2*wait, choreRetryMax)
@@ -111,9 +111,9 @@ func (c *connection) doChores(ctx context.Context) {
 
 // nextRecheck returns when the next recheck is due, or nil if there is nothing to check or it was checked often enough.
 func (c *connection) nextRecheck() <-chan time.Time {
-	folders, left := c.v.inv.overdueFolders(time.Now())
+	folders, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
 	if len(folders) > 0 || left {
-		return time.After(reportedWithin)
+		return c.v.cfg.Clock.After(reportedWithin)
 	}
 	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	}
 	d := recheckFirst << c.chores.rechecks
 	c.chores.rechecks++
-	return time.After(d)
+	return c.v.cfg.Clock.After(d)
 }
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
@@ -135,7 +135,7 @@ func (c *connection) recheck(ctx context.Context) {
 	for _, p := range c.v.tracker.Landed() {
 		vms = append(vms, p.Operation.VM)
 	}
-	folders, _ := c.v.inv.overdueFolders(time.Now())
+	folders, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
 	if len(vms) > 0 {
 		if err := c.verify(ctx, vms); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading VMs again", "err", err)

@@ -119,9 +119,12 @@ func (c *connection) apply(set *types.UpdateSet) {
 				}
 				if !left {
 					c.v.inv.update(ref, from, u.Kind == types.ObjectUpdateKindEnter, u.ChangeSet, &t)
-				} else if c.v.inv.leave(ref, from, &t) && !c.v.pending.destroying(ref) {
-					// A destroy task of ours speaks for itself when it ends.
-					verify = append(verify, ref)
+				} else if c.v.inv.leave(ref, from, &t) {
+					if c.v.pending.destroying(ref) { // the task speaks for itself when it ends
+						c.v.inv.byOurHand(ref)
+					} else {
+						verify = append(verify, ref)
+					}
 				}
 			}
 		}

@@ -40,6 +40,9 @@ const (
 	ReasonVictimUnreachable = "VictimUnreachable"
 	// ReasonCloneStalled: a clone passed its deadline and is being looked at again.
 	ReasonCloneStalled = "CloneStalled"
+	// ReasonMassDisappearance: many VMs, of whatever groups, have left the view at once. Nothing is cloned, and no group
+	// goes, until each of them is proven gone or is back.
+	ReasonMassDisappearance = "MassDisappearance"
 	// ReasonNameInUse: somebody else's VM has the name of one of the group's; the next free name is taken.
 	ReasonNameInUse = "NameInUse"
 	// ReasonOrphaned: VMs stay although their group goes.

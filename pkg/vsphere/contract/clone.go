@@ -84,7 +84,7 @@ var cloneScenarios = []scenario{
 		f.SlowClones(false)
 		f.await(f.group, "one VM is made", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 1 })
 	}},
-	{name: "cancelled or not, it never makes two of one name", run: func(f *fixture) {
+	{name: "cancelled or not, it counts until its VM is there, and never makes two of one name", run: func(f *fixture) {
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.SlowClones(true)
@@ -92,6 +92,9 @@ var cloneScenarios = []scenario{
 		f.must(f.Client().Cancel(f.t.Context(), f.snapshot(f.group).Operations[0]))
 		f.SlowClones(false)
 		f.await(f.group, "it has ended", idle)
+		if n := f.count(name); n != 1 {
+			f.t.Errorf("it counts no more, and there are %d VMs of that name: vCenter was only asked to cancel it", n)
+		}
 		if err := f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)); err != nil {
 			f.mustBe(vsphere.ClassConflict, err)
 		}

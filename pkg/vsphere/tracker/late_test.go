@@ -49,3 +49,25 @@ func TestLateRequestWakesItsGroup(t *testing.T) {
 	f.Overdue()
 	f.wantHeard("a")
 }
+
+// TestCancelledCloneCountsUntilSomebodyHasLooked: vCenter was only asked, and may make the VM after the task has ended.
+func TestCancelledCloneCountsUntilSomebodyHasLooked(t *testing.T) {
+	f := newFixture(t, 2)
+	id := f.begin("a", clone("a-0"))
+	f.Submitted(id, "task-1")
+	f.Cancelled("task-1")
+	if !f.Ended("task-1", "", failure(vsphere.ClassUnknown)) {
+		t.Error("the task is not known")
+	}
+	ops, failures := f.Of("a")
+	if len(ops) != 1 || !ops[0].Unknown || ops[0].Task != "" || len(failures) != 1 {
+		t.Errorf("want one operation of unknown outcome and one failure, got %+v and %+v", ops, failures)
+	}
+	if got := f.Unknowns(); len(got) != 1 || got[0].ID != id {
+		t.Errorf("nobody is asked to look: %+v", got)
+	}
+	f.NotFound(id)
+	if got := f.Strays("a"); got != 1 {
+		t.Errorf("%d strays, want 1: its VM may still come", got)
+	}
+}

@@ -202,7 +202,8 @@ func (t *Tracker) NotFound(id ID) {
 }
 
 // Ended records the end of a task. vm is the VM that a clone has made; such an operation goes on counting until Seen or
-// Gone. It returns false for a task that the tracker does not know.
+// Gone. A clone that ended with ClassUnknown, as one that was cancelled does, has failed and goes on counting, until Resolved
+// or NotFound: vCenter may make its VM all the same. It returns false for a task that the tracker does not know.
 func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	woken := t.lock()
 	defer t.wake(woken)
@@ -218,6 +219,10 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	delete(t.byTask, task)
 	if err != nil {
 		t.failed(o, err)
+		if o.Kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
+			o.Task, o.state, o.Unknown = "", unknown, true
+			return true
+		}
 		t.drop(o)
 		return true
 	}

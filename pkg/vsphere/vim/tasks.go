@@ -288,14 +288,20 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		c.chores.wake()
 		return
 	}
-	c.v.pending.end(op.id)
 	if end.fault != nil {
 		if err := c.v.taskFailure(op, *end.fault); err != nil {
+			if op.kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
+				c.v.tracker.Ended(task, "", err)
+				c.chores.wake() // looked for by name
+				return
+			}
+			c.v.pending.end(op.id)
 			c.v.tracker.Ended(task, "", err)
 			c.lookAfter(op, *end.fault)
 			return
 		}
 	}
+	c.v.pending.end(op.id)
 	switch op.kind {
 	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
 		c.v.inv.setPower(op.vm, powerAfter(op.kind), t)

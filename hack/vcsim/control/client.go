@@ -53,7 +53,7 @@ func (c *Client) do(ctx context.Context, op string, in Request, out any) error {
 	return nil
 }
 
-func read[T any](ctx context.Context, c *Client, op string) (T, error) {
+func get[T any](ctx context.Context, c *Client, op string) (T, error) {
 	var out T
 	err := c.do(ctx, op, Request{}, &out)
 	return out, err
@@ -67,36 +67,31 @@ func (c *Client) made(ctx context.Context, op string, in Request) (string, error
 }
 
 // VMs lists every virtual machine there is, templates and orphans included, by name.
-func (c *Client) VMs(ctx context.Context) ([]VM, error) { return read[[]VM](ctx, c, "vms") }
+func (c *Client) VMs(ctx context.Context) ([]VM, error) { return get[[]VM](ctx, c, "vms") }
 
 // Folders lists every folder below the datacenters' VM folders, those included, by path.
 func (c *Client) Folders(ctx context.Context) ([]Folder, error) {
-	return read[[]Folder](ctx, c, "folders")
+	return get[[]Folder](ctx, c, "folders")
 }
 
 // Tasks lists every task since the start, in the order of their keys.
-func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return read[[]Task](ctx, c, "tasks") }
+func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return get[[]Task](ctx, c, "tasks") }
 
 // Sessions lists the live logins.
 func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
-	return read[[]Session](ctx, c, "sessions")
+	return get[[]Session](ctx, c, "sessions")
 }
 
 // Calls returns the counters.
-func (c *Client) Calls(ctx context.Context) (Calls, error) { return read[Calls](ctx, c, "calls") }
+func (c *Client) Calls(ctx context.Context) (Calls, error) { return get[Calls](ctx, c, "calls") }
 
 // ResetCalls sets the counters to zero.
 func (c *Client) ResetCalls(ctx context.Context) error {
 	return c.do(ctx, "reset-calls", Request{}, nil)
 }
 
-// Violations lists the forbidden calls seen so far.
-func (c *Client) Violations(ctx context.Context) ([]Violation, error) {
-	return read[[]Violation](ctx, c, "violations")
-}
-
 // Leaks counts what live sessions hold.
-func (c *Client) Leaks(ctx context.Context) (Leaks, error) { return read[Leaks](ctx, c, "leaks") }
+func (c *Client) Leaks(ctx context.Context) (Leaks, error) { return get[Leaks](ctx, c, "leaks") }
 
 // DestroyVM deletes a virtual machine, switching it off first if need be.
 func (c *Client) DestroyVM(ctx context.Context, vm string) error {

@@ -4,19 +4,20 @@ import "time"
 
 // Request carries the arguments of every operation. An operation reads the fields it names and ignores the rest.
 type Request struct {
-	VM       string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
-	Folder   string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
-	Name     string        `json:"name,omitempty"`   // new name
-	CPU      int32         `json:"cpu,omitempty"`
-	MemoryMB int64         `json:"memoryMB,omitempty"`
-	On       bool          `json:"on,omitempty"`
-	User     string        `json:"user,omitempty"`
-	Password string        `json:"password,omitempty"`
-	Delay    time.Duration `json:"delay,omitempty"` // nanoseconds
-	Outage   Outage        `json:"outage,omitempty"`
-	Fault    *Fault        `json:"fault,omitempty"`
-	Since    int64         `json:"since,omitempty"` // number of a journal entry
-	Wait     time.Duration `json:"wait,omitempty"`  // nanoseconds
+	VM         string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
+	Folder     string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
+	Name       string        `json:"name,omitempty"`   // new name
+	CPU        int32         `json:"cpu,omitempty"`
+	MemoryMB   int64         `json:"memoryMB,omitempty"`
+	On         bool          `json:"on,omitempty"`
+	User       string        `json:"user,omitempty"`
+	Password   string        `json:"password,omitempty"`
+	Delay      time.Duration `json:"delay,omitempty"` // nanoseconds
+	Outage     Outage        `json:"outage,omitempty"`
+	Fault      *Fault        `json:"fault,omitempty"`
+	Privileges []string      `json:"privileges,omitempty"`
+	Since      int64         `json:"since,omitempty"` // number of a journal entry
+	Wait       time.Duration `json:"wait,omitempty"`  // nanoseconds
 }
 
 // Reply carries what a changing operation made.
@@ -84,15 +85,6 @@ func (c Calls) Total() int {
 		total += n
 	}
 	return total
-}
-
-// Violation is a call that a controller of ours must never make, seen on the wire. It was carried out nevertheless.
-type Violation struct {
-	Time      time.Time `json:"time"`
-	Method    string    `json:"method"`
-	MoRef     string    `json:"moRef"`
-	Name      string    `json:"name"`
-	UserAgent string    `json:"userAgent"`
 }
 
 // Leaks counts what sessions hold on the server. All zero after every client has logged out.

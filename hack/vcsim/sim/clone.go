@@ -95,7 +95,7 @@ type clone struct {
 	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
 }
 
-// run is the task. It reserves the name first and makes the virtual machine last.
+// run is the task. It reserves the name first, unless told otherwise, and makes the virtual machine last.
 func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
 	if c.bad != nil {
 		return nil, c.bad
@@ -103,10 +103,12 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	start := time.Now()
 	name := reservation{c.folder.Self, c.req.Name}
 	future := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-of-" + newUUID()}
-	if other, ok := c.sim.clones.reserve(name, future); !ok {
-		return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+	if c.sim.options.Reserve == ReserveStart {
+		if other, ok := c.sim.clones.reserve(name, future); !ok {
+			return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+		}
+		defer c.sim.clones.release(name)
 	}
-	defer c.sim.clones.release(name)
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}

@@ -25,6 +25,8 @@ var readings = map[string]operation{
 	"calls":      func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
 	"violations": func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
 	"clones":     func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
+	"privileges": func(*Simulator, control.Request) (any, error) { return control.Privileges(), nil },
+	"lockout":    func(s *Simulator, _ control.Request) (any, error) { return s.sessions.lockout(s.options.Username), nil },
 	"leaks":      func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
@@ -34,6 +36,9 @@ var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request
 }
 
 var changes = map[string]operation{
+	"set-owner":     (*Simulator).opSetOwner,
+	"deny":          (*Simulator).opDeny,
+	"allow":         (*Simulator).opAllow,
 	"destroy-vm":    (*Simulator).opDestroyVM,
 	"power":         (*Simulator).opPower,
 	"rename":        (*Simulator).opRename,

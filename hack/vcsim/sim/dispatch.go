@@ -147,7 +147,9 @@ func (g *gateway) Dispatch(ctx *simulator.Context, m *simulator.Method) soap.Has
 // carryOut lets a call meet a fault rule, or does what it asks for.
 func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
 	s := g.sim
-	s.violations.inspect(ctx, m)
+	if fault := s.forbid(ctx, m); fault != nil {
+		return faultBody(fault)
+	}
 	rule := s.faults.match(s.registry, m)
 	switch {
 	case rule == nil:

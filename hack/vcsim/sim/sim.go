@@ -26,6 +26,8 @@ type Simulator struct {
 	calls      calls
 	faults     faults
 	violations violations
+	owners     owners
+	denied     denied
 	clones     clones
 	tasks      tasks
 	gate       *gate
@@ -49,7 +51,12 @@ type Simulator struct {
 func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
-	s.requests.journal = s.journal
+	s.requests.journal, s.violations.journal = s.journal, s.journal
+	s.denied.deny(o.DeniedPrivileges...)
+	if o.Strict {
+		s.sessions.lockouts = newLockouts(o.LockoutScale)
+		s.sessions.locked = s.accountLocked
+	}
 	s.cloneDelay.Store(int64(o.CloneDelay))
 	s.sessions.passwords = map[string]string{o.Username: o.Password}
 	if err := s.start(); err != nil {

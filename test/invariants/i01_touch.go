@@ -66,6 +66,15 @@ func (s *state) checkTouch(e control.Entry) {
 	}
 }
 
+// tripwire passes on what the simulator says that no client may do, which is I1 and more. What somebody else changed a moment
+// ago could not be known.
+func (s *state) tripwire(v control.Violation) {
+	if changed := v.Time.Sub(v.TargetChanged); !v.TargetChanged.IsZero() && changed <= s.o.OutsideChange {
+		return
+	}
+	s.breach("I1", nil, "the simulator's tripwire %s: %s of %s (%s): %s", v.Kind, v.Method, v.MoRef, v.Name, v.Reason)
+}
+
 // laterUnless is later, unless it is known already that all is well.
 func (s *state) laterUnless(known bool, invariant string, g *group, check func() string) {
 	if !known {

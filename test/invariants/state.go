@@ -140,7 +140,7 @@ func (s *state) entry(e control.Entry) {
 	case control.EntryLogout:
 		s.logout(e)
 	case control.EntryViolation:
-		s.breach("I2", nil, "the simulator's tripwire: %s of %s %s", e.Violation.Method, e.Violation.MoRef, e.Violation.Name)
+		s.tripwire(*e.Violation)
 	}
 }
 
@@ -155,7 +155,9 @@ func (s *state) call(e control.Entry) {
 	s.checkFolderRemoval(e)
 	if v := s.vms[e.MoRef]; v != nil && !v.gone && v.stamp != nil && e.Method != methodClone {
 		g := s.groups[v.stamp.UID]
-		s.checkVictim(e, v, g)
+		if s.lately(v) {
+			s.checkVictim(e, v, g)
+		}
 		s.checkForeignSync(e.OpID, g, e.Method+" of "+v.label())
 		s.checkAtRest(g, e.Method+" of "+v.label())
 	}

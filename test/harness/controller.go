@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -61,17 +62,27 @@ func (w *World) StartController(args ...string) *Controller {
 
 // Run runs the whole controller with these options. It is stopped with the test, if not before. Its log is shown if the
 // test fails.
-func (w *World) Run(o *options.Options) *Controller {
-	return w.RunIn(o, app.Surroundings{})
-}
+func (w *World) Run(o *options.Options) *Controller { return w.RunIn(o, app.Surroundings{}) }
 
 // RunIn is Run in other surroundings.
 func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
+	w.T.Helper()
 	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(4)))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
-	go func() { c.done <- app.RunIn(ctx, o, around) }()
+	if w.observer == nil {
+		w.T.Fatal("nobody observes this world: see invariants.Watch")
+	}
+	around.WrapKubernetes = both(w.observer.Kubernetes, around.WrapKubernetes)
+	w.observer.Started()
+	go func() {
+		err := app.RunIn(ctx, o, around)
+		if !c.killed.Load() {
+			w.observer.Ended()
+		}
+		c.done <- err
+	}()
 	w.T.Cleanup(func() {
 		c.Stop()
 		if w.T.Failed() {
@@ -79,6 +90,14 @@ func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
 		}
 	})
 	return c
+}
+
+// both wraps a transport twice, inner first.
+func both(inner, outer func(http.RoundTripper) http.RoundTripper) func(http.RoundTripper) http.RoundTripper {
+	if outer == nil {
+		return inner
+	}
+	return func(rt http.RoundTripper) http.RoundTripper { return outer(inner(rt)) }
 }
 
 // Stop stops the controller as SIGTERM does, and waits. It may be called again.

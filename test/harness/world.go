@@ -5,6 +5,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +41,22 @@ type World struct {
 	Namespace string
 	Client    versioned.Interface
 	Kube      kubernetes.Interface
+
+	observer Observer
 }
+
+// Observer watches what the controllers of a world do, so that no test has to think of it. Its methods are called
+// concurrently.
+type Observer interface {
+	// Kubernetes wraps each transport to the API server, closest to the wire.
+	Kubernetes(next http.RoundTripper) http.RoundTripper
+	// Started is called before a controller starts, Ended after it has ended in good order.
+	Started()
+	Ended()
+}
+
+// Observe has o watch the controllers that are started from now on. Without an observer, none can be.
+func (w *World) Observe(o Observer) { w.observer = o }
 
 var namespaces atomic.Int64
 

@@ -9,6 +9,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
 var cluster *devcluster.Cluster
@@ -23,5 +24,7 @@ func TestMain(m *testing.M) {
 func newWorld(t *testing.T, o vcsim.Options) *harness.World {
 	t.Helper()
 	t.Parallel()
-	return harness.NewWorld(t, cluster, o)
+	w := harness.NewWorld(t, cluster, o)
+	invariants.Watch(w, invariants.Options{})
+	return w
 }

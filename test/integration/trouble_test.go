@@ -18,6 +18,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
 // condition returns a check that a condition has a status and a reason.
@@ -245,6 +246,7 @@ func TestMissingCRD(t *testing.T) {
 		}
 	})
 	w := harness.NewWorld(t, bare, vcsim.Options{})
+	invariants.Watch(w, invariants.Options{})
 	c := w.StartController()
 	w.Eventually("the log says what is missing", func() error {
 		if log := c.Log(); !strings.Contains(log, "kubectl create -f artifacts/crd.yaml") {

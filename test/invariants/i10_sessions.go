@@ -1,0 +1,59 @@
+package invariants
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// logins is what is known of sessions.
+type logins struct {
+	refused map[string]time.Time // when a user was refused last, since it has its credential
+	live    map[string]int       // sessions by client
+	allowed history              // processes
+}
+
+func newLogins() logins { return logins{refused: map[string]time.Time{}, live: map[string]int{}} }
+
+func (l *logins) sessions() int {
+	n := 0
+	for _, m := range l.live {
+		n += m
+	}
+	return n
+}
+
+// login is I10 for one that is refused, and I11 for one that is not. A session whose end is noticed late is given the moment
+// that outside changes get.
+func (s *state) login(e control.Entry) {
+	if e.Fault != "" {
+		if last, again := s.logins.refused[e.User]; again && s.now.Sub(last) < s.o.LoginEvery {
+			s.breach("I10", nil, "user %s was refused again %s after the last time; once in %s may be tried",
+				e.User, s.now.Sub(last).Round(time.Millisecond), s.o.LoginEvery)
+		}
+		s.logins.refused[e.User] = s.now
+		return
+	}
+	s.logins.live[e.Agent]++
+	s.later("I11", nil, func() string { return s.tooMany(e.Agent) })
+}
+
+func (s *state) logout(e control.Entry) { s.logins.live[e.Agent]-- }
+
+func (s *state) tooMany(agent string) string {
+	if n, m := s.logins.sessions(), s.logins.allowed.last(); n > m {
+		return fmt.Sprintf("there are %d sessions of %d processes", n, m)
+	}
+	if n := s.logins.live[agent]; s.o.AgentPerProcess && n > 1 {
+		return fmt.Sprintf("%s has %d sessions", agent, n)
+	}
+	return ""
+}
+
+// checkSessionsLeft is I11 in the end: who has ended has logged out.
+func (s *state) checkSessionsLeft() {
+	if n, m := s.logins.sessions(), s.logins.allowed.last(); n > m {
+		s.breach("I11", nil, "in the end there are %d sessions of %d processes", n, m)
+	}
+}

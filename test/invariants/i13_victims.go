@@ -1,0 +1,70 @@
+package invariants
+
+import (
+	"fmt"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// checkVictim is I13: a VM is switched off or destroyed only if the group has enough others. Whose turn it was already does
+// not count among these. What somebody else took away a moment ago could not be known.
+func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
+	switch e.Method {
+	case methodPowerOn:
+		v.going = false
+		return
+	case methodPowerOff, methodDestroy, "ShutdownGuest":
+	default:
+		return
+	}
+	v.going = true
+	if g == nil || g.deleting || g.gone {
+		return
+	}
+	left, at := 0, s.now
+	for _, other := range s.vms {
+		if !other.going && other.stamp != nil && other.stamp.UID == g.uid && s.lately(other) {
+			left++
+		}
+	}
+	s.later("I13", g, func() string {
+		fewest := g.replicas.last()
+		for _, n := range g.replicas.since(at.Add(-s.o.OutsideChange)) {
+			fewest = min(fewest, n)
+		}
+		if g.deleting || left >= fewest {
+			return ""
+		}
+		return fmt.Sprintf("%s of %s leaves the group %s with %d VMs, and it wants %d", e.Method, v.label(), g.key, left, fewest)
+	})
+}
+
+// checkForeignSync is I14: what one sync does, it does to one group. Calls of one sync have one operation ID.
+func (s *state) checkForeignSync(opID string, g *group, what string) {
+	if opID == "" || g == nil {
+		return
+	}
+	uid, known := s.syncs[opID]
+	if !known {
+		s.syncs[opID] = g.uid
+		return
+	}
+	if uid != g.uid {
+		s.breach("I14", g, "%s for VmGroup %s by sync %s, which was for VmGroup %s", what, g.uid, opID, uid)
+	}
+}
+
+// checkAtRest is I14 from the other side: a group that is READY, of which that is true, and that nobody has changed, is left
+// alone. Of a change the controller may know before us.
+func (s *state) checkAtRest(g *group, what string) {
+	if g == nil || g.rested.IsZero() {
+		return
+	}
+	generation := g.generation
+	s.later("I14", g, func() string {
+		if g.generation != generation || g.deleting {
+			return ""
+		}
+		return fmt.Sprintf("%s, although the group %s was at rest", what, g.key)
+	})
+}

@@ -1,0 +1,148 @@
+package invariants
+
+import (
+	"encoding/json"
+	"path"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// stamp is what a VM says of whom it belongs to. It is read here once more, so that the controller's reading is checked too.
+type stamp struct {
+	Owner    string `json:"owner"`
+	UID      string `json:"uid"`
+	Slot     int    `json:"slot"`
+	Instance string `json:"instance"`
+}
+
+func parseStamp(text string) *stamp {
+	var s stamp
+	if json.Unmarshal([]byte(text), &s) != nil || s.Owner == "" || s.UID == "" || s.Instance == "" {
+		return nil
+	}
+	return &s
+}
+
+// vm is a VM as vCenter holds it, and its past.
+type vm struct {
+	control.VM
+	stamp    *stamp
+	gone     bool
+	wasOurs  bool      // once
+	lastOurs time.Time // the last instant at which it was ours, zero if it is now or never was
+	arrived  time.Time // in its folder
+	byClient bool      // it has appeared while a client's clone of its name ran
+	going    bool      // it was switched off or destroyed by a client, and not switched on since
+}
+
+func (v *vm) label() string { return v.MoRef + " (" + v.Name + ")" }
+
+// ours reports whether a VM belongs to a group of the controller's: complete, with its own stamp, and no template.
+func (s *state) ours(v *vm) bool {
+	return !v.gone && v.Name != "" && !v.Template && s.marked(v)
+}
+
+func (s *state) marked(v *vm) bool {
+	return v.stamp != nil && s.owners[v.stamp.Owner] && v.stamp.Instance == v.InstanceUUID
+}
+
+// lately reports whether a VM is ours, or was a moment ago.
+func (s *state) lately(v *vm) bool {
+	return s.ours(v) || (!v.lastOurs.IsZero() && s.now.Sub(v.lastOurs) <= s.o.OutsideChange)
+}
+
+func (s *state) available(v *vm) bool {
+	return s.ours(v) && v.PowerState == "poweredOn" && v.ConnectionState == "connected"
+}
+
+func (s *state) putVM(now control.VM) {
+	v := s.vms[now.MoRef]
+	if v == nil {
+		v = &vm{arrived: s.now}
+		s.vms[now.MoRef] = v
+	}
+	wasOurs := s.ours(v)
+	if v.Folder != now.Folder {
+		v.arrived = s.now
+	}
+	v.VM, v.stamp = now, parseStamp(now.Stamp)
+	if c := s.inFlight(v.Folder, v.Name); c != nil {
+		v.byClient = true
+	}
+	s.changed(v, wasOurs)
+	if s.ours(v) && !v.wasOurs {
+		v.wasOurs = true
+		g := s.groups[v.stamp.UID]
+		s.checkCount(g, v.stamp.UID, "VM "+v.label()+" has appeared")
+		s.checkSlot(v)
+	}
+}
+
+func (s *state) removeVM(ref string) {
+	v := s.vms[ref]
+	if v == nil {
+		return
+	}
+	wasOurs := s.ours(v)
+	v.gone = true
+	s.changed(v, wasOurs)
+}
+
+// changed notes what a change of a VM means for its group.
+func (s *state) changed(v *vm, wasOurs bool) {
+	switch {
+	case s.ours(v):
+		v.lastOurs = time.Time{}
+	case wasOurs:
+		v.lastOurs = s.now
+	}
+	if v.stamp == nil {
+		return
+	}
+	if g := s.groups[v.stamp.UID]; g != nil {
+		s.recount(g)
+	}
+}
+
+// inFlight returns a client's clone that runs and will have this name in this folder.
+func (s *state) inFlight(folder, name string) *clone {
+	for _, c := range s.clones {
+		if !c.over && c.Folder == folder && c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// members returns the VMs that belong to a group now.
+func (s *state) members(uid string) []*vm {
+	var out []*vm
+	for _, v := range s.vms {
+		if s.ours(v) && v.stamp.UID == uid {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (s *state) putFolder(f control.Folder) {
+	_, known := s.folders[f.MoRef]
+	s.folders[f.MoRef] = f
+	if known {
+		return
+	}
+	parent := path.Dir(f.Path)
+	for _, call := range s.calls {
+		if call.Method != methodCreateFolder || s.folders[call.MoRef].Path != parent {
+			continue
+		}
+		g := s.names[groupOfFolder(f.Path)]
+		if g == nil {
+			return
+		}
+		s.checkFinalizerFirst(g, "folder "+f.Path+" was made")
+		s.checkForeignSync(call.OpID, g, "folder "+f.Path+" was made")
+		return
+	}
+}

@@ -1,0 +1,69 @@
+package invariants
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type answer func(*http.Request) (*http.Response, error)
+
+func (a answer) RoundTrip(req *http.Request) (*http.Response, error) { return a(req) }
+
+// TestTap sees what a controller writes, and what it is shown, and changes neither.
+func TestTap(t *testing.T) {
+	const vgs = "https://api/apis/vsphere.vmware.com/v1alpha1/namespaces/ns/vmgroups/"
+	const object = `{"kind":"VmGroup","metadata":{"name":"web","namespace":"ns","uid":"u1","resourceVersion":"7","generation":2}}`
+	for name, c := range map[string]struct {
+		method, url, body string
+		code              int
+		want              []string
+	}{
+		"finalizers": {http.MethodPatch, vgs + "web", `{"metadata":{"uid":"u1","finalizers":["a"]}}`, 200, []string{"write u1 finalizers [a]", "seen u1 2"}},
+		"status":     {http.MethodPut, vgs + "web/status", `{"metadata":{"uid":"u1"},"status":{"availableReplicas":3}}`, 200, []string{"write u1 status 3", "seen u1 2"}},
+		"refused":    {http.MethodPatch, vgs + "web", `{"metadata":{"uid":"u1","finalizers":[]}}`, 409, []string{"write u1 finalizers []", "refusal u1 409"}},
+		"read":       {http.MethodGet, vgs + "web", "", 200, []string{"seen u1 2"}},
+		"event":      {http.MethodPost, "https://api/api/v1/namespaces/ns/events", "{}", 200, []string{"write "}},
+		"Lease":      {http.MethodPut, "https://api/apis/coordination.k8s.io/v1/namespaces/ns/leases/x", "{}", 200, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checker := &Checker{state: newState(Options{})}
+			sent := ""
+			tapped := checker.Kubernetes(answer(func(req *http.Request) (*http.Response, error) {
+				if req.Body != nil {
+					body, err := io.ReadAll(req.Body)
+					if err != nil {
+						return nil, err
+					}
+					sent = string(body)
+				}
+				return &http.Response{StatusCode: c.code, Body: io.NopCloser(strings.NewReader(object))}, nil
+			}))
+			req, err := http.NewRequestWithContext(t.Context(), c.method, c.url, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := tapped.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(res.Body)
+			if err != nil || string(got) != object || sent != c.body {
+				t.Errorf("sent %q and got %q, %v", sent, got, err)
+			}
+			if err := res.Body.Close(); err != nil {
+				t.Error(err)
+			}
+			var said []string
+			for _, e := range checker.waiting {
+				said = append(said, describe(e))
+			}
+			if diff := cmp.Diff(c.want, said); diff != "" {
+				t.Errorf("the checker was told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

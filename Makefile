@@ -74,6 +74,18 @@ test-slow: build devcluster ## Run all tests, the slow ones too
 	$(RACE) -timeout 2h $$(go list ./... | grep -v '$(RACY)')
 	go test -timeout 1h ./hack/vcsim/...
 
+# What a target finds is kept as a file in testdata/fuzz of its package. Commit it: from then on every test run tries it.
+
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target in turn for FUZZTIME
+	@for pkg in $$(go list ./pkg/...); do \
+		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$target in $$pkg"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
 .PHONY: bench
 bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 10 minutes
 	go run ./test/bench

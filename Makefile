@@ -82,7 +82,7 @@ FUZZTIME ?= 1m
 fuzz: ## Run each fuzz target in turn for FUZZTIME
 	@for pkg in $$(go list ./pkg/...); do \
 		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
-			echo "$$target in $$pkg"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+			echo "$$target in $$pkg"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$pkg"; \
 		done; \
 	done
 

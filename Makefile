@@ -81,6 +81,18 @@ test-faults: build devcluster ## Let each call fail, hang, lose its answer or be
 	FAULTS_DONE="$${FAULTS_DONE:-$(CURDIR)/bin/faults-$(VERSION)$(if $(PLAN),-plan,).done}" \
 	go test -count=1 -v -timeout 0 ./test/faults
 
+# What a target finds is kept as a file in testdata/fuzz of its package. Commit it: from then on every test run tries it.
+
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target in turn for FUZZTIME
+	@for pkg in $$(go list ./pkg/...); do \
+		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$target in $$pkg"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$pkg"; \
+		done; \
+	done
+
 .PHONY: bench
 bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 10 minutes
 	go run ./test/bench

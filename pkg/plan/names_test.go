@@ -52,6 +52,7 @@ func FuzzSlotOf(f *testing.F) {
 func FuzzVMName(f *testing.F) {
 	f.Add("web", "0d1f2a3b-0000-4000-8000-000000000001", 0, "web", "0d1f2a3b-0000-4000-8000-000000000001", 1)
 	f.Add("web", "0d1f2a3b-0000-4000-8000-000000000001", 0, "web-0d1f2", "0aaaaaaa-0000-4000-8000-000000000001", 0)
+	f.Add("web.0d1f2-0", "0d1f2a3b-0000-4000-8000-000000000001", 0, "web.0d1f2", "00000000-0000-4000-8000-000000000001", 0)
 	f.Add(strings.Repeat("a", 63), "0d1f2a3b-0000-4000-8000-000000000001", 999_999_999, "b", "1", 0)
 	f.Fuzz(func(t *testing.T, group, uid string, slot int, group2, uid2 string, slot2 int) {
 		if !validName(group, slot) || !validName(group2, slot2) {
@@ -73,7 +74,7 @@ func FuzzVMName(f *testing.F) {
 
 // validName is true for what the API allows as the name of a group, and a slot that can be.
 func validName(group string, slot int) bool {
-	valid := func(r rune) bool { return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' }
+	valid := func(r rune) bool { return r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' }
 	return group != "" && len(group) <= 63 && slot >= 0 && slot < 1_000_000_000 &&
 		strings.IndexFunc(group, func(r rune) bool { return !valid(r) }) < 0
 }

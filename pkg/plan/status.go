@@ -106,7 +106,7 @@ func listVMs(c *census) []v1alpha1.VMStatus {
 	for _, m := range all {
 		list = append(list, v1alpha1.VMStatus{
 			Name: m.name, MoRef: string(m.vm.Ref), PowerState: string(m.vm.Power),
-			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: m.message,
+			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: bounded(m.message),
 		})
 	}
 	return list
@@ -215,7 +215,7 @@ func sayConditions(status *v1alpha1.VmGroupStatus, in Input, f finding) {
 	condition(v1alpha1.ConditionReady, f.ready, f.reason, f.message)
 	condition(v1alpha1.ConditionReconciling, f.reconciling, f.reason, onlyIf(f.reconciling, f.message))
 	condition(v1alpha1.ConditionStalled, f.stalled, f.reason, onlyIf(f.stalled, f.message))
-	status.Message = f.message
+	status.Message = bounded(f.message)
 	status.Phase = phaseOf(status.Conditions)
 }
 
@@ -226,16 +226,31 @@ func sayUnavailable(status *v1alpha1.VmGroupStatus, in Input, err *vsphere.Error
 	setCondition(status, in, v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, err.Error())
 	setCondition(status, in, v1alpha1.ConditionReconciling, metav1.ConditionFalse, reason, "")
 	setCondition(status, in, v1alpha1.ConditionStalled, metav1.ConditionFalse, reason, "")
-	status.Message = err.Error()
+	status.Message = bounded(err.Error())
 	status.Phase = phaseOf(status.Conditions)
 }
 
 // setCondition sets a condition. It speaks of the generation that the status speaks of.
 func setCondition(status *v1alpha1.VmGroupStatus, in Input, kind string, value metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-		Type: kind, Status: value, Reason: reason, Message: message,
+		Type: kind, Status: value, Reason: reason, Message: bounded(message),
 		ObservedGeneration: status.ObservedGeneration, LastTransitionTime: metav1.NewTime(in.Now),
 	})
+}
+
+// maxMessage is how many characters of a message are told. What vCenter and a list of paths may say has no end, and a
+// status that is too large is refused as a whole: then the user is told nothing at all.
+const maxMessage = 1024
+
+// bounded returns the beginning of a message, as much as is told.
+func bounded(message string) string {
+	if len(message) <= maxMessage { // bytes, of which no character has less than one
+		return message
+	}
+	if runes := []rune(message); len(runes) > maxMessage {
+		return string(runes[:maxMessage-1]) + "…"
+	}
+	return message
 }
 
 // phaseOf derives the phase, which holds nothing of its own.

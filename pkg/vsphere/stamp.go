@@ -1,7 +1,6 @@
 package vsphere
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,12 +34,8 @@ func (s Stamp) String() string {
 // the VM is then foreign. Fields that it does not know are left alone, so that an older controller can read a newer stamp.
 func ParseStamp(text string) (*Stamp, error) {
 	var s Stamp
-	dec := json.NewDecoder(bytes.NewBufferString(text))
-	if err := dec.Decode(&s); err != nil {
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return nil, fmt.Errorf("parse stamp: %w", err)
-	}
-	if dec.More() {
-		return nil, errors.New("parse stamp: more than one JSON value")
 	}
 	if s.Owner == "" || s.UID == "" || s.Instance == "" || s.Slot < 0 {
 		return nil, errors.New("parse stamp: owner, uid, instance and a slot of 0 or more are required")

@@ -76,7 +76,7 @@ func (r *run) startChild(l *line) *child {
 	harness.Must(r.T, err)
 	transport, err := rest.TransportFor(admin)
 	harness.Must(r.T, err)
-	kube := c.proxy(admin.Host, l.side(Kubernetes)(transport))
+	kube := c.proxy(admin.Host, l.side(Kubernetes)(r.checker.Kubernetes(transport)))
 
 	ca, err := os.ReadFile(r.VCenter.CAFile)
 	harness.Must(r.T, err)
@@ -99,10 +99,13 @@ func (r *run) startChild(l *line) *child {
 	}, r.scenario.args...)...)
 	c.cmd.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port())
 	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
+	r.checker.Started()
 	harness.Must(r.T, c.cmd.Start())
 	go func() {
 		defer close(c.ended)
-		_ = c.cmd.Wait() // it ends by a signal
+		if err := c.cmd.Wait(); err == nil { // not by SIGKILL
+			r.checker.Ended()
+		}
 	}()
 	return c
 }

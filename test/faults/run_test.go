@@ -8,12 +8,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/app"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/fastclock"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
 // speed is how much faster the controller's backoffs and resyncs pass: 10 minutes in 6 seconds.
@@ -27,6 +29,7 @@ type run struct {
 	clock    *fastclock.Clock
 	dir      string // with the credentials
 	binary   bool   // the controller is the binary that ships
+	checker  *invariants.Checker
 
 	mu       sync.Mutex
 	lines    []*line
@@ -66,6 +69,7 @@ func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
 		World:    harness.NewWorld(t, cluster, s.vcenter),
 		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
 	}
+	r.checker = invariants.Watch(r.World, invariants.Options{AgentPerProcess: true, LoginEvery: 5 * time.Minute / speed})
 	r.writeCredentials(r.VCenter.Password)
 	s.play(r)
 	digest := r.comeToRest(want)

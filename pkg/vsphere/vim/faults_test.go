@@ -25,7 +25,7 @@ func newForTest(unclassified func(string)) *VCenter {
 
 // faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are
 // taken from its source.
-func faultTypes(t *testing.T) map[string]types.BaseMethodFault {
+func faultTypes(t testing.TB) map[string]types.BaseMethodFault {
 	t.Helper()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/vmware/govmomi/vim25/types").Output()
 	if err != nil {

@@ -1,0 +1,21 @@
+// Package input proves that nothing a user or an administrator can write brings the controller down, makes it run hot, or
+// leads it to what is not its own: every field of the API with every value that is worth trying, and long sequences of
+// changes beside people who work in the same vCenter. Everything goes through a real API server and the simulator.
+package input
+
+import (
+	"context"
+	"testing"
+
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
+)
+
+var cluster *devcluster.Cluster
+
+func TestMain(m *testing.M) {
+	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
+		cluster = c
+		return harness.ApplyCRD(ctx, c)
+	})
+}

@@ -178,6 +178,7 @@ func (r *run) end(digest string) result {
 }
 
 func (r *run) writeCredentials(password string) {
+	r.checker.Rotated()
 	for name, text := range map[string]string{"username": r.VCenter.Username, "password": password} {
 		harness.Must(r.T, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
 	}

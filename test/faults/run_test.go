@@ -191,8 +191,9 @@ func (r *run) digest() string {
 	vms, err := r.VCenter.Control.VMs(ctx)
 	harness.Must(r.T, err)
 	for _, vm := range vms {
-		path := strings.TrimSuffix(vm.Path, vm.Name) + slotOf(vm.Name)
-		lines = append(lines, fmt.Sprintf("vm %s %s %d CPUs %d MB", path, vm.PowerState, vm.NumCPU, vm.MemoryMB))
+		// Which of several VMs goes first depends on which of them was made last.
+		name, _, _ := cutLast(slotOf(vm.Name), "-")
+		lines = append(lines, fmt.Sprintf("vm %s %s %d CPUs %d MB", strings.TrimSuffix(vm.Path, vm.Name)+name, vm.PowerState, vm.NumCPU, vm.MemoryMB))
 	}
 	folders, err := r.VCenter.Control.Folders(ctx)
 	harness.Must(r.T, err)

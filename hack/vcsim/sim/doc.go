@@ -22,7 +22,7 @@
 //	calls.go faults.go violations.go what happens to calls: counted, failed, recorded
 //	sessions.go                      logins, and what sessions leave behind
 //	collector.go filter.go           the property collector: polls and versions, changes and differences
-//	selection.go hub.go view.go      which objects a filter is about, and how it hears of them
+//	selection.go hub.go view.go      which objects a filter is about, and how it hears of them; stale.go: or does not
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
 //	folder.go                        the other overrides of virtual machines and folders

@@ -21,6 +21,8 @@ type hub struct {
 	// unborn is virtual machines that are still being made. The stock simulator publishes them first, writes them
 	// without a lock, and gives them their name last. Filters hear of them when they are born.
 	unborn map[types.ManagedObjectReference]struct{}
+	// hidden is virtual machines that views must not show.
+	hidden map[types.ManagedObjectReference]struct{}
 }
 
 func newHub(record recorder) *hub {
@@ -29,6 +31,7 @@ func newHub(record recorder) *hub {
 		self:    types.ManagedObjectReference{Type: "Hub", Value: "Hub"},
 		filters: make(map[*filter]struct{}),
 		unborn:  make(map[types.ManagedObjectReference]struct{}),
+		hidden:  make(map[types.ManagedObjectReference]struct{}),
 	}
 }
 
@@ -114,6 +117,7 @@ func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefere
 	h.record.journal.gone(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
+	delete(h.hidden, ref)
 	h.mu.Unlock()
 	obj := ctx.Map.Get(ref)
 	h.each(func(f *filter) { f.removed(obj, ref) })

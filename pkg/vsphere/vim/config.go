@@ -58,7 +58,8 @@ type Config struct {
 	CallTimeout time.Duration
 
 	Notifier vsphere.Notifier
-	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent.
+	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent. It is asked again
+	// until the request is sent: what is still on its way to vCenter when it fails is cut off. It must not block.
 	Guard func() error
 	// Gate persists the throttle of refused logins. Nil means that it is kept in memory only.
 	Gate LoginGate

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -81,5 +82,51 @@ func TestGuardWhileTheRequestIsOnItsWay(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAVCenterThatHangsIsNoticed(t *testing.T) {
+	hang := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	answer := func(context.Context) error { return nil }
+	fault := func(context.Context) error { return soap.WrapVimFault(&types.InvalidState{}) }
+	for _, tt := range []struct {
+		name  string
+		calls []contextRoundTripper
+		lost  int
+	}{
+		{"one slow call", []contextRoundTripper{hang}, 0},
+		{"two in a row", []contextRoundTripper{hang, hang}, 1},
+		{"an answer between them", []contextRoundTripper{hang, answer, hang}, 0},
+		{"a fault is an answer", []contextRoundTripper{hang, fault, hang}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lost := 0
+				c := &caller{
+					timeout: 30 * time.Second, observe: func(string, time.Duration, error) {},
+					lost: func(error) { lost++ },
+				}
+				for _, next := range tt.calls {
+					c.next = next
+					_ = c.RoundTrip(t.Context(), &methods.FindChildBody{}, &methods.FindChildBody{})
+				}
+				if lost != tt.lost {
+					t.Errorf("the connection was given up %d times, want %d", lost, tt.lost)
+				}
+			})
+		})
+	}
+	// Who asks may be in a hurry: that says nothing of vCenter.
+	c := &caller{
+		next: contextRoundTripper(hang), timeout: time.Minute, observe: func(string, time.Duration, error) {},
+		lost: func(err error) { t.Errorf("the connection is given up: %v", err) },
+	}
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		_ = c.RoundTrip(ctx, &methods.FindChildBody{}, &methods.FindChildBody{})
+		cancel()
 	}
 }

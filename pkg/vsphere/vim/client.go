@@ -101,7 +101,12 @@ type caller struct {
 	timeout time.Duration
 	observe func(method string, d time.Duration, err error)
 	lost    func(error)
+	// unanswered counts the calls in a row that had no answer within their deadline.
+	unanswered atomic.Int32
 }
+
+// maxUnansweredCalls is how many calls in a row without an answer mean that vCenter hangs. One may merely have been slow.
+const maxUnansweredCalls = 2
 
 // readers are the methods that change nothing but our own session. Any other is asked for at the guard, so that one that
 // somebody adds later cannot slip past it.
@@ -150,6 +155,7 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	start := time.Now()
 	err := c.next.RoundTrip(callCtx, req, res)
 	if err == nil {
+		c.unanswered.Store(0)
 		c.observe(method, time.Since(start), nil)
 		return nil
 	}
@@ -159,10 +165,20 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 		call.err = refusal
 	}
 	c.observe(method, time.Since(start), call)
-	if ctx.Err() == nil && !cut && call.breaks() {
+	if ctx.Err() == nil && !cut && (call.breaks() || c.hangs(call)) {
 		c.lost(call)
 	}
 	return call
+}
+
+// hangs counts a call that failed, and tells whether vCenter is to be taken for one that hangs: it accepts calls and answers
+// none. Without that, only the long poll would notice, more than a minute later.
+func (c *caller) hangs(call *callError) bool {
+	if !errors.Is(call.err, context.DeadlineExceeded) {
+		c.unanswered.Store(0)
+		return false
+	}
+	return c.unanswered.Add(1) >= maxUnansweredCalls
 }
 
 // guardAgain is how often the guard is asked while a request is not sent yet. It is a small part of the time between the
@@ -218,7 +234,7 @@ func (e *callError) Error() string { return e.method + ": " + e.err.Error() }
 func (e *callError) Unwrap() error { return e.err }
 
 // breaks tells whether the error speaks of the connection or the session rather than of the call. A call that was merely
-// slow does not: a dead path is noticed by the long poll.
+// slow does not: see caller.hangs.
 func (e *callError) breaks() bool {
 	if f := faultOf(e.err); f != nil {
 		_, ok := f.(*types.NotAuthenticated)

@@ -80,6 +80,8 @@ type LoginGate interface {
 	Begin(ctx context.Context, user, password string) (allowed bool, retryAfter time.Duration, err error)
 	// End reports what came of it. refused is true only if vCenter has answered that the credentials are wrong.
 	End(ctx context.Context, refused bool) error
+	// Unanswered reports, in its place, that the login was sent and not answered: it may have been refused.
+	Unanswered(ctx context.Context) error
 }
 
 // withDefaults fills in what was left out, and checks what cannot be.

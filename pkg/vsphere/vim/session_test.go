@@ -132,6 +132,8 @@ func (g *gate) End(_ context.Context, refused bool) error {
 	return nil
 }
 
+func (g *gate) Unanswered(context.Context) error { return nil }
+
 func (g *gate) set(allow bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -76,6 +76,17 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 	var session sync.WaitGroup
 	session.Go(func() { vcenter.run(serving) })
 	vcenter.await(ctx)
+	session.Go(func() {
+		vspheresync.NewOrphans(vspheresync.OrphansConfig{
+			VCenter:   vcenter,
+			Client:    a.clients.groups.VsphereV1alpha1(),
+			Lister:    groups.Lister(),
+			Namespace: a.options.Namespace,
+			Period:    a.options.ResyncPeriod,
+			Count:     func(n int) { a.metrics.Orphans.Set(float64(n)) },
+			Clock:     a.clock,
+		}).Run(ctx)
+	})
 	ctrl.Run(ctx, syncer) // returns when the last worker has ended
 	stopServing()
 	session.Wait() // logged out

@@ -132,6 +132,8 @@ func (g *gate) End(_ context.Context, refused bool) error {
 	return nil
 }
 
+func (g *gate) Unanswered(context.Context) error { return nil }
+
 func (g *gate) set(allow bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -201,6 +203,19 @@ func TestVCenterAwayAndBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestVCenterThatHangsIsUnreachable(t *testing.T) {
+	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 300 * time.Millisecond })
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageHang))
+	go func() {
+		for range 2 { // as workers do
+			_, _ = v.EnsureFolder(context.WithoutCancel(t.Context()), web)
+		}
+	}()
+	awaitReason(t, v, "VCenterUnreachable") // long before the long poll would notice
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
+	awaitSynced(t, v)
 }
 
 func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {

@@ -117,6 +117,7 @@ func (c *Checker) merge(entries []event, until time.Time) {
 	for _, e := range events {
 		c.state.feed(e)
 	}
+	c.state.advance(until)
 	c.report()
 }
 

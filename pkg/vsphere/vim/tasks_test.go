@@ -24,7 +24,7 @@ func testConnection(t *testing.T) *connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newConnection(v, nil, "", func(error) {})
+	return newConnection(v, nil, func(error) {})
 }
 
 func beginClone(t *testing.T, c *connection) pendingTask {
@@ -80,7 +80,7 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	notifier.pending = &v.pending
-	c := newConnection(v, nil, "", func(error) {})
+	c := newConnection(v, nil, func(error) {})
 	op := beginClone(t, c)
 	v.tracker.Stray("task-1")
 	c.submitted(op, taskRef("task-1")) // the last stray is none

@@ -16,6 +16,13 @@ func (t *Tracker) Stray(task vsphere.Ref) {
 	}
 }
 
+// StrayEnded records the end of a task that belongs to no known operation. It means nothing for any other.
+func (t *Tracker) StrayEnded(task vsphere.Ref) {
+	woken := t.lock()
+	defer t.wake(woken)
+	t.endStray(task, woken)
+}
+
 // LateFor is how long a request whose answer was lost, and of which nothing is to be seen, may still be on its way.
 const LateFor = time.Minute
 

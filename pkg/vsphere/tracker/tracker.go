@@ -343,6 +343,13 @@ func (t *Tracker) Tasks() []vsphere.Ref {
 	return tasks
 }
 
+// Watches tells whether a task is that of an operation.
+func (t *Tracker) Watches(task vsphere.Ref) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byTask[task] != nil
+}
+
 // Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.
 func (t *Tracker) Unknowns() []Pending { return t.pending(unknown) }
 

@@ -86,6 +86,21 @@ func (v *VCenter) straysExpected() bool {
 	return v.cfg.Clock.Now().Before(v.straysUntil)
 }
 
+// noteUser remembers that this process is logged in as a user.
+func (v *VCenter) noteUser(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.users[strings.ToLower(name)] = true
+}
+
+// wasUser tells whether this process is, or was, logged in as a user: credentials may be rotated to another account while
+// clones are under way.
+func (v *VCenter) wasUser(name string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.users[strings.ToLower(name)]
+}
+
 // adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
 // started, or their submission's answer was lost. Those of other users are left alone, and so are all that run when
 // neither can be: the account may be shared with others, whose clones must not hold up the end of our groups.
@@ -112,7 +127,7 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		if info.State != types.TaskInfoStateRunning && info.State != types.TaskInfoStateQueued {
 			continue
 		}
-		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !strings.EqualFold(by.UserName, c.user) {
+		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.v.wasUser(by.UserName) {
 			continue
 		}
 		c.v.tracker.Stray(vsphere.Ref(o.ref.Value))

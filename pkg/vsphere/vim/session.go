@@ -138,7 +138,8 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 		}
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
 	}
-	return newConnection(v, client, current.UserName, lost), nil
+	v.noteUser(current.UserName)
+	return newConnection(v, client, lost), nil
 }
 
 // adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.

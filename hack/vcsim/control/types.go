@@ -15,6 +15,8 @@ type Request struct {
 	Delay    time.Duration `json:"delay,omitempty"` // nanoseconds
 	Outage   Outage        `json:"outage,omitempty"`
 	Fault    *Fault        `json:"fault,omitempty"`
+	Since    int64         `json:"since,omitempty"` // number of a journal entry
+	Wait     time.Duration `json:"wait,omitempty"`  // nanoseconds
 }
 
 // Reply carries what a changing operation made.

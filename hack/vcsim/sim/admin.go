@@ -9,6 +9,11 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// byHand reports whether a call comes from the control port rather than from a client.
+func (s *Simulator) byHand(ctx *simulator.Context) bool {
+	return ctx.Session == s.model.Service.Context.Session
+}
+
 // call carries out a call that is not a client's: neither counted nor faulted.
 func (s *Simulator) call(method string, ref types.ManagedObjectReference, body any) (soap.HasFault, error) {
 	res := s.invoke(s.background(), &simulator.Method{Name: method, This: ref, Body: body})

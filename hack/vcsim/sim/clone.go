@@ -8,11 +8,14 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// clones is the names that running clones have reserved.
+// clones is the clones that are queued or running, and the names that they have reserved.
 type clones struct {
 	mu       sync.Mutex
+	going    map[string]control.Clone // by task; those of clients
 	reserved map[reservation]types.ManagedObjectReference
 }
 
@@ -66,13 +69,16 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 		return faultBody(&types.InvalidArgument{InvalidProperty: "folder"})
 	}
 	c := clone{sim: s, source: source, folder: folder, req: req, delay: time.Duration(s.cloneDelay.Load())}
-	if ctx.Session == s.model.Service.Context.Session {
-		c.delay = 0 // asked for at the control port
+	if s.byHand(ctx) {
+		c.delay = 0
 	}
 	c.config(ctx)
 	c.announce(ctx)
-	ref := s.startTask(ctx, source, "cloneVm", c.run)
-	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: ref}}
+	task := s.newTask(ctx, source, "cloneVm")
+	if !s.byHand(ctx) {
+		task.running, task.ended = s.track(ctx, task.Task, req, c.spec.ExtraConfig)
+	}
+	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: s.launch(ctx, task, c.run)}}
 }
 
 // clone is one clone, from its submission to its end.

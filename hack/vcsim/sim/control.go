@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +24,13 @@ var readings = map[string]operation{
 	"sessions":   func(s *Simulator, _ control.Request) (any, error) { return s.listSessions(), nil },
 	"calls":      func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
 	"violations": func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
+	"clones":     func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
 	"leaks":      func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
+}
+
+// waits may take their time; they end with the context.
+var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request) (any, error){
+	"journal": (*Simulator).opJournal,
 }
 
 var changes = map[string]operation{
@@ -59,17 +66,24 @@ func (s *Simulator) controlHandler() http.Handler {
 	for name, op := range changes {
 		mux.Handle("POST /"+name, s.serveOperation(op))
 	}
+	for name, op := range waits {
+		mux.Handle("POST /"+name, s.serveWait(op))
+	}
 	return mux
 }
 
 func (s *Simulator) serveOperation(op operation) http.Handler {
+	return s.serveWait(func(s *Simulator, _ context.Context, r control.Request) (any, error) { return op(s, r) })
+}
+
+func (s *Simulator) serveWait(op func(*Simulator, context.Context, control.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req control.Request
 		if err := json.NewDecoder(r.Body).Decode(&req); err != nil && !errors.Is(err, io.EOF) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		res, err := op(s, req)
+		res, err := op(s, r.Context(), req)
 		var lookup *lookupError
 		switch {
 		case errors.As(err, &lookup):

@@ -151,7 +151,7 @@ func (s *Simulator) opAddDisk(r control.Request) (any, error) {
 		return nil, err
 	}
 	before := devices.SelectByType((*types.VirtualDisk)(nil))
-	for _, key := range s.describe(vm).Disks {
+	for _, key := range describe(&vm.VirtualMachine, "").Disks {
 		if before.FindByKey(key) == nil {
 			return control.Reply{MoRef: vm.Self.Value, Key: key}, nil
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
 // override carries out one method in place of the stock simulator. It is called without any lock held.
@@ -69,25 +71,82 @@ func (*gateway) Lock() {}
 // Unlock goes with Lock.
 func (*gateway) Unlock() {}
 
-// intercept is the Registry.Handler. Calls without a session stay with the stock simulator, which refuses all but a few.
+// anonymous is the methods that the stock simulator lets be called without a session, but for List.
+var anonymous = []string{
+	"Login", "LoginByToken", "LoginExtensionByCertificate", "CloneSession", "RetrieveServiceContent", "RetrieveInternalContent",
+	"RetrieveProperties", "RetrievePropertiesEx",
+}
+
+// intercept is the Registry.Handler.
 func (g *gateway) intercept(ctx *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
-	if ctx.Session == nil || m.Name == "Fetch" {
-		g.sim.calls.count(ctx, m)
-		if rule := g.sim.faults.match(g.sim.registry, m); rule != nil {
-			return nil, rule.fault(m)
-		}
-		return nil, nil
-	}
 	call := *m
+	switch {
+	case m.Name == "Fetch":
+		g.arrive(ctx, m)
+		return nil, nil
+	case ctx.Session == nil:
+		// One of the names that the stock simulator lets pass.
+		*m = simulator.Method{Name: "List", This: g.self, Header: call.Header, Body: &call}
+		return g, nil
+	}
 	*m = simulator.Method{Name: "Dispatch", This: g.self, Header: call.Header, Body: &call}
 	return nil, nil
 }
 
-// Dispatch counts a call, lets it meet a fault rule, and carries it out.
+// arrive counts a call and puts it into the journal.
+func (g *gateway) arrive(ctx *simulator.Context, m *simulator.Method) *request {
+	rq := g.sim.requests.of(ctx)
+	g.sim.calls.count(ctx, m)
+	rq.call = control.Entry{
+		Kind: control.EntryCall, Method: m.Name, MoRef: m.This.Value, Name: entityName(g.sim.registry, m.This),
+		Agent: rq.agent, OpID: m.Header.ID,
+	}
+	if ctx.Session != nil {
+		rq.call.User = ctx.Session.UserName
+	}
+	rq.call.Seq = g.sim.journal.add(rq.call)
+	return rq
+}
+
+// List receives the calls without a session.
+func (g *gateway) List(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	rq := g.arrive(ctx, m)
+	return rq.answered(g.admit(ctx, m, rq))
+}
+
+func (g *gateway) admit(ctx *simulator.Context, m *simulator.Method, rq *request) soap.HasFault {
+	if rule := g.sim.faults.match(g.sim.registry, m); rule != nil {
+		return faultBody(rule.fault(m))
+	}
+	target := ctx.Map.Get(m.This)
+	switch {
+	case !slices.Contains(anonymous, m.Name):
+		return notAuthenticated(m.This)
+	case target == nil:
+		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
+	}
+	res := callMethod(ctx, target, m)
+	if login, ok := m.Body.(*types.Login); ok {
+		g.sim.journal.add(control.Entry{
+			Kind: control.EntryLogin, User: login.UserName, Agent: rq.agent, Fault: faultName(res),
+		})
+	}
+	if ctx.Session != nil {
+		g.sim.sessions.seen(ctx.Session)
+	}
+	return res
+}
+
+// Dispatch receives the calls of logged-in clients.
 func (g *gateway) Dispatch(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	g.sim.sessions.seen(ctx.Session)
+	rq := g.arrive(ctx, m)
+	return rq.answered(g.carryOut(ctx, m))
+}
+
+// carryOut lets a call meet a fault rule, or does what it asks for.
+func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
 	s := g.sim
-	s.sessions.seen(ctx.Session)
-	s.calls.count(ctx, m)
 	s.violations.inspect(ctx, m)
 	rule := s.faults.match(s.registry, m)
 	switch {
@@ -128,6 +187,10 @@ func (s *Simulator) stock(ctx *simulator.Context, m *simulator.Method) soap.HasF
 	if target == nil {
 		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
 	}
+	return callMethod(ctx, target, m)
+}
+
+func callMethod(ctx *simulator.Context, target mo.Reference, m *simulator.Method) soap.HasFault {
 	name := strings.ToUpper(m.Name[:1]) + m.Name[1:]
 	if base, ok := strings.CutSuffix(name, "_Task"); ok {
 		name = base + "Task"

@@ -18,12 +18,14 @@
 //	sim.go options.go inventory.go   start and stop, what is simulated
 //	server.go cert.go outage.go      the two listeners, the endpoint's failures as a whole
 //	dispatch.go                      every call: the gateway and the table of overrides
+//	request.go journal.go            the HTTP request of each call, and the record of all that happens
 //	calls.go faults.go violations.go what happens to calls: counted, failed, recorded
 //	sessions.go                      logins, and what sessions leave behind
 //	collector.go filter.go           the property collector: polls and versions, changes and differences
 //	selection.go hub.go view.go      which objects a filter is about, and how it hears of them
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
-//	clone.go clone_spec.go folder.go the overrides of virtual machines and folders
+//	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
+//	folder.go                        the other overrides of virtual machines and folders
 //	truth.go admin.go control*.go    the control port
 //	entity.go                        names, parents, children
 //

@@ -11,9 +11,10 @@ import (
 )
 
 // hub hears of every change in the registry and marks it in the filters it may concern. It is called under locks that
-// belong to others, at any time and from any goroutine: it only marks, and reads nothing but what it is given.
+// belong to others, at any time and from any goroutine: it marks and records, and reads nothing but what it is given.
 type hub struct {
-	self types.ManagedObjectReference
+	self   types.ManagedObjectReference
+	record recorder
 
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
@@ -22,8 +23,9 @@ type hub struct {
 	unborn map[types.ManagedObjectReference]struct{}
 }
 
-func newHub() *hub {
+func newHub(record recorder) *hub {
 	return &hub{
+		record:  record,
 		self:    types.ManagedObjectReference{Type: "Hub", Value: "Hub"},
 		filters: make(map[*filter]struct{}),
 		unborn:  make(map[types.ManagedObjectReference]struct{}),
@@ -60,6 +62,13 @@ func (h *hub) each(mark func(*filter)) {
 	}
 }
 
+// recordFolders puts the folders that are there from the start into the journal.
+func (h *hub) recordFolders() {
+	for _, e := range h.record.registry.All("Folder") {
+		h.record.put(e, false)
+	}
+}
+
 // PutObject implements simulator.RegisterObject: an object is new, or has moved.
 func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 	ref := obj.Reference()
@@ -67,8 +76,10 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 		h.mu.Lock()
 		h.unborn[ref] = struct{}{}
 		h.mu.Unlock()
+		h.record.put(obj, true)
 		return
 	}
+	h.record.put(obj, false)
 	h.each(func(f *filter) { f.put(obj, ref) })
 }
 
@@ -76,7 +87,9 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
 	ref := obj.Reference()
 	if ref.Type == "VirtualMachine" && h.isUnborn(ref) {
-		if names(changes) {
+		born := names(changes)
+		h.record.updated(obj, !born)
+		if born {
 			h.mu.Lock()
 			delete(h.unborn, ref)
 			h.mu.Unlock()
@@ -84,6 +97,7 @@ func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []typ
 		}
 		return
 	}
+	h.record.updated(obj, false)
 	if reconfigured(changes) {
 		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"})
 	}
@@ -97,6 +111,7 @@ func reconfigured(changes []types.PropertyChange) bool {
 
 // RemoveObject implements simulator.RegisterObject. The object is still in the registry, but gone for good.
 func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
+	h.record.journal.gone(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
 	h.mu.Unlock()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -40,7 +41,7 @@ func (g *gate) set(mode control.Outage) error {
 
 // pass returns when the call may go on, and true if it must be answered with 503. It panics with ErrAbortHandler,
 // which cuts the connection, if the call must not be answered at all.
-func (g *gate) pass(r *http.Request) (unavailable bool) {
+func (g *gate) pass(ctx context.Context) (unavailable bool) {
 	for {
 		g.mu.Lock()
 		mode, changed := g.mode, g.changed
@@ -53,7 +54,7 @@ func (g *gate) pass(r *http.Request) (unavailable bool) {
 		case control.OutageHang:
 			select {
 			case <-changed:
-			case <-r.Context().Done():
+			case <-ctx.Done():
 				panic(http.ErrAbortHandler)
 			}
 		default:
@@ -64,24 +65,10 @@ func (g *gate) pass(r *http.Request) (unavailable bool) {
 
 func (g *gate) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g.pass(r) {
+		if g.pass(r.Context()) {
 			http.Error(w, "the service is not available", http.StatusServiceUnavailable)
 			return
 		}
-		next.ServeHTTP(&gatedWriter{ResponseWriter: w, gate: g, request: r}, r)
+		next.ServeHTTP(w, r)
 	})
-}
-
-// gatedWriter passes the gate once more before the answer: an outage that began while the call ran swallows it.
-type gatedWriter struct {
-	http.ResponseWriter
-	gate    *gate
-	request *http.Request
-}
-
-func (w *gatedWriter) WriteHeader(code int) {
-	if w.gate.pass(w.request) {
-		panic(http.ErrAbortHandler)
-	}
-	w.ResponseWriter.WriteHeader(code)
 }

@@ -37,7 +37,7 @@ func (s *Simulator) serve() error {
 	s.registry.SessionManager().ServiceHostName = service.Listen.Host
 	service.RegisterSDK(s.registry)
 	config := &tls.Config{Certificates: []tls.Certificate{s.cert.tls}, MinVersion: tls.VersionTLS12}
-	s.endpoint = newServer(tls.NewListener(listener, config), s.gate.handler(service.ServeMux))
+	s.endpoint = newServer(tls.NewListener(listener, config), s.gate.handler(s.requests.handler(s.gate, service.ServeMux)))
 	s.gate.cut = s.endpoint.cut
 
 	listener, err = net.Listen("tcp", s.options.ControlListen)

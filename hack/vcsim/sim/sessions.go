@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
@@ -18,6 +20,13 @@ type sessions struct {
 	passwords   map[string]string
 	ok, refused int
 	held        map[string]*simulator.Registry // by session key: the session's own objects
+	known       map[string]knownSession        // by session key: all there ever were
+}
+
+// knownSession is a session, and whether its end is in the journal.
+type knownSession struct {
+	control.Session
+	over bool
 }
 
 // validLogin implements SessionManager.ValidLogin.
@@ -59,21 +68,12 @@ func (s *sessions) seen(session *simulator.Session) {
 		s.held = make(map[string]*simulator.Registry)
 	}
 	s.held[session.Key] = session.Registry
-}
-
-// registries returns what live sessions hold, and forgets and returns what others held.
-func (s *sessions) registries(live map[string]bool) (alive, dead []*simulator.Registry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, registry := range s.held {
-		if live[key] {
-			alive = append(alive, registry)
-			continue
-		}
-		dead = append(dead, registry)
-		delete(s.held, key)
+	if s.known == nil {
+		s.known = make(map[string]knownSession)
 	}
-	return alive, dead
+	if _, ok := s.known[session.Key]; !ok {
+		s.known[session.Key] = knownSession{Session: control.Session{User: session.UserName, UserAgent: session.UserAgent}}
+	}
 }
 
 // liveSessions lists the sessions that can still make calls.
@@ -83,14 +83,58 @@ func (s *Simulator) liveSessions() []types.UserSession {
 	return manager.SessionList
 }
 
+// dead returns the sessions that were seen and are no longer live.
+func (s *Simulator) deadSessions() []string {
+	s.sessions.mu.Lock()
+	dead := slices.Collect(maps.Keys(s.sessions.held)) // first: a session that is live by now may be younger than this list
+	s.sessions.mu.Unlock()
+	for _, session := range s.liveSessions() {
+		dead = slices.DeleteFunc(dead, func(key string) bool { return key == session.Key })
+	}
+	return dead
+}
+
+// noteEndedSessions puts the end of sessions into the journal, and returns those that are dead and hold something.
+func (s *Simulator) noteEndedSessions() (dead []string) {
+	dead = s.deadSessions()
+	for _, session := range s.sessions.end(dead) {
+		s.journal.add(control.Entry{Kind: control.EntryLogout, User: session.User, Agent: session.UserAgent})
+	}
+	return dead
+}
+
+// end returns those of the sessions whose end was not known yet.
+func (s *sessions) end(dead []string) []control.Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []control.Session
+	for _, key := range dead {
+		if session := s.known[key]; !session.over {
+			out = append(out, session.Session)
+			session.over = true
+			s.known[key] = session
+		}
+	}
+	return out
+}
+
+// take forgets and returns what the dead held, and returns what others hold.
+func (s *sessions) take(dead []string) (taken, left []*simulator.Registry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range dead {
+		if registry, ok := s.held[key]; ok {
+			taken = append(taken, registry)
+			delete(s.held, key)
+		}
+	}
+	return taken, slices.Collect(maps.Values(s.held))
+}
+
 // sweepSessions destroys what dead sessions held, and returns what live ones hold.
 func (s *Simulator) sweepSessions() []*simulator.Registry {
-	live := make(map[string]bool)
-	for _, session := range s.liveSessions() {
-		live[session.Key] = true
-	}
-	alive, dead := s.sessions.registries(live)
-	for _, registry := range dead {
+	taken, left := s.sessions.take(s.noteEndedSessions())
+	for _, registry := range taken {
 		for _, obj := range registry.AllReference("") {
 			switch o := obj.(type) {
 			case *collector:
@@ -100,7 +144,7 @@ func (s *Simulator) sweepSessions() []*simulator.Registry {
 			}
 		}
 	}
-	return alive
+	return left
 }
 
 // endSession carries out Logout and TerminateSession, and destroys at once what the session held.

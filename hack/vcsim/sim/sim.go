@@ -20,6 +20,8 @@ type Simulator struct {
 
 	gateway    *gateway
 	hub        *hub
+	journal    *journal
+	requests   requests
 	sessions   sessions
 	calls      calls
 	faults     faults
@@ -46,7 +48,8 @@ type Simulator struct {
 // Start builds the inventory and serves it. The caller must Close what it returns.
 func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
-	s := &Simulator{options: o, gate: newGate(), closed: make(chan struct{})}
+	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
+	s.requests.journal = s.journal
 	s.cloneDelay.Store(int64(o.CloneDelay))
 	s.sessions.passwords = map[string]string{o.Username: o.Password}
 	if err := s.start(); err != nil {
@@ -71,11 +74,13 @@ func (s *Simulator) start() error {
 
 // extend hooks everything of ours into the stock simulator.
 func (s *Simulator) extend() {
-	s.hub = newHub()
+	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
+	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)
 	s.registry.Put(s.gateway)
 	s.registry.Handler = s.gateway.intercept
+	s.registry.Cookie = sessionCookie
 	s.registry.SessionManager().ValidLogin = s.sessions.validLogin
 }
 

@@ -30,7 +30,18 @@ type work func(ctx *simulator.Context, cancelled <-chan struct{}) (types.AnyType
 // lock while a task runs, so that tasks of one template wait for each other, and even submitting one blocks; ours holds
 // no lock. A panic in the work becomes the task's error.
 func (s *Simulator) startTask(ctx *simulator.Context, entity mo.Entity, name string, run work) types.ManagedObjectReference {
-	ctx = detach(ctx)
+	return s.launch(ctx, s.newTask(ctx, entity, name), run)
+}
+
+// ownTask is a task of ours, and who else is told when its work starts and when it has ended, before the task says so.
+type ownTask struct {
+	*simulator.Task
+	running func()
+	ended   func(types.AnyType, types.BaseMethodFault)
+}
+
+// newTask makes a task that nobody can see yet.
+func (s *Simulator) newTask(ctx *simulator.Context, entity mo.Entity, name string) *ownTask {
 	task := simulator.CreateTask(entity, name, nil)
 	task.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-x%d", s.tasks.next.Add(1))}
 	task.Info.Key, task.Info.Task = task.Self.Value, task.Self
@@ -39,16 +50,25 @@ func (s *Simulator) startTask(ctx *simulator.Context, entity mo.Entity, name str
 	if ctx.Session != nil {
 		task.Info.Reason = &types.TaskReasonUser{UserName: ctx.Session.UserName}
 	}
+	return &ownTask{Task: task, running: func() {}, ended: func(types.AnyType, types.BaseMethodFault) {}}
+}
+
+// launch publishes a task and runs its work.
+func (s *Simulator) launch(ctx *simulator.Context, own *ownTask, run work) types.ManagedObjectReference {
+	ctx = detach(ctx)
+	task := own.Task
 	cancelled := make(chan struct{})
 	s.tasks.add(task.Self, sync.OnceFunc(func() { close(cancelled) }))
 	ctx.Map.Put(task)
 	go func() {
 		defer s.tasks.remove(task.Self)
+		own.running()
 		ctx.Map.AtomicUpdate(ctx, task, []types.PropertyChange{
 			{Name: "info.startTime", Val: time.Now()},
 			{Name: "info.state", Val: types.TaskInfoStateRunning},
 		})
 		result, fault := contain(ctx, cancelled, run)
+		own.ended(result, fault)
 		finish(ctx, task, result, fault)
 	}()
 	return task.Self
@@ -139,7 +159,11 @@ func (s *Simulator) failTask(ctx *simulator.Context, m *simulator.Method, fault 
 		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
 	}
 	id := taskID(m.Name)
-	ref := s.startTask(ctx, entity, id, func(_ *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
+	task := s.newTask(ctx, entity, id)
+	if clone, ok := m.Body.(*types.CloneVM_Task); ok {
+		task.running, task.ended = s.track(ctx, task.Task, clone, nil)
+	}
+	ref := s.launch(ctx, task, func(_ *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
 		if id == "cloneVm" && !s.sleep(time.Duration(s.cloneDelay.Load()), cancelled) {
 			return nil, &types.RequestCanceled{}
 		}

@@ -29,7 +29,7 @@ func (s *Simulator) vms() []control.VM {
 		if !ok || s.hub.isUnborn(e.Reference()) {
 			continue
 		}
-		ctx.WithLock(vm, func() { out = append(out, s.describe(vm)) })
+		ctx.WithLock(vm, func() { out = append(out, describe(&vm.VirtualMachine, s.path(vm))) })
 	}
 	slices.SortFunc(out, func(a, b control.VM) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.MoRef, b.MoRef))
@@ -37,11 +37,11 @@ func (s *Simulator) vms() []control.VM {
 	return out
 }
 
-func (s *Simulator) describe(vm *simulator.VirtualMachine) control.VM {
+func describe(vm *mo.VirtualMachine, path string) control.VM {
 	out := control.VM{
 		MoRef:           vm.Self.Value,
 		Name:            vm.Name,
-		Path:            s.path(vm),
+		Path:            path,
 		InstanceUUID:    vm.Config.InstanceUuid,
 		Annotation:      vm.Config.Annotation,
 		Template:        vm.Config.Template,

@@ -58,12 +58,32 @@ func (w *World) StartController(args ...string) *Controller {
 
 // Run runs the whole controller with these options. It is stopped with the test, if not before. Its log is shown if the
 // test fails.
-func (w *World) Run(o *options.Options) *Controller {
+func (w *World) Run(o *options.Options) *Controller { return w.RunIn(o, app.Surroundings{}) }
+
+// RunIn is Run in other surroundings.
+func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
+	return w.run(func(ctx context.Context) error { return app.RunIn(ctx, o, around) })
+}
+
+// Keep is RunIn for a controller that is started again whenever it ends with an error, as a Pod is.
+func (w *World) Keep(o *options.Options, around app.Surroundings) *Controller {
+	return w.run(func(ctx context.Context) error {
+		for {
+			err := app.RunIn(ctx, o, around)
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			klog.FromContext(ctx).Error(err, "The controller has ended and is started again")
+		}
+	})
+}
+
+func (w *World) run(run func(context.Context) error) *Controller {
 	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(2)))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
-	go func() { c.done <- app.Run(ctx, o) }()
+	go func() { c.done <- run(ctx) }()
 	w.T.Cleanup(func() {
 		c.Stop()
 		if w.T.Failed() {

@@ -1,0 +1,59 @@
+// Package outages shows the controller views that are late, incomplete or wrong, and takes away from it what it depends
+// on: the API server, vCenter, its Lease, its password. It runs the whole controller, by app.RunIn or as the binary that
+// ships, between a real API server and the vCenter simulator; what is true is read from the simulator's own books.
+//
+// With -short, outages last seconds and tests that take minutes are left out.
+package outages
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/app"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/apiproxy"
+	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+var cluster *devcluster.Cluster
+
+func TestMain(m *testing.M) {
+	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
+		cluster = c
+		return harness.ApplyCRD(ctx, c)
+	})
+}
+
+// world is a World whose controllers reach the API server through a proxy.
+type world struct {
+	*harness.World
+	api *apiproxy.Proxy
+}
+
+func newWorld(t *testing.T, o vcsim.Options) *world {
+	t.Helper()
+	t.Parallel()
+	return &world{harness.NewWorld(t, cluster, o), apiproxy.Start(t, cluster.Kubeconfig())}
+}
+
+// start runs a controller behind the proxy.
+func (w *world) start(args ...string) *harness.Controller {
+	w.T.Helper()
+	return w.startIn(app.Surroundings{}, args...)
+}
+
+// startIn is start in other surroundings.
+func (w *world) startIn(around app.Surroundings, args ...string) *harness.Controller {
+	w.T.Helper()
+	return w.Keep(w.Options(append([]string{"-kubeconfig", w.api.Kubeconfig()}, args...)...), around)
+}
+
+// forLong returns the duration for a run with -short, and the one for a run without.
+func forLong(short, long time.Duration) time.Duration {
+	if testing.Short() {
+		return short
+	}
+	return long
+}

@@ -51,6 +51,9 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := env.play(ctx); err != nil {
 		return errors.Join(err, env.controllerLog())
 	}
+	if err := env.vcenter.Violations(ctx); err != nil {
+		return errors.Join(fmt.Errorf("forbidden calls: %w", err), env.controllerLog())
+	}
 	fmt.Printf("\nEverything came true, in %s.\n", time.Since(began).Round(time.Second))
 	return nil
 }

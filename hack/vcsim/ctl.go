@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
@@ -61,9 +62,21 @@ func actions() map[string]action {
 			_, err := c.CreateFolder(ctx, a[0])
 			return err
 		}},
-		"outage": {[]string{"MODE"}, "off, refuse, unavailable or hang", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+		"outage": {[]string{"MODE"}, "off, refuse, unavailable, hang or cut", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
 			return c.SetOutage(ctx, control.Outage(a[0]))
 		}},
+		"restart": {[]string{"DURATION", "TASKS"}, "restart vCenter, which is away for so long; tasks fail or finish", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			down, err := time.ParseDuration(a[0])
+			if err != nil {
+				return err
+			}
+			return c.Restart(ctx, down, a[1])
+		}},
+		"add-disk": vm("add a disk to a VM that did not come from its template", func(c *control.Client, ctx context.Context, vm string) error {
+			_, err := c.AddDisk(ctx, vm)
+			return err
+		}),
+		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
 			return c.EndSessions(ctx)
 		}},
@@ -114,6 +127,14 @@ func listFolders(ctx context.Context, c *control.Client, out io.Writer, _ []stri
 	folders, err := c.Folders(ctx)
 	for _, f := range folders {
 		fmt.Fprintf(out, "%s\t%s\n", f.MoRef, f.Path)
+	}
+	return err
+}
+
+func listViolations(ctx context.Context, c *control.Client, out io.Writer, _ []string) error {
+	violations, err := c.Violations(ctx)
+	for _, v := range violations {
+		fmt.Fprintln(out, v)
 	}
 	return err
 }

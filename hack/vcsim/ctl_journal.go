@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -25,14 +24,9 @@ func followJournal(ctx context.Context, c *control.Client, out io.Writer, _ []st
 		}
 		for _, e := range entries {
 			since = e.Seq
-			if _, err := fmt.Fprintln(out, line(e)); err != nil {
+			if _, err := fmt.Fprintln(out, e); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// line is an entry for people.
-func line(e control.Entry) string {
-	return fmt.Sprintf("%d %s %s %s", e.Seq, e.Time.Format("15:04:05.000"), e.Kind, strings.Join(strings.Fields(e.Text()), " "))
 }

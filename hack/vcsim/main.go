@@ -56,6 +56,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.DurationVar(&o.CloneDelay, "clone-delay", 0, "how long a clone takes at least")
 	flags.Func("dc", "datacenter `names`, comma-separated (default DC0)", list(&o.Datacenters))
 	flags.Func("template", "template `names`, comma-separated", list(&o.Templates))
+	flags.BoolVar(&o.Strict, "strict", true, "refuse what a controller must never do, as violations, and lock accounts after failed logins")
+	flags.Float64Var(&o.LockoutScale, "lockout-scale", 1, "divide the durations of the lockout policy by this")
+	flags.Func("deny", "`privileges` that no account has, comma-separated", list(&o.DeniedPrivileges))
+	reserve := flags.String("reserve", string(sim.ReserveStart), "when the name of a clone is taken: start or end")
 	cancel := flags.String("cancel", "hint", "what CancelTask does to a clone: hint (the VM still appears) or effective")
 	certOut := flags.String("cert-out", "", "write the certificate to this `file` too")
 	eof := flags.Bool("exit-on-stdin-eof", false, "end when standard input ends")
@@ -64,6 +68,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	switch o.Reserve = sim.Reserve(*reserve); o.Reserve {
+	case sim.ReserveStart, sim.ReserveEnd:
+	default:
+		return fmt.Errorf("-reserve=%s: want start or end", *reserve)
 	}
 	switch *cancel {
 	case "hint", "effective":

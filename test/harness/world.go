@@ -64,6 +64,9 @@ func NewWorld(t testing.TB, cluster *devcluster.Cluster, o vcsim.Options) *World
 	w.VCenter, err = vcsim.Start(t.Context(), o)
 	Must(t, err)
 	t.Cleanup(func() {
+		if err := w.VCenter.Violations(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("forbidden calls: %v", err)
+		}
 		if err := w.VCenter.Stop(); err != nil {
 			t.Errorf("stop the simulator: %v", err)
 		}

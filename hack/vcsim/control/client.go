@@ -53,7 +53,7 @@ func (c *Client) do(ctx context.Context, op string, in Request, out any) error {
 	return nil
 }
 
-func read[T any](ctx context.Context, c *Client, op string) (T, error) {
+func get[T any](ctx context.Context, c *Client, op string) (T, error) {
 	var out T
 	err := c.do(ctx, op, Request{}, &out)
 	return out, err
@@ -67,36 +67,31 @@ func (c *Client) made(ctx context.Context, op string, in Request) (string, error
 }
 
 // VMs lists every virtual machine there is, templates and orphans included, by name.
-func (c *Client) VMs(ctx context.Context) ([]VM, error) { return read[[]VM](ctx, c, "vms") }
+func (c *Client) VMs(ctx context.Context) ([]VM, error) { return get[[]VM](ctx, c, "vms") }
 
 // Folders lists every folder below the datacenters' VM folders, those included, by path.
 func (c *Client) Folders(ctx context.Context) ([]Folder, error) {
-	return read[[]Folder](ctx, c, "folders")
+	return get[[]Folder](ctx, c, "folders")
 }
 
 // Tasks lists every task since the start, in the order of their keys.
-func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return read[[]Task](ctx, c, "tasks") }
+func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return get[[]Task](ctx, c, "tasks") }
 
 // Sessions lists the live logins.
 func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
-	return read[[]Session](ctx, c, "sessions")
+	return get[[]Session](ctx, c, "sessions")
 }
 
 // Calls returns the counters.
-func (c *Client) Calls(ctx context.Context) (Calls, error) { return read[Calls](ctx, c, "calls") }
+func (c *Client) Calls(ctx context.Context) (Calls, error) { return get[Calls](ctx, c, "calls") }
 
 // ResetCalls sets the counters to zero.
 func (c *Client) ResetCalls(ctx context.Context) error {
 	return c.do(ctx, "reset-calls", Request{}, nil)
 }
 
-// Violations lists the forbidden calls seen so far.
-func (c *Client) Violations(ctx context.Context) ([]Violation, error) {
-	return read[[]Violation](ctx, c, "violations")
-}
-
 // Leaks counts what live sessions hold.
-func (c *Client) Leaks(ctx context.Context) (Leaks, error) { return read[Leaks](ctx, c, "leaks") }
+func (c *Client) Leaks(ctx context.Context) (Leaks, error) { return get[Leaks](ctx, c, "leaks") }
 
 // DestroyVM deletes a virtual machine, switching it off first if need be.
 func (c *Client) DestroyVM(ctx context.Context, vm string) error {
@@ -171,6 +166,13 @@ func (c *Client) AddDisk(ctx context.Context, vm string) (int32, error) {
 	return out.Key, err
 }
 
+// AddFirstClassDisk is AddDisk for a disk that has a life of its own, as the container storage driver makes them.
+func (c *Client) AddFirstClassDisk(ctx context.Context, vm string) (int32, error) {
+	var out Reply
+	err := c.do(ctx, "add-disk", Request{VM: vm, On: true}, &out)
+	return out.Key, err
+}
+
 // CreateFolder makes a folder and those above it on demand, and returns its MoRef value.
 func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) {
 	return c.made(ctx, "create-folder", Request{Folder: path})
@@ -204,6 +206,23 @@ func (c *Client) SetCloneDelay(ctx context.Context, d time.Duration) error {
 // SetOutage starts an outage of the vSphere endpoint, or ends it. The control port is never affected.
 func (c *Client) SetOutage(ctx context.Context, o Outage) error {
 	return c.do(ctx, "outage", Request{Outage: o}, nil)
+}
+
+// SetSlow makes every answer of the vSphere endpoint late by d, until the outage is set to something else.
+func (c *Client) SetSlow(ctx context.Context, d time.Duration) error {
+	return c.do(ctx, "outage", Request{Outage: OutageSlow, Delay: d}, nil)
+}
+
+// What a restart does to clone tasks that run.
+const (
+	TasksFail   = "fail"   // they fail, and make no virtual machine
+	TasksFinish = "finish" // they end as they would have, but at once
+)
+
+// Restart is a restart of vCenter: nobody listens, every session is gone with what it held, and clone tasks fail or
+// finish. After down it listens again at the same address, and Restart returns. An outage that is set goes on.
+func (c *Client) Restart(ctx context.Context, down time.Duration, tasks string) error {
+	return c.do(ctx, "restart", Request{Delay: down, Tasks: tasks}, nil)
 }
 
 // AddFault adds a rule. Rules are tried in the order they were added, and one call meets one rule at most.

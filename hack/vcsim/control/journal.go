@@ -13,7 +13,7 @@ type EntryKind string
 // Kinds of entries, and the fields that each has besides Seq and Time.
 const (
 	EntryCall       EntryKind = "call"       // a SOAP call arrived, and has had no effect yet: Method, MoRef, Name, Agent, User, OpID
-	EntryAnswer     EntryKind = "answer"     // it was answered: Call, Method, Agent, and Fault, which is LostReply's when no answer reached the client
+	EntryAnswer     EntryKind = "answer"     // it was answered: Call, Method, Agent, and Fault, which is ReplyLost when no answer reached the client
 	EntryVM         EntryKind = "vm"         // a virtual machine is new or has changed: VM is the whole of it now. While it is being made its name is empty
 	EntryVMGone     EntryKind = "vmGone"     // it has left the inventory: MoRef
 	EntryFolder     EntryKind = "folder"     // a folder of virtual machines is new or has changed: Folder
@@ -74,7 +74,7 @@ func (c *Client) Journal(ctx context.Context, since int64, wait time.Duration) (
 
 // Clones lists the clone tasks of clients that are queued or running now. One that reads as cancelled, but goes on, is
 // running.
-func (c *Client) Clones(ctx context.Context) ([]Clone, error) { return read[[]Clone](ctx, c, "clones") }
+func (c *Client) Clones(ctx context.Context) ([]Clone, error) { return get[[]Clone](ctx, c, "clones") }
 
 // Text is what the entry says beyond its kind, in one line for people.
 func (e Entry) Text() string {
@@ -86,7 +86,7 @@ func (e Entry) Text() string {
 	case e.Clone != nil:
 		return fmt.Sprintf("%s %s into %s %s %s %s", e.Clone.Task, e.Clone.Name, e.Clone.Folder, e.Clone.State, e.Clone.Result, e.Clone.Fault)
 	case e.Violation != nil:
-		return fmt.Sprintf("%s of %s %s by %s", e.Violation.Method, e.Violation.MoRef, e.Violation.Name, e.Violation.UserAgent)
+		return e.Violation.String()
 	case e.Call != 0:
 		return fmt.Sprintf("of %d %s %s", e.Call, e.Method, e.Fault)
 	}

@@ -4,19 +4,21 @@ import "time"
 
 // Request carries the arguments of every operation. An operation reads the fields it names and ignores the rest.
 type Request struct {
-	VM       string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
-	Folder   string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
-	Name     string        `json:"name,omitempty"`   // new name
-	CPU      int32         `json:"cpu,omitempty"`
-	MemoryMB int64         `json:"memoryMB,omitempty"`
-	On       bool          `json:"on,omitempty"`
-	User     string        `json:"user,omitempty"`
-	Password string        `json:"password,omitempty"`
-	Delay    time.Duration `json:"delay,omitempty"` // nanoseconds
-	Outage   Outage        `json:"outage,omitempty"`
-	Fault    *Fault        `json:"fault,omitempty"`
-	Since    int64         `json:"since,omitempty"` // number of a journal entry
-	Wait     time.Duration `json:"wait,omitempty"`  // nanoseconds
+	VM         string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
+	Folder     string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
+	Name       string        `json:"name,omitempty"`   // new name
+	CPU        int32         `json:"cpu,omitempty"`
+	MemoryMB   int64         `json:"memoryMB,omitempty"`
+	On         bool          `json:"on,omitempty"`
+	User       string        `json:"user,omitempty"`
+	Password   string        `json:"password,omitempty"`
+	Delay      time.Duration `json:"delay,omitempty"` // nanoseconds
+	Outage     Outage        `json:"outage,omitempty"`
+	Tasks      string        `json:"tasks,omitempty"` // TasksFail or TasksFinish
+	Fault      *Fault        `json:"fault,omitempty"`
+	Privileges []string      `json:"privileges,omitempty"`
+	Since      int64         `json:"since,omitempty"` // number of a journal entry
+	Wait       time.Duration `json:"wait,omitempty"`  // nanoseconds
 }
 
 // Reply carries what a changing operation made.
@@ -40,6 +42,8 @@ type VM struct {
 	NumCPU          int32   `json:"numCPU"`
 	MemoryMB        int32   `json:"memoryMB"`
 	Disks           []int32 `json:"disks,omitempty"` // device keys
+	// FirstClassDisks is the device keys of those disks that have a life of their own.
+	FirstClassDisks []int32 `json:"firstClassDisks,omitempty"`
 }
 
 // Folder is one folder of virtual machines.
@@ -86,15 +90,6 @@ func (c Calls) Total() int {
 	return total
 }
 
-// Violation is a call that a controller of ours must never make, seen on the wire. It was carried out nevertheless.
-type Violation struct {
-	Time      time.Time `json:"time"`
-	Method    string    `json:"method"`
-	MoRef     string    `json:"moRef"`
-	Name      string    `json:"name"`
-	UserAgent string    `json:"userAgent"`
-}
-
 // Leaks counts what sessions hold on the server. All zero after every client has logged out.
 type Leaks struct {
 	Sessions   int `json:"sessions"`
@@ -112,18 +107,30 @@ const (
 	OutageRefuse      Outage = "refuse"      // connections are cut, calls in flight get no answer
 	OutageUnavailable Outage = "unavailable" // every call is answered with 503, calls in flight get no answer
 	OutageHang        Outage = "hang"        // no answer until the outage ends; then the calls that waited are served
+	OutageSlow        Outage = "slow"        // every answer is late by Request.Delay
+	OutageCut         Outage = "cut"         // calls are carried out, and their answers cut half-way
 )
 
-// LostReply is a [Fault.Type] that is no fault: the call takes effect and the connection is cut instead of an answer.
-const LostReply = "lostReply"
+// Values of [Fault.Type] that are no vim faults.
+const (
+	LostReply   = "lostReply" // the call takes effect, and the connection is cut instead of an answer
+	Cut         = "Cut"       // the connection is cut, and the call has no effect
+	Hang        = "Hang"      // no answer and no effect until ClearFaults; then the call is carried out, unless its client gave up
+	Unavailable = "HTTP503"   // the call has no effect and is answered with 503
+)
 
 // Fault makes the next calls that match it fail.
 type Fault struct {
 	Method string `json:"method"` // such as "CloneVM_Task"; "*" is every method
 	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target.
 	Entity string `json:"entity,omitempty"`
-	// Type is the name of a vim fault, such as "NoDiskSpace", or LostReply.
-	Type string `json:"type"`
+	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, Cut, Hang and Unavailable. Empty is no
+	// fault at all: the call is only Slow.
+	Type string `json:"type,omitempty"`
+	// Slow is how long the call waits before the fault, or before it is carried out, whether its client waits or not.
+	Slow time.Duration `json:"slow,omitempty"`
+	// Skip is how many calls that match pass before the first that fails.
+	Skip int `json:"skip,omitempty"`
 	// PrivilegeID goes into NoPermission.
 	PrivilegeID string `json:"privilegeId,omitempty"`
 	// Count is how many calls fail; 0 is every one until ClearFaults.

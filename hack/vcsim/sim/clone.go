@@ -95,7 +95,7 @@ type clone struct {
 	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
 }
 
-// run is the task. It reserves the name first and makes the virtual machine last.
+// run is the task. It reserves the name first, unless told otherwise, and makes the virtual machine last.
 func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.AnyType, types.BaseMethodFault) {
 	if c.bad != nil {
 		return nil, c.bad
@@ -103,17 +103,19 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	start := time.Now()
 	name := reservation{c.folder.Self, c.req.Name}
 	future := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-of-" + newUUID()}
-	if other, ok := c.sim.clones.reserve(name, future); !ok {
-		return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+	if c.sim.options.Reserve == ReserveStart {
+		if other, ok := c.sim.clones.reserve(name, future); !ok {
+			return nil, &types.DuplicateName{Name: c.req.Name, Object: other}
+		}
+		defer c.sim.clones.release(name)
 	}
-	defer c.sim.clones.release(name)
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}
 	if !c.sim.sleep(c.delay-time.Since(start), cancelled) {
 		return nil, &types.RequestCanceled{}
 	}
-	ref, fault := c.create(ctx)
+	ref, fault := c.create(ctx, cancelled)
 	if fault != nil {
 		return nil, fault
 	}
@@ -122,7 +124,7 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 
 // create makes the virtual machine, with the folder locked: the stock simulator cannot bear another call there that
 // looks for a name while it does so.
-func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, types.BaseMethodFault) {
+func (c *clone) create(ctx *simulator.Context, cancelled <-chan struct{}) (types.ManagedObjectReference, types.BaseMethodFault) {
 	none := types.ManagedObjectReference{}
 	c.sim.shape.RLock()
 	defer c.sim.shape.RUnlock()
@@ -130,6 +132,11 @@ func (c *clone) create(ctx *simulator.Context) (types.ManagedObjectReference, ty
 		return none, &types.RequestCanceled{}
 	}
 	defer ctx.Map.AcquireLock(ctx, c.folder)()
+	select {
+	case <-cancelled:
+		return none, &types.RequestCanceled{} // vCenter restarts, or the option says that cancelling has an effect
+	default:
+	}
 	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
 		if !rooted(ctx.Map, ref) {
 			return none, &types.ManagedObjectNotFound{Obj: ref}

@@ -25,15 +25,21 @@ var readings = map[string]operation{
 	"calls":      func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
 	"violations": func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
 	"clones":     func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
+	"privileges": func(*Simulator, control.Request) (any, error) { return control.Privileges(), nil },
+	"lockout":    func(s *Simulator, _ control.Request) (any, error) { return s.sessions.lockout(s.options.Username), nil },
 	"leaks":      func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
 // waits may take their time; they end with the context.
 var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request) (any, error){
 	"journal": (*Simulator).opJournal,
+	"restart": (*Simulator).opRestart,
 }
 
 var changes = map[string]operation{
+	"set-owner":     (*Simulator).opSetOwner,
+	"deny":          (*Simulator).opDeny,
+	"allow":         (*Simulator).opAllow,
 	"destroy-vm":    (*Simulator).opDestroyVM,
 	"power":         (*Simulator).opPower,
 	"rename":        (*Simulator).opRename,
@@ -136,7 +142,7 @@ func (s *Simulator) opCloneDelay(r control.Request) (any, error) {
 }
 
 func (s *Simulator) opOutage(r control.Request) (any, error) {
-	return control.Reply{}, s.gate.set(r.Outage)
+	return control.Reply{}, s.gate.set(r.Outage, r.Delay)
 }
 
 func (s *Simulator) opAddFault(r control.Request) (any, error) {

@@ -128,7 +128,8 @@ func (s *Simulator) opConnection(r control.Request) (any, error) {
 	return control.Reply{MoRef: vm.Self.Value}, nil
 }
 
-// opAddDisk adds a disk as an administrator would: with a key that is not the template's.
+// opAddDisk adds a disk as an administrator would: with a key that is not the template's; on
+// request, as a first-class disk.
 func (s *Simulator) opAddDisk(r control.Request) (any, error) {
 	vm, err := s.findVM(r.VM)
 	if err != nil {
@@ -142,6 +143,9 @@ func (s *Simulator) opAddDisk(r control.Request) (any, error) {
 	}
 	disk := devices.CreateDisk(controller, vm.Datastore[0], "")
 	disk.CapacityInKB = 1 << 20
+	if r.On {
+		disk.VDiskId = &types.ID{Id: newUUID()}
+	}
 	spec := types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{
 		Operation:     types.VirtualDeviceConfigSpecOperationAdd,
 		FileOperation: types.VirtualDeviceConfigSpecFileOperationCreate,

@@ -71,8 +71,8 @@ func (*gateway) Lock() {}
 // Unlock goes with Lock.
 func (*gateway) Unlock() {}
 
-// anonymous is the methods that the stock simulator lets be called without a session, but for List.
-var anonymous = []string{
+// unauthenticated is the methods that the stock simulator lets be called without a session, but for List.
+var unauthenticated = []string{
 	"Login", "LoginByToken", "LoginExtensionByCertificate", "CloneSession", "RetrieveServiceContent", "RetrieveInternalContent",
 	"RetrieveProperties", "RetrievePropertiesEx",
 }
@@ -115,12 +115,13 @@ func (g *gateway) List(ctx *simulator.Context, m *simulator.Method) soap.HasFaul
 }
 
 func (g *gateway) admit(ctx *simulator.Context, m *simulator.Method, rq *request) soap.HasFault {
-	if rule := g.sim.faults.match(g.sim.registry, m); rule != nil {
-		return faultBody(rule.fault(m))
-	}
+	return g.sim.suffer(ctx, m, rq, func() soap.HasFault { return g.anonymous(ctx, m, rq) })
+}
+
+func (g *gateway) anonymous(ctx *simulator.Context, m *simulator.Method, rq *request) soap.HasFault {
 	target := ctx.Map.Get(m.This)
 	switch {
-	case !slices.Contains(anonymous, m.Name):
+	case !slices.Contains(unauthenticated, m.Name):
 		return notAuthenticated(m.This)
 	case target == nil:
 		return faultBody(&types.ManagedObjectNotFound{Obj: m.This})
@@ -141,25 +142,49 @@ func (g *gateway) admit(ctx *simulator.Context, m *simulator.Method, rq *request
 func (g *gateway) Dispatch(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
 	g.sim.sessions.seen(ctx.Session)
 	rq := g.arrive(ctx, m)
-	return rq.answered(g.carryOut(ctx, m))
+	return rq.answered(g.carryOut(ctx, m, rq))
 }
 
-// carryOut lets a call meet a fault rule, or does what it asks for.
-func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+// carryOut refuses a call, lets it meet a fault rule, or does what it asks for.
+func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method, rq *request) soap.HasFault {
 	s := g.sim
-	s.violations.inspect(ctx, m)
-	rule := s.faults.match(s.registry, m)
-	switch {
-	case rule == nil:
-		return s.invoke(ctx, m)
-	case rule.lostReply():
-		s.invoke(ctx, m)
-		panic(http.ErrAbortHandler)
-	case rule.TaskLevel:
-		return s.failTask(ctx, m, rule.fault(m))
-	default:
-		return faultBody(rule.fault(m))
+	if fault := s.forbid(ctx, m); fault != nil {
+		return faultBody(fault)
 	}
+	return s.suffer(ctx, m, rq, func() soap.HasFault { return s.invoke(ctx, m) })
+}
+
+// suffer lets a call meet a fault rule, or serves it.
+func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *request, serve func() soap.HasFault) soap.HasFault {
+	rule := s.faults.match(s.registry, m)
+	if rule == nil {
+		return serve()
+	}
+	s.sleep(rule.Slow, nil)
+	switch rule.Type {
+	case "":
+		return serve()
+	case control.LostReply:
+		serve()
+		panic(http.ErrAbortHandler)
+	case control.Cut:
+		panic(http.ErrAbortHandler)
+	case control.Unavailable:
+		rq.status = http.StatusServiceUnavailable
+		return faultBody(&types.SystemError{Reason: "never sent"})
+	case control.Hang:
+		select {
+		case <-s.faults.untilCleared():
+			return serve()
+		case <-rq.ctx.Done():
+		case <-s.closed:
+		}
+		panic(http.ErrAbortHandler)
+	}
+	if rule.TaskLevel && ctx.Session != nil {
+		return s.failTask(ctx, m, rule.fault(m))
+	}
+	return faultBody(rule.fault(m))
 }
 
 // invoke carries out a call. A panic in it is answered with SystemError and leaves no lock behind.

@@ -16,7 +16,7 @@
 // marked, once per tick, and answers with the difference to what it answered before.
 //
 //	sim.go options.go inventory.go   start and stop, what is simulated
-//	server.go cert.go outage.go      the two listeners, the endpoint's failures as a whole
+//	server.go cert.go                the two listeners; outage.go restart.go: the endpoint's failures as a whole
 //	dispatch.go                      every call: the gateway and the table of overrides
 //	request.go journal.go            the HTTP request of each call, and the record of all that happens
 //	calls.go faults.go violations.go what happens to calls: counted, failed, recorded

@@ -15,12 +15,14 @@ import (
 // faults is the list of rules that make calls fail. The stock simulator's own rules know neither a lost reply nor a
 // fault of the task, and cannot be told apart by the name a clone asks for.
 type faults struct {
-	mu    sync.Mutex
-	rules []*rule
+	mu      sync.Mutex
+	rules   []*rule
+	cleared chan struct{} // closed when the rules are; nil if nobody waits
 }
 
 type rule struct {
 	control.Fault
+	skip int // calls that will still pass
 	left int // calls that will still fail; ignored if Count is 0
 }
 
@@ -31,14 +33,20 @@ func (f *faults) add(fault control.Fault) error {
 	if _, err := path.Match(fault.Entity, ""); err != nil {
 		return fmt.Errorf("entity %q: %w", fault.Entity, err)
 	}
-	if fault.Type != control.LostReply {
+	switch fault.Type {
+	case control.LostReply, control.Cut, control.Hang, control.Unavailable:
+	case "":
+		if fault.Slow <= 0 {
+			return fmt.Errorf("a fault needs a type, or has to be slow")
+		}
+	default:
 		if _, err := newFault(fault.Type); err != nil {
 			return err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rules = append(f.rules, &rule{Fault: fault, left: fault.Count})
+	f.rules = append(f.rules, &rule{Fault: fault, skip: fault.Skip, left: fault.Count})
 	return nil
 }
 
@@ -46,6 +54,20 @@ func (f *faults) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = nil
+	if f.cleared != nil {
+		close(f.cleared)
+		f.cleared = nil
+	}
+}
+
+// untilCleared returns a channel that is closed when the rules are cleared.
+func (f *faults) untilCleared() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cleared == nil {
+		f.cleared = make(chan struct{})
+	}
+	return f.cleared
 }
 
 // match returns the first rule that the call meets, and uses it up by one; nil if there is none.
@@ -54,6 +76,10 @@ func (f *faults) match(registry *simulator.Registry, m *simulator.Method) *rule 
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
 		if r.Count > 0 && r.left == 0 || !r.meets(registry, m) {
+			continue
+		}
+		if r.skip > 0 {
+			r.skip--
 			continue
 		}
 		r.left--
@@ -80,8 +106,6 @@ func (r *rule) meets(registry *simulator.Registry, m *simulator.Method) bool {
 	}
 	return false
 }
-
-func (r *rule) lostReply() bool { return r.Type == control.LostReply }
 
 // fault is the rule's fault, with the fields filled in that a client looks at.
 func (r *rule) fault(m *simulator.Method) types.BaseMethodFault {

@@ -33,11 +33,12 @@ type journal struct {
 	changed chan struct{} // closed when an entry is added; nil if nobody waits
 
 	vms     map[string]control.VM     // as last described, by MoRef value
+	touched map[string]time.Time      // when that was, by MoRef value
 	folders map[string]control.Folder // likewise
 }
 
 func newJournal() *journal {
-	return &journal{vms: make(map[string]control.VM), folders: make(map[string]control.Folder)}
+	return &journal{vms: make(map[string]control.VM), touched: make(map[string]time.Time), folders: make(map[string]control.Folder)}
 }
 
 // add appends an entry and returns its number.
@@ -68,7 +69,7 @@ func (j *journal) vm(vm control.VM) {
 	if last, ok := j.vms[vm.MoRef]; ok && reflect.DeepEqual(last, vm) {
 		return
 	}
-	j.vms[vm.MoRef] = vm
+	j.vms[vm.MoRef], j.touched[vm.MoRef] = vm, time.Now()
 	j.append(control.Entry{Kind: control.EntryVM, VM: &vm})
 }
 
@@ -89,12 +90,20 @@ func (j *journal) gone(ref types.ManagedObjectReference) {
 	defer j.mu.Unlock()
 	if _, ok := j.vms[ref.Value]; ok {
 		delete(j.vms, ref.Value)
+		delete(j.touched, ref.Value)
 		j.append(control.Entry{Kind: control.EntryVMGone, MoRef: ref.Value})
 	}
 	if _, ok := j.folders[ref.Value]; ok {
 		delete(j.folders, ref.Value)
 		j.append(control.Entry{Kind: control.EntryFolderGone, MoRef: ref.Value})
 	}
+}
+
+// vmChanged is when a virtual machine last changed, or zero if there is none.
+func (j *journal) vmChanged(moRef string) time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.touched[moRef]
 }
 
 // last returns the newest n entries.

@@ -41,6 +41,22 @@ func find(t testing.TB, entries []control.Entry, what string, condition func(con
 	return entries[i]
 }
 
+// await waits for an entry after a number that the condition holds for.
+func (e *env) await(since int64, what string, condition func(control.Entry) bool) {
+	e.t.Helper()
+	for {
+		entries, err := e.control.Journal(e.ctx, since, timeout)
+		e.must(err)
+		if slices.ContainsFunc(entries, condition) {
+			return
+		}
+		if len(entries) == 0 {
+			e.t.Fatalf("no %s came", what)
+		}
+		since = entries[len(entries)-1].Seq
+	}
+}
+
 func text(entries []control.Entry) string {
 	var out strings.Builder
 	for _, entry := range entries {

@@ -27,7 +27,30 @@ type Options struct {
 	// CancelEffective lets CancelTask stop a clone whose delay has not passed. The default is what the stock simulator
 	// does, and the nastier of the two: the task reads as cancelled, and the virtual machine appears all the same.
 	CancelEffective bool
+
+	// Strict refuses, and records as violations, what a controller of ours must never do: see strict.go, privileges.go and
+	// lockout.go. It also refuses names that are too long for vCenter.
+	Strict bool
+	// DeniedPrivileges is privileges that no account has; a method that asks for one fails with NoPermission.
+	DeniedPrivileges []string
+	// LockoutScale divides the durations of the lockout policy of strict mode, for tests that cannot wait so long.
+	// Default 1.
+	LockoutScale float64
+
+	// Reserve is when a clone's name is taken.
+	Reserve Reserve
 }
+
+// Reserve is when a clone's name is taken. Which of the two a vCenter does is not documented.
+type Reserve string
+
+// When a name is taken.
+const (
+	// ReserveStart refuses a name while the first clone of that name still runs. It is the default.
+	ReserveStart Reserve = "start"
+	// ReserveEnd lets both clones run: the second fails when it would make its virtual machine.
+	ReserveEnd Reserve = "end"
+)
 
 func (o Options) withDefaults() Options {
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
@@ -40,5 +63,7 @@ func (o Options) withDefaults() Options {
 	o.Clusters = cmp.Or(o.Clusters, 1)
 	o.Hosts = cmp.Or(o.Hosts, 1)
 	o.Datastores = cmp.Or(o.Datastores, 1)
+	o.LockoutScale = cmp.Or(o.LockoutScale, 1)
+	o.Reserve = cmp.Or(o.Reserve, ReserveStart)
 	return o
 }

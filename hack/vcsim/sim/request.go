@@ -2,12 +2,14 @@ package sim
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -86,15 +88,55 @@ type answer struct {
 	request *request
 	journal *journal
 	ended   bool
+	cut     bool // half of it is all the client gets
 }
 
-// WriteHeader passes the gate once more: an outage that began while the call ran swallows the answer.
+// WriteHeader passes the gate once more: an outage that began while the call ran swallows the answer, and so does a
+// client that is no longer there.
 func (w *answer) WriteHeader(code int) {
-	if w.gate.pass(w.request.ctx) {
+	var late time.Duration
+	late, w.cut = w.gate.answers()
+	if late > 0 {
+		timer := time.NewTimer(late)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-w.request.ctx.Done():
+		}
+	}
+	if w.gate.pass(w.request.ctx) || w.request.ctx.Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
-	w.end(w.request.fault)
+	switch {
+	case w.cut:
+		w.end(control.ReplyLost)
+	case w.request.status != 0:
+		w.end("HTTP" + strconv.Itoa(w.request.status))
+		code = w.request.status
+	default:
+		w.end(w.request.fault)
+	}
 	w.ResponseWriter.WriteHeader(code)
+}
+
+// Write writes the body of an answer, which comes in one piece, or what is to be seen of it.
+func (w *answer) Write(body []byte) (int, error) {
+	switch {
+	case w.request.status != 0:
+		if _, err := io.WriteString(w.ResponseWriter, "the service is not available\n"); err != nil {
+			return 0, err
+		}
+		return len(body), nil
+	case w.cut:
+		if _, err := w.ResponseWriter.Write(body[:len(body)/2]); err != nil {
+			return 0, err
+		}
+		if err := http.NewResponseController(w.ResponseWriter).Flush(); err != nil {
+			return 0, err
+		}
+		panic(http.ErrAbortHandler)
+	}
+	return w.ResponseWriter.Write(body)
 }
 
 // end puts the answer into the journal, once, before the client can see it.

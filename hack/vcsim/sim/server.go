@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -36,9 +35,8 @@ func (s *Simulator) serve() error {
 	}
 	s.registry.SessionManager().ServiceHostName = service.Listen.Host
 	service.RegisterSDK(s.registry)
-	config := &tls.Config{Certificates: []tls.Certificate{s.cert.tls}, MinVersion: tls.VersionTLS12}
-	s.endpoint = newServer(tls.NewListener(listener, config), s.gate.handler(s.requests.handler(s.gate, service.ServeMux)))
-	s.gate.cut = s.endpoint.cut
+	s.answerAt(listener)
+	s.gate.cut = func() { s.endpoint.Load().cut() }
 
 	listener, err = net.Listen("tcp", s.options.ControlListen)
 	if err != nil {
@@ -92,6 +90,13 @@ func (s *server) track(conn net.Conn, state http.ConnState) {
 		delete(s.conns, conn)
 	default: // it goes on
 	}
+}
+
+// stop stops listening and closes every connection, at once.
+func (s *server) stop() error {
+	err := s.http.Close()
+	<-s.done
+	return err
 }
 
 // cut closes every connection. Their calls run to their end; their answers are lost.

@@ -19,6 +19,8 @@ type sessions struct {
 	mu          sync.Mutex
 	passwords   map[string]string
 	ok, refused int
+	lockouts    *lockouts                      // nil if failures lock nothing
+	locked      func(user string)              // told of an account that has just been locked
 	held        map[string]*simulator.Registry // by session key: the session's own objects
 	known       map[string]knownSession        // by session key: all there ever were
 }
@@ -34,12 +36,36 @@ func (s *sessions) validLogin(req *types.Login) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	password, known := s.passwords[req.UserName]
-	if !known || password != req.Password {
+	right := known && password == req.Password
+	if l := s.lockouts; l != nil {
+		right = right && !l.locked(req.UserName)
+		if !right && l.failed(req.UserName) {
+			s.locked(req.UserName)
+		}
+	}
+	if !right {
 		s.refused++
 		return false
 	}
 	s.ok++
 	return true
+}
+
+// lockout tells how an account stands.
+func (s *sessions) lockout(user string) control.Lockout {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lockouts == nil {
+		return control.Lockout{}
+	}
+	return s.lockouts.state(user)
+}
+
+func (s *Simulator) accountLocked(user string) {
+	s.violations.add(control.Violation{
+		Kind: control.ViolationLockout, Method: "SessionManager.Login", Name: user, Refused: true,
+		Reason: "too many failed logins have locked the account",
+	})
 }
 
 func (s *sessions) setPassword(user, password string) {

@@ -26,6 +26,8 @@ type Simulator struct {
 	calls      calls
 	faults     faults
 	violations violations
+	owners     owners
+	denied     denied
 	clones     clones
 	tasks      tasks
 	gate       *gate
@@ -35,10 +37,12 @@ type Simulator struct {
 	// simulator looks up parents without a lock and panics in a goroutine of its own when one has gone.
 	shape sync.RWMutex
 
-	endpoint *server
+	endpoint atomic.Pointer[server] // a new one after each restart
 	control  *server
 	cert     certificate
 	caFile   string
+
+	restarting sync.Mutex // held for a whole restart
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -49,7 +53,12 @@ type Simulator struct {
 func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
-	s.requests.journal = s.journal
+	s.requests.journal, s.violations.journal = s.journal, s.journal
+	s.denied.deny(o.DeniedPrivileges...)
+	if o.Strict {
+		s.sessions.lockouts = newLockouts(o.LockoutScale)
+		s.sessions.locked = s.accountLocked
+	}
 	s.cloneDelay.Store(int64(o.CloneDelay))
 	s.sessions.passwords = map[string]string{o.Username: o.Password}
 	if err := s.start(); err != nil {
@@ -88,7 +97,9 @@ func (s *Simulator) extend() {
 func (s *Simulator) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
-		s.closeErr = errors.Join(s.endpoint.close(), s.control.close())
+		s.restarting.Lock() // a restart under way ends first
+		defer s.restarting.Unlock()
+		s.closeErr = errors.Join(s.endpoint.Load().close(), s.control.close())
 		if s.model != nil {
 			s.shape.Lock() // a virtual machine that is being made panics when its files go
 			defer s.shape.Unlock()
@@ -103,7 +114,7 @@ func (s *Simulator) Close() error {
 
 // URL is the address of the vSphere endpoint, without credentials.
 func (s *Simulator) URL() string {
-	u := url.URL{Scheme: "https", Host: s.endpoint.addr(), Path: s.registry.Path}
+	u := url.URL{Scheme: "https", Host: s.endpoint.Load().addr(), Path: s.registry.Path}
 	return u.String()
 }
 

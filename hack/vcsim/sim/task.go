@@ -20,6 +20,7 @@ import (
 type tasks struct {
 	next    atomic.Int64
 	mu      sync.Mutex
+	hurry   chan struct{} // closed when those that wait for their time shall wait no longer; nil if none waits
 	cancels map[types.ManagedObjectReference]func()
 }
 
@@ -122,6 +123,34 @@ func (t *tasks) cancel(ref types.ManagedObjectReference) bool {
 		cancel()
 	}
 	return ok
+}
+
+// cancelAll cancels every task of ours that runs.
+func (t *tasks) cancelAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, cancel := range t.cancels {
+		cancel()
+	}
+}
+
+// hurryAll ends the waiting of every task of ours.
+func (t *tasks) hurryAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.hurry != nil {
+		close(t.hurry)
+		t.hurry = nil
+	}
+}
+
+func (t *tasks) hurried() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.hurry == nil {
+		t.hurry = make(chan struct{})
+	}
+	return t.hurry
 }
 
 // cancelTask carries out Task.CancelTask. With the option, one of our tasks is really stopped if its work can still be;

@@ -45,15 +45,22 @@ func taskBody(method string, ref types.ManagedObjectReference) soap.HasFault {
 	return faultBody(&types.SystemError{Reason: fmt.Sprintf("no task-level fault for %s", method)})
 }
 
-// sleep waits for d, and returns false if it was cut short.
+// sleep waits for d, and returns false if it was cut short. A task may be told to wait no longer; cancelled is nil for
+// what is no task.
 func (s *Simulator) sleep(d time.Duration, cancelled <-chan struct{}) bool {
 	if d <= 0 {
 		return true
+	}
+	var hurried <-chan struct{}
+	if cancelled != nil { // a task
+		hurried = s.tasks.hurried()
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
+	case <-hurried:
 		return true
 	case <-cancelled:
 		return false

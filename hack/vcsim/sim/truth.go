@@ -59,6 +59,9 @@ func describe(vm *mo.VirtualMachine, path string) control.VM {
 	disks := object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil))
 	for _, disk := range disks {
 		out.Disks = append(out.Disks, disk.GetVirtualDevice().Key)
+		if disk.(*types.VirtualDisk).VDiskId != nil {
+			out.FirstClassDisks = append(out.FirstClassDisks, disk.GetVirtualDevice().Key)
+		}
 	}
 	return out
 }

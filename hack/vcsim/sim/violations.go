@@ -9,31 +9,41 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// violations records calls that a controller of ours must never make. They are carried out all the same: what matters
-// to a test is what would have happened.
+// traceLength is how many entries of the journal a violation carries.
+const traceLength = 30
+
+// violations is what a controller of ours must never do, and has done.
 type violations struct {
+	journal *journal
+
 	mu   sync.Mutex
 	seen []control.Violation
 }
 
-// inspect records Folder.Destroy_Task: a real vCenter deletes everything below the folder from disk.
-func (v *violations) inspect(ctx *simulator.Context, m *simulator.Method) {
-	if m.This.Type != "Folder" || m.Name != "Destroy_Task" {
-		return
-	}
+// add records a violation, with what led to it.
+func (v *violations) add(violation control.Violation) {
+	violation.Time = time.Now()
+	bare := violation // the journal's has no trace
+	v.journal.add(control.Entry{
+		Kind: control.EntryViolation, Method: violation.Method, MoRef: violation.MoRef, Name: violation.Name,
+		Agent: violation.UserAgent, Violation: &bare,
+	})
+	violation.Trace = v.journal.last(traceLength)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.seen = append(v.seen, control.Violation{
-		Time:      time.Now(),
-		Method:    m.This.Type + "." + m.Name,
-		MoRef:     m.This.Value,
-		Name:      entityName(ctx.Map, m.This),
-		UserAgent: ctx.Session.UserAgent,
-	})
+	v.seen = append(v.seen, violation)
 }
 
 func (v *violations) list() []control.Violation {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]control.Violation{}, v.seen...)
+}
+
+// violation describes a call as one that must not be.
+func (s *Simulator) violation(ctx *simulator.Context, m *simulator.Method, kind, reason string) control.Violation {
+	return control.Violation{
+		Kind: kind, Method: m.This.Type + "." + m.Name, MoRef: m.This.Value, Name: entityName(s.registry, m.This),
+		UserAgent: ctx.Session.UserAgent, Reason: reason, Refused: s.options.Strict, TargetChanged: s.journal.vmChanged(m.This.Value),
+	}
 }

@@ -5,6 +5,7 @@ package vcsim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -38,6 +39,15 @@ type Options struct {
 	CloneDelay     time.Duration
 	// CancelEffective lets CancelTask really stop a clone that has not been made yet.
 	CancelEffective bool
+	// Lax lets clients do what a controller must never do. By default such a call is refused, and recorded as a violation;
+	// see Violations. Lax also switches off the limit to names, the list of privileges, and the lockout of accounts.
+	Lax bool
+	// DeniedPrivileges is privileges that no account has.
+	DeniedPrivileges []string
+	// LockoutScale divides the durations of the lockout policy; default 1.
+	LockoutScale float64
+	// ReserveAtEnd lets clones of one name run side by side, until the second would make its VM.
+	ReserveAtEnd bool
 	// TempDir is where the simulator keeps the files of its VMs; default: the system's directory for such files.
 	TempDir string
 
@@ -106,6 +116,20 @@ func (p *Process) Stop() error {
 	return p.child.Stop()
 }
 
+// Violations returns an error that shows what clients did that they must never do, each with what led to it; nil if there
+// is nothing to show.
+func (p *Process) Violations(ctx context.Context) error {
+	violations, err := p.Control.Violations(ctx)
+	if err != nil {
+		return fmt.Errorf("read the violations: %w", err)
+	}
+	var errs []error
+	for _, v := range violations {
+		errs = append(errs, errors.New(v.String()))
+	}
+	return errors.Join(errs...)
+}
+
 // Kill ends the simulator as a power failure would. Its temporary files stay behind.
 func (p *Process) Kill() error { return p.child.Kill() }
 
@@ -124,6 +148,7 @@ func args(o Options, username, password string) []string {
 		{"-dc", strings.Join(o.Datacenters, ",")},
 		{"-template", strings.Join(o.Templates, ",")},
 		{"-template-folder", o.TemplateFolder},
+		{"-deny", strings.Join(o.DeniedPrivileges, ",")},
 		{"-clusters", number(o.Clusters)},
 		{"-hosts", number(o.Hosts)},
 		{"-datastores", number(o.Datastores)},
@@ -134,6 +159,15 @@ func args(o Options, username, password string) []string {
 	}
 	if o.CloneDelay > 0 {
 		out = append(out, "-clone-delay", o.CloneDelay.String())
+	}
+	if o.Lax {
+		out = append(out, "-strict=false")
+	}
+	if o.LockoutScale > 0 {
+		out = append(out, "-lockout-scale", strconv.FormatFloat(o.LockoutScale, 'g', -1, 64))
+	}
+	if o.ReserveAtEnd {
+		out = append(out, "-reserve", "end")
 	}
 	if o.CancelEffective {
 		out = append(out, "-cancel", "effective")

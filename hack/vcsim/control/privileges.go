@@ -1,0 +1,66 @@
+package control
+
+import "slices"
+
+// Privilege is what a vCenter asks of an account for one method.
+type Privilege struct {
+	Method     string   `json:"method"` // type and method, such as "VirtualMachine.Destroy_Task"
+	Privileges []string `json:"privileges"`
+	Why        string   `json:"why"` // what the controller needs the method for
+}
+
+// Privileges of reading.
+const (
+	view = "System.View"
+	read = "System.Read"
+)
+
+// privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
+// place to add to.
+var privileges = []Privilege{
+	{"ServiceInstance.RetrieveServiceContent", []string{view}, "to find the managers"},
+	{"ServiceInstance.CurrentTime", []string{view}, "to see whether the session lives"},
+	{"SessionManager.Login", nil, "to log in; refused while logged in"},
+	{"SessionManager.Logout", []string{view}, "to leave no session behind"},
+	{"PropertyCollector.RetrieveProperties", []string{view, read}, "to read"},
+	{"PropertyCollector.RetrievePropertiesEx", []string{view, read}, "to read"},
+	{"PropertyCollector.ContinueRetrievePropertiesEx", []string{view, read}, "to read what does not fit one answer"},
+	{"PropertyCollector.CancelRetrievePropertiesEx", []string{view}, "to leave off reading"},
+	{"PropertyCollector.CreatePropertyCollector", []string{view}, "to watch"},
+	{"PropertyCollector.DestroyPropertyCollector", []string{view}, "to leave no collector behind"},
+	{"PropertyCollector.CreateFilter", []string{view, read}, "to watch"},
+	{"PropertyFilter.DestroyPropertyFilter", []string{view}, "to leave no filter behind"},
+	{"PropertyCollector.WaitForUpdatesEx", []string{view, read}, "to watch"},
+	{"PropertyCollector.CancelWaitForUpdates", []string{view}, "to leave off watching"},
+	{"ViewManager.CreateContainerView", []string{view}, "to watch what is below a folder"},
+	{"ViewManager.CreateListView", []string{view}, "to watch tasks"},
+	{"ListView.ModifyListView", []string{view}, "to watch other tasks"},
+	{"ListView.ResetListView", []string{view}, "to watch other tasks"},
+	{"ListView.DestroyView", []string{view}, "to leave no view behind"},
+	{"ContainerView.DestroyView", []string{view}, "to leave no view behind"},
+	{"SearchIndex.FindChild", []string{view}, "to look a template up by its exact name"},
+	{"Folder.CreateFolder", []string{"Folder.Create"}, "to make a group's folder"},
+	{"Folder.UnregisterAndDestroy_Task", []string{"Folder.Delete"}, "to remove a group's folder once it is empty"},
+	{"VirtualMachine.CloneVM_Task", []string{
+		"VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Inventory.CreateFromExisting",
+		"VirtualMachine.Config.AdvancedConfig", "VirtualMachine.Config.Settings", "VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory",
+		"Resource.AssignVMToPool", "Datastore.AllocateSpace",
+	}, "to make a VM, with its stamp, CPUs and memory"},
+	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
+	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed"},
+	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
+	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
+}
+
+// Privileges returns what the simulator lets a client do in strict mode, method by method.
+func Privileges() []Privilege { return slices.Clone(privileges) }
+
+// PrivilegesOf returns what a method asks for, and whether it is allowed at all.
+func PrivilegesOf(method string) ([]string, bool) {
+	for _, p := range privileges {
+		if p.Method == method {
+			return slices.Clone(p.Privileges), true
+		}
+	}
+	return nil, false
+}

@@ -16,18 +16,20 @@ import (
 // group live first.
 func (w *world) looked(name string) {
 	w.T.Helper()
-	w.Eventually("the controller has looked at "+name, func() error {
-		reads := 0
-		for _, r := range w.api.Requests() {
-			if r.Method == "GET" && strings.HasSuffix(r.Path, "/vmgroups/"+name) {
-				reads++
-			}
+	w.Eventually("the controller has looked at "+name, func() error { return w.lookedTwice(name) })
+}
+
+func (w *world) lookedTwice(name string) error {
+	reads := 0
+	for _, r := range w.api.Requests() {
+		if r.Method == "GET" && strings.HasSuffix(r.Path, "/vmgroups/"+name) {
+			reads++
 		}
-		if reads < 2 {
-			return fmt.Errorf("%d live reads", reads)
-		}
-		return nil
-	})
+	}
+	if reads < 2 {
+		return fmt.Errorf("%d live reads", reads)
+	}
+	return nil
 }
 
 // held waits until the proxy holds an event back.
@@ -91,8 +93,15 @@ func TestScaledBackSeenAsScaledUp(t *testing.T) {
 			})
 			w.api.Thaw()
 			<-swapped
-			// The status that the controller writes for the later one comes last, and mends its view.
-			w.Ready("web", 1)
+			// Either it has synced the later one in between, and then waits until it sees the status that it has written; or
+			// it wants to clone, and finds that the group has changed.
+			w.Eventually("the controller has looked at web", func() error {
+				vg, err := w.Get("web")
+				if err == nil && vg.Status.ObservedGeneration != vg.Generation {
+					err = w.lookedTwice("web")
+				}
+				return err
+			})
 		},
 		"the list of a new process is old": func(w *world, c *harness.Controller) {
 			c.Stop()

@@ -7,6 +7,7 @@ package outages
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,3 +58,6 @@ func forLong(short, long time.Duration) time.Duration {
 	}
 	return long
 }
+
+// logged says whether a controller has logged something.
+func logged(c *harness.Controller, text string) bool { return strings.Contains(c.Log(), text) }

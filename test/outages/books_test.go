@@ -31,6 +31,17 @@ func (w *world) tasks(descriptionID string) int {
 	return n
 }
 
+// cloned waits until n VMs were cloned since the simulator started.
+func (w *world) cloned(n int) {
+	w.T.Helper()
+	w.Eventually("VMs are cloned", func() error {
+		if got := w.tasks("VirtualMachine.cloneVm"); got < n {
+			return fmt.Errorf("%d, want %d", got, n)
+		}
+		return nil
+	})
+}
+
 // made checks how many VMs were cloned and destroyed since the simulator started.
 func (w *world) made(cloned, destroyed int) {
 	w.T.Helper()

@@ -2,7 +2,6 @@ package outages
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ func TestFrozenUpdates(t *testing.T) {
 	lasts(t, forLong(2*time.Second, 90*time.Second))
 	w.made(4, 1) // the one by our own hand
 	harness.Must(t, vc.FreezeUpdates(t.Context(), false))
+	w.cloned(5)
 	w.Ready("web", 4)
 	w.made(5, 1)
 }
@@ -43,12 +43,7 @@ func TestSwallowedUpdates(t *testing.T) {
 	harness.Must(t, vc.SwallowUpdates(t.Context(), 1000))
 	lost := w.VMs(vg)[0]
 	harness.Must(t, vc.DestroyVM(t.Context(), lost.MoRef))
-	w.Eventually("the VM is replaced", func() error {
-		if got := w.tasks("VirtualMachine.cloneVm"); got < 4 {
-			return fmt.Errorf("%d clones", got)
-		}
-		return nil
-	})
+	w.cloned(4)
 	harness.Must(t, vc.SwallowUpdates(t.Context(), 0))
 	w.Ready("web", 3)
 	w.made(4, 1)
@@ -137,12 +132,7 @@ func TestMassDestruction(t *testing.T) {
 			harness.Must(t, w.VCenter.Control.DestroyVM(t.Context(), vm.MoRef))
 		}
 	}
-	w.Eventually("all are replaced", func() error {
-		if got := w.tasks("VirtualMachine.cloneVm"); got < 14 {
-			return fmt.Errorf("%d clones, want 14", got)
-		}
-		return nil
-	})
+	w.cloned(14)
 	w.Ready("a", 4)
 	w.Ready("b", 4)
 	w.made(14, 6)

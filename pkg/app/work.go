@@ -65,6 +65,7 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 		Recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
 		Clock:    a.clock,
 		Wrote:    writes.Wrote,
+		Sure:     tenure.sure,
 		ReadOnly: a.options.ReadOnly,
 	})
 	a.health.setWorking(

@@ -110,6 +110,12 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 	if err != nil {
 		return fmt.Errorf("marshal finalizers: %w", err)
 	}
+	if err := s.cfg.Sure(); err != nil {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Err: err,
+			Message: fmt.Sprintf("no finalizer is changed: %v.", err),
+		}
+	}
 	group, err := s.cfg.Client.VmGroups(r.group.Namespace).Patch(
 		ctx, r.group.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	if err != nil {

@@ -36,8 +36,10 @@ type Options struct {
 	AgentPerProcess bool
 
 	// Untapped says that the controllers are processes whose wire to the API server cannot be seen. What they write is then
-	// known from the watch alone, and later.
+	// known from the watch alone, and later; their sessions are not judged (I11).
 	Untapped bool
+	// HeldBack says that what vCenter reports is held back: what the status says of VMs is not judged then (I7).
+	HeldBack bool
 
 	tapped bool // the controller's wire can be seen
 }

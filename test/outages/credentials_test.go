@@ -11,17 +11,19 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
 // secret is a directory with credentials, as a Pod has one.
 type secret struct {
-	t   testing.TB
-	dir string
+	t       testing.TB
+	dir     string
+	checker *invariants.Checker
 }
 
 func (w *world) secret(password string) secret {
 	w.T.Helper()
-	s := secret{w.T, w.T.TempDir()}
+	s := secret{w.T, w.T.TempDir(), w.checker}
 	s.write("username", w.VCenter.Username)
 	s.write("password", password)
 	return s
@@ -29,6 +31,7 @@ func (w *world) secret(password string) secret {
 
 func (s secret) write(name, text string) {
 	s.t.Helper()
+	s.checker.Rotated()
 	// Renamed into its place, so that nobody reads half of it.
 	path := filepath.Join(s.dir, name)
 	harness.Must(s.t, os.WriteFile(path+".new", []byte(text), 0o600))

@@ -27,7 +27,7 @@ import (
 // gone the other has removed any excess, and nothing is left that belongs to no group.
 func TestTwoLeaders(t *testing.T) {
 	w := newObservedWorld(t, vcsim.Options{CloneDelay: 100 * time.Millisecond}, invariants.Options{Writers: 2})
-	other := &world{w.World, apiproxy.Start(t, cluster.Kubeconfig())}
+	other := &world{w.World, w.checker, apiproxy.Start(t, cluster.Kubeconfig())}
 	w.start("-leader-elect=false")
 	second := other.start("-leader-elect=false", "-leader-elect-resource-name", "second")
 	names := []string{"a", "b", "c"}

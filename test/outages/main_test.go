@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 // world is a World whose controllers reach the API server through a proxy.
 type world struct {
 	*harness.World
-	api *apiproxy.Proxy
+	checker *invariants.Checker
+	api     *apiproxy.Proxy
 }
 
 // aLongTime is for how long the controller may not know what has changed in vCenter, where its view is held back.
@@ -48,8 +49,8 @@ func newObservedWorld(t *testing.T, o vcsim.Options, forgiven invariants.Options
 	t.Parallel()
 	w := harness.NewWorld(t, cluster, o)
 	forgiven.OutsideChange = aLongTime
-	invariants.Watch(w, forgiven)
-	return &world{w, apiproxy.Start(t, cluster.Kubeconfig())}
+	checker := invariants.Watch(w, forgiven)
+	return &world{w, checker, apiproxy.Start(t, cluster.Kubeconfig())}
 }
 
 // start runs a controller behind the proxy.

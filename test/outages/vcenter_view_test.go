@@ -10,12 +10,13 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/app"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
 // TestFrozenUpdates scales up and loses a VM while vCenter pushes nothing: no VM is made twice because the first was not
 // seen, and all is well when the updates come.
 func TestFrozenUpdates(t *testing.T) {
-	w := newWorld(t, vcsim.Options{})
+	w := newObservedWorld(t, vcsim.Options{}, invariants.Options{HeldBack: true})
 	w.start()
 	w.Create(w.Group("web", 2))
 	vg := w.Ready("web", 2)
@@ -35,7 +36,7 @@ func TestFrozenUpdates(t *testing.T) {
 
 // TestSwallowedUpdates loses what vCenter says about a VM that goes: the next resync finds out.
 func TestSwallowedUpdates(t *testing.T) {
-	w := newWorld(t, vcsim.Options{})
+	w := newObservedWorld(t, vcsim.Options{}, invariants.Options{HeldBack: true})
 	w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
 	w.Create(w.Group("web", 3))
 	vg := w.Ready("web", 3)

@@ -63,6 +63,9 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 	}
 	cached := in.Group
 	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name, errors.New("it is gone, and the cache does not know yet"))
+	}
 	if err != nil {
 		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
 	}

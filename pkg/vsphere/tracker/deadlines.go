@@ -23,7 +23,18 @@ func (t *Tracker) StrayEnded(task vsphere.Ref) {
 	t.endStray(task, woken)
 }
 
-// LateFor is how long a request whose answer was lost, and of which nothing is to be seen, may still be on its way.
+// Echo records a clone task that has ended as cancelled, belongs to no known operation, and may be ours: vCenter was only
+// asked to cancel it. It counts for LateFor.
+func (t *Tracker) Echo(task vsphere.Ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.echoes[task]; !known {
+		t.echoes[task] = t.cfg.Clock.Now().Add(LateFor)
+	}
+}
+
+// LateFor is how long a request whose answer was lost may still be on its way, and the VM of a clone that was cancelled may
+// still come, when nothing is to be seen of either.
 const LateFor = time.Minute
 
 // late is a request that may still be on its way.
@@ -37,7 +48,13 @@ type late struct {
 func (t *Tracker) Strays(uid string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.strays) + len(t.late[uid])
+	n := len(t.strays) + len(t.late[uid])
+	for _, until := range t.echoes {
+		if !until.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // arrived makes a request count no longer as late, and tells whether it did.
@@ -64,6 +81,11 @@ func (t *Tracker) Overdue() []Pending {
 	for _, o := range t.ops {
 		switch {
 		case o.state == landed:
+		case o.state == echoing:
+			if now.After(o.until) {
+				woken.add(o.group)
+				t.drop(o)
+			}
 		case o.Kind == vsphere.OperationClone && now.Sub(o.Started) >= t.cfg.CloneTimeout:
 			if !o.Overdue {
 				o.Overdue = true
@@ -87,6 +109,12 @@ func (t *Tracker) Overdue() []Pending {
 	for task, until := range t.strays {
 		if now.After(until) {
 			t.endStray(task, woken)
+		}
+	}
+	for task, until := range t.echoes {
+		if !until.IsZero() && now.After(until) {
+			t.echoes[task] = time.Time{} // it stays in vCenter's list, and is not to count anew
+			woken.all = true
 		}
 	}
 	for uid, names := range t.late {

@@ -102,7 +102,7 @@ func (v *VCenter) wasUser(name string) bool {
 }
 
 // adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
-// started, or their submission's answer was lost. Those of other users are left alone, and so are all that run when
+// started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users are left alone, and so are all that run when
 // neither can be: the account may be shared with others, whose clones must not hold up the end of our groups.
 func (c *connection) adoptStrays(ctx context.Context) error {
 	if !c.v.straysExpected() {
@@ -124,16 +124,27 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		if !ok || !cloneTasks[info.DescriptionId] {
 			continue
 		}
-		if info.State != types.TaskInfoStateRunning && info.State != types.TaskInfoStateQueued {
-			continue
-		}
 		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.v.wasUser(by.UserName) {
 			continue
 		}
-		c.v.tracker.Stray(vsphere.Ref(o.ref.Value))
+		switch task := vsphere.Ref(o.ref.Value); {
+		case info.State == types.TaskInfoStateRunning || info.State == types.TaskInfoStateQueued:
+			c.v.tracker.Stray(task)
+		case wasCancelled(info):
+			c.v.tracker.Echo(task)
+		}
 	}
 	c.tasks.wake()
 	return nil
+}
+
+// wasCancelled reports whether a task says that it was cancelled, and so perhaps goes on all the same.
+func wasCancelled(info types.TaskInfo) bool {
+	if info.State != types.TaskInfoStateError || info.Error == nil {
+		return false
+	}
+	_, ok := info.Error.Fault.(*types.RequestCanceled)
+	return ok
 }
 
 // cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until
@@ -159,6 +170,9 @@ func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
 	if err == nil || isGone(err, taskRef(op.Task)) {
 		v.tracker.Cancelled(op.Task)
 		return nil
+	}
+	if _, ended := faultOf(err).(*types.InvalidState); ended {
+		return nil // which the watch is about to tell
 	}
 	return v.fail("Cancel "+string(op.Kind)+" "+op.Name, err)
 }

@@ -153,7 +153,7 @@ func TestCloneUnderAnEarlierAccountIsAStray(t *testing.T) {
 	before := rotated.State().Since
 	user.Store([2]string{"somebody", "else"})
 	must(t, sim.Control.SetCloneDelay(t.Context(), 10*slowClone)) // far longer than to log in again
-	must(t, submit(t, v, "web-0d1f2-0")) // by another process, under the first account: as if rotated's own was forgotten
+	must(t, submit(t, v, "web-0d1f2-0"))                          // by another process, under the first account: as if rotated's own was forgotten
 	must(t, sim.Control.EndSessions(t.Context()))
 	await(t, "logged in as another", func() bool { s := rotated.State(); return s.Synced && s.Since.After(before) })
 	s, err := rotated.Snapshot(t.Context(), web)

@@ -142,18 +142,3 @@ func (s *statuses) kept(t testing.TB, n int32) {
 		}
 	}
 }
-
-// told waits until a status passes a check.
-func (s *statuses) told(t testing.TB, what string, check func(*v1alpha1.VmGroup) bool) {
-	t.Helper()
-	harness.Eventually(t, what, func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for i := range s.seen {
-			if check(&s.seen[i]) {
-				return nil
-			}
-		}
-		return fmt.Errorf("none of %d statuses", len(s.seen))
-	})
-}

@@ -1,6 +1,7 @@
 package outages
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,6 +52,19 @@ func (w *world) rejected(name string) {
 	})
 }
 
+// refusedBy waits until one of some controllers has found out that the credentials are refused.
+func (w *world) refusedBy(controllers ...*harness.Controller) {
+	w.T.Helper()
+	w.Eventually("a controller finds its credentials refused", func() error {
+		for _, c := range controllers {
+			if logged(c, v1alpha1.ReasonCredentialsRejected) {
+				return nil
+			}
+		}
+		return errors.New("not yet")
+	})
+}
+
 // refusals checks how many logins vCenter has refused, and that the account is not locked.
 func (w *world) refusals(want int) {
 	w.T.Helper()
@@ -81,9 +95,10 @@ func TestCrashLoop(t *testing.T) {
 	w.Create(w.Group("web", 1))
 	for range 20 {
 		c := w.start("-vcenter-credentials-dir", s.dir)
-		w.rejected("web")
+		w.refusedBy(c)
 		c.Stop()
 	}
+	w.rejected("web")
 	w.refusals(1)
 	w.start("-vcenter-credentials-dir", s.dir)
 	s.write("password", w.VCenter.Password)
@@ -97,16 +112,19 @@ func TestThreeReplicas(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	s := w.secret("wrong")
 	w.Create(w.Group("web", 1))
-	var replicas []*harness.Controller
-	for range 3 {
-		replicas = append(replicas, w.start("-vcenter-credentials-dir", s.dir, "-leader-elect-retry-period", "200ms"))
+	replica := func() *harness.Controller {
+		return w.start("-vcenter-credentials-dir", s.dir, "-leader-elect-retry-period", "200ms")
 	}
-	w.rejected("web")
-	// Whoever leads is among those that are stopped; the last one standing leads in the end.
-	for _, c := range replicas[:2] {
-		c.Stop()
-		w.rejected("web")
+	first := replica()
+	w.refusedBy(first)
+	second, third := replica(), replica()
+	first.Stop()
+	w.refusedBy(second, third)
+	if logged(third, v1alpha1.ReasonCredentialsRejected) {
+		second, third = third, second
 	}
+	second.Stop()
+	w.refusedBy(third)
 	w.refusals(1)
 	s.write("password", w.VCenter.Password)
 	w.Ready("web", 1)

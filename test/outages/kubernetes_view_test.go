@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/apiproxy"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
@@ -256,20 +255,4 @@ func TestLostDeletion(t *testing.T) {
 	w.api.Repair()
 	w.gone(vg)
 	w.made(2, 2)
-}
-
-// TestFinalizerStripped gives a live VmGroup its finalizer back.
-func TestFinalizerStripped(t *testing.T) {
-	w := newWorld(t, vcsim.Options{})
-	w.start()
-	w.Create(w.Group("web", 1))
-	w.Ready("web", 1)
-	seen := w.record()
-	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Finalizers = nil })
-	stripped := false
-	seen.told(t, "the finalizer goes and comes back", func(vg *v1alpha1.VmGroup) bool {
-		stripped = stripped || len(vg.Finalizers) == 0
-		return stripped && len(vg.Finalizers) == 1 && vg.Finalizers[0] == v1alpha1.Finalizer
-	})
-	w.made(1, 0)
 }

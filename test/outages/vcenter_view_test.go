@@ -84,6 +84,11 @@ func TestMassDisappearance(t *testing.T) {
 	}
 	lasts(t, forLong(2*time.Second, 90*time.Second))
 	w.made(made, 0)
+	calls, err := vc.Calls(t.Context())
+	harness.Must(t, err)
+	if n := calls.Methods["CloneVM_Task"]; n > 0 { // the names would have kept it from making a VM
+		t.Errorf("%d clones were asked for", n)
+	}
 	harness.Must(t, vc.UnhideVMs(t.Context()))
 	for name, n := range groups {
 		w.same(w.Ready(name, n), before[name])

@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.Float64Var(&o.LockoutScale, "lockout-scale", 1, "divide the durations of the lockout policy by this")
 	flags.Func("deny", "`privileges` that no account has, comma-separated", list(&o.DeniedPrivileges))
 	reserve := flags.String("reserve", string(sim.ReserveStart), "when the name of a clone is taken: start or end")
+	visible := flags.String("visible", string(sim.VisibleEnd), "when the VM of a clone can be seen: end or start")
 	cancel := flags.String("cancel", "hint", "what CancelTask does to a clone: hint (the VM still appears) or effective")
 	certOut := flags.String("cert-out", "", "write the certificate to this `file` too")
 	eof := flags.Bool("exit-on-stdin-eof", false, "end when standard input ends")
@@ -73,6 +74,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	case sim.ReserveStart, sim.ReserveEnd:
 	default:
 		return fmt.Errorf("-reserve=%s: want start or end", *reserve)
+	}
+	switch o.Visible = sim.Visible(*visible); o.Visible {
+	case sim.VisibleStart, sim.VisibleEnd:
+	default:
+		return fmt.Errorf("-visible=%s: want end or start", *visible)
 	}
 	switch *cancel {
 	case "hint", "effective":

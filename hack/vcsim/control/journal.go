@@ -14,7 +14,7 @@ type EntryKind string
 const (
 	EntryCall       EntryKind = "call"       // a SOAP call arrived, and has had no effect yet: Method, MoRef, Name, Agent, User, OpID
 	EntryAnswer     EntryKind = "answer"     // it was answered: Call, Method, Agent, and Fault, which is ReplyLost when no answer reached the client
-	EntryVM         EntryKind = "vm"         // a virtual machine is new or has changed: VM is the whole of it now. While it is being made its name is empty
+	EntryVM         EntryKind = "vm"         // a virtual machine is new or has changed: VM is the whole of it now. While it is being made, its name and all of its config are empty
 	EntryVMGone     EntryKind = "vmGone"     // it has left the inventory: MoRef
 	EntryFolder     EntryKind = "folder"     // a folder of virtual machines is new or has changed: Folder
 	EntryFolderGone EntryKind = "folderGone" // it has left the inventory: MoRef

@@ -15,6 +15,8 @@ type Request struct {
 	Delay      time.Duration `json:"delay,omitempty"` // nanoseconds
 	Outage     Outage        `json:"outage,omitempty"`
 	Tasks      string        `json:"tasks,omitempty"` // TasksFail or TasksFinish
+	Count      int           `json:"count,omitempty"`
+	Hidden     *Hidden       `json:"hidden,omitempty"`
 	Fault      *Fault        `json:"fault,omitempty"`
 	Privileges []string      `json:"privileges,omitempty"`
 	Since      int64         `json:"since,omitempty"` // number of a journal entry

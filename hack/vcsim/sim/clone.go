@@ -112,7 +112,11 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}
-	if !c.sim.sleep(c.delay-time.Since(start), cancelled) {
+	wait := func() bool { return c.sim.sleep(c.delay-time.Since(start), cancelled) }
+	if c.sim.options.Visible == VisibleStart {
+		return c.runVisible(ctx, wait, cancelled)
+	}
+	if !wait() {
 		return nil, &types.RequestCanceled{}
 	}
 	ref, fault := c.create(ctx, cancelled)
@@ -128,22 +132,9 @@ func (c *clone) create(ctx *simulator.Context, cancelled <-chan struct{}) (types
 	none := types.ManagedObjectReference{}
 	c.sim.shape.RLock()
 	defer c.sim.shape.RUnlock()
-	if c.sim.isClosed() {
-		return none, &types.RequestCanceled{}
-	}
 	defer ctx.Map.AcquireLock(ctx, c.folder)()
-	select {
-	case <-cancelled:
-		return none, &types.RequestCanceled{} // vCenter restarts, or the option says that cancelling has an effect
-	default:
-	}
-	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
-		if !rooted(ctx.Map, ref) {
-			return none, &types.ManagedObjectNotFound{Obj: ref}
-		}
-	}
-	if other := child(ctx, c.folder, c.req.Name); other != nil {
-		return none, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
+	if fault := c.obstacle(ctx, cancelled); fault != nil {
+		return none, fault
 	}
 	res := c.folder.CreateVMTask(ctx, &types.CreateVM_Task{This: c.folder.Self, Config: c.spec, Pool: *c.pool, Host: c.host})
 	result, fault := waitTask(ctx, res.(*methods.CreateVM_TaskBody).Res.Returnval)
@@ -151,6 +142,26 @@ func (c *clone) create(ctx *simulator.Context, cancelled <-chan struct{}) (types
 		return none, fault
 	}
 	return result.(types.ManagedObjectReference), nil
+}
+
+// obstacle says why the virtual machine cannot be made, or get its name. The caller holds the folder's lock.
+func (c *clone) obstacle(ctx *simulator.Context, cancelled <-chan struct{}) types.BaseMethodFault {
+	select {
+	case <-cancelled: // vCenter restarts, or the option says that cancelling has an effect
+		return &types.RequestCanceled{}
+	case <-c.sim.closed:
+		return &types.RequestCanceled{}
+	default:
+	}
+	for _, ref := range []types.ManagedObjectReference{c.folder.Self, *c.pool, *c.host} {
+		if !rooted(ctx.Map, ref) {
+			return &types.ManagedObjectNotFound{Obj: ref}
+		}
+	}
+	if other := child(ctx, c.folder, c.req.Name); other != nil {
+		return &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
+	}
+	return nil
 }
 
 // complete does what the request asks for beyond a virtual machine that is switched off. What it cannot do makes the

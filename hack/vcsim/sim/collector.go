@@ -251,6 +251,9 @@ func (c *collector) next(ctx *simulator.Context, limit int, first, now bool) (*t
 	if c.outstanding != nil {
 		return c.outstanding, nil
 	}
+	if c.sim.stale.isFrozen() {
+		return nil, nil
+	}
 	if len(c.queue) == 0 && (first || now || time.Since(c.looked) >= tick) {
 		c.looked = time.Now()
 		if fault := c.apply(ctx); fault != nil {
@@ -272,7 +275,9 @@ func (c *collector) apply(ctx *simulator.Context) types.BaseMethodFault {
 			return fault
 		}
 		for _, u := range updates {
-			c.queue = append(c.queue, filterUpdate{f.Self, u})
+			if !c.sim.stale.swallows() {
+				c.queue = append(c.queue, filterUpdate{f.Self, u})
+			}
 		}
 	}
 	return nil

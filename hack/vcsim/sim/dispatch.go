@@ -151,6 +151,9 @@ func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method, rq *requ
 	if fault := s.forbid(ctx, m); fault != nil {
 		return faultBody(fault)
 	}
+	if s.hub.isEmbryo(m.This) {
+		return faultBody(&types.TaskInProgress{})
+	}
 	return s.suffer(ctx, m, rq, func() soap.HasFault { return s.invoke(ctx, m) })
 }
 

@@ -22,16 +22,17 @@
 //	calls.go faults.go violations.go what happens to calls: counted, failed, recorded
 //	sessions.go                      logins, and what sessions leave behind
 //	collector.go filter.go           the property collector: polls and versions, changes and differences
-//	selection.go hub.go view.go      which objects a filter is about, and how it hears of them
+//	selection.go hub.go view.go      which objects a filter is about, and how it hears of them; stale.go: or does not
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
+//	embryo.go                        virtual machines that are visible while they are made
 //	folder.go                        the other overrides of virtual machines and folders
 //	truth.go admin.go control*.go    the control port
 //	entity.go                        names, parents, children
 //
 // # What it does not do
 //
-// It grants every privilege to everybody, never runs out of space or hosts unless told to, and keeps every task for ever.
-// A virtual machine that is still being made, without a name and without its ExtraConfig, is in no watch, no view and not
+// It knows no privileges but those of strict mode, never runs out of space or hosts unless told to, and keeps every task
+// for ever. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
 // in the truth; but it is in its folder's childEntity.
 package sim

@@ -32,7 +32,7 @@ func (s *Simulator) createVM(ctx *simulator.Context, m *simulator.Method) soap.H
 // destroyVM carries out Destroy_Task and UnregisterVM of a virtual machine, but not while it is still being made: the
 // stock simulator would panic over its files.
 func (s *Simulator) destroyVM(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
-	if s.hub.isUnborn(m.This) {
+	if s.hub.isUnborn(m.This) || s.hub.isEmbryo(m.This) {
 		return faultBody(&types.TaskInProgress{})
 	}
 	return s.stock(ctx, m)

@@ -21,6 +21,10 @@ type hub struct {
 	// unborn is virtual machines that are still being made. The stock simulator publishes them first, writes them
 	// without a lock, and gives them their name last. Filters hear of them when they are born.
 	unborn map[types.ManagedObjectReference]struct{}
+	// embryos is virtual machines that are visible while their clone runs; see embryo.go.
+	embryos map[types.ManagedObjectReference]struct{}
+	// hidden is virtual machines that views must not show.
+	hidden map[types.ManagedObjectReference]struct{}
 }
 
 func newHub(record recorder) *hub {
@@ -29,6 +33,8 @@ func newHub(record recorder) *hub {
 		self:    types.ManagedObjectReference{Type: "Hub", Value: "Hub"},
 		filters: make(map[*filter]struct{}),
 		unborn:  make(map[types.ManagedObjectReference]struct{}),
+		embryos: make(map[types.ManagedObjectReference]struct{}),
+		hidden:  make(map[types.ManagedObjectReference]struct{}),
 	}
 }
 
@@ -79,7 +85,7 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 		h.record.put(obj, true)
 		return
 	}
-	h.record.put(obj, false)
+	h.record.put(obj, h.isEmbryo(ref))
 	h.each(func(f *filter) { f.put(obj, ref) })
 }
 
@@ -88,7 +94,7 @@ func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []typ
 	ref := obj.Reference()
 	if ref.Type == "VirtualMachine" && h.isUnborn(ref) {
 		born := names(changes)
-		h.record.updated(obj, !born)
+		h.record.updated(obj, !born || h.embryonic(obj))
 		if born {
 			h.mu.Lock()
 			delete(h.unborn, ref)
@@ -97,7 +103,7 @@ func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []typ
 		}
 		return
 	}
-	h.record.updated(obj, false)
+	h.record.updated(obj, h.isEmbryo(ref))
 	if reconfigured(changes) {
 		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"})
 	}
@@ -114,6 +120,8 @@ func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefere
 	h.record.journal.gone(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
+	delete(h.embryos, ref)
+	delete(h.hidden, ref)
 	h.mu.Unlock()
 	obj := ctx.Map.Get(ref)
 	h.each(func(f *filter) { f.removed(obj, ref) })

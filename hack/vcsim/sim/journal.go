@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -190,9 +189,9 @@ func (r *recorder) putFolder(f *mo.Folder) {
 }
 
 func (r *recorder) putVM(vm *mo.VirtualMachine, unborn bool) {
-	out := describe(vm, r.path(vm))
 	if unborn {
-		out.Name, out.Path = "", strings.TrimSuffix(out.Path, vm.Name)
+		r.journal.vm(describeUnborn(vm, r.path(vm)))
+		return
 	}
-	r.journal.vm(out)
+	r.journal.vm(describe(vm, r.path(vm)))
 }

@@ -39,6 +39,8 @@ type Options struct {
 
 	// Reserve is when a clone's name is taken.
 	Reserve Reserve
+	// Visible is when a clone's virtual machine can be seen.
+	Visible Visible
 }
 
 // Reserve is when a clone's name is taken. Which of the two a vCenter does is not documented.
@@ -50,6 +52,18 @@ const (
 	ReserveStart Reserve = "start"
 	// ReserveEnd lets both clones run: the second fails when it would make its virtual machine.
 	ReserveEnd Reserve = "end"
+)
+
+// Visible is when a clone's virtual machine can be seen.
+type Visible string
+
+// When a virtual machine can be seen.
+const (
+	// VisibleEnd shows it when it is whole. It is the default.
+	VisibleEnd Visible = "end"
+	// VisibleStart shows it as soon as its clone runs: views and its folder have it, without a name and a config. If the
+	// clone fails, it vanishes.
+	VisibleStart Visible = "start"
 )
 
 func (o Options) withDefaults() Options {
@@ -64,6 +78,7 @@ func (o Options) withDefaults() Options {
 	o.Hosts = cmp.Or(o.Hosts, 1)
 	o.Datastores = cmp.Or(o.Datastores, 1)
 	o.LockoutScale = cmp.Or(o.LockoutScale, 1)
+	o.Visible = cmp.Or(o.Visible, VisibleEnd)
 	o.Reserve = cmp.Or(o.Reserve, ReserveStart)
 	return o
 }

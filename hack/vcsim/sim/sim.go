@@ -31,6 +31,7 @@ type Simulator struct {
 	clones     clones
 	tasks      tasks
 	gate       *gate
+	stale      stale
 	cloneDelay atomic.Int64 // a time.Duration
 
 	// shape is held shared while a virtual machine is being made and exclusively while a folder goes: the stock

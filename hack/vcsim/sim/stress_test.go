@@ -12,8 +12,14 @@ import (
 // TestEverythingAtOnce does everything there is to do, in several folders at once and beside a watch. It fails by a
 // panic or a deadlock of the simulator; in the end the watch must have seen what there is.
 func TestEverythingAtOnce(t *testing.T) {
+	for _, visible := range []sim.Visible{sim.VisibleEnd, sim.VisibleStart} {
+		t.Run(string(visible), func(t *testing.T) { everythingAtOnce(t, visible) })
+	}
+}
+
+func everythingAtOnce(t *testing.T, visible sim.Visible) {
 	const workers, rounds = 6, 40
-	e := start(t, sim.Options{Templates: []string{"template", "second"}})
+	e := start(t, sim.Options{Templates: []string{"template", "second"}, Visible: visible})
 	w := e.watchFolder()
 	w.next()
 	for i := range 3 {
@@ -30,6 +36,13 @@ func TestEverythingAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	for {
+		clones, err := e.control.Clones(e.ctx)
+		e.must(err)
+		if len(clones) == 0 {
+			break
+		}
+	}
 	_, err := e.control.AddForeignVM(e.ctx, "group", "last")
 	e.must(err)
 	last := e.vm("last")

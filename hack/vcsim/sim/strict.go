@@ -125,7 +125,7 @@ func (s *Simulator) tripwire(ctx *simulator.Context, m *simulator.Method) string
 		if !s.options.Strict || !slices.Contains(ownOnly, m.Name) {
 			return ""
 		}
-		if s.hub.isUnborn(m.This) {
+		if s.hub.isUnborn(m.This) || s.hub.isEmbryo(m.This) {
 			return "the VM is still being made: whose it is cannot be known"
 		}
 		var reason string

@@ -20,7 +20,7 @@ import (
 const stampKey = "vmgroup.stamp"
 
 // vms lists every virtual machine in the registry, those included that no view can reach, but for those that are still
-// being made.
+// being made and that nobody can see.
 func (s *Simulator) vms() []control.VM {
 	ctx := s.background()
 	out := []control.VM{}
@@ -29,7 +29,13 @@ func (s *Simulator) vms() []control.VM {
 		if !ok || s.hub.isUnborn(e.Reference()) {
 			continue
 		}
-		ctx.WithLock(vm, func() { out = append(out, describe(&vm.VirtualMachine, s.path(vm))) })
+		ctx.WithLock(vm, func() {
+			if s.hub.isEmbryo(vm.Self) {
+				out = append(out, describeUnborn(&vm.VirtualMachine, s.path(vm)))
+			} else {
+				out = append(out, describe(&vm.VirtualMachine, s.path(vm)))
+			}
+		})
 	}
 	slices.SortFunc(out, func(a, b control.VM) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.MoRef, b.MoRef))

@@ -60,7 +60,7 @@ func (v *containerView) Get() mo.Reference {
 }
 
 func (v *containerView) contains(e mo.Entity) bool {
-	if !v.selects(e) || v.hub.isUnborn(e.Reference()) {
+	if !v.selects(e) || v.hub.isUnborn(e.Reference()) || v.hub.isHidden(e.Reference()) {
 		return false
 	}
 	in, child := below(v.registry, e, v.Container)

@@ -48,6 +48,8 @@ type Options struct {
 	LockoutScale float64
 	// ReserveAtEnd lets clones of one name run side by side, until the second would make its VM.
 	ReserveAtEnd bool
+	// VisibleAtStart shows a clone's VM as soon as the clone runs, without a name and a config.
+	VisibleAtStart bool
 	// TempDir is where the simulator keeps the files of its VMs; default: the system's directory for such files.
 	TempDir string
 
@@ -168,6 +170,9 @@ func args(o Options, username, password string) []string {
 	}
 	if o.ReserveAtEnd {
 		out = append(out, "-reserve", "end")
+	}
+	if o.VisibleAtStart {
+		out = append(out, "-visible", "start")
 	}
 	if o.CancelEffective {
 		out = append(out, "-cancel", "effective")

@@ -81,6 +81,14 @@ test-faults: build devcluster ## Let each call fail, hang, lose its answer or be
 	FAULTS_DONE="$${FAULTS_DONE:-$(CURDIR)/bin/faults-$(VERSION)$(if $(PLAN),-plan,).done}" \
 	go test -count=1 -v -timeout 0 ./test/faults
 
+# The logs of the controllers are kept in bin/_artifacts. A history like that of another run is had by its SEED.
+
+DURATION ?= 20m
+
+.PHONY: soak
+soak: build devcluster ## Run the controller for DURATION while all that can happens at random, and look for what leaks or grows
+	DURATION=$(DURATION) SEED=$(SEED) go test -count=1 -v -timeout 0 -artifacts -outputdir bin ./test/soak
+
 # What a target finds is kept as a file in testdata/fuzz of its package. Commit it: from then on every test run tries it.
 
 FUZZTIME ?= 1m

@@ -7,6 +7,7 @@ package outages
 
 import (
 	"context"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,10 @@ import (
 var cluster *devcluster.Cluster
 
 func TestMain(m *testing.M) {
+	// These tests wait far more than they compute. The command line still has the last word.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
 		cluster = c
 		return harness.ApplyCRD(ctx, c)

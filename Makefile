@@ -16,6 +16,9 @@ else
 RACE := echo "No gcc: the tests run without the race detector." && go test
 endif
 
+# Hundreds of runs of the whole controller: not under the race detector, which the integration tests are under.
+MANY := /test/faults$$
+
 # The stock simulator is not free of data races. It runs as a process of its own, except in its own tests.
 RACY := /hack/vcsim/sim$$
 
@@ -56,8 +59,9 @@ run: build devcluster ## Start the same environment as demo and leave it to you 
 
 .PHONY: test
 test: build devcluster ## Run all tests but the slow ones, with the race detector
-	$(RACE) -short -timeout 20m $$(go list ./... | grep -v '$(RACY)')
+	$(RACE) -short -timeout 20m $$(go list ./... | grep -v -e '$(RACY)' -e '$(MANY)')
 	go test -short -timeout 10m ./hack/vcsim/...
+	go test -short -timeout 20m ./test/faults
 	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
 
 .PHONY: test-unit
@@ -67,12 +71,13 @@ test-unit: build ## Run the tests that need no control plane: unit, contract, co
 
 .PHONY: test-integration
 test-integration: build devcluster ## Run the tests against the real control plane and the simulator
-	$(RACE) -short -timeout 20m ./test/...
+	$(RACE) -short -timeout 20m $$(go list ./test/... | grep -v '$(MANY)')
 
 .PHONY: test-slow
 test-slow: build devcluster ## Run all tests, the slow ones too
-	$(RACE) -timeout 2h $$(go list ./... | grep -v '$(RACY)')
+	$(RACE) -timeout 2h $$(go list ./... | grep -v -e '$(RACY)' -e '$(MANY)')
 	go test -timeout 1h ./hack/vcsim/...
+	go test -timeout 4h ./test/faults
 
 # SHARD=i/n plays one of n parts; PLAN=name plays one plan, or all whose names begin so; FAULTS_ORDER=2 plays pairs of
 # crashes. A round that was stopped goes on where it was, as long as the version is the same.

@@ -25,6 +25,13 @@ type late struct {
 	until time.Time
 }
 
+// StrayEnded makes a stray count no longer. The task of an operation is left alone.
+func (t *Tracker) StrayEnded(task vsphere.Ref) {
+	woken := t.lock()
+	defer t.wake(woken)
+	t.endStray(task, woken)
+}
+
 // Strays returns how many strays still count for a group: the tasks of nobody known, which may be anybody's, and its own
 // requests that may still arrive.
 func (t *Tracker) Strays(uid string) int {

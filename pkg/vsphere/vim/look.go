@@ -115,10 +115,19 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !strings.EqualFold(by.UserName, c.user) {
 			continue
 		}
-		c.v.tracker.Stray(vsphere.Ref(o.ref.Value))
+		c.adoptStray(vsphere.Ref(o.ref.Value))
 	}
 	c.tasks.wake()
 	return nil
+}
+
+// adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
+// told already, and is not told again.
+func (c *connection) adoptStray(task vsphere.Ref) {
+	c.v.tracker.Stray(task)
+	if c.tasks.toldEnd(task) {
+		c.v.tracker.StrayEnded(task)
+	}
 }
 
 // cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until

@@ -18,7 +18,7 @@ import (
 
 const (
 	firstRecheck = time.Second
-	lastRecheck  = 15 * time.Second
+	lastRecheck  = 5 * time.Second // after an outage the Lease, too, has to be waited for
 	checkTimeout = 15 * time.Second
 )
 

@@ -161,6 +161,12 @@ func (l *logins) End(ctx context.Context, refused bool) error {
 	return l.Gate.End(ctx, refused)
 }
 
+// Unanswered implements vim.LoginGate.
+func (l *logins) Unanswered(ctx context.Context) error {
+	l.metrics.Logins.WithLabelValues(metrics.ResultError).Inc()
+	return l.Gate.Unanswered(ctx)
+}
+
 func result(err error) string {
 	if err != nil {
 		return metrics.ResultError

@@ -19,6 +19,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/scheme"
 	informers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions"
 	vsphereinformers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions/vsphere/v1alpha1"
+	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vspheresync"
 )
 
@@ -64,6 +65,7 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 		Recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
 		Clock:    a.clock,
 		Wrote:    writes.Wrote,
+		Sure:     tenure.sure,
 		ReadOnly: a.options.ReadOnly,
 	})
 	a.health.setWorking(
@@ -76,10 +78,23 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 	var session sync.WaitGroup
 	session.Go(func() { vcenter.run(serving) })
 	vcenter.await(ctx)
+	session.Go(func() { a.newOrphans(vcenter, groups.Lister()).Run(ctx) })
 	ctrl.Run(ctx, syncer) // returns when the last worker has ended
 	stopServing()
 	session.Wait() // logged out
 	return nil
+}
+
+func (a *app) newOrphans(vcenter *vCenter, groups listers.VmGroupLister) *vspheresync.Orphans {
+	return vspheresync.NewOrphans(vspheresync.OrphansConfig{
+		VCenter:   vcenter,
+		Client:    a.clients.groups.VsphereV1alpha1(),
+		Lister:    groups,
+		Namespace: a.options.Namespace,
+		Period:    a.options.ResyncPeriod,
+		Count:     func(n int) { a.metrics.Orphans.Set(float64(n)) },
+		Clock:     a.clock,
+	})
 }
 
 func (a *app) newInformers() informers.SharedInformerFactory {

@@ -10,6 +10,8 @@
 //  1. Credentials that were refused are not tried again for 5 minutes, and neither are those of an attempt that never
 //     came to an end (the process died: it may have been refused).
 //  2. Credentials that have not been tried lately are tried at once.
-//  3. Whatever changes, there are at most 4 attempts within 180 s that were refused or never came to an end.
+//  3. Whatever changes, there are at most 4 attempts within 180 s that were refused, not answered, or never came to an end.
 //  4. An attempt that was not refused counts no longer.
+//  5. An attempt that vCenter did not answer may have been refused, or may not have arrived. It is tried again soon, but
+//     there are at most 3 of them within 180 s: a vCenter that dies at each login is no reason to lock the account.
 package login

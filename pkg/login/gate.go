@@ -72,9 +72,19 @@ func (g *Gate) Begin(ctx context.Context, user, password string) (allowed bool, 
 	return true, 0, nil
 }
 
-// End reports what came of the attempt. refused means that vCenter said so. If it cannot be written down, the attempt
+// End reports what came of the attempt. wasRefused means that vCenter said so. If it cannot be written down, the attempt
 // stays one that never came to an end. A cancelled ctx does not keep it from being written.
-func (g *Gate) End(ctx context.Context, refused bool) error {
+func (g *Gate) End(ctx context.Context, wasRefused bool) error {
+	if wasRefused {
+		return g.end(ctx, refused)
+	}
+	return g.end(ctx, notRefused)
+}
+
+// Unanswered reports, in place of End, that the attempt was sent and vCenter did not answer.
+func (g *Gate) Unanswered(ctx context.Context) error { return g.end(ctx, unanswered) }
+
+func (g *Gate) end(ctx context.Context, came outcome) error {
 	if g.current == nil {
 		return nil
 	}
@@ -88,7 +98,7 @@ func (g *Gate) End(ctx context.Context, refused bool) error {
 			return err
 		}
 		r := readRecord(klog.FromContext(ctx), lease)
-		r.end(mine, refused)
+		r.end(mine, came)
 		if err := r.writeTo(lease); err != nil {
 			return err
 		}

@@ -97,6 +97,27 @@ func TestWindow(t *testing.T) { // rule 3
 	f.begin("better", 10*time.Second)
 }
 
+func TestUnansweredAttempts(t *testing.T) { // rule 5
+	f := newFixture(t)
+	for range 3 {
+		f.begin("good", 0)
+		if err := f.gate.Unanswered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.restart() // a crash loop
+		f.step(10 * time.Second)
+	}
+	f.begin("good", 150*time.Second)
+	f.begin("other", 150*time.Second)
+	f.step(150 * time.Second)
+	f.begin("good", 0)
+	f.end(true)
+	f.begin("good", 5*time.Minute)
+	f.begin("other", 0)
+	f.end(true)
+	f.begin("third", 10*time.Second) // rule 3: two refused, two without an answer
+}
+
 func TestAcceptedAttemptsAreFree(t *testing.T) { // rule 4
 	f := newFixture(t)
 	for range 10 {

@@ -22,6 +22,8 @@ const (
 	refusedFor  = 5 * time.Minute
 	window      = 180 * time.Second
 	maxInWindow = 4
+	// maxUnanswered of those may have had no answer.
+	maxUnanswered = 3
 
 	// A guess costs some 50 ms of one core, and with 32 bits every four-billionth of all passwords looks right.
 	hashIterations = 200_000
@@ -35,6 +37,7 @@ const (
 	tried      outcome = "Tried" // begun, and not ended as far as is known
 	refused    outcome = "Refused"
 	notRefused outcome = "NotRefused"
+	unanswered outcome = "Unanswered"
 )
 
 // record is what the Lease remembers.
@@ -99,29 +102,36 @@ func (r *record) prune(now time.Time) {
 // wait returns how long an attempt with this hash must wait, 0 if it need not. The record is pruned.
 func (r *record) wait(now time.Time, hash string) time.Duration {
 	var wait time.Duration
-	var recent []time.Time // attempts of rule 3
+	var recent, silent []time.Time // attempts of rule 3, and those of rule 5
 	for _, a := range r.Attempts {
-		if a.Hash == hash { // rule 1
+		if a.Hash == hash && a.Outcome != unanswered { // rule 1
 			wait = max(wait, a.Time.Add(refusedFor).Sub(now))
 		}
-		if now.Sub(a.Time.Time) < window {
-			recent = append(recent, a.Time.Time)
+		if now.Sub(a.Time.Time) >= window {
+			continue
+		}
+		recent = append(recent, a.Time.Time)
+		if a.Outcome == unanswered {
+			silent = append(silent, a.Time.Time)
 		}
 	}
-	if n := len(recent); n >= maxInWindow {
-		wait = max(wait, recent[n-maxInWindow].Add(window).Sub(now))
+	wait = max(wait, full(recent, maxInWindow, now))
+	return max(wait, full(silent, maxUnanswered, now))
+}
+
+// full returns how long it takes until less than limit of the attempts lie within the window.
+func full(attempts []time.Time, limit int, now time.Time) time.Duration {
+	if len(attempts) < limit {
+		return 0
 	}
-	return wait
+	return attempts[len(attempts)-limit].Add(window).Sub(now)
 }
 
 // end notes what came of an attempt. One that is not on record any more is too old to matter.
-func (r *record) end(mine attempt, wasRefused bool) {
+func (r *record) end(mine attempt, came outcome) {
 	for i, a := range r.Attempts {
 		if a.Hash == mine.Hash && a.Time.Equal(&mine.Time) {
-			r.Attempts[i].Outcome = notRefused
-			if wasRefused {
-				r.Attempts[i].Outcome = refused
-			}
+			r.Attempts[i].Outcome = came
 		}
 	}
 }

@@ -41,7 +41,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		mine := attempt{Hash: hash, Time: metav1.NewMicroTime(now), Outcome: tried}
 		r.Attempts = append(r.Attempts, mine)
-		r.end(mine, true)
+		r.end(mine, refused)
 		if err := r.writeTo(lease); err != nil {
 			t.Fatalf("%q cannot be written again: %v", text, err)
 		}

@@ -40,6 +40,8 @@ type Metrics struct {
 	Panics *metrics.Counter
 	// VCenterConnected is 1 while the session stands and the inventory is in step.
 	VCenterConnected *metrics.Gauge
+	// Orphans is the number of VMs that are ours by their stamp and whose VmGroup does not exist.
+	Orphans *metrics.Gauge
 	// DisappearedVMs is not 0 while a mass disappearance is being looked into, and clones are held back: as many VMs were
 	// not proven gone when it began.
 	DisappearedVMs *metrics.Gauge
@@ -57,9 +59,10 @@ func New() *Metrics {
 		WatchRestarts:      counter("watch_restarts_total", "How often the inventory of vCenter had to be read anew."),
 		Panics:             counter("panics_total", "Panics that were contained. Each is worth an issue."),
 		VCenterConnected:   gauge("vcenter_connected", "1 while the session with vCenter stands and the inventory is in step."),
+		Orphans:            gauge("orphans", "VMs that carry this controller's stamp and whose VmGroup does not exist. They are never destroyed."),
 		DisappearedVMs:     gauge("disappeared_vms", "Not 0 while many VMs have left the view at once and clones are held back: how many of them were not proven gone at first."),
 	}
-	m.registry.MustRegister(m.Syncs, m.SyncDuration, m.SOAPRequests, m.UnclassifiedFaults, m.Logins, m.WatchRestarts, m.Panics, m.VCenterConnected, m.DisappearedVMs)
+	m.registry.MustRegister(m.Syncs, m.SyncDuration, m.SOAPRequests, m.UnclassifiedFaults, m.Logins, m.WatchRestarts, m.Panics, m.VCenterConnected, m.Orphans, m.DisappearedVMs)
 	return m
 }
 

@@ -25,6 +25,18 @@ type census struct {
 // expected is how many replicas there are or may be: what is unknown counts, so that it never leads to a VM too many.
 func (c *census) expected() int { return len(c.ours) + len(c.pending) + len(c.unclear) }
 
+// unlisted is how many VMs the status counts beyond those that are expected, while VMs that it lists cannot be read: it
+// lists MaxListedVMs at most, so that a process that has just started may know nothing of the others, which cannot be read
+// either. It is 0 for a group whose status has room for all: each of them is remembered.
+func (c *census) unlisted(in Input) int {
+	counted := int(in.Group.Status.Replicas)
+	blind := slices.ContainsFunc(c.unclear, func(m *member) bool { return remembered(in, m.vm) })
+	if counted <= v1alpha1.MaxListedVMs || !blind {
+		return 0
+	}
+	return max(0, counted-c.expected())
+}
+
 // available is how many replicas do their work.
 func (c *census) available() int {
 	n := 0

@@ -133,6 +133,8 @@ func cloneMessage(op *vsphere.Operation) string {
 	switch {
 	case op.Overdue:
 		return "the clone is past its deadline; vCenter was asked to cancel it"
+	case op.Cancelled && op.Task == "":
+		return "the clone was cancelled; waiting whether its VM comes all the same"
 	case op.Unknown:
 		return "the answer to the clone request was lost; looking whether the VM was made"
 	default:

@@ -100,14 +100,17 @@ func (p *Plan) keep(in Input) {
 	p.grow(in)
 }
 
-// grow plans the clones that are due, unless a problem has to be solved first, or a mass disappearance is being looked
-// into: what is missing may be there.
+// grow plans the clones that are due, unless a problem has to be solved first, or what is missing may be there: a mass
+// disappearance is being looked into, or the status counts VMs that nobody can list.
 func (p *Plan) grow(in Input) {
 	c := &p.census
 	if c.folder != nil {
 		p.Folder = c.folder.Ref
 	}
-	if p.due.clones == 0 || in.TemplateError != nil || in.Snapshot.Disappearance != nil || (p.Problem != nil && p.Problem.blocksClones) {
+	if p.due.clones == 0 || in.TemplateError != nil || (p.Problem != nil && p.Problem.blocksClones) {
+		return
+	}
+	if in.Snapshot.Disappearance != nil || c.unlisted(in) > 0 {
 		return
 	}
 	failure := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec))

@@ -56,10 +56,11 @@ func vCenterChanged(in Input) *Problem {
 //  1. a VM that is not ours has the name of one of our slots, and our stamp: somebody has to look before more are cloned
 //  2. the root folder is gone, and is not to be made again beside its lost VMs
 //  3. a mass disappearance is being looked into, and clones are due
-//  4. the template is unusable (also if no clone is due: the next one would fail)
-//  5. clones fail
-//  6. operations on VMs fail
-//  7. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
+//  4. VMs that the status counts cannot be read or listed, and clones are due
+//  5. the template is unusable (also if no clone is due: the next one would fail)
+//  6. clones fail
+//  7. operations on VMs fail
+//  8. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
 func groupProblems(in Input, p *Plan) []*Problem {
 	c := &p.census
 	var problems []*Problem
@@ -74,6 +75,10 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	}
 	if d := in.Snapshot.Disappearance; d != nil && p.due.clones > 0 {
 		problems = append(problems, massDisappearance(d))
+	}
+	if n := c.unlisted(in); n > 0 && p.due.clones > 0 {
+		problems = append(problems, waiting(v1alpha1.ReasonVMsUnreadable, fmt.Sprintf(
+			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", n)))
 	}
 	if in.TemplateError != nil {
 		problems = append(problems, fromError(in.TemplateError))

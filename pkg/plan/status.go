@@ -47,7 +47,7 @@ func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
 		return status
 	}
 	c := &p.census
-	status.Replicas = int32(c.expected())
+	status.Replicas = int32(c.expected() + c.unlisted(in))
 	status.ReadyReplicas = int32(c.available())
 	status.AvailableReplicas = status.ReadyReplicas
 	status.VMs = listVMs(c)

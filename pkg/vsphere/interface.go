@@ -35,6 +35,10 @@ type Interface interface {
 	// VM of ours that exists is missing from the snapshots, wherever it lies. It is done at each resync too.
 	Sweep(ctx context.Context) error
 
+	// Stamped returns all VMs that are ours by stamp and instance, of whatever group, those that were made templates
+	// included, from memory: it makes no call. After a sweep none is missing that can be read. It fails like Snapshot.
+	Stamped(ctx context.Context) ([]VM, error)
+
 	// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
 	EnsureFolder(ctx context.Context, g GroupID) (Ref, error)
 

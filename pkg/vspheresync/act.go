@@ -63,6 +63,9 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 	}
 	cached := in.Group
 	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name, errors.New("it is gone, and the cache does not know yet"))
+	}
 	if err != nil {
 		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
 	}
@@ -109,6 +112,12 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 	}})
 	if err != nil {
 		return fmt.Errorf("marshal finalizers: %w", err)
+	}
+	if err := s.cfg.Sure(); err != nil {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Err: err,
+			Message: fmt.Sprintf("no finalizer is changed: %v.", err),
+		}
 	}
 	group, err := s.cfg.Client.VmGroups(r.group.Namespace).Patch(
 		ctx, r.group.Name, types.MergePatchType, patch, metav1.PatchOptions{})

@@ -34,6 +34,9 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	if delay := m.report.wait(in.Now, moved); delay > 0 {
 		return delay, nil
 	}
+	if s.cfg.Sure() != nil {
+		return 0, nil
+	}
 	updated := live.DeepCopy()
 	updated.Status = status
 	updated, err := s.cfg.Client.VmGroups(live.Namespace).UpdateStatus(ctx, updated, metav1.UpdateOptions{})

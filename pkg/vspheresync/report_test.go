@@ -318,3 +318,25 @@ func TestSilentWithoutLease(t *testing.T) {
 		}
 	}
 }
+
+// The same when there is nothing to ask of vCenter, whose guard then refuses nothing: neither status nor finalizer.
+func TestNoWriteWithoutLease(t *testing.T) {
+	for name, vg := range map[string]*v1alpha1.VmGroup{
+		"a status":    group(0, func(vg *v1alpha1.VmGroup) { vg.Finalizers = []string{v1alpha1.Finalizer} }),
+		"a finalizer": group(1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, vg)
+			f.restart(fake.Config{}, Config{Sure: func() error { return errors.New("no lease") }})
+			f.journal = nil
+			if _, err := f.sync(); err != nil && vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+				t.Errorf("got %v, want ClassUnavailable", err)
+			}
+			for _, write := range f.journal {
+				if write == "update status" || write == "patch" {
+					t.Errorf("the API server was written to: %v", f.journal)
+				}
+			}
+		})
+	}
+}

@@ -19,7 +19,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Config is what a Syncer needs. All fields are required, except ReadOnly.
+// Config is what a Syncer needs. All fields are required, except Sure and ReadOnly.
 type Config struct {
 	VCenter  vsphere.Interface
 	Client   client.VmGroupsGetter
@@ -28,6 +28,9 @@ type Config struct {
 	Clock    clock.PassiveClock
 	// Wrote is told the resourceVersion of each object written, so that nobody syncs from a cache that is older.
 	Wrote func(key cache.ObjectName, resourceVersion string)
+	// Sure is asked immediately before every write to the API server; if it fails nothing is sent, for another process may
+	// be the one to speak by now. vCenter has a guard of its own. Default: always sure.
+	Sure func() error
 	// ReadOnly holds back every change to vCenter. Plans are made, and statuses are written.
 	ReadOnly bool
 }
@@ -42,6 +45,9 @@ type Syncer struct {
 
 // New returns a Syncer.
 func New(cfg Config) *Syncer {
+	if cfg.Sure == nil {
+		cfg.Sure = func() error { return nil }
+	}
 	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}}
 }
 

@@ -157,10 +157,10 @@ func TestChangedSinceTheCacheWasFilled(t *testing.T) {
 	})
 	t.Run("gone", func(t *testing.T) {
 		f := newFixture(t)
-		if _, err := f.syncFrom(group(1)); !apierrors.IsNotFound(err) {
-			t.Errorf("got %v, want not found", err)
+		if _, err := f.syncFrom(group(1)); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict, which is quiet", err)
 		}
-		f.said("nothing is sent", "get", "update status")
+		f.said("nothing is sent, nothing is told", "get")
 	})
 }
 

@@ -67,17 +67,33 @@ func (w *World) Run(o *options.Options) *Controller { return w.RunIn(o, app.Surr
 // RunIn is Run in other surroundings.
 func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
 	w.T.Helper()
+	around = w.observed(around)
+	return w.run(func(ctx context.Context) error { return app.RunIn(ctx, o, around) })
+}
+
+// Keep is RunIn for a controller that is started again whenever it ends with an error, as a Pod is.
+func (w *World) Keep(o *options.Options, around app.Surroundings) *Controller {
+	w.T.Helper()
+	around = w.observed(around)
+	return w.run(func(ctx context.Context) error {
+		for {
+			err := app.RunIn(ctx, o, around)
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			klog.FromContext(ctx).Error(err, "The controller has ended and is started again")
+		}
+	})
+}
+
+func (w *World) run(run func(context.Context) error) *Controller {
 	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(4)))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
-	if w.observer == nil {
-		w.T.Fatal("nobody observes this world: see invariants.Watch")
-	}
-	around.WrapKubernetes = both(w.observer.Kubernetes, around.WrapKubernetes)
 	w.observer.Started()
 	go func() {
-		err := app.RunIn(ctx, o, around)
+		err := run(ctx)
 		if !c.killed.Load() {
 			w.observer.Ended()
 		}
@@ -90,6 +106,16 @@ func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
 		}
 	})
 	return c
+}
+
+// observed lets the world's observer see what goes over the wire to the API server.
+func (w *World) observed(around app.Surroundings) app.Surroundings {
+	w.T.Helper()
+	if w.observer == nil {
+		w.T.Fatal("nobody observes this world: see invariants.Watch")
+	}
+	around.WrapKubernetes = both(w.observer.Kubernetes, around.WrapKubernetes)
+	return around
 }
 
 // both wraps a transport twice, inner first.

@@ -30,9 +30,9 @@ var (
 // stop, and have undone what only people can, the group gets READY, has what a fresh group with that spec has, and nothing
 // of others was touched. A sequence is repeated by its seed: go test ./test/input -run TestChaos -chaos.seed=N
 func TestChaos(t *testing.T) {
-	seeds, steps := 6, 200
+	seeds, steps := 12, 200
 	if testing.Short() {
-		seeds, steps = 2, 60
+		seeds, steps = 3, 60
 	}
 	if *stepsFlag > 0 {
 		steps = *stepsFlag

@@ -281,14 +281,14 @@ func (m *mutations) deleteAll(attempts []*attempt) {
 	for _, group := range all {
 		m.w.Delete(group.Name)
 	}
-	m.w.Eventually("all groups are gone", func() error {
-		for _, group := range all {
+	for _, group := range all {
+		m.w.Eventually(group.Name+" goes", func() error {
 			if _, err := m.w.Get(group.Name); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%s is still there: %w", group.Name, err)
+				return fmt.Errorf("it is still there: %w", err)
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	vms, err := m.w.VCenter.Control.VMs(m.t.Context())
 	harness.Must(m.t, err)
 	folders, err := m.w.VCenter.Control.Folders(m.t.Context())

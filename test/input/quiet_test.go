@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
 
@@ -86,7 +88,12 @@ func heal(w *harness.World) {
 	group, err := w.Get(canary)
 	harness.Must(w.T, err)
 	old := w.VMs(group)[0]
-	harness.Must(w.T, w.VCenter.Control.DestroyVM(w.T.Context(), old.MoRef))
+	w.Eventually("the canary's VM goes", func() error { // the controller may switch it on again in between
+		if !slices.ContainsFunc(allVMs(w), func(vm control.VM) bool { return vm.MoRef == old.MoRef }) {
+			return nil
+		}
+		return w.VCenter.Control.DestroyVM(w.T.Context(), old.MoRef)
+	})
 	w.Eventually("the canary has another VM, and says so", func() error {
 		group, err := w.Get(canary)
 		if err != nil {

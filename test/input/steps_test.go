@@ -53,7 +53,7 @@ var peopleSteps = []step{
 	{"make VMs again", 1, (*chaos).convertBack},
 	{"add a disk", 1, onOurs((*chaos).addDisk)},
 	{"copy", 2, onOurs((*chaos).copyVM)},
-	{"take the stamp away", 2, (*chaos).strip},
+	{"take the stamp away", 6, (*chaos).strip},
 	{"add a VM", 2, (*chaos).addForeign},
 	{"squat on a slot", 2, (*chaos).squat},
 	{"disconnect", 1, onOurs(func(c *chaos, vm control.VM) error { return c.vc.SetConnectionState(c.t.Context(), vm.MoRef, true) })},

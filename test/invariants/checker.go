@@ -35,6 +35,12 @@ type Options struct {
 	// AgentPerProcess says that each process has a User-Agent of its own in vCenter.
 	AgentPerProcess bool
 
+	// Untapped says that the controllers are processes whose wire to the API server cannot be seen. What they write is then
+	// known from the watch alone, and later; their sessions are not judged (I11).
+	Untapped bool
+	// HeldBack says that what vCenter reports is held back: what the status says of VMs is not judged then (I7).
+	HeldBack bool
+
 	tapped bool // the controller's wire can be seen
 }
 
@@ -68,7 +74,7 @@ type Checker struct {
 func Watch(w *harness.World, o Options) *Checker {
 	w.T.Helper()
 	o.Namespace = cmp.Or(o.Namespace, w.Namespace)
-	o.tapped = true
+	o.tapped = !o.Untapped
 	c := &Checker{world: w, o: o, state: newState(o)}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
@@ -117,6 +123,7 @@ func (c *Checker) merge(entries []event, until time.Time) {
 	for _, e := range events {
 		c.state.feed(e)
 	}
+	c.state.advance(until)
 	c.report()
 }
 

@@ -47,6 +47,9 @@ func (s *state) checkStatus(g *group, status v1alpha1.VmGroupStatus) {
 	if ready != nil && (ready.Status == metav1.ConditionUnknown || ready.Reason == v1alpha1.ReasonVCenterChanged) {
 		return
 	}
+	if s.o.HeldBack {
+		return
+	}
 	seen := slices.Max(append(g.available.since(s.now.Add(-s.o.OutsideChange)), 0))
 	claimed := int(max(status.AvailableReplicas, status.ReadyReplicas))
 	if claimed > seen {

@@ -93,12 +93,17 @@ func (s *state) settle(at time.Time) {
 	s.doubts = open
 }
 
+// advance says that nothing else has happened up to an instant.
+func (s *state) advance(at time.Time) {
+	if at.After(s.now) {
+		s.settle(at)
+		s.now = at
+	}
+}
+
 // feed takes in the next event.
 func (s *state) feed(e event) {
-	if e.at.After(s.now) {
-		s.settle(e.at)
-		s.now = e.at
-	}
+	s.advance(e.at)
 	s.record(e)
 	switch what := e.what.(type) {
 	case control.Entry:

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -65,5 +66,24 @@ func TestTap(t *testing.T) {
 				t.Errorf("the checker was told (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestDoubtIsSettledAtRest says what is wrong although nothing happens any more.
+func TestDoubtIsSettledAtRest(t *testing.T) {
+	s := newState(Options{})
+	for _, step := range []any{seen("u1", 1, 0), cloneOf("t", "u1", 0)} {
+		if what, ok := step.(groupSeen); ok {
+			what.vg.ResourceVersion = "1"
+		}
+		s.feed(event{begin, step})
+	}
+	s.advance(begin.Add(time.Second))
+	if len(s.breaches) != 0 {
+		t.Errorf("a breach too early: %v", s.breaches)
+	}
+	s.advance(begin.Add(long))
+	if len(s.breaches) != 1 || s.breaches[0].Invariant != "I3" {
+		t.Errorf("got %v, want a breach of I3", s.breaches)
 	}
 }

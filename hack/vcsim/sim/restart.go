@@ -27,11 +27,10 @@ func (s *Simulator) opRestart(ctx context.Context, r control.Request) (any, erro
 	if err := old.stop(); err != nil {
 		return nil, err
 	}
-	s.endSessions()
 	if err := s.endClones(ctx, r.Tasks); err != nil {
 		return nil, err
 	}
-	s.endSessions() // a login that was under way
+	s.endSessions() // now that nobody can log in any more
 	select {
 	case <-up.C:
 	case <-s.closed:

@@ -42,6 +42,30 @@ var memoryScenarios = []scenario{
 			f.t.Errorf("it is missing: %s", describe(s))
 		}
 	}},
+	{name: "all VMs of ours are told of, wherever they lie and whosever they are", run: func(f *fixture) {
+		a, b, c := f.made(f.group, 0), f.made(f.other(), 0), f.madeOff(f.group, 1)
+		f.AddForeignVM(RootFolder+"/default/web", "somebody")
+		f.CopyVM(c.Ref, "web-copy")
+		f.MarkAsTemplate(c.Ref, true)
+		f.Move(a.Ref, "elsewhere")
+		f.Restart()
+		f.must(f.Client().Sweep(f.t.Context()))
+		vms, err := f.Client().Stamped(f.t.Context())
+		f.must(err)
+		got, want := map[vsphere.Ref]string{}, map[vsphere.Ref]string{a.Ref: f.group.UID, b.Ref: f.other().UID, c.Ref: f.group.UID}
+		for _, vm := range vms {
+			got[vm.Ref] = vm.Stamp.UID
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			f.t.Errorf("(-want +got):\n%s", diff)
+		}
+		f.SetOutage(true)
+		f.awaitPolled("unknown is not empty", func() bool {
+			_, err := f.Client().Stamped(f.t.Context())
+			return vsphere.ClassOf(err) == vsphere.ClassUnavailable
+		})
+		f.SetOutage(false)
+	}},
 	{name: "VMs that somebody remembers are verified", run: func(f *fixture) {
 		a, b := f.made(f.group, 0), f.made(f.group, 1)
 		f.Move(a.Ref, "elsewhere")

@@ -131,6 +131,27 @@ func (c *Client) foldersOf(g vsphere.GroupID) []vsphere.Folder {
 	return out
 }
 
+// Stamped implements vsphere.Interface.
+func (c *Client) Stamped(context.Context) ([]vsphere.VM, error) {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.ready(); err != nil {
+		return nil, err
+	}
+	var out []vsphere.VM
+	for ref := range c.known {
+		m := c.vc.machines[ref]
+		if !c.isOurs(m) {
+			continue
+		}
+		if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.Taken {
+			out = append(out, c.vc.view(m))
+		}
+	}
+	slices.SortFunc(out, func(a, b vsphere.VM) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
+	return out, nil
+}
+
 // Verify implements vsphere.Interface.
 func (c *Client) Verify(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
 	c.vc.mu.Lock()

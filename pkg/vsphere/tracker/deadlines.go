@@ -16,7 +16,25 @@ func (t *Tracker) Stray(task vsphere.Ref) {
 	}
 }
 
-// LateFor is how long a request whose answer was lost, and of which nothing is to be seen, may still be on its way.
+// StrayEnded records the end of a task that belongs to no known operation. It means nothing for any other.
+func (t *Tracker) StrayEnded(task vsphere.Ref) {
+	woken := t.lock()
+	defer t.wake(woken)
+	t.endStray(task, woken)
+}
+
+// Echo records a clone task that has ended as cancelled, belongs to no known operation, and may be ours: vCenter was only
+// asked to cancel it. It counts for LateFor.
+func (t *Tracker) Echo(task vsphere.Ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.echoes[task]; !known {
+		t.echoes[task] = t.cfg.Clock.Now().Add(LateFor)
+	}
+}
+
+// LateFor is how long a request whose answer was lost may still be on its way, and the VM of a clone that was cancelled may
+// still come, when nothing is to be seen of either.
 const LateFor = time.Minute
 
 // late is a request that may still be on its way.
@@ -25,19 +43,18 @@ type late struct {
 	until time.Time
 }
 
-// StrayEnded makes a stray count no longer. The task of an operation is left alone.
-func (t *Tracker) StrayEnded(task vsphere.Ref) {
-	woken := t.lock()
-	defer t.wake(woken)
-	t.endStray(task, woken)
-}
-
 // Strays returns how many strays still count for a group: the tasks of nobody known, which may be anybody's, and its own
 // requests that may still arrive.
 func (t *Tracker) Strays(uid string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.strays) + len(t.late[uid])
+	n := len(t.strays) + len(t.late[uid])
+	for _, until := range t.echoes {
+		if !until.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // arrived makes a request count no longer as late, and tells whether it did.
@@ -64,6 +81,11 @@ func (t *Tracker) Overdue() []Pending {
 	for _, o := range t.ops {
 		switch {
 		case o.state == landed:
+		case o.state == echoing:
+			if now.After(o.until) {
+				woken.add(o.group)
+				t.drop(o)
+			}
 		case o.Kind == vsphere.OperationClone && now.Sub(o.Started) >= t.cfg.CloneTimeout:
 			if !o.Overdue {
 				o.Overdue = true
@@ -87,6 +109,12 @@ func (t *Tracker) Overdue() []Pending {
 	for task, until := range t.strays {
 		if now.After(until) {
 			t.endStray(task, woken)
+		}
+	}
+	for task, until := range t.echoes {
+		if !until.IsZero() && now.After(until) {
+			t.echoes[task] = time.Time{} // it stays in vCenter's list, and is not to count anew
+			woken.all = true
 		}
 	}
 	for uid, names := range t.late {

@@ -67,7 +67,56 @@ func TestCancelledCloneCountsUntilSomebodyHasLooked(t *testing.T) {
 		t.Errorf("nobody is asked to look: %+v", got)
 	}
 	f.NotFound(id)
-	if got := f.Strays("a"); got != 1 {
-		t.Errorf("%d strays, want 1: its VM may still come", got)
+	if ops, _ := f.Of("a"); len(ops) != 1 || len(f.Unknowns()) != 0 {
+		t.Errorf("want one operation, which nobody is to look for, got %+v", ops)
+	}
+	f.pass(tracker.LateFor - time.Second)
+	f.Overdue()
+	if ops, _ := f.Of("a"); len(ops) != 1 {
+		t.Error("it counts no more, and its VM may still come")
+	}
+	f.heard()
+	f.pass(2 * time.Second)
+	f.Overdue()
+	f.wantOperations("a")
+	f.wantHeard("a")
+}
+
+// TestCancelledCloneWhoseVMComes stops counting when its VM is there.
+func TestCancelledCloneWhoseVMComes(t *testing.T) {
+	f := newFixture(t, 2)
+	id := f.begin("a", clone("a-0"))
+	f.Submitted(id, "task-1")
+	f.Cancelled("task-1")
+	f.Ended("task-1", "", failure(vsphere.ClassUnknown))
+	f.NotFound(id)
+	f.Seen("a", "vm-1", "a-0")
+	f.wantOperations("a")
+}
+
+// TestEchoes: a clone that an earlier process has cancelled counts for a while, once, and for every group.
+func TestEchoes(t *testing.T) {
+	f := newFixture(t, 2)
+	for range 2 {
+		f.Echo("task-1")
+		if a, b := f.Strays("a"), f.Strays("b"); a != 1 || b != 1 {
+			t.Errorf("%d and %d strays, want 1", a, b)
+		}
+	}
+	if tasks := f.Tasks(); len(tasks) != 0 {
+		t.Errorf("a task that has ended is watched: %v", tasks)
+	}
+	f.pass(tracker.LateFor + time.Second)
+	f.Overdue()
+	f.Echo("task-1")
+	if got := f.Strays("a"); got != 0 {
+		t.Errorf("%d strays, want none: it is over", got)
+	}
+	id := f.begin("a", clone("a-0"))
+	f.Submitted(id, "task-2")
+	f.Ended("task-2", "", failure(vsphere.ClassUnknown))
+	f.Echo("task-2")
+	if got := f.Strays("b"); got != 0 {
+		t.Errorf("%d strays, want none: it is an operation of a group", got)
 	}
 }

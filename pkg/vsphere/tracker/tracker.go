@@ -36,6 +36,7 @@ const (
 	running                 // vCenter has a task for it
 	unknown                 // the answer to the request was lost
 	landed                  // the clone's task has succeeded, its VM is not in the view yet
+	echoing                 // the clone's task has ended as cancelled, and its VM may come all the same
 )
 
 type operation struct {
@@ -45,6 +46,7 @@ type operation struct {
 	revision string
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
+	until    time.Time // when it stops echoing
 	holds    bool      // a place in the budget
 	moot     bool      // its VM or its group is gone, so nobody wants to know how it fails
 }
@@ -66,6 +68,7 @@ type Tracker struct {
 	byGroup  map[string]map[ID]*operation // by UID
 	byTask   map[vsphere.Ref]*operation
 	strays   map[vsphere.Ref]time.Time  // clone tasks of nobody known, until when they count
+	echoes   map[vsphere.Ref]time.Time  // clone tasks that were cancelled, until when they count
 	late     map[string]map[string]late // requests that may still arrive, by UID and name
 	budgets  map[string]*budget
 	failures map[string]map[failureKey]vsphere.Failure // by UID
@@ -79,6 +82,7 @@ func New(cfg Config) *Tracker {
 		byGroup: map[string]map[ID]*operation{},
 		byTask:  map[vsphere.Ref]*operation{},
 		strays:  map[vsphere.Ref]time.Time{},
+		echoes:  map[vsphere.Ref]time.Time{},
 		late:    map[string]map[string]late{},
 		budgets: map[string]*budget{
 			budgetClone:   {limit: cfg.MaxClones},
@@ -184,8 +188,9 @@ func (t *Tracker) Resolved(id ID) {
 	}
 }
 
-// NotFound drops a clone of unknown outcome of which a look has shown nothing. Its request may still be on its way: until
-// its VM is Seen, or for LateFor, it counts among the group's strays.
+// NotFound records that a look has shown nothing of a clone of unknown outcome. Until its VM is Seen, or for LateFor, it
+// counts on: as an operation if it was cancelled, as vCenter has had it; otherwise among the group's strays, as its request
+// may still be on its way.
 func (t *Tracker) NotFound(id ID) {
 	woken := t.lock()
 	defer t.wake(woken)
@@ -194,6 +199,11 @@ func (t *Tracker) NotFound(id ID) {
 		return
 	}
 	woken.add(o.group)
+	if o.Cancelled {
+		o.state, o.until = echoing, t.cfg.Clock.Now().Add(LateFor)
+		t.release(o)
+		return
+	}
 	if t.late[o.group.UID] == nil {
 		t.late[o.group.UID] = map[string]late{}
 	}
@@ -221,6 +231,7 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 		t.failed(o, err)
 		if o.Kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
 			o.Task, o.state, o.Unknown = "", unknown, true
+			t.echoes[task] = time.Time{} // the operation counts, not the task
 			return true
 		}
 		t.drop(o)
@@ -241,7 +252,7 @@ func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 	woken := t.lock()
 	defer t.wake(woken)
 	for _, o := range t.byGroup[uid] {
-		if o.Kind == vsphere.OperationClone && o.state == landed && o.VM == vm {
+		if o.state == landed && o.VM == vm || o.state == echoing && o.Name == name {
 			woken.add(o.group)
 			t.drop(o)
 		}
@@ -289,6 +300,7 @@ func (t *Tracker) Reset() {
 		t.drop(o)
 	}
 	clear(t.strays)
+	clear(t.echoes)
 	clear(t.late)
 	clear(t.failures)
 }
@@ -341,6 +353,13 @@ func (t *Tracker) Tasks() []vsphere.Ref {
 	}
 	slices.Sort(tasks)
 	return tasks
+}
+
+// Watches tells whether a task is that of an operation.
+func (t *Tracker) Watches(task vsphere.Ref) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byTask[task] != nil
 }
 
 // Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.

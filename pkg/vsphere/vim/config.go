@@ -59,7 +59,8 @@ type Config struct {
 	CallTimeout time.Duration
 
 	Notifier vsphere.Notifier
-	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent.
+	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent. It is asked again
+	// until the request is sent: what is still on its way to vCenter when it fails is cut off. It must not block.
 	Guard func() error
 	// Gate persists the throttle of refused logins. Nil means that it is kept in memory only.
 	Gate LoginGate
@@ -82,6 +83,8 @@ type LoginGate interface {
 	Begin(ctx context.Context, user, password string) (allowed bool, retryAfter time.Duration, err error)
 	// End reports what came of it. refused is true only if vCenter has answered that the credentials are wrong.
 	End(ctx context.Context, refused bool) error
+	// Unanswered reports, in its place, that the login was sent and not answered: it may have been refused.
+	Unanswered(ctx context.Context) error
 }
 
 // withDefaults fills in what was left out, and checks what cannot be.

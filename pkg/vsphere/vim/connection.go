@@ -19,7 +19,6 @@ import (
 type connection struct {
 	v      *VCenter
 	client *vim25.Client
-	user   string // as vCenter spells who is logged in
 	lost   context.CancelCauseFunc
 	place  placement
 
@@ -41,9 +40,9 @@ type connection struct {
 	sweeps  sweeper
 }
 
-func newConnection(v *VCenter, client *vim25.Client, user string, lost context.CancelCauseFunc) *connection {
+func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
-		v: v, client: client, user: user, lost: lost,
+		v: v, client: client, lost: lost,
 		filters: map[types.ManagedObjectReference]filterKind{},
 		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
 		outside: outsideList{listed: map[vsphere.Ref]bool{}},

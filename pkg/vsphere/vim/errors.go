@@ -44,7 +44,7 @@ func faultName(f types.BaseMethodFault) string {
 //  2. the caller's context has ended before anything was sent: Unavailable
 //  3. vCenter answered with a fault: as the table says
 //  4. no answer, and the request was not sent or changes nothing: Unavailable; but Transient if it was merely slow, for
-//     that does not end the connection (see callError.breaks), and so nobody would be woken when it is over
+//     one such call does not end the connection (see caller.hangs), and so nobody would be woken when it is over
 //  5. no answer to a request that changes something: unknown outcome
 func (v *VCenter) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {

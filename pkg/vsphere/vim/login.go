@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,11 +111,11 @@ func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]b
 	_, wrong := f.(types.BaseInvalidLogin)
 	_, denied := f.(*types.NoPermission)
 	refused := wrong || denied
-	if v.cfg.Gate != nil {
-		if gateErr := v.cfg.Gate.End(ctx, refused); gateErr != nil && err == nil {
-			// The session stands; that the record still says "tried" delays at most a later login.
-			klog.FromContext(ctx).Info("The login that succeeded could not be recorded", "err", gateErr)
-		}
+	call, _ := errors.AsType[*callError](err)
+	unanswered := f == nil && call != nil && call.sent
+	if gateErr := v.endLogin(ctx, refused, unanswered); gateErr != nil && err == nil {
+		// The session stands; that the record still says "tried" delays at most a later login.
+		klog.FromContext(ctx).Info("The login that succeeded could not be recorded", "err", gateErr)
 	}
 	now, t := v.cfg.Clock.Now(), &v.logins
 	switch {
@@ -124,13 +125,33 @@ func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]b
 	case refused:
 		t.refused, t.until, t.why, t.unanswered = key, now.Add(refusedFor), err, nil
 		return &loginPutOff{t.until, key, v.rejected(user, t.until, err)}
-	case f == nil:
+	case unanswered:
 		t.unanswered = append(t.unanswered, now)
 	}
 	return err
 }
 
+// endLogin tells the persisted throttle what came of an attempt.
+func (v *VCenter) endLogin(ctx context.Context, refused, unanswered bool) error {
+	switch {
+	case v.cfg.Gate == nil:
+		return nil
+	case unanswered:
+		return v.cfg.Gate.Unanswered(ctx)
+	default:
+		return v.cfg.Gate.End(ctx, refused)
+	}
+}
+
+// rejected says why no login is tried until then. Without err, an earlier process or another replica has tried.
 func (v *VCenter) rejected(user string, until time.Time, err error) *vsphere.Error {
+	if err == nil {
+		return &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected,
+			Message: fmt.Sprintf("vCenter refused logins of %q lately, or did not answer them. The next is tried at %s, and at once when the credentials change, lest the account is locked.",
+				user, until.UTC().Format(time.RFC3339)),
+		}
+	}
 	return &vsphere.Error{
 		Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected, Err: err,
 		Message: fmt.Sprintf("vCenter refused the user name or the password of %q. They are tried again at %s, and at once when they change.",

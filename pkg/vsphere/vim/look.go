@@ -86,8 +86,23 @@ func (v *VCenter) straysExpected() bool {
 	return v.cfg.Clock.Now().Before(v.straysUntil)
 }
 
+// noteUser remembers that this process is logged in as a user.
+func (v *VCenter) noteUser(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.users[strings.ToLower(name)] = true
+}
+
+// wasUser tells whether this process is, or was, logged in as a user: credentials may be rotated to another account while
+// clones are under way.
+func (v *VCenter) wasUser(name string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.users[strings.ToLower(name)]
+}
+
 // adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
-// started, or their submission's answer was lost. Those of other users are left alone, and so are all that run when
+// started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users are left alone, and so are all that run when
 // neither can be: the account may be shared with others, whose clones must not hold up the end of our groups.
 func (c *connection) adoptStrays(ctx context.Context) error {
 	if !c.v.straysExpected() {
@@ -109,13 +124,15 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		if !ok || !cloneTasks[info.DescriptionId] {
 			continue
 		}
-		if info.State != types.TaskInfoStateRunning && info.State != types.TaskInfoStateQueued {
+		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.v.wasUser(by.UserName) {
 			continue
 		}
-		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !strings.EqualFold(by.UserName, c.user) {
-			continue
+		switch task := vsphere.Ref(o.ref.Value); {
+		case info.State == types.TaskInfoStateRunning || info.State == types.TaskInfoStateQueued:
+			c.adoptStray(task)
+		case wasCancelled(info):
+			c.v.tracker.Echo(task)
 		}
-		c.adoptStray(vsphere.Ref(o.ref.Value))
 	}
 	c.tasks.wake()
 	return nil
@@ -128,6 +145,15 @@ func (c *connection) adoptStray(task vsphere.Ref) {
 	if c.tasks.toldEnd(task) {
 		c.v.tracker.StrayEnded(task)
 	}
+}
+
+// wasCancelled reports whether a task says that it was cancelled, and so perhaps goes on all the same.
+func wasCancelled(info types.TaskInfo) bool {
+	if info.State != types.TaskInfoStateError || info.Error == nil {
+		return false
+	}
+	_, ok := info.Error.Fault.(*types.RequestCanceled)
+	return ok
 }
 
 // cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until
@@ -153,6 +179,9 @@ func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
 	if err == nil || isGone(err, taskRef(op.Task)) {
 		v.tracker.Cancelled(op.Task)
 		return nil
+	}
+	if _, ended := faultOf(err).(*types.InvalidState); ended {
+		return nil // which the watch is about to tell
 	}
 	return v.fail("Cancel "+string(op.Kind)+" "+op.Name, err)
 }

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	minBackoff    = time.Second
-	maxBackoff    = 30 * time.Second
+	minBackoff = time.Second
+	// maxBackoff leaves room for the inventory to be read, and for the groups to be synced, within the 30 s after an outage
+	// that are promised.
+	maxBackoff    = 20 * time.Second
 	logoutTimeout = 5 * time.Second
 	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
 	steadyAfter = 30 * time.Second
@@ -74,7 +76,7 @@ func syncing(message string) *vsphere.Error {
 	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: message}
 }
 
-// waitToRetry waits 1 s, doubling to 30 s, less up to a half; or, after a login that was put off, until it may be tried.
+// waitToRetry waits 1 s, doubling to 20 s, less up to a half; or, after a login that was put off, until it may be tried.
 func (v *VCenter) waitToRetry(ctx context.Context, failures int, err error) {
 	if putOff, ok := errors.AsType[*loginPutOff](err); ok {
 		v.waitForLogin(ctx, putOff)
@@ -138,7 +140,8 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 		}
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
 	}
-	return newConnection(v, client, current.UserName, lost), nil
+	v.noteUser(current.UserName)
+	return newConnection(v, client, lost), nil
 }
 
 // adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.

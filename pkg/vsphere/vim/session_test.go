@@ -3,6 +3,7 @@ package vim_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -132,6 +133,8 @@ func (g *gate) End(_ context.Context, refused bool) error {
 	return nil
 }
 
+func (g *gate) Unanswered(context.Context) error { return nil }
+
 func (g *gate) set(allow bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -203,6 +206,19 @@ func TestVCenterAwayAndBack(t *testing.T) {
 	}
 }
 
+func TestVCenterThatHangsIsUnreachable(t *testing.T) {
+	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 300 * time.Millisecond })
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageHang))
+	go func() {
+		for range 2 { // as workers do
+			_, _ = v.EnsureFolder(context.WithoutCancel(t.Context()), web)
+		}
+	}()
+	awaitReason(t, v, "VCenterUnreachable") // long before the long poll would notice
+	must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
+	awaitSynced(t, v)
+}
+
 func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	sim := startSimulator(t, vcsim.Options{Templates: []string{"linux"}})
 	cfg := configFor(sim, &notifier{})
@@ -231,6 +247,16 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 		vm = s.VMs[0]
 		return vm.Power == vsphere.PoweredOn
 	})
+	must(t, v.StartClone(ctx, web, "web-0d1f2-off", vsphere.CloneSpec{Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 512, Slot: 7}))
+	off := awaitSnapshot(t, v, "one that is off", func(s vsphere.Snapshot) bool { return len(s.VMs) == 2 && len(s.Operations) == 0 }).VMs[1]
+	empty := vsphere.GroupID{Namespace: "default", Name: "empty", UID: "uid-empty"}
+	emptyFolder, err := v.EnsureFolder(ctx, empty)
+	must(t, err)
+	must(t, sim.Control.SetCloneDelay(ctx, slowClone))
+	must(t, v.StartClone(ctx, web, "web-0d1f2-slow", spec))
+	slow := awaitSnapshot(t, v, "a clone under way", func(s vsphere.Snapshot) bool {
+		return len(s.Operations) == 1 && s.Operations[0].Task != ""
+	}).Operations[0]
 	must(t, sim.Control.ResetCalls(ctx))
 
 	closed.Store(true)
@@ -241,6 +267,9 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 		"StartClone":    v.StartClone(ctx, web, "web-0d1f2-1", spec),
 		"StartPowerOff": v.StartPowerOff(ctx, web, vm.Ref),
 		"StartPowerOn":  v.StartPowerOn(ctx, web, vm.Ref),
+		"StartDestroy":  v.StartDestroy(ctx, web, []vsphere.Ref{off.Ref}),
+		"Cancel":        v.Cancel(ctx, slow),
+		"RemoveFolder":  v.RemoveFolder(ctx, empty, emptyFolder),
 	} {
 		if vsphere.ClassOf(err) != vsphere.ClassUnavailable || !strings.Contains(err.Error(), "lease") {
 			t.Errorf("%s: %v", name, err)
@@ -248,14 +277,15 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	}
 	calls, err := sim.Control.Calls(ctx)
 	must(t, err)
-	for _, method := range []string{"CreateFolder", "CloneVM_Task", "PowerOffVM_Task", "PowerOnVM_Task"} {
+	for _, method := range []string{"CreateFolder", "CloneVM_Task", "PowerOffVM_Task", "PowerOnVM_Task", "Destroy_Task", "CancelTask", "UnregisterAndDestroy_Task"} {
 		if calls.Methods[method] != 0 {
 			t.Errorf("%s was sent", method)
 		}
 	}
 	s, err := v.Snapshot(ctx, web)
 	must(t, err)
-	if len(s.Operations) != 0 || len(s.Failures) != 0 {
+	remembered := func(op vsphere.Operation) bool { return op.Name != slow.Name || op.Cancelled }
+	if slices.ContainsFunc(s.Operations, remembered) || len(s.Failures) != 0 {
 		t.Errorf("what was not sent is remembered: %+v %+v", s.Operations, s.Failures)
 	}
 }

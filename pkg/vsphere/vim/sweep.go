@@ -81,8 +81,10 @@ func (c *connection) sweep(ctx context.Context) error {
 	}
 	var missing []vsphere.Ref
 	var t touched
+	listed := map[vsphere.Ref]bool{}
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
+		listed[ref] = true
 		stamp := o.props.stamp()
 		if stamp == nil || stamp.Owner != c.v.cfg.Owner {
 			continue
@@ -92,8 +94,10 @@ func (c *connection) sweep(ctx context.Context) error {
 		}
 	}
 	c.v.settle(&t)
-	// What was left unreadable, and what no filter holds, is tried again with them.
+	// What was left unreadable, and what no filter holds, is tried again with them. What a filter holds and the view does
+	// not may have gone without a word.
 	missing = append(missing, c.v.inv.unheld()...)
+	missing = append(missing, c.v.inv.unlisted(listed)...)
 	landed := c.v.tracker.Landed()
 	for _, p := range landed {
 		missing = append(missing, p.Operation.VM)
@@ -147,6 +151,21 @@ func (inv *inventory) unheld() []vsphere.Ref {
 	for _, vms := range inv.byUID {
 		for ref, r := range vms {
 			if r.sources == 0 {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
+}
+
+// unlisted returns the VMs that may be ours, that a filter holds, and that are not listed.
+func (inv *inventory) unlisted(listed map[vsphere.Ref]bool) []vsphere.Ref {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	var refs []vsphere.Ref
+	for _, vms := range inv.byUID {
+		for ref, r := range vms {
+			if r.sources != 0 && !listed[ref] {
 				refs = append(refs, ref)
 			}
 		}

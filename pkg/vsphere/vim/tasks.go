@@ -46,16 +46,15 @@ type pendingTasks struct {
 	early map[vsphere.Ref]taskEnd
 }
 
-// submitted records the task of an operation, here and in the tracker, as one step towards take. It returns the end of
-// the task if that was seen already.
-func (p *pendingTasks) submitted(t *tracker.Tracker, task vsphere.Ref, op pendingTask) (taskEnd, bool) {
+// submitted records the task of an operation, which the tracker knows already: a task that is found here may end at once.
+// It returns the end of the task if that was seen already.
+func (p *pendingTasks) submitted(task vsphere.Ref, op pendingTask) (taskEnd, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.byTask[task] = op
 	if op.kind == vsphere.OperationDestroy {
 		p.victims[op.vm] = task
 	}
-	t.Submitted(op.id, task)
 	end, ended := p.early[task]
 	delete(p.early, task)
 	return end, ended
@@ -290,7 +289,9 @@ func (l *taskList) toldEnd(task vsphere.Ref) bool {
 func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 	op, known := c.v.pending.take(task, end)
 	if !known {
-		c.v.tracker.Ended(task, end.result, nil) // a stray, or told twice
+		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
+		// must not take this for the end of an operation.
+		c.v.tracker.StrayEnded(task)
 		return
 	}
 	c.taskOfOursEnded(task, op, end, t)
@@ -371,12 +372,17 @@ func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault)
 // submitted records the task that vCenter has made of an operation, and has it watched.
 func (c *connection) submitted(op pendingTask, task types.ManagedObjectReference) {
 	ref := vsphere.Ref(task.Value)
-	if end, ended := c.v.pending.submitted(c.v.tracker, ref, op); ended {
+	c.v.tracker.Submitted(op.id, ref) // with no lock held: it notifies
+	end, ended := c.v.pending.submitted(ref, op)
+	switch {
+	case ended:
 		var t touched
 		if op, known := c.v.pending.take(ref, end); known {
 			c.taskOfOursEnded(ref, op, end, &t)
 		}
 		c.v.settle(&t)
+	case !c.v.tracker.Watches(ref):
+		c.v.pending.lost(ref) // it could not be read in between: nobody will tell its end
 	}
 	c.tasks.wake()
 }

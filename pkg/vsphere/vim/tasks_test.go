@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -23,7 +24,7 @@ func testConnection(t *testing.T) *connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newConnection(v, nil, "", func(error) {})
+	return newConnection(v, nil, func(error) {})
 }
 
 func beginClone(t *testing.T, c *connection) pendingTask {
@@ -69,6 +70,66 @@ func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
 		if n := c.v.tracker.Strays(""); n != 1 {
 			t.Errorf("%s: %d strays, want the other task", state, n)
 		}
+	}
+}
+
+// asking is a notifier that looks at what is pending, as a sync does that it wakes.
+type asking struct {
+	deaf
+	pending *pendingTasks
+	free    []bool
+}
+
+func (a *asking) NotifyAll() {
+	free := a.pending.mu.TryLock()
+	if free {
+		a.pending.mu.Unlock()
+	}
+	a.free = append(a.free, free)
+}
+
+func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
+	notifier := &asking{}
+	v, err := New(Config{
+		Endpoint: "host", Owner: testOwner, Notifier: notifier,
+		Credentials: func() (string, string, error) { return "", "", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notifier.pending = &v.pending
+	c := newConnection(v, nil, func(error) {})
+	op := beginClone(t, c)
+	v.tracker.Stray("task-1")
+	c.submitted(op, taskRef("task-1")) // the last stray is none
+	if !slices.Equal(notifier.free, []bool{true}) {
+		t.Errorf("notified with the lock free: %v, want once, and free", notifier.free)
+	}
+}
+
+// The end of a task may be told while its submission is being recorded.
+func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
+	c := testConnection(t)
+	op := beginClone(t, c)
+	c.v.tracker.Submitted(op.id, "task-1")
+	fault := types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}}
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateError), assign(propTaskError, fault)), &touched{})
+	c.submitted(op, taskRef("task-1"))
+	ops, failures := c.v.tracker.Of(testUID)
+	if len(ops) != 0 || len(failures) != 1 || failures[0].Err.Class != vsphere.ClassExhausted {
+		t.Errorf("operations %+v, failures %+v", ops, failures)
+	}
+
+	c = testConnection(t)
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: "vm-1"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.v.tracker.Lost("task-1")
+	c.v.tracker.Resolved(id)
+	c.submitted(pendingTask{kind: vsphere.OperationDestroy, id: id, vm: "vm-1"}, taskRef("task-1"))
+	if c.v.pending.destroying("vm-1") {
+		t.Error("should the VM leave, nobody would verify that it is gone")
 	}
 }
 

@@ -37,6 +37,9 @@ type VCenter struct {
 	// straysUntil is how long clone tasks of nobody known may still be ours.
 	straysUntil time.Time
 
+	// users are the accounts that this process has been logged in as, as vCenter spells them, in lower case.
+	users map[string]bool
+
 	// pending says what the tasks in flight are for.
 	pending pendingTasks
 	// rootMu is held while the root folder is made.
@@ -80,6 +83,7 @@ func New(cfg Config) (*VCenter, error) {
 		jar:        jar,
 		inv:        newInventory(cfg.Owner, cfg.Folder, cfg.Clock),
 		lookingFor: map[vsphere.GroupID]bool{},
+		users:      map[string]bool{},
 		pending: pendingTasks{
 			byTask:  map[vsphere.Ref]pendingTask{},
 			victims: map[vsphere.Ref]vsphere.Ref{},

@@ -2,6 +2,7 @@ package vim_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +134,32 @@ func TestCloneThatOthersMakeIsNoStray(t *testing.T) {
 	must(t, err)
 	if s.Strays != 0 {
 		t.Errorf("%d strays", s.Strays)
+	}
+}
+
+// Rotated to another account while a clone's answer is lost, the process still knows its own clone.
+func TestCloneUnderAnEarlierAccountIsAStray(t *testing.T) {
+	var user atomic.Value
+	sim, _, v, _ := started(t, nil)
+	must(t, sim.Control.SetPassword(t.Context(), "somebody", "else"))
+	user.Store([2]string{sim.Username, sim.Password})
+	cfg := configFor(sim, &notifier{})
+	cfg.Credentials = func() (string, string, error) {
+		u := user.Load().([2]string)
+		return u[0], u[1], nil
+	}
+	rotated, _ := run(t, cfg)
+	awaitSynced(t, rotated)
+	before := rotated.State().Since
+	user.Store([2]string{"somebody", "else"})
+	must(t, sim.Control.SetCloneDelay(t.Context(), 10*slowClone)) // far longer than to log in again
+	must(t, submit(t, v, "web-0d1f2-0"))                          // by another process, under the first account: as if rotated's own was forgotten
+	must(t, sim.Control.EndSessions(t.Context()))
+	await(t, "logged in as another", func() bool { s := rotated.State(); return s.Synced && s.Since.After(before) })
+	s, err := rotated.Snapshot(t.Context(), web)
+	must(t, err)
+	if s.Strays != 1 {
+		t.Errorf("%d strays, want 1", s.Strays)
 	}
 }
 

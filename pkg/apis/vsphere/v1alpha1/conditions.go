@@ -43,6 +43,8 @@ const (
 	// ReasonMassDisappearance: many VMs, of whatever groups, have left the view at once. Nothing is cloned, and no group
 	// goes, until each of them is proven gone or is back.
 	ReasonMassDisappearance = "MassDisappearance"
+	// ReasonVMsUnreadable: VMs that the status counts cannot be read, and the status is too short to list all of them.
+	ReasonVMsUnreadable = "VMsUnreadable"
 	// ReasonNameInUse: somebody else's VM has the name of one of the group's; the next free name is taken.
 	ReasonNameInUse = "NameInUse"
 	// ReasonOrphaned: VMs stay although their group goes.

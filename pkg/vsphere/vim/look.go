@@ -129,13 +129,22 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		}
 		switch task := vsphere.Ref(o.ref.Value); {
 		case info.State == types.TaskInfoStateRunning || info.State == types.TaskInfoStateQueued:
-			c.v.tracker.Stray(task)
+			c.adoptStray(task)
 		case wasCancelled(info):
 			c.v.tracker.Echo(task)
 		}
 	}
 	c.tasks.wake()
 	return nil
+}
+
+// adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
+// told already, and is not told again.
+func (c *connection) adoptStray(task vsphere.Ref) {
+	c.v.tracker.Stray(task)
+	if c.tasks.toldEnd(task) {
+		c.v.tracker.StrayEnded(task)
+	}
 }
 
 // wasCancelled reports whether a task says that it was cancelled, and so perhaps goes on all the same.

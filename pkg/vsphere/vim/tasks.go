@@ -273,6 +273,18 @@ func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
 	return l.told[task]
 }
 
+// toldEnd tells whether a task in the list is known to have ended.
+func (l *taskList) toldEnd(task vsphere.Ref) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch types.TaskInfoState(l.told[task].text(propTaskState)) {
+	case types.TaskInfoStateSuccess, types.TaskInfoStateError:
+		return true
+	default:
+		return false
+	}
+}
+
 // taskEnded records the end of a task and what is proven by it.
 func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 	op, known := c.v.pending.take(task, end)

@@ -55,6 +55,24 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	}
 }
 
+func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
+	for _, state := range []types.TaskInfoState{types.TaskInfoStateSuccess, types.TaskInfoStateError} {
+		c := testConnection(t)
+		c.submitted(beginClone(t, c), taskRef("task-1"))
+		c.adoptStray("task-1") // it goes on, and is ours
+		c.applyTask(taskUpdate(assign(propTaskState, state), assign(propTaskResult, vmRef("vm-1")),
+			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &touched{})
+		c.adoptStray("task-1") // a sweep has read it while it went on
+		if n := c.v.tracker.Strays(""); n != 0 {
+			t.Errorf("%s: %d strays, whose end nobody will tell", state, n)
+		}
+		c.adoptStray("task-2")
+		if n := c.v.tracker.Strays(""); n != 1 {
+			t.Errorf("%s: %d strays, want the other task", state, n)
+		}
+	}
+}
+
 // asking is a notifier that looks at what is pending, as a sync does that it wakes.
 type asking struct {
 	deaf

@@ -39,8 +39,8 @@ var elected = []string{
 	"-leader-elect-lease-duration=1500ms", "-leader-elect-renew-deadline=1s", "-leader-elect-retry-period=100ms",
 }
 
-// slow gives a scenario the time to do something while clones run.
-var slow = vcsim.Options{CloneDelay: 250 * time.Millisecond}
+// slow lets clones run longer than it takes to start a controller.
+var slow = vcsim.Options{CloneDelay: time.Second}
 
 var scenarios = []scenario{
 	{name: "create", args: alone, work: 3, play: func(r *run) {

@@ -25,6 +25,10 @@ type census struct {
 // expected is how many replicas there are or may be: what is unknown counts, so that it never leads to a VM too many.
 func (c *census) expected() int { return len(c.ours) + len(c.pending) + len(c.unclear) }
 
+// guarded reports whether there is anything in vCenter that goes with the group, and so that the finalizer guards: a VM, or
+// but a folder.
+func (c *census) guarded() bool { return c.expected() > 0 || c.folder != nil }
+
 // unlisted is how many VMs the status counts beyond those that are expected, while VMs that it lists cannot be read: it
 // lists MaxListedVMs at most, so that a process that has just started may know nothing of the others, which cannot be read
 // either. It is 0 for a group whose status has room for all: each of them is remembered.

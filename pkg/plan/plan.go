@@ -38,7 +38,7 @@ func Compute(in Input) Plan {
 		p.remove(in)
 	} else {
 		p.keep(in)
-		p.AddFinalizer = !slices.Contains(g.Finalizers, v1alpha1.Finalizer) && (p.Writes() || p.census.expected() > 0)
+		p.AddFinalizer = !slices.Contains(g.Finalizers, v1alpha1.Finalizer) && (p.Writes() || p.census.guarded())
 	}
 	p.hold(in)
 	return p
@@ -77,7 +77,7 @@ func (p *Plan) hold(in Input) {
 		p.Problem = nil
 	}
 	*p = Plan{
-		AddFinalizer: p.AddFinalizer && p.census.expected() > 0,
+		AddFinalizer: p.AddFinalizer && p.census.guarded(),
 		Held:         held, Problem: p.Problem, Notices: p.Notices, census: p.census, due: p.due,
 	}
 }

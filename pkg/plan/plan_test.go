@@ -85,7 +85,9 @@ func TestHold(t *testing.T) {
 		"nothing is due":                {in: input(group(1, paused), vm(0))},
 		"nothing is due, and read-only": {in: input(group(1), vm(0)).with(readOnly)},
 		"no finalizer before the first clone": {
-			in: input(group(1, paused, noFinalizer)), want: held},
+			in: input(group(1, paused, noFinalizer)).with(noFolder), want: held},
+		"the finalizer guards a folder, too": {
+			in: input(group(1, paused, noFinalizer)), want: []string{"add finalizer", "held: Paused"}},
 		"the finalizer guards what is there": {
 			in: input(group(2, paused, noFinalizer), vm(0)), want: []string{"add finalizer", "held: Paused"}},
 		"a group may be let go": {
@@ -102,6 +104,10 @@ func TestFinalizer(t *testing.T) {
 			in: input(group(1, noFinalizer), vm(0)), want: []string{"add finalizer"}},
 		"again, though only a clone is under way": {
 			in: input(group(1, noFinalizer)).with(operations(cloning(0))), want: []string{"add finalizer"}},
+		"again, though only the folder is left": {
+			in: input(group(0, noFinalizer)), want: []string{"add finalizer"}},
+		"again, though the group is paused and only the folder is left": {
+			in: input(group(0, noFinalizer, paused)), want: []string{"add finalizer"}},
 		"not while there is nothing to guard": {
 			in: input(group(0, noFinalizer)).with(noFolder)},
 		"not while the template is missing": {

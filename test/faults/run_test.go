@@ -69,7 +69,7 @@ func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
 		World:    harness.NewWorld(t, cluster, s.vcenter),
 		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
 	}
-	r.checker = invariants.Watch(r.World, invariants.Options{AgentPerProcess: true, LoginEvery: 5 * time.Minute / speed})
+	r.checker = invariants.Watch(r.World, invariants.Options{AgentPerProcess: !binary, LoginEvery: 5 * time.Minute / speed})
 	r.writeCredentials(r.VCenter.Password)
 	s.play(r)
 	digest := r.comeToRest(want)

@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
@@ -71,10 +72,13 @@ func (s *state) namesInFlight(uid string) map[string]bool {
 	return names
 }
 
-// count is how many VMs a group has, or will have. Two clones of one name make one VM.
+// count is how many VMs a group has, or will have, as far as that can be known. Two clones of one name make one VM. What
+// somebody else has given back a moment ago could not be known.
 func (s *state) count(uid string) int {
 	names := s.namesInFlight(uid)
-	members := s.members(uid)
+	members := slices.DeleteFunc(s.members(uid), func(v *vm) bool {
+		return !v.returned.IsZero() && s.now.Sub(v.returned) <= s.o.OutsideChange
+	})
 	for _, v := range members {
 		delete(names, v.Folder+"/"+v.Name)
 	}

@@ -73,6 +73,14 @@ func TestCount(t *testing.T) {
 		"I3: replaced":                 {steps: []any{seen("u1", 1, 1), grown("u1", 1), lost("vm-u1-0"), cloneOf("t1", "u1", 0)}},
 		"I3: given back by somebody": {steps: []any{
 			seen("u1", 1, 1), grown("u1", 1), made("u1", 0, template), cloneOf("t2", "u1", 1), made("u1", 1), ended("t2", "u1", 1), made("u1", 0)}},
+		"I3: given back by somebody a moment ago": {steps: []any{
+			seen("u1", 1, 2), grown("u1", 2), made("u1", 0, template), lost("vm-u1-1"), made("u1", 0), cloneOf("t2", "u1", 2), cloneOf("t3", "u1", 3)}},
+		"I3: given back by somebody long ago": {steps: []any{
+			seen("u1", 1, 2), grown("u1", 2), made("u1", 0, template), lost("vm-u1-1"), made("u1", 0), long, cloneOf("t2", "u1", 2), cloneOf("t3", "u1", 3)},
+			want: "I3", says: "has 3 VMs, clones in flight included, and may have 2"},
+		"I3: given back by somebody a moment ago, and too many all the same": {steps: []any{
+			seen("u1", 1, 1), grown("u1", 1), made("u1", 0, template), made("u1", 0), cloneOf("t2", "u1", 1), cloneOf("t3", "u1", 2)},
+			want: "I3", says: "has 2 VMs, clones in flight included, and may have 1"},
 		"I3: two writers, excess gone": {o: Options{Writers: 2}, steps: []any{
 			seen("u1", 1, 1), grown("u1", 2), lost("vm-u1-1"), seen("u1", 1, 1, reached)}},
 		"I3: two writers, excess left": {o: Options{Writers: 2}, steps: []any{

@@ -31,6 +31,7 @@ type vm struct {
 	gone     bool
 	wasOurs  bool      // once
 	lastOurs time.Time // the last instant at which it was ours, zero if it is now or never was
+	returned time.Time // when it has become ours again, zero if it never did
 	arrived  time.Time // in its folder
 	byClient bool      // it has appeared while a client's clone of its name ran
 	going    bool      // it was switched off or destroyed by a client, and not switched on since
@@ -71,7 +72,10 @@ func (s *state) putVM(now control.VM) {
 		v.byClient = true
 	}
 	s.changed(v, wasOurs)
-	if s.ours(v) && !v.wasOurs {
+	switch {
+	case s.ours(v) && v.wasOurs && !wasOurs:
+		v.returned = s.now
+	case s.ours(v) && !v.wasOurs:
 		v.wasOurs = true
 		g := s.groups[v.stamp.UID]
 		s.checkCount(g, v.stamp.UID, "VM "+v.label()+" has appeared")

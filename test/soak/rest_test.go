@@ -166,7 +166,8 @@ func (s *soak) atRest() error {
 		case vg.DeletionTimestamp != nil:
 			errs = append(errs, fmt.Errorf("%s is still there: %s", vg.Name, st.Message))
 		case st.ObservedGeneration != vg.Generation, st.Phase != v1alpha1.PhaseReady, int(st.AvailableReplicas) != want,
-			int(st.Replicas) != want, on[uid] != want, all[uid] != want, !finalized(vg):
+			int(st.Replicas) != want, on[uid] != want, all[uid] != want,
+			!finalized(vg) && (want > 0 || vg.Status.Folder != nil):
 			errs = append(errs, fmt.Errorf("%s wants %d, generation %d of %d is %s, %d of %d; in vCenter %d of %d are on; finalizers %v: %s",
 				vg.Name, want, st.ObservedGeneration, vg.Generation, st.Phase, st.AvailableReplicas, st.Replicas, on[uid], all[uid], vg.Finalizers, st.Message))
 		}

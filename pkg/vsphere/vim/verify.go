@@ -33,7 +33,7 @@ const (
 	// interval each time, maxRechecks times. After that, each resync does it.
 	recheckFirst = 50 * time.Millisecond
 	maxRechecks  = 8
-	// reportedWithin is how long the watch may take to report a folder that we have made.
+	// reportedWithin is how long the watch may take to report a folder that we have made, or a power state.
 	reportedWithin = time.Second
 )
 
@@ -112,7 +112,8 @@ func (c *connection) doChores(ctx context.Context) {
 // nextRecheck returns when the next recheck is due, or nil if there is nothing to check or it was checked often enough.
 func (c *connection) nextRecheck() <-chan time.Time {
 	folders, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
-	if len(folders) > 0 || left {
+	assumed, more := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
+	if len(folders) > 0 || left || len(assumed) > 0 || more {
 		return c.v.cfg.Clock.After(reportedWithin)
 	}
 	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
@@ -129,13 +130,20 @@ func (c *connection) nextRecheck() <-chan time.Time {
 }
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
-// gone, and a folder or the VM of a clone that comes and goes between two looks is never reported.
+// gone, a folder or the VM of a clone that comes and goes between two looks is never reported, and neither is a power state
+// that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.v.inv.unheld(), c.v.pending.destroying)
 	for _, p := range c.v.tracker.Landed() {
 		vms = append(vms, p.Operation.VM)
 	}
 	folders, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
+	assumed, _ := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
+	if len(assumed) > 0 {
+		if err := c.verifyAssumptions(ctx, assumed); err != nil {
+			klog.FromContext(ctx).V(2).Info("Reading power states again", "err", err)
+		}
+	}
 	if len(vms) > 0 {
 		if err := c.verify(ctx, vms); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading VMs again", "err", err)

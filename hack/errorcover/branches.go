@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"go/ast"
 	"go/printer"
 	"go/token"
 	"go/types"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +48,9 @@ func (p *pkg) branches() []branch {
 			return true
 		})
 	}
+	slices.SortStableFunc(found, func(a, b branch) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.from.line, b.from.line), cmp.Compare(a.from.column, b.from.column))
+	})
 	return found
 }
 

@@ -16,8 +16,12 @@ import (
 func TestAPowerStateThatTheWatchDoesNotConfirm(t *testing.T) {
 	off := types.VirtualMachinePowerStatePoweredOff
 	reads := 0
+	var trouble error
 	c := syncedConnection(t, off, func(_, res soap.HasFault) error {
 		reads++
+		if trouble != nil {
+			return trouble
+		}
 		props := []types.DynamicProperty{{Name: propPower, Val: off}}
 		for _, change := range described("web-0", "group-3") {
 			props = append(props, types.DynamicProperty{Name: change.Name, Val: change.Val})
@@ -39,12 +43,18 @@ func TestAPowerStateThatTheWatchDoesNotConfirm(t *testing.T) {
 	}
 	c.v.inv.setPower("vm-1", vsphere.PoweredOff, now.Add(-2*reportedWithin), &touched{})
 	c.v.inv.setPower("vm-1", vsphere.PoweredOn, now.Add(-2*reportedWithin), &touched{})
+	trouble = soap.WrapVimFault(&types.SystemError{})
 	c.recheck(t.Context())
-	if reads != 1 || power() != vsphere.PoweredOff {
+	if overdue, _ := c.v.inv.overdueAssumptions(now); reads != 1 || len(overdue) != 1 {
+		t.Errorf("%d reads: one that failed is to be tried again: %v", reads, overdue)
+	}
+	trouble = nil
+	c.recheck(t.Context())
+	if reads != 2 || power() != vsphere.PoweredOff {
 		t.Errorf("after %d reads it is %s in the inventory", reads, power())
 	}
 	c.recheck(t.Context())
-	if reads != 1 {
+	if reads != 2 {
 		t.Error("it is read again and again")
 	}
 }

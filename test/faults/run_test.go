@@ -68,7 +68,10 @@ func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
 		World:    harness.NewWorld(t, cluster, s.vcenter),
 		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
 	}
-	r.checker = invariants.Watch(r.World, invariants.Options{AgentPerProcess: !binary, LoginEvery: 5 * time.Minute / speed})
+	lostLogin := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Call.Verb == "Login" && f.Mode == AnswerLost })
+	r.checker = invariants.Watch(r.World, invariants.Options{
+		AgentPerProcess: !binary && !lostLogin, LoginEvery: 5 * time.Minute / speed,
+	})
 	r.writeCredentials(r.VCenter.Password)
 	s.play(r)
 	digest := r.comeToRest(want)
@@ -141,6 +144,9 @@ func (r *run) record(incarnation int, c Call) (Mode, bool) {
 		return "", false
 	}
 	r.hits++
+	if c.Verb == "Login" && next.Mode == AnswerLost {
+		r.checker.Started() // nobody knows that session, which stays until vCenter ends it
+	}
 	return next.Mode, true
 }
 
@@ -153,12 +159,24 @@ func (r *run) die(incarnation int) {
 	r.startLocked()
 }
 
+// shutDown ends an incarnation in good order. What is planned may keep it from giving its Lease back, and it says so.
+func (r *run) shutDown(c controller) {
+	inProcess, ok := c.(*harness.Controller)
+	if !ok || len(r.plan.Faults) == 0 {
+		c.Stop()
+		return
+	}
+	if err := inProcess.Shutdown(); err != nil {
+		r.T.Logf("an incarnation has ended with: %v", err)
+	}
+}
+
 // stop ends an incarnation in good order.
 func (r *run) stop(incarnation int) {
 	r.mu.Lock()
 	c := r.live[incarnation-1]
 	r.mu.Unlock()
-	c.Stop()
+	r.shutDown(c)
 }
 
 func (r *run) end(digest string) result {
@@ -167,7 +185,7 @@ func (r *run) end(digest string) result {
 	live := slices.Clone(r.live)
 	r.mu.Unlock()
 	for _, c := range live {
-		c.Stop()
+		r.shutDown(c)
 	}
 	res := result{calls: r.heard, hits: r.hits, digest: digest}
 	for _, c := range live {

@@ -128,10 +128,15 @@ func both(inner, outer func(http.RoundTripper) http.RoundTripper) func(http.Roun
 
 // Stop stops the controller as SIGTERM does, and waits. It may be called again.
 func (c *Controller) Stop() {
-	c.cancel()
-	if err := c.wait(); err != nil {
+	if err := c.Shutdown(); err != nil {
 		c.t.Errorf("the controller ended with %v", err)
 	}
+}
+
+// Shutdown is Stop where the controller may end with an error, which it returns.
+func (c *Controller) Shutdown() error {
+	c.cancel()
+	return c.wait()
 }
 
 // Kill has the controller end whatever it does, and does not wait. Nothing that it does then counts: its lines are to be

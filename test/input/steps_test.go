@@ -3,21 +3,16 @@ package input
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/vmware/govmomi"
-	"github.com/vmware/govmomi/object"
-	"github.com/vmware/govmomi/vim25/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
 
@@ -202,33 +197,12 @@ func (c *chaos) strip() (string, error) {
 		return "", nil
 	}
 	vm := vms[c.random.IntN(len(vms))]
-	if err := c.writeStamp(vm.MoRef, ""); err != nil {
+	if err := c.vc.SetStamp(c.t.Context(), vm.MoRef, ""); err != nil {
 		return vm.Name, err
 	}
 	c.keep(vm.MoRef)
 	delete(c.disks, vm.MoRef)
 	return vm.Path + " " + vm.MoRef, nil
-}
-
-// writeStamp reconfigures a VM as an administrator with a client of his own.
-func (c *chaos) writeStamp(ref, stamp string) error {
-	ctx := c.t.Context()
-	u, err := url.Parse(c.w.VCenter.URL)
-	harness.Must(c.t, err)
-	u.User = url.UserPassword(c.w.VCenter.Username, c.w.VCenter.Password)
-	client, err := govmomi.NewClient(ctx, u, true)
-	harness.Must(c.t, err)
-	vm := object.NewVirtualMachine(client.Client, types.ManagedObjectReference{Type: "VirtualMachine", Value: ref})
-	task, err := vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{
-		ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: vsphere.StampKey, Value: stamp}},
-	})
-	if err == nil {
-		err = task.Wait(ctx)
-	}
-	if err != nil {
-		err = fmt.Errorf("409 reconfigure %s: %w", ref, err)
-	}
-	return errors.Join(err, client.Logout(ctx))
 }
 
 // folder is the group's folder as its status has it, if it is there.

@@ -43,6 +43,11 @@ func TestTouch(t *testing.T) {
 			want: "I2", says: "UnregisterAndDestroy_Task of folder /a, which holds vm-u1-"},
 		"I2: a folder with a folder": {steps: []any{folder("folder-u1", "/a"), folder("b", "/a/b"), call(methodRemoveFolder, "folder-u1", "")},
 			want: "I2", says: "which holds folder"},
+		"I2: a folder whose predecessor was renamed": {steps: []any{
+			folder("old", "/a"), folder("b", "/a/b"), folder("old", "/c"), folder("folder-u1", "/a"), call(methodRemoveFolder, "folder-u1", "")}},
+		"I2: a folder that was renamed, with a folder": {steps: []any{
+			folder("folder-u1", "/a"), folder("b", "/a/b"), folder("folder-u1", "/c"), call(methodRemoveFolder, "folder-u1", "")},
+			want: "I2", says: "holds folder"},
 		"I2: a VM that has just slipped in": {steps: []any{folder("folder-x", "/a"), made("x", 0, unstamped), call(methodRemoveFolder, "folder-x", "")}},
 	} {
 		t.Run(name, r.run)

@@ -3,6 +3,7 @@ package invariants
 import (
 	"encoding/json"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -131,9 +132,10 @@ func (s *state) members(uid string) []*vm {
 }
 
 func (s *state) putFolder(f control.Folder) {
-	_, known := s.folders[f.MoRef]
+	before, known := s.folders[f.MoRef]
 	s.folders[f.MoRef] = f
 	if known {
+		s.folderMoved(before.Path, f.Path)
 		return
 	}
 	parent := path.Dir(f.Path)
@@ -148,5 +150,15 @@ func (s *state) putFolder(f control.Folder) {
 		s.checkFinalizerFirst(g, "folder "+f.Path+" was made")
 		s.checkForeignSync(call.OpID, g, "folder "+f.Path+" was made")
 		return
+	}
+}
+
+// folderMoved takes along the folders below one that has another path: nobody tells of them.
+func (s *state) folderMoved(before, now string) {
+	for ref, f := range s.folders {
+		if rest, below := strings.CutPrefix(f.Path, before+"/"); below && before != now {
+			f.Path = now + "/" + rest
+			s.folders[ref] = f
+		}
 	}
 }

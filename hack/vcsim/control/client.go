@@ -144,6 +144,11 @@ func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB
 	return c.do(ctx, "reconfigure", Request{VM: vm, CPU: cpu, MemoryMB: memoryMB}, nil)
 }
 
+// SetStamp writes the ExtraConfig key that carries the controller's stamp; "" takes the stamp away.
+func (c *Client) SetStamp(ctx context.Context, vm, stamp string) error {
+	return c.do(ctx, "set-stamp", Request{VM: vm, Stamp: stamp}, nil)
+}
+
 // AddTemplate makes a template in a folder, which is made on demand, and returns its MoRef value.
 func (c *Client) AddTemplate(ctx context.Context, name, folder string) (string, error) {
 	return c.made(ctx, "add-template", Request{Name: name, Folder: folder})

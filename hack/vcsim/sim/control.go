@@ -52,6 +52,7 @@ var changes = map[string]operation{
 	"clone-vm":        (*Simulator).opCloneVM,
 	"mark-template":   (*Simulator).opMarkTemplate,
 	"reconfigure":     (*Simulator).opReconfigure,
+	"set-stamp":       (*Simulator).opSetStamp,
 	"add-template":    (*Simulator).opAddTemplate,
 	"connection":      (*Simulator).opConnection,
 	"add-disk":        (*Simulator).opAddDisk,

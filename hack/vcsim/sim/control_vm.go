@@ -112,6 +112,18 @@ func (s *Simulator) opReconfigure(r control.Request) (any, error) {
 	return control.Reply{MoRef: vm.Self.Value}, nil
 }
 
+func (s *Simulator) opSetStamp(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	spec := types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: stampKey, Value: r.Stamp}}}
+	if _, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec}); err != nil {
+		return nil, err
+	}
+	return control.Reply{MoRef: vm.Self.Value}, nil
+}
+
 func (s *Simulator) opConnection(r control.Request) (any, error) {
 	vm, err := s.findVM(r.VM)
 	if err != nil {

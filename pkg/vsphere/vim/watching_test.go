@@ -259,3 +259,13 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 		t.Error("the task is forgotten")
 	}
 }
+
+// A clone that has ended counts until its VM was read: were it dropped before, another one would take its place.
+func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
+	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
+		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
+	}
+}

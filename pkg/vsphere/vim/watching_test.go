@@ -269,3 +269,13 @@ func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
 	}
 }
+
+// A sweep that was asked for, and has failed or was not waited for, has not taken place.
+func TestASweepThatFailsIsTold(t *testing.T) {
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantClass(t, "the caller goes", c.v.Sweep(ended), vsphere.ClassUnavailable)
+	background(t, c, c.resync)
+	wantClass(t, "nobody answers", c.v.Sweep(t.Context()), vsphere.ClassUnavailable)
+}

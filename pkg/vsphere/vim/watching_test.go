@@ -259,3 +259,23 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 		t.Error("the task is forgotten")
 	}
 }
+
+// A clone that has ended counts until its VM was read: were it dropped before, another one would take its place.
+func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
+	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
+		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
+	}
+}
+
+// A sweep that was asked for, and has failed or was not waited for, has not taken place.
+func TestASweepThatFailsIsTold(t *testing.T) {
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantClass(t, "the caller goes", c.v.Sweep(ended), vsphere.ClassUnavailable)
+	background(t, c, c.resync)
+	wantClass(t, "nobody answers", c.v.Sweep(t.Context()), vsphere.ClassUnavailable)
+}

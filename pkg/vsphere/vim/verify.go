@@ -15,9 +15,10 @@ import (
 
 // chores are reads that an update set has made necessary. They are done beside the watch, so that it is never held up.
 type chores struct {
-	mu     sync.Mutex
-	verify map[vsphere.Ref]bool // VMs that have left all filters
-	hosts  map[vsphere.Ref]bool // hosts whose name is not known
+	mu      sync.Mutex
+	verify  map[vsphere.Ref]bool // VMs that have left all filters
+	powered map[vsphere.Ref]bool // VMs that a task of ours has switched on
+	hosts   map[vsphere.Ref]bool // hosts whose name is not known
 	// rechecks counts the rechecks since something new came up.
 	rechecks int
 	kick     chan struct{}
@@ -36,6 +37,14 @@ const (
 	// reportedWithin is how long the watch may take to report a folder that we have made.
 	reportedWithin = time.Second
 )
+
+func newChores() chores {
+	return chores{
+		verify: map[vsphere.Ref]bool{}, powered: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1),
+	}
+}
+
+func (ch *chores) wantPowerRead(ref vsphere.Ref) { ch.want(ch.powered, []vsphere.Ref{ref}) }
 
 func (ch *chores) wantVerified(refs ...vsphere.Ref) { ch.want(ch.verify, refs) }
 
@@ -81,7 +90,7 @@ func (c *connection) doChores(ctx context.Context) {
 	var recheck <-chan time.Time
 	for wait := choreRetry; ; {
 		var retry <-chan time.Time
-		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts} {
+		for _, chore := range []func(context.Context) error{c.verifyWanted, c.readPowered, c.resolveUnknowns, c.readHosts} {
 			if err := chore(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
 				retry = c.v.cfg.Clock.After(wait)
@@ -185,6 +194,33 @@ func (c *connection) verifyWanted(ctx context.Context) error {
 		c.chores.wantVerified(refs...)
 		return err
 	}
+	return nil
+}
+
+// readPowered reads VMs that a task of ours has switched on. That they are on was noted when the task's end was told; if
+// somebody has switched one off again before the watch looked, the watch has nothing to report, or has reported it already.
+func (c *connection) readPowered(ctx context.Context) error {
+	refs := c.chores.take(c.chores.powered)
+	if len(refs) == 0 {
+		return nil
+	}
+	objects := make([]types.ManagedObjectReference, len(refs))
+	for i, ref := range refs {
+		objects[i] = vmRef(ref)
+	}
+	asked := c.v.inv.instant()
+	readings, err := c.readEach(ctx, objects, sweptProps()...)
+	if err != nil {
+		c.chores.want(c.chores.powered, refs)
+		return err
+	}
+	var t touched
+	for obj, r := range readings {
+		if r.err == nil && !r.gone { // otherwise the watch tells, or has
+			c.v.inv.refresh(vsphere.Ref(obj.Value), object{ref: obj, props: r.props}, asked, &t)
+		}
+	}
+	c.v.settle(&t)
 	return nil
 }
 

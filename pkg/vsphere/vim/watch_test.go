@@ -58,6 +58,19 @@ func cloned(t *testing.T, v *vim.VCenter, name string) vsphere.VM {
 	return s.VMs[0]
 }
 
+// The end of the task says that the VM is on, and the watch has nothing to say: it is off, as it was.
+func TestSwitchedOffAgainBeforeTheWatchLooked(t *testing.T) {
+	sim, _, v, _ := started(t, nil)
+	ctx, vm := t.Context(), cloned(t, v, "web-0d1f2-0")
+	must(t, sim.Control.PowerOff(ctx, string(vm.Ref)))
+	awaitSnapshot(t, v, "off", func(s vsphere.Snapshot) bool { return ready(s) == 0 })
+	must(t, sim.Control.FreezeUpdates(ctx, true))
+	must(t, v.StartPowerOn(ctx, web, vm.Ref))
+	await(t, "on and off again", func() bool { return sim.Control.PowerOff(ctx, string(vm.Ref)) == nil })
+	must(t, sim.Control.FreezeUpdates(ctx, false))
+	awaitSnapshot(t, v, "off, and nothing under way", func(s vsphere.Snapshot) bool { return ready(s) == 0 && len(s.Operations) == 0 })
+}
+
 func TestRootFolderRenamedAndBack(t *testing.T) {
 	sim, _, v, _ := started(t, nil)
 	vm := cloned(t, v, "web-0d1f2-0")

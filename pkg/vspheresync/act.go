@@ -111,6 +111,7 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 		"uid": r.group.UID, "resourceVersion": r.group.ResourceVersion, "finalizers": finalizers,
 	}})
 	if err != nil {
+		// unreachable: strings can always be marshalled
 		return fmt.Errorf("marshal finalizers: %w", err)
 	}
 	if err := s.cfg.Sure(); err != nil {

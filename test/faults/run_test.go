@@ -14,7 +14,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/app"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/fastclock"
-	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
@@ -236,6 +235,3 @@ func (r *run) tasks() (made, destroyed int) {
 	}
 	return made, destroyed
 }
-
-// options of the simulator that most scenarios use.
-func vcenter() vcsim.Options { return vcsim.Options{} }

@@ -47,7 +47,7 @@ func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFun
 		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
 		outside: outsideList{listed: map[vsphere.Ref]bool{}},
 		sweeps:  sweeper{kick: make(chan struct{}, 1)},
-		chores:  newChores(),
+		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
 	}
 }
 

@@ -84,7 +84,7 @@ func (c *connection) destroy(
 	vm := r.props.vm(ref, last)
 	if err := refuse(v.cfg.Owner, g, vm, r.props); err != nil {
 		if err.Reason == reasonPoweredOn {
-			v.inv.setPower(ref, vm.Power, t) // or nobody would switch it off
+			v.inv.setPower(ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
 		}
 		v.tracker.Record(g, op, err)
 		return err

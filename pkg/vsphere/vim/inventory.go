@@ -29,6 +29,8 @@ type record struct {
 	sources source
 	// reported is when a filter has reported on the VM last, see inventory.reports.
 	reported uint64
+	// assumed is since when a power state is believed that only a task of ours has told of; zero: the watch has.
+	assumed time.Time
 	// claim is the UID of the group that remembers a VM which could not be read yet. A stamp overrules it.
 	claim string
 }
@@ -165,6 +167,9 @@ func (inv *inventory) update(ref vsphere.Ref, from source, whole bool, changes [
 		inv.reports++
 		r.reported = inv.reports
 		r.sources |= from
+		if whole || slices.ContainsFunc(changes, func(c types.PropertyChange) bool { return c.Name == propPower }) {
+			r.assumed = time.Time{}
+		}
 	}
 	r.vm = r.props.vm(ref, r.vm)
 	r.host = r.props.ref(propHost)
@@ -248,17 +253,6 @@ func (inv *inventory) unreadable(ref vsphere.Ref, t *touched) {
 	defer inv.mu.Unlock()
 	if r := inv.vms[ref]; r != nil && r.sources == 0 {
 		r.vm.Unreadable = true
-		inv.touch(r.vm, t)
-	}
-}
-
-// setPower notes a power state that a task of ours has brought about: the property may come later than the task's end.
-func (inv *inventory) setPower(ref vsphere.Ref, power vsphere.PowerState, t *touched) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	if r := inv.vms[ref]; r != nil {
-		r.props[propPower] = string(power)
-		r.vm.Power = power
 		inv.touch(r.vm, t)
 	}
 }

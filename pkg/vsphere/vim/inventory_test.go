@@ -2,6 +2,7 @@ package vim
 
 import (
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/utils/clock"
@@ -120,7 +121,7 @@ func TestASweepCorrectsWhatATaskHasLeft(t *testing.T) {
 	inv := testInventory()
 	off := assign(propPower, types.VirtualMachinePowerStatePoweredOff)
 	inv.update("vm-1", fromRoot, true, append(described("web-0", "group-3"), off), &touched{})
-	inv.setPower("vm-1", vsphere.PoweredOn, &touched{})
+	inv.setPower("vm-1", vsphere.PoweredOn, time.Now(), &touched{})
 
 	answer := object{vmRef("vm-1"), properties{
 		propParent: folderRef("group-3"), propTemplate: false, propPower: off.Val,

@@ -57,7 +57,7 @@ func (v *VCenter) startPower(
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
 		var t touched
-		v.inv.setPower(ref, powerAfter(kind), &t)
+		v.inv.setPower(ref, powerAfter(kind), v.cfg.Clock.Now(), &t)
 		v.tracker.Resolved(pending.id)
 		v.settle(&t)
 		return nil

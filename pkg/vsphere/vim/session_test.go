@@ -296,6 +296,7 @@ func TestConfigRefuses(t *testing.T) {
 	}{
 		{"credentials in the endpoint", "https://user:secret@host/sdk", "", ""},
 		{"no endpoint", "", "", ""},
+		{"no URL", "https://user:secret@%zz/sdk", "", ""},
 		{"the root is the VM folder", "host", "/", ""},
 		{"the same folder", "host", "vms", "vms"},
 		{"templates below the root", "host", "vms", "vms/templates"},
@@ -308,6 +309,9 @@ func TestConfigRefuses(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+	}
+	if _, err := vim.New(vim.Config{Endpoint: "host"}); err == nil {
+		t.Error("without an owner, credentials and a notifier: no error")
 	}
 }
 

@@ -56,6 +56,12 @@ func run(t *testing.T, cfg vim.Config) (*vim.VCenter, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return v, runThis(t, v)
+}
+
+// runThis starts a VCenter that is made already, and returns what ends it.
+func runThis(t *testing.T, v *vim.VCenter) func() {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }()
@@ -66,7 +72,7 @@ func run(t *testing.T, cfg vim.Config) (*vim.VCenter, func()) {
 		}
 	})
 	t.Cleanup(stop)
-	return v, stop
+	return stop
 }
 
 // await waits until a condition holds.

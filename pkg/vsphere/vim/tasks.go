@@ -319,10 +319,8 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 	c.v.pending.end(op.id)
 	switch op.kind {
 	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
-		c.v.inv.setPower(op.vm, powerAfter(op.kind), t)
-		if op.kind == vsphere.OperationPowerOn { // what was switched off is read before it is destroyed
-			c.chores.wantPowerRead(op.vm)
-		}
+		c.v.inv.setPower(op.vm, powerAfter(op.kind), c.v.cfg.Clock.Now(), t)
+		c.chores.wake()
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
 		c.v.inv.byOurHand(op.vm)

@@ -75,6 +75,7 @@ func New(cfg Config) (*VCenter, error) {
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
+		// unreachable: without options there is nothing that can fail
 		return nil, err
 	}
 	v := &VCenter{

@@ -15,10 +15,9 @@ import (
 
 // chores are reads that an update set has made necessary. They are done beside the watch, so that it is never held up.
 type chores struct {
-	mu      sync.Mutex
-	verify  map[vsphere.Ref]bool // VMs that have left all filters
-	powered map[vsphere.Ref]bool // VMs that a task of ours has switched on
-	hosts   map[vsphere.Ref]bool // hosts whose name is not known
+	mu     sync.Mutex
+	verify map[vsphere.Ref]bool // VMs that have left all filters
+	hosts  map[vsphere.Ref]bool // hosts whose name is not known
 	// rechecks counts the rechecks since something new came up.
 	rechecks int
 	kick     chan struct{}
@@ -34,17 +33,9 @@ const (
 	// interval each time, maxRechecks times. After that, each resync does it.
 	recheckFirst = 50 * time.Millisecond
 	maxRechecks  = 8
-	// reportedWithin is how long the watch may take to report a folder that we have made.
+	// reportedWithin is how long the watch may take to report a folder that we have made, or a power state.
 	reportedWithin = time.Second
 )
-
-func newChores() chores {
-	return chores{
-		verify: map[vsphere.Ref]bool{}, powered: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1),
-	}
-}
-
-func (ch *chores) wantPowerRead(ref vsphere.Ref) { ch.want(ch.powered, []vsphere.Ref{ref}) }
 
 func (ch *chores) wantVerified(refs ...vsphere.Ref) { ch.want(ch.verify, refs) }
 
@@ -90,7 +81,7 @@ func (c *connection) doChores(ctx context.Context) {
 	var recheck <-chan time.Time
 	for wait := choreRetry; ; {
 		var retry <-chan time.Time
-		for _, chore := range []func(context.Context) error{c.verifyWanted, c.readPowered, c.resolveUnknowns, c.readHosts} {
+		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts} {
 			if err := chore(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
 				retry = c.v.cfg.Clock.After(wait)
@@ -121,7 +112,8 @@ func (c *connection) doChores(ctx context.Context) {
 // nextRecheck returns when the next recheck is due, or nil if there is nothing to check or it was checked often enough.
 func (c *connection) nextRecheck() <-chan time.Time {
 	folders, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
-	if len(folders) > 0 || left {
+	assumed, more := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
+	if len(folders) > 0 || left || len(assumed) > 0 || more {
 		return c.v.cfg.Clock.After(reportedWithin)
 	}
 	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
@@ -138,13 +130,20 @@ func (c *connection) nextRecheck() <-chan time.Time {
 }
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
-// gone, and a folder or the VM of a clone that comes and goes between two looks is never reported.
+// gone, a folder or the VM of a clone that comes and goes between two looks is never reported, and neither is a power state
+// that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.v.inv.unheld(), c.v.pending.destroying)
 	for _, p := range c.v.tracker.Landed() {
 		vms = append(vms, p.Operation.VM)
 	}
 	folders, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
+	assumed, _ := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
+	if len(assumed) > 0 {
+		if err := c.verifyAssumptions(ctx, assumed); err != nil {
+			klog.FromContext(ctx).V(2).Info("Reading power states again", "err", err)
+		}
+	}
 	if len(vms) > 0 {
 		if err := c.verify(ctx, vms); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading VMs again", "err", err)
@@ -194,33 +193,6 @@ func (c *connection) verifyWanted(ctx context.Context) error {
 		c.chores.wantVerified(refs...)
 		return err
 	}
-	return nil
-}
-
-// readPowered reads VMs that a task of ours has switched on. That they are on was noted when the task's end was told; if
-// somebody has switched one off again before the watch looked, the watch has nothing to report, or has reported it already.
-func (c *connection) readPowered(ctx context.Context) error {
-	refs := c.chores.take(c.chores.powered)
-	if len(refs) == 0 {
-		return nil
-	}
-	objects := make([]types.ManagedObjectReference, len(refs))
-	for i, ref := range refs {
-		objects[i] = vmRef(ref)
-	}
-	asked := c.v.inv.instant()
-	readings, err := c.readEach(ctx, objects, sweptProps()...)
-	if err != nil {
-		c.chores.want(c.chores.powered, refs)
-		return err
-	}
-	var t touched
-	for obj, r := range readings {
-		if r.err == nil && !r.gone { // otherwise the watch tells, or has
-			c.v.inv.refresh(vsphere.Ref(obj.Value), object{ref: obj, props: r.props}, asked, &t)
-		}
-	}
-	c.v.settle(&t)
 	return nil
 }
 

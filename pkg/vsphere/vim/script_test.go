@@ -1,0 +1,146 @@
+package vim
+
+import (
+	"context"
+	"io"
+	"reflect"
+	"testing"
+
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+var (
+	testGroup = vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}
+	// noAnswer is a call that was not answered: the path to vCenter is broken.
+	noAnswer = &callError{method: "Any", err: io.EOF}
+	// lostAnswer is a change that vCenter may have made.
+	lostAnswer = &callError{method: "Any_Task", mutating: true, sent: true, err: io.EOF}
+	denied403  = soap.WrapVimFault(&types.NoPermission{PrivilegeId: "System.Read"})
+)
+
+// gone is the fault that proves that an object does not exist.
+func goneFault(ref types.ManagedObjectReference) error {
+	return soap.WrapVimFault(&types.ManagedObjectNotFound{Obj: ref})
+}
+
+// script answers calls in vCenter's place, and writes down which were made. A call that it says nothing of gets an empty
+// answer.
+type script struct {
+	// fails are the errors of methods. The call gets the first, and drops it unless it is the last.
+	fails map[string][]error
+	// reads are the answers to reads of an object, in the same way: an error, or its properties.
+	reads map[types.ManagedObjectReference][]any
+	calls []string
+}
+
+// next returns the first of some answers, and drops it unless it is the last.
+func next[K comparable, A any](answers map[K][]A, key K) (a A, ok bool) {
+	list := answers[key]
+	if len(list) == 0 {
+		return a, false
+	}
+	if len(list) > 1 {
+		answers[key] = list[1:]
+	}
+	return list[0], true
+}
+
+func (s *script) RoundTrip(_ context.Context, req, res soap.HasFault) error {
+	method := methodName(req)
+	s.calls = append(s.calls, method)
+	if err, _ := next(s.fails, method); err != nil {
+		return err
+	}
+	answer := reflect.ValueOf(res).Elem().FieldByName("Res")
+	answer.Set(reflect.New(answer.Type().Elem()))
+	if read, ok := req.(*methods.RetrievePropertiesExBody); ok {
+		return s.read(read.Req.SpecSet[0], res.(*methods.RetrievePropertiesExBody))
+	}
+	return nil
+}
+
+func (s *script) read(spec types.PropertyFilterSpec, res *methods.RetrievePropertiesExBody) error {
+	result := &types.RetrieveResult{}
+	for _, o := range spec.ObjectSet {
+		switch answer, _ := next(s.reads, o.Obj); answer := answer.(type) {
+		case error:
+			return answer
+		case properties:
+			content := types.ObjectContent{Obj: o.Obj}
+			for name, val := range answer {
+				content.PropSet = append(content.PropSet, types.DynamicProperty{Name: name, Val: val})
+			}
+			result.Objects = append(result.Objects, content)
+		}
+	}
+	res.Res.Returnval = result
+	return nil
+}
+
+// sent tells whether a method was called.
+func (s *script) sent(method string) bool { return s.count(method) > 0 }
+
+func (s *script) count(method string) (n int) {
+	for _, call := range s.calls {
+		if call == method {
+			n++
+		}
+	}
+	return n
+}
+
+// scripted is a connection that is in step, that the script answers, and that has the VM vm-1 of testGroup in group-3.
+func scripted(t *testing.T, s *script) *connection {
+	t.Helper()
+	c := syncedConnection(t, types.VirtualMachinePowerStatePoweredOff, nil)
+	c.client = &vim25.Client{RoundTripper: s, ServiceContent: types.ServiceContent{
+		SearchIndex: &types.ManagedObjectReference{}, TaskManager: &types.ManagedObjectReference{},
+		ViewManager: &types.ManagedObjectReference{}, SessionManager: &types.ManagedObjectReference{},
+	}}
+	return c
+}
+
+// asRead is what a read says of a VM of ours that is off, with changes.
+func asRead(changes properties) properties {
+	props := properties{}
+	props.apply(described("web-0", "group-3"))
+	props[propPower] = types.VirtualMachinePowerStatePoweredOff
+	for name, val := range changes {
+		props[name] = val
+	}
+	return props
+}
+
+// wantKnown compares whether the inventory has a VM.
+func wantKnown(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
+	t.Helper()
+	if _, _, known := c.v.inv.get(ref); known != want {
+		t.Errorf("%s is in the inventory: %t, want %t", ref, known, want)
+	}
+}
+
+// wantVerified compares whether a VM is about to be read.
+func wantVerified(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
+	t.Helper()
+	c.chores.mu.Lock()
+	defer c.chores.mu.Unlock()
+	if got := c.chores.verify[ref]; got != want {
+		t.Errorf("%s is to be read: %t, want %t", ref, got, want)
+	}
+}
+
+// wantClass compares the class of an error; "" is none.
+func wantClass(t *testing.T, what string, err error, want vsphere.Class) {
+	t.Helper()
+	if err == nil && want == "" {
+		return
+	}
+	if err == nil || vsphere.ClassOf(err) != want {
+		t.Errorf("%s: %v (%s), want %q", what, err, vsphere.ClassOf(err), want)
+	}
+}

@@ -1,0 +1,205 @@
+package vim
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
+	folder, task := folderRef("group-3"), types.ManagedObjectReference{} // as the script names it
+	empty := []any{properties{propName: "web"}}
+	ended := func(fault types.BaseMethodFault) []any {
+		return []any{properties{propTaskState: types.TaskInfoStateError, propTaskError: types.LocalizedMethodFault{Fault: fault}}}
+	}
+	for _, tt := range []struct {
+		name   string
+		script script
+		class  vsphere.Class
+		sent   bool // the removal
+		known  bool // the folder, afterwards
+	}{
+		{"it cannot be read", script{reads: reads{folder: {noAnswer}}}, vsphere.ClassUnavailable, false, true},
+		{"something else is gone", script{reads: reads{folder: {goneFault(folderRef("group-9"))}}}, vsphere.ClassConflict, false, true},
+		{"it is gone when it is read", script{reads: reads{folder: {goneFault(folder)}}}, "", false, false},
+		{"it is gone when it is to be removed", script{reads: reads{folder: empty}, fails: fails{"UnregisterAndDestroy_Task": {goneFault(folder)}}},
+			"", true, false},
+		{"the answer is lost", script{reads: reads{folder: empty}, fails: fails{"UnregisterAndDestroy_Task": {lostAnswer}}},
+			vsphere.ClassUnknown, true, true},
+		{"the task cannot be read", script{reads: reads{folder: empty, task: {noAnswer}}}, vsphere.ClassUnavailable, true, true},
+		{"the task says that it is gone", script{reads: reads{folder: empty, task: ended(&types.ManagedObjectNotFound{Obj: folder})}}, "", true, false},
+		{"the task fails", script{reads: reads{folder: empty, task: ended(&types.ResourceInUse{})}}, vsphere.ClassTransient, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := scripted(t, &tt.script)
+			wantClass(t, "RemoveFolder", c.v.RemoveFolder(t.Context(), testGroup, "group-3"), tt.class)
+			if tt.script.sent("UnregisterAndDestroy_Task") != tt.sent {
+				t.Errorf("sent: %v", tt.script.calls)
+			}
+			if _, known := c.v.inv.child("group-2", "web"); known != tt.known {
+				t.Errorf("the folder is known: %t", known)
+			}
+		})
+	}
+	t.Run("the caller goes while the task runs", func(t *testing.T) {
+		s := &script{reads: reads{folder: empty, task: {properties{propTaskState: types.TaskInfoStateRunning}}}}
+		c := scripted(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		wantClass(t, "RemoveFolder", c.v.RemoveFolder(ctx, testGroup, "group-3"), vsphere.ClassUnavailable)
+		if _, known := c.v.inv.child("group-2", "web"); !known {
+			t.Error("the folder is forgotten")
+		}
+	})
+}
+
+// A clone whose answer was lost counts until it was looked for, and it was looked for only if vCenter has answered.
+func TestAnUnknownCloneCountsUntilItIsLookedFor(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fails fails
+		left  bool // it is looked for again
+	}{
+		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, true},
+		{"the folder cannot be asked", fails{"FindChild": {noAnswer}}, true},
+		{"something else is gone", fails{"FindChild": {goneFault(folderRef("group-9"))}}, true},
+		{"the folder is gone", fails{"FindChild": {goneFault(folderRef("group-3"))}}, false},
+		{"nothing has the name", nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := scripted(t, &script{fails: tt.fails})
+			op := beginClone(t, c)
+			c.v.tracker.Refused(op.id, c.v.fail(op.what, lostAnswer))
+			if n := len(c.v.tracker.Unknowns()); n != 1 {
+				t.Fatalf("%d are of unknown outcome", n)
+			}
+			err := c.resolveUnknowns(t.Context())
+			if (err != nil) != tt.left || len(c.v.tracker.Unknowns()) > 0 != tt.left {
+				t.Errorf("%v; left: %+v", err, c.v.tracker.Unknowns())
+			}
+			if again := c.v.pending.folderOf(op.id) != ""; again != tt.left {
+				t.Errorf("its folder is remembered: %t", again)
+			}
+		})
+	}
+}
+
+func TestTroubleWithACancellation(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		err       error
+		class     vsphere.Class
+		cancelled bool
+	}{
+		{"taken", nil, "", true},
+		{"the task is gone", goneFault(taskRef("task-1")), "", true},
+		{"the task has ended", soap.WrapVimFault(&types.InvalidState{}), "", false},
+		{"it is not allowed", denied403, vsphere.ClassInvalid, false},
+		{"something else is gone", goneFault(taskRef("task-9")), vsphere.ClassConflict, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := scripted(t, &script{fails: fails{"CancelTask": {tt.err}}})
+			c.submitted(beginClone(t, c), taskRef("task-1"))
+			ops, _ := c.v.tracker.Of(testUID)
+			wantClass(t, "Cancel", c.v.Cancel(t.Context(), ops[0]), tt.class)
+			ops, _ = c.v.tracker.Of(testUID)
+			if len(ops) != 1 || ops[0].Cancelled != tt.cancelled {
+				t.Errorf("under way: %+v", ops)
+			}
+		})
+	}
+}
+
+// An overdue clone that cannot be cancelled counts as before.
+func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
+	s := &script{fails: fails{"CancelTask": {denied403}}}
+	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
+	v, err := New(Config{
+		Endpoint: "host", Owner: testOwner, Notifier: deaf{}, Clock: clock,
+		Credentials: func() (string, string, error) { return "", "", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newConnection(v, scripted(t, s).client, func(error) {})
+	v.setSynced(c)
+	c.submitted(beginClone(t, c), taskRef("task-1"))
+	clock.Step(DefaultCloneTimeout + time.Second)
+	c.cancelOverdue(t.Context())
+	if ops, _ := v.tracker.Of(testUID); !s.sent("CancelTask") || len(ops) != 1 || ops[0].Cancelled {
+		t.Errorf("sent %v, under way: %+v", s.calls, ops)
+	}
+}
+
+// Before there is a connection, and after it is lost, nobody is told anything, and nothing is asked.
+func TestWithoutAConnection(t *testing.T) {
+	v, ctx := testConnection(t).v, t.Context()
+	errs := map[string]error{
+		"StartClone":    v.StartClone(ctx, testGroup, "web-0", vsphere.CloneSpec{}),
+		"StartPowerOn":  v.StartPowerOn(ctx, testGroup, "vm-1"),
+		"StartPowerOff": v.StartPowerOff(ctx, testGroup, "vm-1"),
+		"StartDestroy":  v.StartDestroy(ctx, testGroup, []vsphere.Ref{"vm-1"}),
+		"Cancel":        v.Cancel(ctx, vsphere.Operation{Task: "task-1"}),
+		"RemoveFolder":  v.RemoveFolder(ctx, testGroup, "group-3"),
+		"Verify":        v.Verify(ctx, testGroup, []vsphere.Ref{"vm-1"}),
+		"Sweep":         v.Sweep(ctx),
+	}
+	_, errs["EnsureFolder"] = v.EnsureFolder(ctx, testGroup)
+	_, errs["FindTemplate"] = v.FindTemplate(ctx, testGroup, "linux")
+	_, errs["Snapshot"] = v.Snapshot(ctx, testGroup)
+	_, errs["Stamped"] = v.Stamped(ctx)
+	for name, err := range errs {
+		wantClass(t, name, err, vsphere.ClassUnavailable)
+	}
+}
+
+// An inventory that is read while the connection is lost may be half of one.
+func TestALossWhileTheInventoryIsRead(t *testing.T) {
+	for name, read := range map[string]func(*VCenter) error{
+		"inventory).snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
+		"inventory).stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
+	} {
+		c := scripted(t, &script{})
+		c.v.inv.mu.Lock() // the read stops here
+		answer := make(chan error, 1)
+		go func() { answer <- read(c.v) }()
+		stacks := make([]byte, 1<<20)
+		for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name) {
+			runtime.Gosched()
+		}
+		c.v.setLost(c.v.fail("Read", noAnswer))
+		c.v.inv.mu.Unlock()
+		err := <-answer
+		wantClass(t, name, err, vsphere.ClassUnavailable)
+		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reasonVCenterUnreachable {
+			t.Errorf("%s: %v, want why the connection was lost", name, err)
+		}
+	}
+}
+
+// The second page of an answer is as much of it as the first: without it, nothing is known.
+func TestAnAnswerThatIsCutAfterItsFirstPage(t *testing.T) {
+	s := &script{fails: fails{"ContinueRetrievePropertiesEx": {noAnswer}}}
+	c := scripted(t, s)
+	rest := s.RoundTrip
+	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
+		err := rest(t.Context(), req, res)
+		if read, ok := res.(*methods.RetrievePropertiesExBody); ok && err == nil {
+			read.Res.Returnval = &types.RetrieveResult{Token: "more"}
+		}
+		return err
+	})
+	if objects, err := c.retrieve(t.Context(), types.PropertyFilterSpec{}); !errors.Is(err, noAnswer) || objects != nil {
+		t.Errorf("%v, %v", objects, err)
+	}
+}

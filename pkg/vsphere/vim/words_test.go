@@ -1,0 +1,136 @@
+package vim
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// A stamp that cannot be read as one proves nothing: the VM is foreign, and is left alone.
+func TestAStampThatCannotBeReadIsNone(t *testing.T) {
+	s := &script{reads: reads{vmRef("vm-1"): {asRead(properties{propStamp: types.OptionValue{Value: "{broken"}})}}}
+	c := scripted(t, s)
+	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"}), vsphere.ClassConflict)
+	if s.sent("Destroy_Task") {
+		t.Error("it is destroyed")
+	}
+}
+
+func TestTheGuardsOwnReasonIsKept(t *testing.T) {
+	v := newForTest(nil)
+	own := &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: "LeaseLost", Message: "the lease is lost."}
+	if err := v.fail("Clone", &guardError{own}); err.Reason != "LeaseLost" || !strings.Contains(err.Message, "the lease is lost") {
+		t.Errorf("%+v", err)
+	}
+	if err := v.fail("Clone", &guardError{errors.New("no")}); err.Reason != vsphere.ReasonWriteForbidden {
+		t.Errorf("%+v", err)
+	}
+}
+
+func TestAFaultWithoutContent(t *testing.T) {
+	if text := causeText((*types.MethodFault)(nil)); text != "vCenter reports MethodFault" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestATemplateSearchThatFails(t *testing.T) {
+	template := vmRef("vm-5")
+	for name, s := range map[string]*script{
+		"the VMs":   {fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}},
+		"the disks": {reads: reads{template: {noAnswer, properties{propName: "linux"}}}},
+	} {
+		c := scripted(t, s)
+		c.v.searched.at, c.v.searched.found = c.v.cfg.Clock.Now(), map[vsphere.Ref]properties{
+			"vm-5": {propName: "linux", propParent: folderRef("group-0"), propTemplate: true},
+		}
+		if name == "the VMs" {
+			c.v.searched.found = nil
+		}
+		_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
+		wantClass(t, name, err, vsphere.ClassUnavailable)
+		if !c.v.lookingFor[testGroup] {
+			t.Errorf("%s: the group is not woken when a template appears", name)
+		}
+		// What was not answered is not remembered as an answer.
+		_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
+		want := vsphere.Class("")
+		if name == "the VMs" {
+			want = vsphere.ClassInvalid // asked again, it is found that there is none
+		}
+		wantClass(t, name+", again", err, want)
+	}
+}
+
+func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
+	s := &script{reads: reads{
+		{}:                    {properties{propName: "DC0", propParent: folderRef("group-d7"), "vmFolder": folderRef("group-v3")}},
+		folderRef("group-d7"): {noAnswer},
+	}}
+	_, err := scripted(t, s).resolvePlacement(t.Context())
+	if !errors.Is(err, noAnswer) {
+		t.Errorf("%v: a path that is known in part would name another root", err)
+	}
+}
+
+// A login that succeeded stands, whether or not it could be recorded.
+func TestALoginThatCannotBeRecorded(t *testing.T) {
+	v := testConnection(t).v
+	v.cfg.Gate = forgetful{}
+	v.logins.unanswered = []time.Time{time.Now()}
+	if err := v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), nil); err != nil || len(v.logins.unanswered) > 0 {
+		t.Errorf("%v; %d unanswered logins count", err, len(v.logins.unanswered))
+	}
+	refused := &callError{sent: true, err: soap.WrapVimFault(&types.InvalidLogin{})}
+	if _, ok := errors.AsType[*loginPutOff](v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), refused)); !ok {
+		t.Error("a refused login is forgotten, because it could not be recorded")
+	}
+}
+
+// forgetful is a gate that cannot record an end.
+type forgetful struct{}
+
+func (forgetful) Begin(context.Context, string, string) (bool, time.Duration, error) {
+	return false, time.Minute, nil
+}
+
+func (forgetful) End(context.Context, bool) error { return errors.New("no API server") }
+
+func (forgetful) Unanswered(context.Context) error { return errors.New("no API server") }
+
+// Another process, or another replica, was refused.
+func TestALoginThatTheGateForbids(t *testing.T) {
+	v := testConnection(t).v
+	v.cfg.Gate = forgetful{}
+	now := time.Now()
+	putOff, ok := errors.AsType[*loginPutOff](v.mayLogin(t.Context(), "user", "pw", fingerprint("user", "pw")))
+	if !ok || putOff.until.Before(now.Add(time.Minute)) || putOff.err.Reason != reasonCredentialsRejected {
+		t.Fatalf("%+v", putOff)
+	}
+	if !strings.Contains(putOff.err.Message, `"user"`) || strings.Contains(putOff.err.Message, "pw") {
+		t.Errorf("%q", putOff.err.Message)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		ok   bool
+	}{
+		{"done", nil, true},
+		{"there is no session any more", soap.WrapVimFault(&types.NotAuthenticated{}), true},
+		{"nobody answers", noAnswer, false},
+	} {
+		c := scripted(t, &script{fails: fails{"Logout": {tt.err}}})
+		if err := logout(t.Context(), c.client); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestAPowerStateThatTheWatchDoesNotConfirm(t *testing.T) {
 	}
 	c.v.inv.setPower("vm-1", vsphere.PoweredOff, now.Add(-2*reportedWithin), &touched{})
 	c.v.inv.setPower("vm-1", vsphere.PoweredOn, now.Add(-2*reportedWithin), &touched{})
-	trouble = soap.WrapVimFault(&types.SystemError{})
+	trouble = &callError{method: "RetrievePropertiesEx", err: io.ErrUnexpectedEOF}
 	c.recheck(t.Context())
 	if overdue, _ := c.v.inv.overdueAssumptions(now); reads != 1 || len(overdue) != 1 {
 		t.Errorf("%d reads: one that failed is to be tried again: %v", reads, overdue)

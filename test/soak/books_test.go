@@ -15,23 +15,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
 
-const (
-	// goroutinesMore is how many more there may be than at the first rest: connections come and go.
-	goroutinesMore = 10
-	// Memory is flat if the mean of the last third of the samples is at most so much above that of the first.
-	flatPart = 0.10
-	flatMiB  = 4
-	// flatSamples is how many samples it takes to say so.
-	flatSamples = 9
-)
-
-// sample is what a controller has used at a moment of rest.
-type sample struct {
-	at              time.Time
-	resident, inUse float64 // MiB
-	goroutines      int
-	vms             int
-}
+// goroutinesMore is how many more there may be than at the first rest: connections come and go.
+const goroutinesMore = 10
 
 // baseline is what a controller holds at rest.
 type baseline struct{ leaks *control.Leaks }
@@ -152,38 +137,11 @@ func (s *soak) report() {
 		{"resident memory", resident}, {"heap in use", func(x sample) float64 { return x.inUse }},
 	} {
 		mean, perHour := line(samples, m.value)
+		first, last, _ := growth(samples, m.value)
 		s.T.Logf("%s: %.1f MiB on average, %+.2f MiB/h (%+.1f %%/h); first third %.1f MiB, last third %.1f MiB",
-			m.name, mean, perHour, 100*perHour/mean, third(samples, 0, m.value), third(samples, 2, m.value))
+			m.name, mean, perHour, 100*perHour/mean, first, last)
 	}
-	first, last := third(samples, 0, resident), third(samples, 2, resident)
-	if len(samples) >= flatSamples && last > max(first*(1+flatPart), first+flatMiB) {
+	if first, last, grown := growth(samples, resident); grown {
 		s.T.Errorf("I9: the resident memory has grown from %.1f to %.1f MiB", first, last)
 	}
-}
-
-// line fits a line through the samples by least squares, and returns their mean and its slope per hour.
-func line(samples []sample, value func(sample) float64) (mean, perHour float64) {
-	n := float64(len(samples))
-	var meanT float64
-	for _, x := range samples {
-		meanT += x.at.Sub(samples[0].at).Hours() / n
-		mean += value(x) / n
-	}
-	var above, below float64
-	for _, x := range samples {
-		t := x.at.Sub(samples[0].at).Hours() - meanT
-		above += t * (value(x) - mean)
-		below += t * t
-	}
-	return mean, above / below
-}
-
-// third is the mean of the first, second or last third of the samples.
-func third(samples []sample, which int, value func(sample) float64) float64 {
-	part := samples[which*len(samples)/3 : max((which+1)*len(samples)/3, which*len(samples)/3+1)]
-	sum := 0.0
-	for _, x := range part {
-		sum += value(x)
-	}
-	return sum / float64(len(part))
 }

@@ -92,6 +92,7 @@ func (s *soak) makeTemplate(vm control.VM) error {
 	if err := s.vc.PowerOff(s.T.Context(), vm.MoRef); err != nil {
 		return err
 	}
+	s.held[vm.Folder] = true // a template holds the folder, and not the group
 	return s.vc.MarkAsTemplate(s.T.Context(), vm.MoRef)
 }
 

@@ -75,7 +75,7 @@ type soak struct {
 
 	foreign map[string]control.VM // VMs made by hand, as they were left, by MoRef
 	disks   map[string]bool       // VMs of ours with a disk of somebody else's, by MoRef
-	held    map[string]bool       // folders that hold, or held, a VM made by hand, by MoRef
+	held    map[string]bool       // folders that hold, or held, a VM made by hand or a template, by MoRef
 	bare    map[string]bool       // groups whose finalizer was taken away, by UID
 	baseline
 }

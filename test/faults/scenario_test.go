@@ -46,8 +46,9 @@ var elected = []string{
 	"-leader-elect-lease-duration=1500ms", "-leader-elect-renew-deadline=1s", "-leader-elect-retry-period=100ms",
 }
 
-// slow lets clones run longer than it takes to start a controller.
-var slow = vcsim.Options{CloneDelay: time.Second}
+// slow lets clones run longer than it takes to start a controller, and for less than a cancelled one is waited for: a
+// minute, by the controller's clock.
+var slow = vcsim.Options{CloneDelay: 500 * time.Millisecond}
 
 var scenarios = []scenario{
 	{name: "create", args: alone, work: 3, play: func(r *run) {

@@ -74,7 +74,7 @@ func newChaos(t *testing.T, seed uint64) *chaos {
 	w.VCenter.Excuse = func(v control.Violation) bool {
 		return v.Refused && v.Kind == control.ViolationTripwire && v.Time.Sub(v.TargetChanged) < time.Second
 	}
-	invariants.Watch(w, invariants.Options{})
+	invariants.Watch(w, invariants.Options{Stripped: true})
 	c := &chaos{
 		t: t, w: w, vc: w.VCenter.Control, random: rand.New(rand.NewPCG(seed, seed)),
 		foreign: map[string]control.VM{}, disks: map[string]bool{}, tried: map[string]int{},

@@ -38,6 +38,8 @@ type Options struct {
 	// Untapped says that the controllers are processes whose wire to the API server cannot be seen. What they write is then
 	// known from the watch alone, and later; their sessions are not judged (I11).
 	Untapped bool
+	// Stripped says that people take stamps away: that a VM of a clone has none is not judged then (I5).
+	Stripped bool
 	// HeldBack says that what vCenter reports is held back: what the status says of VMs is not judged then (I7).
 	HeldBack bool
 

@@ -28,18 +28,20 @@ func (s *soak) sample(took time.Duration) {
 	inv, err := s.inventory()
 	harness.Must(s.T, err)
 	now := sample{at: time.Now(), resident: math.Inf(1), inUse: math.Inf(1), goroutines: math.MaxInt, vms: len(inv.ours)}
+	now.goal = math.Inf(1)
 	for range 3 { // of which the least is the one that a garbage collection or a connection has not disturbed
 		m := s.metrics()
 		now.resident = min(now.resident, m["process_resident_memory_bytes"]/(1<<20))
 		now.inUse = min(now.inUse, m["go_memstats_heap_inuse_bytes"]/(1<<20))
+		now.goal = min(now.goal, m["go_memstats_next_gc_bytes"]/(1<<20))
 		now.goroutines = min(now.goroutines, int(m["go_goroutines"]))
 		s.until(time.Now().Add(500 * time.Millisecond))
 	}
 	l := s.lives[len(s.lives)-1]
 	l.samples = append(l.samples, now)
 	s.checkBooks()
-	s.say("AT REST after %s: %d groups, %d VMs; life %d: %.1f MiB resident, %.1f MiB of heap in use, %d goroutines",
-		took.Round(10*time.Millisecond), len(inv.groups), now.vms, len(s.lives), now.resident, now.inUse, now.goroutines)
+	s.say("AT REST after %s: %d groups, %d VMs; life %d: %.1f MiB resident, %.1f MiB of heap in use, goal %.1f MiB, %d goroutines",
+		took.Round(10*time.Millisecond), len(inv.groups), now.vms, len(s.lives), now.resident, now.inUse, now.goal, now.goroutines)
 	s.wait("the controller holds in vCenter what it held at first", s.checkLeaks)
 	if first := l.samples[0].goroutines; now.goroutines > first+goroutinesMore {
 		s.T.Errorf("I9: there are %d goroutines; at the first rest of this process there were %d", now.goroutines, first)
@@ -136,6 +138,7 @@ func (s *soak) report() {
 		value func(sample) float64
 	}{
 		{"resident memory", resident}, {"heap in use", func(x sample) float64 { return x.inUse }},
+		{"goal of the heap", func(x sample) float64 { return x.goal }},
 	} {
 		mean, perHour := line(samples, m.value)
 		first, last, _ := growth(samples, m.value)

@@ -18,8 +18,10 @@ const (
 type sample struct {
 	at              time.Time
 	resident, inUse float64 // MiB
-	goroutines      int
-	vms             int
+	// goal is the size in MiB at which the heap is collected next: about twice what the last collection has left.
+	goal       float64
+	goroutines int
+	vms        int
 }
 
 // line fits a line through the samples by least squares, and returns their mean and its slope per hour.

@@ -210,6 +210,9 @@ func TestVictims(t *testing.T) {
 	start := []any{seen("u1", 1, 3), grown("u1", 3)}
 	down := seen("u1", 2, 2)
 	offOne := []any{call(methodPowerOff, "vm-u1-2", ""), made("u1", 2, off)}
+	parent := folder("folder-ns", "/DC0/vm/vmgroups/ns")
+	child := func(uid string) control.Entry { return folder("folder-"+uid, "/DC0/vm/vmgroups/ns/web-"+uid) }
+	first := call(methodCreateFolder, "folder-ns", "op1")
 	for name, r := range map[string]row{
 		"I13: surplus":             {steps: []any{start, down, offOne, call(methodDestroy, "vm-u1-2", ""), lost("vm-u1-2")}},
 		"I13: a change seen late":  {steps: []any{start, offOne, down}},
@@ -223,6 +226,14 @@ func TestVictims(t *testing.T) {
 		"I14: one sync, one group": {steps: []any{seen("u1", 2, 3, deleting), seen("u2", 2, 3, deleting), made("u1", 0), made("u2", 0), call(methodPowerOff, "vm-u1-0", "op1"), call(methodPowerOff, "vm-u2-0", "op2")}, o: Options{Owner: "me"}},
 		"I14: one sync, two groups": {steps: []any{seen("u1", 2, 3, deleting), seen("u2", 2, 3, deleting), made("u1", 0), made("u2", 0), call(methodPowerOff, "vm-u1-0", "op1"), call(methodPowerOff, "vm-u2-0", "op1")}, o: Options{Owner: "me"},
 			want: "I14", says: "for VmGroup u2 by sync op1, which was for VmGroup u1"},
+		"I14: folders of two syncs, neither of them answered": {steps: []any{
+			seen("u1", 1, 1), seen("u2", 1, 1), parent, call(methodCreateFolder, "folder-ns", "op1"), child("u1"),
+			call(methodCreateFolder, "folder-ns", "op2"), call(methodCreateFolder, "folder-ns", "op1"),
+			call(methodCreateFolder, "folder-ns", "op1"), child("u2")}},
+		"I14: folders of one sync": {steps: []any{
+			seen("u1", 1, 1), seen("u2", 1, 1), parent, first, child("u1"), control.Entry{Kind: control.EntryAnswer, Call: first.Seq},
+			call(methodCreateFolder, "folder-ns", "op1"), child("u2")},
+			want: "I14", says: "folder /DC0/vm/vmgroups/ns/web-u2 was made for VmGroup u2 by sync op1, which was for VmGroup u1"},
 		"I14: at rest": {steps: []any{start, seen("u1", 1, 3, reached), call("ReconfigVM_Task", "vm-u1-0", ""), long},
 			want: "I14", says: "ReconfigVM_Task of vm-u1-0 (web-u1-0), although the group ns/web-u1 was at rest"},
 		"I14: changed by somebody":        {steps: []any{start, seen("u1", 1, 3, reached), made("u1", 0, off), call(methodPowerOn, "vm-u1-0", "")}},

@@ -138,19 +138,26 @@ func (s *state) putFolder(f control.Folder) {
 		s.folderMoved(before.Path, f.Path)
 		return
 	}
-	parent := path.Dir(f.Path)
-	for _, call := range s.calls {
-		if call.Method != methodCreateFolder || s.folders[call.MoRef].Path != parent {
-			continue
-		}
-		g := s.names[groupOfFolder(f.Path)]
-		if g == nil {
-			return
-		}
-		s.checkFinalizerFirst(g, "folder "+f.Path+" was made")
-		s.checkForeignSync(call.OpID, g, "folder "+f.Path+" was made")
+	g := s.names[groupOfFolder(f.Path)]
+	call, calls := s.folderCall(path.Dir(f.Path))
+	if g == nil || calls == 0 {
 		return
 	}
+	s.checkFinalizerFirst(g, "folder "+f.Path+" was made")
+	if calls == 1 {
+		s.checkForeignSync(call.OpID, g, "folder "+f.Path+" was made")
+	}
+}
+
+// folderCall returns the call that makes a folder below a path, and how many it may be: of those that wait for their answer,
+// none says which folder it makes, or that it has made it.
+func (s *state) folderCall(parent string) (call control.Entry, calls int) {
+	for _, c := range s.calls {
+		if c.Method == methodCreateFolder && s.folders[c.MoRef].Path == parent {
+			call, calls = c, calls+1
+		}
+	}
+	return call, calls
 }
 
 // folderMoved takes along the folders below one that has another path: nobody tells of them.

@@ -85,7 +85,7 @@ test-slow: build devcluster ## Run all tests, the slow ones too
 .PHONY: test-faults
 test-faults: build devcluster ## Let each call fail, hang, lose its answer or be the last one, in every scenario; about an hour
 	FAULTS_DONE="$${FAULTS_DONE:-$(CURDIR)/bin/faults-$(VERSION)$(if $(PLAN),-plan,).done}" \
-	go test -count=1 -v -timeout 0 ./test/faults
+	go test -count=1 -v -timeout 0 $(if $(PLAN)$(FAULTS_ORDER),-run '^TestFaults$$') ./test/faults
 
 # The logs of the controllers are kept in bin/_artifacts. A history like that of another run is had by its SEED.
 

@@ -34,7 +34,7 @@ func words(t *rapid.T, what string) string {
 func checkStatusIsValid(t *rapid.T) {
 	in, out := drawInput(t), drawOutcome(t)
 	if pastReach(in.Group) {
-		t.Skip("whose status is left as it is")
+		t.Skip("a group whose status is left as it is: rapid draws another")
 	}
 	for _, err := range []*vsphere.Error{in.Unavailable, in.TemplateError, out.Err} {
 		if err != nil {

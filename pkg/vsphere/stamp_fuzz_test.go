@@ -16,8 +16,8 @@ func FuzzStamp(f *testing.F) {
 	f.Add("\x00", "\"}", "größe \u202e", 1<<62, "\\", int32(-1), "\xff")
 	f.Fuzz(func(t *testing.T, owner, uid, name string, slot int, revision string, disk int32, instance string) {
 		for _, text := range []string{owner, uid, name, revision, instance} {
-			if !utf8.ValidString(text) { // JSON cannot hold it
-				t.Skip()
+			if !utf8.ValidString(text) { // JSON cannot hold it, and Kubernetes has no such names
+				return
 			}
 		}
 		want := Stamp{Owner: owner, UID: uid, Name: name, Slot: slot, Revision: revision, Disks: []int32{disk}, Instance: instance}
@@ -82,7 +82,7 @@ func FuzzIdentify(f *testing.F) {
 	f.Add("o", "u", "", "", "", false, false)
 	f.Fuzz(func(t *testing.T, owner, uid, instance, name, text string, configured, template bool) {
 		if owner == "" || uid == "" { // a controller and a VmGroup always have one
-			t.Skip()
+			return
 		}
 		vm := VM{Name: name, InstanceUUID: instance, Configured: configured, Template: template}
 		vm.Stamp, _ = ParseStamp(text) // nil if it cannot be read

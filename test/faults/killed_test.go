@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,11 +15,8 @@ const (
 )
 
 // TestKilled plays a sample of the plans in which the process dies with the binary that ships, which is killed at that
-// call by SIGKILL. It lives in real time.
+// call by SIGKILL. It lives in real time, and chooses for itself.
 func TestKilled(t *testing.T) {
-	if os.Getenv(planEnv) != "" || os.Getenv(orderEnv) != "" {
-		t.Skip("plans are played by TestFaults")
-	}
 	s := newSuite(t)
 	var plans []Plan
 	for _, name := range []string{"create", "scale", "destroyed", "delete", "again"} {

@@ -10,9 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
 
@@ -63,7 +64,7 @@ func scrape(w *harness.World, c *harness.Controller, metric string) float64 {
 func wantQuiet(w *harness.World, c *harness.Controller) {
 	w.T.Helper()
 	heal(w) // whatever was still under way ends
-	before, versions := scrape(w, c, "vmgroup_syncs_total"), resourceVersions(w)
+	before, groups := scrape(w, c, "vmgroup_syncs_total"), resting(w)
 	harness.Must(w.T, w.VCenter.Control.ResetCalls(w.T.Context()))
 	for range heals {
 		heal(w)
@@ -71,13 +72,13 @@ func wantQuiet(w *harness.World, c *harness.Controller) {
 	calls, err := w.VCenter.Control.Calls(w.T.Context())
 	harness.Must(w.T, err)
 	syncs := scrape(w, c, "vmgroup_syncs_total") - before
-	w.T.Logf("%d heals of one group beside %d others at rest: %.0f syncs, %d SOAP calls", heals, len(versions), syncs, calls.Total())
+	w.T.Logf("%d heals of one group beside %d others at rest: %.0f syncs, %d SOAP calls", heals, len(groups), syncs, calls.Total())
 	if syncs > heals*syncsPerHeal || calls.Total() > heals*callsPerHeal {
 		w.T.Errorf("it runs hot: %.0f syncs, and these calls: %v", syncs, calls.Methods)
 	}
-	for name, version := range resourceVersions(w) {
-		if version != versions[name] {
-			w.T.Errorf("%s was written at rest", name)
+	for name, now := range resting(w) {
+		if before := groups[name]; now.ResourceVersion != before.ResourceVersion {
+			w.T.Errorf("%s was written at rest (-before +after):\n%s", name, cmp.Diff(before, now))
 		}
 	}
 }
@@ -107,15 +108,15 @@ func heal(w *harness.World) {
 	w.Ready(canary, 1)
 }
 
-// resourceVersions of all groups but the canary.
-func resourceVersions(w *harness.World) map[string]string {
+// resting returns all groups but the canary.
+func resting(w *harness.World) map[string]v1alpha1.VmGroup {
 	w.T.Helper()
-	list, err := w.Client.VsphereV1alpha1().VmGroups(w.Namespace).List(w.T.Context(), metav1.ListOptions{})
+	groups, err := w.List()
 	harness.Must(w.T, err)
-	out := map[string]string{}
-	for _, group := range list.Items {
+	out := map[string]v1alpha1.VmGroup{}
+	for _, group := range groups {
 		if group.Name != canary {
-			out[group.Name] = group.ResourceVersion
+			out[group.Name] = group
 		}
 	}
 	return out

@@ -169,9 +169,9 @@ func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *requ
 		return serve()
 	case control.LostReply:
 		serve()
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection
 	case control.Cut:
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection
 	case control.Unavailable:
 		rq.status = http.StatusServiceUnavailable
 		return faultBody(&types.SystemError{Reason: "never sent"})
@@ -182,7 +182,7 @@ func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *requ
 		case <-rq.ctx.Done():
 		case <-s.closed:
 		}
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection
 	}
 	if rule.TaskLevel && ctx.Session != nil {
 		return s.failTask(ctx, m, rule.fault(m))

@@ -105,7 +105,7 @@ func (w *answer) WriteHeader(code int) {
 		}
 	}
 	if w.gate.pass(w.request.ctx) || w.request.ctx.Err() != nil {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection, without an answer or in the middle of it
 	}
 	switch {
 	case w.cut:
@@ -134,7 +134,7 @@ func (w *answer) Write(body []byte) (int, error) {
 		if err := http.NewResponseController(w.ResponseWriter).Flush(); err != nil {
 			return 0, err
 		}
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection, without an answer or in the middle of it
 	}
 	return w.ResponseWriter.Write(body)
 }

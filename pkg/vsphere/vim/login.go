@@ -113,9 +113,9 @@ func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]b
 	refused := wrong || denied
 	call, _ := errors.AsType[*callError](err)
 	unanswered := f == nil && call != nil && call.sent
-	if gateErr := v.endLogin(ctx, refused, unanswered); gateErr != nil && err == nil {
-		// The session stands; that the record still says "tried" delays at most a later login.
-		klog.FromContext(ctx).Info("The login that succeeded could not be recorded", "err", gateErr)
+	if gateErr := v.endLogin(ctx, refused, unanswered); gateErr != nil {
+		// The record goes on saying "tried", which counts as a refusal may: that delays at most a later login.
+		klog.FromContext(ctx).Info("What came of a login could not be recorded", "err", gateErr)
 	}
 	now, t := v.cfg.Clock.Now(), &v.logins
 	switch {

@@ -48,7 +48,9 @@ func TestWhatTheGateIsToldOfALogin(t *testing.T) {
 			g := &tellingGate{}
 			v := testConnection(t).v
 			v.cfg.Gate = g
-			_ = v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), tt.err)
+			if err := v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), tt.err); (err == nil) != (tt.err == nil) {
+				t.Errorf("the connection is told %v of %v", err, tt.err)
+			}
 			if diff := cmp.Diff([]string{tt.want}, g.told); diff != "" || len(v.logins.unanswered) != tt.waiting {
 				t.Errorf("%d count in memory, want %d; (-want +got):\n%s", len(v.logins.unanswered), tt.waiting, diff)
 			}

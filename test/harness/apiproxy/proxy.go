@@ -183,12 +183,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	outage, err := p.admit(ctx)
 	switch {
 	case err != nil || outage == Cut:
-		panic(http.ErrAbortHandler) // closes the connection
+		panic(http.ErrAbortHandler) // cuts the connection
 	case outage == Unavailable:
 		writeStatus(w, http.StatusServiceUnavailable, "ServiceUnavailable", "the proxy plays an outage")
 	case outage == LoseAnswers:
 		p.forward(discard{}, r)
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection
 	case kind == list:
 		p.list(w, r)
 	case kind == watch:
@@ -230,7 +230,7 @@ func (p *Proxy) send(r *http.Request) (*http.Response, error) {
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request) {
 	res, err := p.send(r)
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // cuts the connection
 	}
 	defer res.Body.Close()
 	writeHeader(w, res)
@@ -250,7 +250,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err != nil {
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) // cuts the connection
 		}
 	}
 }

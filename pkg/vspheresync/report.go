@@ -35,7 +35,7 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 		return delay, nil
 	}
 	if s.cfg.Sure() != nil {
-		return 0, nil
+		return 0, nil // all groups are woken when it is sure again
 	}
 	updated := live.DeepCopy()
 	updated.Status = status

@@ -63,7 +63,17 @@ func scrape(w *harness.World, c *harness.Controller, metric string) float64 {
 // over and over, asks vCenter, or is written.
 func wantQuiet(w *harness.World, c *harness.Controller) {
 	w.T.Helper()
-	heal(w) // whatever was still under way ends
+	heal(w)                                                   // whatever was still under way ends
+	w.Eventually("the status tells the hosts", func() error { // which are read after a VM is there
+		for name, group := range resting(w) {
+			for _, vm := range group.Status.VMs {
+				if vm.PowerState == "poweredOn" && vm.Host == "" {
+					return fmt.Errorf("%s does not tell the host of %s", name, vm.Name)
+				}
+			}
+		}
+		return nil
+	})
 	before, groups := scrape(w, c, "vmgroup_syncs_total"), resting(w)
 	harness.Must(w.T, w.VCenter.Control.ResetCalls(w.T.Context()))
 	for range heals {

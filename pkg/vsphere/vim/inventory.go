@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
-
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"

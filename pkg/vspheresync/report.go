@@ -19,6 +19,10 @@ import (
 
 // report writes the status if it has changed, and records events for what has changed in it. It returns after how long
 // a change that is not worth a write yet will be.
+//
+// After a write that failed the next one is sent in any case: that of which the answer was lost may have taken effect, and a
+// cache that is still without it looks as if there were nothing to write. The API server refuses what comes from such a
+// cache, and ignores what changes nothing.
 func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, in plan.Input, p plan.Plan, r result) (time.Duration, error) {
 	if in.Unavailable == nil {
 		s.notify(live, m, p.Notices)
@@ -27,10 +31,10 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 		return 0, nil
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
-	if equality.Semantic.DeepEqual(old, status) {
+	if !m.unsure && equality.Semantic.DeepEqual(old, status) {
 		return 0, nil
 	}
-	moved := transition(old, status)
+	moved := m.unsure || transition(old, status)
 	if delay := m.report.wait(in.Now, moved); delay > 0 {
 		return delay, nil
 	}
@@ -43,6 +47,7 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	if apierrors.IsNotFound(err) {
 		return 0, nil // deleted meanwhile
 	}
+	m.unsure = err != nil
 	if err != nil {
 		return 0, fmt.Errorf("write status: %w", err)
 	}

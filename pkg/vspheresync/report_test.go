@@ -285,6 +285,28 @@ func TestStatusIsWrittenEvenWhenTheWorkFailed(t *testing.T) {
 	})
 }
 
+// To submit a plan may take long. The status tells what is true when it is written, not when the plan was made.
+func TestStatusAfterALongSync(t *testing.T) {
+	for took, want := range map[time.Duration]int32{2 * time.Second: 0, time.Millisecond: 1} {
+		f := newFixture(t, group(1))
+		f.settle()
+		f.scale(2)
+		f.world.Hold()
+		vm := f.vm(0).Ref
+		f.kube.PrependReactor("get", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
+			f.pass(took)
+			f.world.PowerOff(vm)
+			return false, nil, nil
+		})
+		if _, err := f.sync(); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.live().Status.AvailableReplicas; got != want {
+			t.Errorf("after a sync of %s the status says that %d are available, want %d", took, got, want)
+		}
+	}
+}
+
 func TestStatusWriteFails(t *testing.T) {
 	t.Run("somebody else was first", func(t *testing.T) {
 		f := newFixture(t, group(1))
@@ -293,6 +315,31 @@ func TestStatusWriteFails(t *testing.T) {
 			t.Errorf("got %v, want a conflict", err)
 		}
 		f.wantEvents("nothing is told that was not written")
+	})
+	t.Run("it took effect, and nobody was told", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.settle()
+		cached := f.live()
+		f.world.PowerOff(f.vm(0).Ref)
+		lost := errors.New("connection reset")
+		f.kube.PrependReactor("update", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
+			if err := lost; err != nil {
+				lost = nil
+				f.edit(func(vg *v1alpha1.VmGroup) { vg.Status = action.(k8stesting.UpdateAction).GetObject().(*v1alpha1.VmGroup).Status })
+				return true, nil, err
+			}
+			return false, nil, nil
+		})
+		if _, err := f.sync(); err == nil {
+			t.Fatal("no error of a lost answer")
+		}
+		f.wantStatus("written, and the answer is lost", "0/1 PENDING ScalingUp")
+		f.journal = nil
+		if _, err := f.syncFrom(cached); err != nil {
+			t.Error(err)
+		}
+		f.said("the VM is back before the cache has that status, which says the same as is to be written", "update status")
+		f.want("and once is enough")
 	})
 	t.Run("the group is gone", func(t *testing.T) {
 		f := newFixture(t)

@@ -54,6 +54,10 @@ func New(cfg Config) *Syncer {
 // sweepTimeout bounds the reads that come before the end of a group: a worker waits for them.
 const sweepTimeout = time.Minute
 
+// freshFor is how old an input may be that a status is made from: what is submitted in hundreds has changed much of it by the
+// time it is reported.
+const freshFor = time.Second
+
 // memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
 // nothing else.
 type memory struct {
@@ -61,6 +65,7 @@ type memory struct {
 	notices  map[plan.Notice]bool
 	said     *finding // what the last event about the condition Ready was about
 	report   pace
+	unsure   bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
 }
 
 // Sync gathers, decides, acts and reports, once. vg is not changed. It returns after how long to sync again if nothing
@@ -83,8 +88,14 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		"destroy", len(p.Destroy), "finish", p.RemoveFinalizer, "held", p.Held, "retryAfter", p.RetryAfter)
 
 	done := s.act(ctx, in, p)
+	again := p.RetryAfter
+	if s.cfg.Clock.Since(in.Now) > freshFor {
+		in, err = s.gather(ctx, vg, m)
+		p = plan.Compute(in)
+		again = shorter(again, p.RetryAfter)
+	}
 	after, reportErr := s.report(ctx, done.group, m, in, p, done)
-	return shorter(p.RetryAfter, after), together(done.err, err, reportErr)
+	return shorter(again, after), together(done.err, err, reportErr)
 }
 
 // together joins what went wrong. If anything of it is the API server's, all of it is Transient: the classes of vCenter's

@@ -62,7 +62,7 @@ run: build devcluster ## Start the same environment as demo and leave it to you 
 test: build devcluster ## Run all tests but the slow ones, with the race detector
 	$(RACE) -short -timeout 20m $$(go list ./... | grep -v -e '$(RACY)' -e '$(MANY)')
 	go test -short -timeout 10m ./hack/vcsim/...
-	go test -short -timeout 20m ./test/faults
+	go test -short -timeout 20m -p 1 ./test/input ./test/faults
 	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
 
 .PHONY: test-unit

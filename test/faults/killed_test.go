@@ -18,6 +18,7 @@ const (
 // call by SIGKILL. It lives in real time, and chooses for itself.
 func TestKilled(t *testing.T) {
 	s := newSuite(t)
+	s.kill = true
 	var plans []Plan
 	for _, name := range []string{"create", "scale", "destroyed", "delete", "again"} {
 		i := slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.name == name })
@@ -40,7 +41,6 @@ func TestKilled(t *testing.T) {
 	for k := every / 2; k < len(plans); k += every {
 		sample = append(sample, plans[k])
 	}
-	s.kill = true
 	s.playAll(sample)
 	s.report(len(sample))
 }

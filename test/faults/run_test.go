@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +18,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
-// speed is how much faster the controller's backoffs and resyncs pass: 10 minutes in 6 seconds.
-const speed = 100
+// fullSpeed is how much faster the controller's backoffs and resyncs pass: 10 minutes in 6 seconds.
+const fullSpeed = 100
 
 // run is a scenario that is played once, with the controller started again whenever it dies.
 type run struct {
@@ -29,6 +30,7 @@ type run struct {
 	dir      string // with the credentials
 	binary   bool   // the controller is the binary that ships
 	checker  *invariants.Checker
+	ends     int // that the scenario has come to on its way
 
 	mu       sync.Mutex
 	lines    []*line
@@ -55,7 +57,8 @@ type heard struct {
 type result struct {
 	calls  []heard
 	hits   int    // faults of the plan that took place
-	syncs  int    // of all incarnations, from the first fault on
+	syncs  int    // of all incarnations
+	most   int    // how many may be needed: 2 for each VM, and 10 for each end that the scenario comes to on its way
 	digest string // the inventory and the statuses at the end, and how many VMs were made and destroyed
 }
 
@@ -64,13 +67,14 @@ type result struct {
 // want is the digest that it is to end with; empty if that is to be learned. With binary, the controller is the binary that
 // ships.
 func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
+	speed := cmp.Or(s.speed, fullSpeed)
 	r := &run{
 		World:    harness.NewWorld(t, cluster, s.vcenter),
 		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
 	}
 	lostLogin := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Call.Verb == "Login" && f.Mode == AnswerLost })
 	r.checker = invariants.Watch(r.World, invariants.Options{
-		AgentPerProcess: !binary && !lostLogin, LoginEvery: 5 * time.Minute / speed,
+		AgentPerProcess: !binary && !lostLogin, LoginEvery: 5 * time.Minute / time.Duration(speed),
 	})
 	r.writeCredentials(r.VCenter.Password)
 	s.play(r)
@@ -187,7 +191,7 @@ func (r *run) end(digest string) result {
 	for _, c := range live {
 		r.shutDown(c)
 	}
-	res := result{calls: r.heard, hits: r.hits, digest: digest}
+	res := result{calls: r.heard, hits: r.hits, digest: digest, most: 2*r.scenario.work + 10*r.ends}
 	for _, c := range live {
 		res.syncs += strings.Count(c.Log(), `"Planned"`)
 	}

@@ -19,19 +19,12 @@ type scenario struct {
 	name    string
 	vcenter vcsim.Options
 	args    []string // of the controller
+	speed   int      // of its clock; 0 is fullSpeed
 	// work is how many VMs are to be made, switched and destroyed in it.
 	work int
 	// racy is true if it depends on timing how many VMs are made, all of which are destroyed.
 	racy bool
 	play func(r *run)
-}
-
-// mostSyncs is how many syncs may be needed, over all incarnations; the second of two controllers begins anew.
-func (s scenario) mostSyncs() int {
-	if s.name == handedOver {
-		return 2*s.work + 20
-	}
-	return 2*s.work + 10
 }
 
 const handedOver = "handed-over"
@@ -47,8 +40,10 @@ var elected = []string{
 }
 
 // slow lets clones run longer than it takes to start a controller, and for less than a cancelled one is waited for: a
-// minute, by the controller's clock.
-var slow = vcsim.Options{CloneDelay: 500 * time.Millisecond}
+// minute, by the controller's clock, which therefore runs at slowSpeed.
+var slow = vcsim.Options{CloneDelay: 2 * time.Second}
+
+const slowSpeed = 20
 
 var scenarios = []scenario{
 	{name: "create", args: alone, work: 3, play: func(r *run) {
@@ -96,7 +91,7 @@ var scenarios = []scenario{
 		r.Delete(group)
 		r.gone()
 	}},
-	{name: "delete-while-cloning", vcenter: slow, args: alone, work: 9, racy: true, play: func(r *run) {
+	{name: "delete-while-cloning", vcenter: slow, speed: slowSpeed, args: alone, work: 9, racy: true, play: func(r *run) {
 		r.cloning(3)
 		r.Delete(group)
 		r.gone()
@@ -128,7 +123,7 @@ var scenarios = []scenario{
 		harness.Must(r.T, vc.SetOutage(ctx, control.OutageOff))
 		r.settled(2)
 	}},
-	{name: handedOver, vcenter: slow, args: elected, work: 3, play: func(r *run) {
+	{name: handedOver, vcenter: slow, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)
 		r.start()
 		r.stop(1)
@@ -145,6 +140,7 @@ func (r *run) created(n int32) *v1alpha1.VmGroup {
 
 // cloning makes the group, starts a controller, and waits until its VMs are being made.
 func (r *run) cloning(n int32) {
+	r.ends++
 	r.Create(r.Group(group, n))
 	r.start()
 	r.Eventually("clones are under way", func() error {
@@ -158,6 +154,7 @@ func (r *run) cloning(n int32) {
 
 // settled waits until the status says that all is well, and the simulator's books say the same.
 func (r *run) settled(n int32) *v1alpha1.VmGroup {
+	r.ends++
 	var vg *v1alpha1.VmGroup
 	r.Eventually(fmt.Sprintf("%d VMs", n), func() error {
 		var err error
@@ -184,6 +181,7 @@ func (r *run) settled(n int32) *v1alpha1.VmGroup {
 
 // told waits until the status says of a VM that it is in a state.
 func (r *run) told(state v1alpha1.VMState) {
+	r.ends++
 	r.Eventually("a VM is "+string(state), func() error {
 		vg, err := r.Get(group)
 		if err == nil && !slices.ContainsFunc(vg.Status.VMs, func(vm v1alpha1.VMStatus) bool { return vm.State == state }) {
@@ -195,6 +193,7 @@ func (r *run) told(state v1alpha1.VMState) {
 
 // gone deletes the group, if that was not done yet, and waits until nothing is left of it.
 func (r *run) gone() {
+	r.ends++
 	if vg, err := r.Get(group); err == nil && vg.DeletionTimestamp == nil {
 		r.Delete(group)
 	}

@@ -63,13 +63,11 @@ func scrape(w *harness.World, c *harness.Controller, metric string) float64 {
 // over and over, asks vCenter, or is written.
 func wantQuiet(w *harness.World, c *harness.Controller) {
 	w.T.Helper()
-	heal(w)                                                   // whatever was still under way ends
-	w.Eventually("the status tells the hosts", func() error { // which are read after a VM is there
-		for name, group := range resting(w) {
-			for _, vm := range group.Status.VMs {
-				if vm.PowerState == "poweredOn" && vm.Host == "" {
-					return fmt.Errorf("%s does not tell the host of %s", name, vm.Name)
-				}
+	heal(w) // whatever was still under way ends
+	w.Eventually("the statuses tell what there is", func() error {
+		for _, group := range resting(w) {
+			if err := told(w, &group); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -91,6 +89,21 @@ func wantQuiet(w *harness.World, c *harness.Controller) {
 			w.T.Errorf("%s was written at rest (-before +after):\n%s", name, cmp.Diff(before, now))
 		}
 	}
+}
+
+// told returns an error while a status is behind: mere progress is written rarely, and a host is read after its VM is there.
+func told(w *harness.World, group *v1alpha1.VmGroup) error {
+	w.T.Helper()
+	status := group.Status
+	if vms := w.VMs(group); int(status.Replicas) != len(vms) {
+		return fmt.Errorf("%s tells %d VMs, there are %d", group.Name, status.Replicas, len(vms))
+	}
+	for _, vm := range status.VMs {
+		if vm.PowerState == "poweredOn" && vm.Host == "" {
+			return fmt.Errorf("%s does not tell the host of %s", group.Name, vm.Name)
+		}
+	}
+	return nil
 }
 
 // heal destroys the canary's VM and waits until there is another.

@@ -325,7 +325,9 @@ func TestStatusWriteFails(t *testing.T) {
 		f.kube.PrependReactor("update", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
 			if err := lost; err != nil {
 				lost = nil
-				f.edit(func(vg *v1alpha1.VmGroup) { vg.Status = action.(k8stesting.UpdateAction).GetObject().(*v1alpha1.VmGroup).Status })
+				f.edit(func(vg *v1alpha1.VmGroup) {
+					vg.Status = action.(k8stesting.UpdateAction).GetObject().(*v1alpha1.VmGroup).Status
+				})
 				return true, nil, err
 			}
 			return false, nil, nil

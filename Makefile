@@ -124,7 +124,7 @@ bench: build devcluster ## Measure calls, latency, memory and throughput, and pr
 ##@ Check
 
 .PHONY: verify
-verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen ## Check everything that can be checked without running tests
+verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests ## Check everything that can be checked without running tests
 
 .PHONY: verify-format
 verify-format: ## Check that the code is formatted by gofmt
@@ -152,6 +152,10 @@ verify-staticcheck: ## Run staticcheck, except on generated code
 verify-codegen: ## Check that the generated files are up to date
 	hack/verify-codegen.sh
 
+.PHONY: verify-manifests
+verify-manifests: ## Check that artifacts/install*.yaml are up to date
+	hack/verify-manifests.sh
+
 .PHONY: lint
 lint: ## Run golangci-lint; slow, so not part of verify
 	$(GOLANGCI_LINT) run ./...
@@ -159,8 +163,9 @@ lint: ## Run golangci-lint; slow, so not part of verify
 ##@ Change
 
 .PHONY: update
-update: ## Generate code and the CRD from pkg/apis, and format
+update: ## Generate code and the CRD from pkg/apis, and artifacts/install*.yaml, and format
 	hack/update-codegen.sh
+	hack/update-manifests.sh
 	gofmt -w .
 
 .PHONY: help

@@ -18,7 +18,7 @@ endif
 
 # Hundreds of groups, or of runs of the whole controller: one after the other, and not under the race detector, which the
 # other integration tests are under.
-MANY := /test/\(faults\|input\)$$
+MANY := /test/\(e2e\|faults\|input\)$$
 
 # The stock simulator is not free of data races. It runs as a process of its own, except in its own tests.
 RACY := /hack/vcsim/sim$$
@@ -62,7 +62,7 @@ run: build devcluster ## Start the same environment as demo and leave it to you 
 test: build devcluster ## Run all tests but the slow ones, with the race detector
 	$(RACE) -short -timeout 20m $$(go list ./... | grep -v -e '$(RACY)' -e '$(MANY)')
 	go test -short -timeout 10m ./hack/vcsim/...
-	go test -short -timeout 20m -p 1 ./test/input ./test/faults
+	go test -short -timeout 20m -p 1 ./test/input ./test/e2e ./test/faults
 	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
 
 .PHONY: test-unit
@@ -78,7 +78,11 @@ test-integration: build devcluster ## Run the tests against the real control pla
 test-slow: build devcluster ## Run all tests, the slow ones too
 	$(RACE) -timeout 2h $$(go list ./... | grep -v -e '$(RACY)' -e '$(MANY)')
 	go test -timeout 1h ./hack/vcsim/...
-	go test -timeout 4h -p 1 ./test/input ./test/faults
+	go test -timeout 4h -p 1 ./test/input ./test/e2e ./test/faults
+
+.PHONY: test-e2e
+test-e2e: build devcluster ## Install what ships into a control plane, and live through upgrades, failures and removal; about 2 minutes
+	go test -count=1 -v -timeout 15m ./test/e2e
 
 # SHARD=i/n plays one of n parts; PLAN=name plays one plan, or all whose names begin so; FAULTS_ORDER=2 plays pairs of
 # crashes. A round that was stopped goes on where it was, as long as the version is the same.

@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -63,19 +64,25 @@ var namespaces atomic.Int64
 // NewWorld makes a namespace in the cluster and starts a simulator. Both go with the test.
 func NewWorld(t testing.TB, cluster *devcluster.Cluster, o vcsim.Options) *World {
 	t.Helper()
+	return NewWorldIn(t, cluster, "", o)
+}
+
+// NewWorldIn is NewWorld for a namespace that has to have a certain name, unless that is empty.
+func NewWorldIn(t testing.TB, cluster *devcluster.Cluster, namespace string, o vcsim.Options) *World {
+	t.Helper()
 	if len(o.Templates) == 0 {
 		o.Templates = []string{Template}
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
 	Must(t, err)
 	config.QPS = -1
-	w := &World{T: t, Cluster: cluster, Namespace: fmt.Sprintf("test-%d", namespaces.Add(1))}
+	w := &World{T: t, Cluster: cluster, Namespace: cmp.Or(namespace, fmt.Sprintf("test-%d", namespaces.Add(1)))}
 	w.Client, err = versioned.NewForConfig(config)
 	Must(t, err)
 	w.Kube, err = kubernetes.NewForConfig(config)
 	Must(t, err)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
-	_, err = w.Kube.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{})
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
+	_, err = w.Kube.CoreV1().Namespaces().Create(t.Context(), object, metav1.CreateOptions{})
 	Must(t, err)
 	w.VCenter, err = vcsim.Start(t.Context(), o)
 	Must(t, err)

@@ -128,7 +128,7 @@ bench: build devcluster ## Measure calls, latency, memory and throughput, and pr
 ##@ Check
 
 .PHONY: verify
-verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests ## Check everything that can be checked without running tests
+verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests verify-docs ## Check everything that can be checked without running tests
 
 .PHONY: verify-format
 verify-format: ## Check that the code is formatted by gofmt
@@ -160,6 +160,10 @@ verify-codegen: ## Check that the generated files are up to date
 verify-manifests: ## Check that artifacts/install*.yaml are up to date
 	hack/verify-manifests.sh
 
+.PHONY: verify-docs
+verify-docs: ## Check that the generated parts of docs/ are up to date
+	hack/verify-docs.sh
+
 .PHONY: lint
 lint: ## Run golangci-lint; slow, so not part of verify
 	$(GOLANGCI_LINT) run ./...
@@ -167,9 +171,10 @@ lint: ## Run golangci-lint; slow, so not part of verify
 ##@ Change
 
 .PHONY: update
-update: ## Generate code and the CRD from pkg/apis, and artifacts/install*.yaml, and format
+update: ## Generate code and the CRD from pkg/apis, artifacts/install*.yaml and parts of docs/, and format
 	hack/update-codegen.sh
 	hack/update-manifests.sh
+	hack/update-docs.sh
 	gofmt -w .
 
 .PHONY: help

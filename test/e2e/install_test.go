@@ -36,6 +36,7 @@ const (
 type site struct {
 	*harness.World
 	nodes     *node.Nodes
+	desk      *desk
 	checker   *invariants.Checker
 	auditFrom int64               // where the audit log begins to concern it
 	password  string              // of vCenter
@@ -49,7 +50,7 @@ func newSite(t *testing.T, namespace, groups string, o vcsim.Options) *site {
 	t.Helper()
 	w := harness.NewWorldIn(t, cluster, groups, o)
 	checker := invariants.Watch(w, invariants.Options{Untapped: true})
-	return &site{World: w, auditFrom: auditSize(t), checker: checker, password: w.VCenter.Password, namespace: namespace, nodes: node.Start(t, node.Options{
+	return &site{World: w, desk: newDesk(t, w.Namespace), auditFrom: auditSize(t), checker: checker, password: w.VCenter.Password, namespace: namespace, nodes: node.Start(t, node.Options{
 		Kubeconfig: cluster.Kubeconfig(), Namespace: namespace, Names: []string{"node-a", "node-b"},
 		Binary: filepath.Join(harness.Root(), "bin", "vmgroup-controller"),
 	})}
@@ -76,48 +77,45 @@ func (s *site) admin(args ...string) string {
 // artifact returns the path of a manifest that ships.
 func artifact(name string) string { return filepath.Join(harness.Root(), "artifacts", name) }
 
-// install applies manifests, says where vCenter is, and waits until the controller runs.
-func (s *site) install(manifests ...string) {
+// install installs as docs/install.md says.
+func (s *site) install() {
 	s.T.Helper()
-	for _, manifest := range manifests {
-		s.admin("apply", "-f", artifact(manifest))
-	}
-	s.admin("wait", "--for=condition=Established", "--timeout=60s", "crd/vmgroups.vsphere.vmware.com")
 	s.configure()
 	s.writeSecret()
-	s.rolledOut()
+	s.follow("Install", 0)
 }
 
-// configure makes the ConfigMap from the example that ships.
+// configure writes the ConfigMap from the example that ships.
 func (s *site) configure() {
 	s.T.Helper()
 	u, err := url.Parse(s.VCenter.URL)
 	harness.Must(s.T, err)
 	all := map[string]string{"VC_HOST": u.Hostname(), "VC_PORT": u.Port()}
 	maps.Copy(all, s.settings)
-	s.fromExample("config.example.yaml", map[string]any{"data": all})
+	s.fromExample("config.example.yaml", "config.yaml", map[string]any{"data": all})
 }
 
-// writeSecret makes the Secret from the example that ships, or changes it.
+// writeSecret writes the Secret from the example that ships.
 func (s *site) writeSecret() {
 	s.T.Helper()
 	ca, err := os.ReadFile(s.VCenter.CAFile)
 	harness.Must(s.T, err)
-	s.fromExample("secret.example.yaml", map[string]any{"stringData": map[string]string{
+	s.fromExample("secret.example.yaml", "secret.yaml", map[string]any{"stringData": map[string]string{
 		"username": s.VCenter.Username, "password": s.password, "ca.crt": string(ca),
 	}})
 }
 
-// fromExample applies an example with some values changed, as users do with an editor.
-func (s *site) fromExample(name string, change map[string]any) {
+// fromExample writes a file from an example, with some values changed, as users do with an editor.
+func (s *site) fromExample(example, name string, change map[string]any) {
 	s.T.Helper()
 	patch, err := json.Marshal(change)
 	harness.Must(s.T, err)
-	text := s.admin("-n", s.namespace, "patch", "--local", "-f", artifact(name), "--type=merge", "-p", string(patch), "-o", "yaml")
-	file := filepath.Join(s.T.TempDir(), name)
-	harness.Must(s.T, os.WriteFile(file, []byte(text), 0o600))
-	s.admin("-n", s.namespace, "apply", "-f", file)
+	text := s.admin("patch", "--local", "-f", artifact(example), "--type=merge", "-p", string(patch), "-o", "yaml")
+	harness.Must(s.T, os.WriteFile(s.file(name), []byte(text), 0o600))
 }
+
+// file returns the path of a file that the user has written.
+func (s *site) file(name string) string { return filepath.Join(s.desk.dir, name) }
 
 // rolledOut waits until the Pods of the Deployment are those that it wants, and ready.
 func (s *site) rolledOut() {

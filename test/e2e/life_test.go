@@ -20,7 +20,7 @@ const web = "kopf-vmworld-example" // the group of the first example
 // TestLife is the life of an installation, from the first command to the last, and of a group in it.
 func TestLife(t *testing.T) {
 	s := newSite(t, system, "", vcsim.Options{CloneDelay: 500 * time.Millisecond})
-	s.install("install.yaml")
+	s.install()
 
 	for _, chapter := range []struct {
 		name string
@@ -37,6 +37,7 @@ func TestLife(t *testing.T) {
 		{"the controller is removed, and comes back", (*site).returns},
 		{"the group is deleted", (*site).deletes},
 		{"everything is removed while a group is left", (*site).leaves},
+		{"everything but the VMs is removed", (*site).orphans},
 		{"everything is removed", (*site).uninstalls},
 	} {
 		began := time.Now()
@@ -47,6 +48,7 @@ func TestLife(t *testing.T) {
 		t.Logf("%s: %s", chapter.name, time.Since(began).Round(time.Millisecond))
 	}
 	s.allUsed(s.rules)
+	s.allFollowed()
 }
 
 // makes creates the example as a user with the role edit does, and looks at it in every way that kubectl has.
@@ -54,7 +56,8 @@ func (s *site) makes() {
 	s.kubectl("create", "rolebinding", "jane", "--clusterrole=edit", "--user=jane")
 	example := artifact("examples/example.yaml")
 	s.kubectl("create", "-f", example, "--as=jane")
-	s.kubectl("wait", "--for=condition=Ready", "--timeout=90s", "vg/"+web, "--as=jane")
+	s.kubectl("delete", "vg", web, "--as=jane", "--timeout=90s")
+	s.follow("Install", 1)
 	s.Ready(web, 3)
 	s.wantOutput("3         3           READY", "get", "vg", web)
 	s.wantOutput("GiB", "explain", "vmgroup.spec.memory")
@@ -150,6 +153,7 @@ func (s *site) rotates() {
 	harness.Must(s.T, s.VCenter.Control.SetPassword(ctx, s.VCenter.Username, "another"))
 	s.password = "another"
 	s.writeSecret()
+	s.admin("apply", "-f", s.file("secret.yaml"))
 	harness.Must(s.T, s.VCenter.Control.EndSessions(ctx))
 	s.kubectl("scale", "vg/"+web, "--replicas=3")
 	s.Ready(web, 3)
@@ -200,9 +204,12 @@ func (s *site) deletes() {
 	}
 }
 
-// uninstalls removes everything that was installed, once no group is left.
+// uninstalls removes everything.
 func (s *site) uninstalls() {
+	s.install()
+	s.kubectl("create", "-f", artifact("examples/example.yaml"))
+	s.Ready(web, 3)
 	s.rules = s.shippedRules()
-	s.admin("delete", "-f", artifact("install.yaml"), "--timeout=90s")
+	s.follow("Everything, and the VMs too", 0)
 	s.stopped()
 }

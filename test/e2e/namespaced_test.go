@@ -13,7 +13,12 @@ func TestNamespaced(t *testing.T) {
 	s.admin("create", "namespace", system)
 	s.admin("label", "namespace", system, "pod-security.kubernetes.io/enforce=restricted")
 	s.settings = map[string]string{"OWNER_ID": "e2e"}
-	s.install("crd.yaml", "install-namespaced.yaml")
+	s.configure()
+	s.writeSecret()
+	for _, file := range []string{artifact("crd.yaml"), artifact("install-namespaced.yaml"), s.file("config.yaml"), s.file("secret.yaml")} {
+		s.admin("apply", "-f", file)
+	}
+	s.rolledOut()
 
 	s.kubectl("create", "-f", artifact("examples/example.yaml"))
 	s.Ready(web, 3)

@@ -29,7 +29,7 @@ func (s *site) moRefs(vg *v1alpha1.VmGroup) []string {
 func (s *site) returns() {
 	vg := s.Ready(web, 3)
 	before := s.moRefs(vg)
-	s.admin("-n", s.namespace, "delete", "deployment", deployment)
+	s.follow("The controller only", 0)
 	s.stopped()
 	s.kubectl("scale", "vg/"+web, "--replicas=4")
 	s.admin("apply", "-f", artifact("install.yaml"))
@@ -63,7 +63,7 @@ func (s *site) leaves() {
 	if diff := cmp.Diff(before, s.moRefs(vg)); diff != "" {
 		s.T.Errorf("VMs before and after the controller was removed (-before +after):\n%s", diff)
 	}
-	s.kubectl("patch", "vg/"+web, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	s.follow("What if VmGroups are left", 0)
 	s.Eventually("the group goes, and the CRD and the namespace", func() error {
 		if _, err := s.Get(web); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the group: %v", err)
@@ -74,14 +74,12 @@ func (s *site) leaves() {
 		}
 		return nil
 	})
-	s.install("install.yaml")
+	s.install()
 	s.reportsOrphans("3")
 	if diff := cmp.Diff(before, s.moRefs(vg)); diff != "" {
 		s.T.Errorf("VMs before and after the controller came back (-before +after):\n%s", diff)
 	}
-	for _, vm := range s.VMs(vg) {
-		harness.Must(s.T, s.VCenter.Control.DestroyVM(s.T.Context(), vm.MoRef))
-	}
+	s.removeVMs(vg)
 }
 
 func (s *site) reportsOrphans(want string) {
@@ -93,6 +91,27 @@ func (s *site) reportsOrphans(want string) {
 		}
 		return nil
 	})
+}
+
+// orphans removes everything but the VMs of a group.
+func (s *site) orphans() {
+	s.kubectl("create", "-f", artifact("examples/example.yaml"))
+	vg := s.Ready(web, 3)
+	before := s.moRefs(vg)
+	s.follow("Everything, but keep the VMs", 0)
+	s.stopped()
+	if diff := cmp.Diff(before, s.moRefs(vg)); diff != "" || len(before) != 3 {
+		s.T.Errorf("VMs before and after (-before +after):\n%s", diff)
+	}
+	s.removeVMs(vg)
+}
+
+// removeVMs is what somebody does in vCenter with VMs that are nobody's.
+func (s *site) removeVMs(vg *v1alpha1.VmGroup) {
+	s.T.Helper()
+	for _, vm := range s.VMs(vg) {
+		harness.Must(s.T, s.VCenter.Control.DestroyVM(s.T.Context(), vm.MoRef))
+	}
 }
 
 // stopped waits until no Pod of the controller runs.

@@ -95,6 +95,9 @@ func (c *Cluster) Kubeconfig() string {
 	return c.kubeconfig
 }
 
+// Binary returns the path of the binary, which is kubectl when it is called by a link of that name.
+func (c *Cluster) Binary() string { return c.process.Path() }
+
 // Stop stops the cluster and returns when nothing of it runs any more. Calling it again, or concurrently, is harmless.
 // It returns an error if the cluster had ended before by itself, or had to be killed.
 func (c *Cluster) Stop() error {

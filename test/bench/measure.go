@@ -7,6 +7,10 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
@@ -101,6 +105,39 @@ func (b *bench) heal(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// startUp stops the controller of a large group and starts it again: until it has ended, and until it has answered a change
+// that was made meanwhile.
+func (b *bench) startUp(ctx context.Context) error {
+	const vms = 1000
+	return b.with(ctx, vcsim.Options{}, []string{"-max-clones", "64"}, func(s *subject) error {
+		if _, err := s.create(ctx, vms); err != nil {
+			return err
+		}
+		for run := range b.runs {
+			began := time.Now()
+			if err := s.stop(); err != nil {
+				return err
+			}
+			b.note("SIGTERM -> ended, with 1,000 VMs", "<= 3", "s", time.Since(began).Seconds())
+			patch := fmt.Appendf(nil, `{"spec":{"cpu":%d}}`, run+2) // for VMs to come
+			changed, err := s.groups.Patch(ctx, groupName, types.MergePatchType, patch, metav1.PatchOptions{})
+			if err != nil {
+				return err
+			}
+			began = time.Now()
+			if err := s.start(); err != nil {
+				return err
+			}
+			err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool { return vg.Status.ObservedGeneration == changed.Generation })
+			if err != nil {
+				return err
+			}
+			b.note("started -> first sync, with 1,000 VMs", "<= 5", "s", time.Since(began).Seconds())
+		}
+		return nil
+	})
 }
 
 // atRest watches groups that have nothing to do. All runs are made at once: they have nothing to do.

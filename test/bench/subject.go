@@ -38,6 +38,7 @@ import (
 type subject struct {
 	vcenter *vcsim.Process
 	groups  vmgroups.VmGroupInterface
+	start   func() error // starts the controller, for the first time or again
 	process *exec.Cmd
 	log     bytes.Buffer
 }
@@ -61,7 +62,8 @@ func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measur
 	if err := s.connect(ctx, b.cluster.Kubeconfig(), namespace); err != nil {
 		return err
 	}
-	if err := s.start(b.cluster.Kubeconfig(), namespace, args); err != nil {
+	s.start = func() error { return s.startProcess(b.cluster.Kubeconfig(), namespace, args) }
+	if err := s.start(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
@@ -92,7 +94,7 @@ func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) err
 	return err
 }
 
-func (s *subject) start(kubeconfig, namespace string, args []string) error {
+func (s *subject) startProcess(kubeconfig, namespace string, args []string) error {
 	u, err := url.Parse(s.vcenter.URL)
 	if err != nil {
 		return err

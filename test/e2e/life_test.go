@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
@@ -31,6 +32,7 @@ func TestLife(t *testing.T) {
 		{"the controller is upgraded while a group grows", (*site).upgrades},
 		{"the leader is killed", (*site).losesLeader},
 		{"a node is drained", (*site).drains},
+		{"vCenter goes away", (*site).losesVCenter},
 		{"the password is rotated", (*site).rotates},
 		{"an autoscaler scales", (*site).autoscales},
 		{"the CRD is upgraded", (*site).upgradesCRD},
@@ -145,6 +147,30 @@ func (s *site) drains() {
 	s.Ready(web, 4)
 	s.admin("uncordon", node)
 	s.rolledOut()
+}
+
+// losesVCenter looks at the leader while vCenter does not answer: it lives, it is not ready and says why, and nobody restarts
+// it.
+func (s *site) losesVCenter() {
+	ctx := s.T.Context()
+	pod, holder := s.leader()
+	harness.Must(s.T, s.VCenter.Control.SetOutage(ctx, control.OutageRefuse))
+	s.Eventually("the leader is not ready", func() error {
+		if text := s.nodes.Get(pod, "health", "/readyz"); !strings.Contains(text, "[-]vcenter") {
+			return fmt.Errorf("/readyz says:\n%s", text)
+		}
+		return nil
+	})
+	if text := s.nodes.Get(pod, "health", "/livez"); !strings.Contains(text, "livez check passed") {
+		s.T.Errorf("while vCenter is away, /livez says:\n%s", text)
+	}
+	s.kubectl("wait", "--for=condition=VCenterReachable=false", "--timeout=90s", "vg/"+web)
+	harness.Must(s.T, s.VCenter.Control.SetOutage(ctx, control.OutageOff))
+	s.kubectl("wait", "--for=condition=Ready", "--timeout=90s", "vg/"+web)
+	s.rolledOut()
+	if _, now := s.leader(); now != holder {
+		s.T.Errorf("after vCenter was away another leads, %s instead of %s", now, holder)
+	}
 }
 
 // rotates changes the password in vCenter and in the Secret. Sessions outlive that; the next login needs it.

@@ -1,14 +1,10 @@
 package harness
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -16,9 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -196,51 +189,4 @@ const logShown = 4 << 20
 func (c *Child) logEnd() string {
 	text := c.Log()
 	return text[max(0, len(text)-logShown):]
-}
-
-var serving = regexp.MustCompile(`"Serving" address="([^"]+)"`)
-
-// Metrics reads what the process shows at /metrics: the value of each name, summed up over all labels.
-func (c *Child) Metrics(ctx context.Context) (map[string]float64, error) {
-	log, err := os.Open(c.log.Name())
-	if err != nil {
-		return nil, err
-	}
-	start, err := io.ReadAll(io.LimitReader(log, 64<<10)) // of a log that may be long
-	if err = errors.Join(err, log.Close()); err != nil {
-		return nil, err
-	}
-	match := serving.FindSubmatch(start)
-	if match == nil {
-		return nil, errors.New("the controller does not serve metrics yet")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+string(match[1])+"/metrics", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	out, err := readMetrics(res.Body)
-	return out, errors.Join(err, res.Body.Close())
-}
-
-func readMetrics(r io.Reader) (map[string]float64, error) {
-	out := map[string]float64{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Text()
-		i := strings.LastIndexByte(line, ' ')
-		if i < 0 || line[0] == '#' {
-			continue
-		}
-		value, err := strconv.ParseFloat(line[i+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("metric %q: %w", line, err)
-		}
-		name, _, _ := strings.Cut(line[:i], "{")
-		out[name] += value
-	}
-	return out, lines.Err()
 }

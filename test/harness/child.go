@@ -27,6 +27,9 @@ type ChildOptions struct {
 	Args []string // besides those that lead it to this world
 	// CredentialsDir holds the files username and password.
 	CredentialsDir string
+	// Token is what the controller shows the API server as its own. WrapKubernetes must take it off: the proxy has
+	// credentials that are good.
+	Token string
 	// Log is the file that gets the log; default: one that goes with the test.
 	Log string
 	// Each of these, which may be nil, wraps the transport to a server. An error of it cuts the controller's connection.
@@ -97,7 +100,7 @@ func (c *Child) standBetween(w *World, dir string, o ChildOptions) (kubeconfig, 
 	c.vcenter = c.proxy(w.VCenter.URL, toVCenter)
 	caFile = filepath.Join(dir, "ca.pem")
 	Must(w.T, os.WriteFile(caFile, certificate(c.vcenter), 0o600))
-	return writeKubeconfig(w.T, dir, c.kubernetes.URL, certificate(c.kubernetes)), caFile
+	return writeKubeconfig(w.T, dir, c.kubernetes.URL, certificate(c.kubernetes), o.Token), caFile
 }
 
 func certificate(s *httptest.Server) []byte {
@@ -118,10 +121,11 @@ func (c *Child) proxy(target string, transport http.RoundTripper) *httptest.Serv
 	})
 }
 
-func writeKubeconfig(t testing.TB, dir, server string, ca []byte) string {
+func writeKubeconfig(t testing.TB, dir, server string, ca []byte, token string) string {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: ca}
-	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test"}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	path := filepath.Join(dir, "kubeconfig")
 	Must(t, clientcmd.WriteToFile(*config, path))

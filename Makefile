@@ -27,7 +27,7 @@ RACY := /hack/vcsim/sim$$
 TOOL          := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint/go.mod golangci-lint
 
-MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint
+MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/promtool
 
 ##@ Build
 
@@ -124,7 +124,7 @@ bench: build devcluster ## Measure calls, latency, memory and throughput, and pr
 ##@ Check
 
 .PHONY: verify
-verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen ## Check everything that can be checked without running tests
+verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-metrics verify-alerts ## Check everything that can be checked without running tests
 
 .PHONY: verify-format
 verify-format: ## Check that the code is formatted by gofmt
@@ -152,6 +152,14 @@ verify-staticcheck: ## Run staticcheck, except on generated code
 verify-codegen: ## Check that the generated files are up to date
 	hack/verify-codegen.sh
 
+.PHONY: verify-metrics
+verify-metrics: ## Check that docs/metrics.md is up to date
+	hack/verify-metrics.sh
+
+.PHONY: verify-alerts
+verify-alerts: ## Check the alerts, and when they fire, with promtool; builds it first, which takes about 2 minutes once
+	hack/verify-alerts.sh
+
 .PHONY: lint
 lint: ## Run golangci-lint; slow, so not part of verify
 	$(GOLANGCI_LINT) run ./...
@@ -159,8 +167,9 @@ lint: ## Run golangci-lint; slow, so not part of verify
 ##@ Change
 
 .PHONY: update
-update: ## Generate code and the CRD from pkg/apis, and format
+update: ## Generate code and the CRD from pkg/apis, and docs/metrics.md, and format
 	hack/update-codegen.sh
+	hack/update-metrics.sh
 	gofmt -w .
 
 .PHONY: help

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -37,36 +35,36 @@ the Go runtime (` + "`go_*`" + `) and of the process (` + "`process_*`" + `) are
 `
 
 func main() {
-	out := bufio.NewWriter(os.Stdout)
-	write(out)
-	if err := out.Flush(); err != nil {
+	if _, err := os.Stdout.WriteString(page()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func write(w io.Writer) {
-	fmt.Fprint(w, head)
+func page() string {
+	var out strings.Builder
+	out.WriteString(head)
 	own := metrics.New().Table()
-	rows(w, own)
-	fmt.Fprint(w, "\nBuckets, in seconds:\n\n")
+	rows(&out, own)
+	out.WriteString("\nBuckets, in seconds:\n\n")
 	for _, row := range own {
 		if row.Buckets != nil {
-			fmt.Fprintf(w, "- `%s`: %s\n", row.Name, numbers(row.Buckets))
+			fmt.Fprintf(&out, "- `%s`: %s\n", row.Name, numbers(row.Buckets))
 		}
 	}
-	fmt.Fprint(w, inheritedHead)
-	rows(w, inherited)
+	out.WriteString(inheritedHead)
+	rows(&out, inherited)
+	return out.String()
 }
 
-func rows(w io.Writer, table []metrics.Row) {
-	fmt.Fprint(w, "| name | type | labels | |\n|---|---|---|---|\n")
+func rows(out *strings.Builder, table []metrics.Row) {
+	out.WriteString("| name | type | labels | |\n|---|---|---|---|\n")
 	for _, row := range table {
 		var labels []string
 		for _, label := range row.Labels {
 			labels = append(labels, "`"+label+"`")
 		}
-		fmt.Fprintf(w, "| `%s` | %s | %s | %s |\n", row.Name, row.Type, strings.Join(labels, ", "), row.Help)
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", row.Name, row.Type, strings.Join(labels, ", "), row.Help)
 	}
 }
 

@@ -27,7 +27,7 @@ RACY := /hack/vcsim/sim$$
 TOOL          := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint/go.mod golangci-lint
 
-MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint
+MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/promtool
 
 ##@ Build
 
@@ -138,7 +138,7 @@ bench: build devcluster ## Measure calls, latency, memory and throughput, and pr
 ##@ Check
 
 .PHONY: verify
-verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests verify-docs ## Check everything that can be checked without running tests
+verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests verify-docs verify-metrics verify-alerts ## Check everything that can be checked without running tests
 
 .PHONY: verify-format
 verify-format: ## Check that the code is formatted by gofmt
@@ -174,6 +174,14 @@ verify-manifests: ## Check that artifacts/install*.yaml are up to date
 verify-docs: ## Check that the generated parts of docs/ are up to date
 	hack/verify-docs.sh
 
+.PHONY: verify-metrics
+verify-metrics: ## Check that docs/metrics.md is up to date
+	hack/verify-metrics.sh
+
+.PHONY: verify-alerts
+verify-alerts: ## Check the alerts, and when they fire, with promtool; builds it first, which takes about 2 minutes once
+	hack/verify-alerts.sh
+
 .PHONY: lint
 lint: ## Run golangci-lint; slow, so not part of verify
 	$(GOLANGCI_LINT) run ./...
@@ -185,6 +193,7 @@ update: ## Generate code and the CRD from pkg/apis, artifacts/install*.yaml and 
 	hack/update-codegen.sh
 	hack/update-manifests.sh
 	hack/update-docs.sh
+	hack/update-metrics.sh
 	gofmt -w .
 
 .PHONY: help

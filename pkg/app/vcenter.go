@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,11 @@ func (a *app) newVCenter(owner string, notifier vsphere.Notifier, guard func() e
 			a.metrics.SOAPRequests.WithLabelValues(method, result(err)).Inc()
 			logins.observe(method, err)
 		},
+		OnFault: func(class vsphere.Class, fault string) {
+			a.metrics.Faults.WithLabelValues(string(class), fault).Inc()
+		},
 		OnUnclassified: func(fault string) { a.metrics.UnclassifiedFaults.WithLabelValues(fault).Inc() },
+		Operations:     operations{a.metrics},
 		Clock:          a.clock,
 		WrapTransport:  a.wrapVCenter,
 	})
@@ -113,6 +118,32 @@ func (v *vCenter) NotifyAll() {
 	v.mu.Unlock()
 	v.known.Do(func() { close(v.view) })
 	v.Notifier.NotifyAll()
+}
+
+// state adds what there is in vCenter to what there is of the groups.
+func (v *vCenter) state(s metrics.State) metrics.State {
+	s.Operations = map[string]int{}
+	for kind, n := range v.InFlight() {
+		s.Operations[string(kind)] = n
+	}
+	if err := v.State().Err; err != nil {
+		s.Unavailable = map[string]int{err.Reason: 1}
+	}
+	return s
+}
+
+// operations measures operations.
+type operations struct{ metrics *metrics.Metrics }
+
+// Began implements tracker.Observer.
+func (o operations) Began(kind vsphere.OperationKind, waited time.Duration) {
+	o.metrics.BudgetWait.WithLabelValues(string(kind)).Observe(waited.Seconds())
+}
+
+// Ended implements tracker.Observer.
+func (o operations) Ended(kind vsphere.OperationKind, took time.Duration, class vsphere.Class) {
+	result := cmp.Or(string(class), metrics.ResultSuccess)
+	o.metrics.OperationDuration.WithLabelValues(string(kind), result).Observe(took.Seconds())
 }
 
 // unproven is how many VMs hold back all clones.

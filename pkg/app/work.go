@@ -20,6 +20,7 @@ import (
 	informers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions"
 	vsphereinformers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions/vsphere/v1alpha1"
 	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
 	"github.com/vmgroup/vmgroup-controller/pkg/vspheresync"
 )
 
@@ -37,7 +38,8 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 
-	factory := a.newInformers()
+	factory, release := a.newInformers()
+	defer release()
 	defer factory.Shutdown()
 	defer stopServing() // or Shutdown waits forever
 	groups := factory.Vsphere().V1alpha1().VmGroups()
@@ -68,6 +70,7 @@ func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error)
 		Sure:     tenure.sure,
 		ReadOnly: a.options.ReadOnly,
 	})
+	defer a.metrics.Show(func() metrics.State { return vcenter.state(syncer.State()) })()
 	a.health.setWorking(
 		check{"vmgroups", func() error { return listed(ctrl.HasSynced(), listing) }},
 		check{"vcenter", vcenter.ready},
@@ -97,10 +100,23 @@ func (a *app) newOrphans(vcenter *vCenter, groups listers.VmGroupLister) *vspher
 	})
 }
 
-func (a *app) newInformers() informers.SharedInformerFactory {
-	return informers.NewSharedInformerFactoryWithOptions(a.clients.watches, wait.Jitter(a.options.ResyncPeriod, resyncJitter),
-		informers.WithNamespace(a.options.Namespace),
-		informers.WithTransform(dropManagedFields))
+// newInformers returns the informers, and a function that lets go of their name.
+func (a *app) newInformers() (factory informers.SharedInformerFactory, release func()) {
+	options := []informers.SharedInformerOption{
+		informers.WithNamespace(a.options.Namespace), informers.WithTransform(dropManagedFields),
+	}
+	// Without a name there are no metrics of informers. Only one controller of a process can have it, and only in tests are
+	// there several.
+	name, err := cache.NewInformerName(component)
+	if err == nil {
+		options = append(options, informers.WithInformerName(name))
+	}
+	release = func() {
+		if name != nil {
+			name.Release()
+		}
+	}
+	return informers.NewSharedInformerFactoryWithOptions(a.clients.watches, wait.Jitter(a.options.ResyncPeriod, resyncJitter), options...), release
 }
 
 // dropManagedFields keeps out of memory what nobody reads, and what is half of a small object.

@@ -22,14 +22,23 @@ const (
 
 // Metrics is one set of metrics. Its fields are safe for concurrent use.
 type Metrics struct {
-	registry metrics.KubeRegistry
+	table *table
+	state *stateCollector
 
-	// Syncs counts syncs of VmGroups by result: Success, an error class, Panic or StaleCache.
+	// Syncs counts syncs of VmGroups by result: Success, an error class, Panic, StaleCache or Overtaken.
 	Syncs *metrics.CounterVec
 	// SyncDuration is the time a sync takes. It waits for no task, so it is short.
 	SyncDuration *metrics.Histogram
+	// OperationDuration is the time from the submission of an operation to the end of its task, by kind and result: Success,
+	// or an error class.
+	OperationDuration *metrics.HistogramVec
+	// BudgetWait is the time that a VmGroup has waited for its turn before an operation was submitted, by kind.
+	BudgetWait *metrics.HistogramVec
 	// SOAPRequests counts calls to vCenter by method and result: Success, or Error.
 	SOAPRequests *metrics.CounterVec
+	// Faults counts what vCenter answered calls and tasks with in place of a result, by error class and type. Refused logins
+	// are not among them.
+	Faults *metrics.CounterVec
 	// UnclassifiedFaults counts faults that no rule knows, by type. It should stay at 0.
 	UnclassifiedFaults *metrics.CounterVec
 	// Logins counts logins to vCenter by result: Success, Refused (the user name or password), or Error.
@@ -47,45 +56,40 @@ type Metrics struct {
 	DisappearedVMs *metrics.Gauge
 }
 
+var (
+	// A sync waits for no task.
+	syncBuckets = metrics.ExponentialBuckets(0.001, 2, 15)
+	// A linked clone takes a second, a full one of a large disk the better part of an hour.
+	operationBuckets = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600}
+	// Whoever finds a place waits for nothing; the last in a long line waits for many clones.
+	waitBuckets = []float64{0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600}
+)
+
 // New returns a set of its own, registered and at zero.
 func New() *Metrics {
+	t := &table{registry: metrics.NewKubeRegistry()}
 	m := &Metrics{
-		registry:           metrics.NewKubeRegistry(),
-		Syncs:              counters("syncs_total", "Syncs of VmGroups by result: Success, an error class, Panic or StaleCache.", "result"),
-		SyncDuration:       histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", 0.001, 2, 15),
-		SOAPRequests:       counters("soap_requests_total", "Calls to vCenter by method and result: Success or Error.", "method", "result"),
-		UnclassifiedFaults: counters("unclassified_faults_total", "Faults of vCenter that no rule knows. Each is worth an issue.", "fault"),
-		Logins:             counters("logins_total", "Logins to vCenter by result: Success, Refused or Error.", "result"),
-		WatchRestarts:      counter("watch_restarts_total", "How often the inventory of vCenter had to be read anew."),
-		Panics:             counter("panics_total", "Panics that were contained. Each is worth an issue."),
-		VCenterConnected:   gauge("vcenter_connected", "1 while the session with vCenter stands and the inventory is in step."),
-		Orphans:            gauge("orphans", "VMs that carry this controller's stamp and whose VmGroup does not exist. They are never destroyed."),
-		DisappearedVMs:     gauge("disappeared_vms", "Not 0 while many VMs have left the view at once and clones are held back: how many of them were not proven gone at first."),
+		table:              t,
+		state:              newStateCollector(t),
+		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, an error class, Panic, StaleCache or Overtaken.", "result"),
+		SyncDuration:       t.histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", syncBuckets),
+		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind (Clone, PowerOn, PowerOff, Destroy) and result: Success or an error class.", operationBuckets, "kind", "result"),
+		BudgetWait:         t.histograms("budget_wait_seconds", "Time that a VmGroup waited for its turn before it could submit an operation, by kind; 0 if there was room at once.", waitBuckets, "kind"),
+		SOAPRequests:       t.counters("soap_requests_total", "Calls to vCenter by method and result: Success or Error.", "method", "result"),
+		Faults:             t.counters("faults_total", "Faults that vCenter answered calls and tasks with, but for refused logins, by error class and type of fault.", "class", "fault"),
+		UnclassifiedFaults: t.counters("unclassified_faults_total", "Faults of vCenter that no rule knows. Each is worth an issue.", "fault"),
+		Logins:             t.counters("logins_total", "Logins to vCenter by result: Success, Refused or Error.", "result"),
+		WatchRestarts:      t.counter("watch_restarts_total", "How often the inventory of vCenter had to be read anew."),
+		Panics:             t.counter("panics_total", "Panics that were contained. Each is worth an issue."),
+		VCenterConnected:   t.gauge("vcenter_connected", "1 while the session with vCenter stands and the inventory is in step. A standby has 0."),
+		Orphans:            t.gauge("orphans", "VMs that carry this controller's stamp and whose VmGroup does not exist. They are never destroyed."),
+		DisappearedVMs:     t.gauge("disappeared_vms", "Not 0 while many VMs have left the view at once and clones are held back: how many of them were not proven gone at first."),
 	}
-	m.registry.MustRegister(m.Syncs, m.SyncDuration, m.SOAPRequests, m.UnclassifiedFaults, m.Logins, m.WatchRestarts, m.Panics, m.VCenterConnected, m.Orphans, m.DisappearedVMs)
+	for _, result := range []string{ResultSuccess, ResultRefused, ResultError} {
+		m.Logins.WithLabelValues(result) // so that the first one is a change
+	}
 	return m
 }
 
 // Gatherer returns what a /metrics handler reads.
-func (m *Metrics) Gatherer() metrics.Gatherer { return m.registry }
-
-const namespace = "vmgroup"
-
-func counter(name, help string) *metrics.Counter {
-	return metrics.NewCounter(&metrics.CounterOpts{Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA})
-}
-
-func counters(name, help string, labels ...string) *metrics.CounterVec {
-	return metrics.NewCounterVec(&metrics.CounterOpts{Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
-}
-
-func gauge(name, help string) *metrics.Gauge {
-	return metrics.NewGauge(&metrics.GaugeOpts{Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA})
-}
-
-func histogram(name, help string, start, factor float64, buckets int) *metrics.Histogram {
-	return metrics.NewHistogram(&metrics.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA,
-		Buckets: metrics.ExponentialBuckets(start, factor, buckets),
-	})
-}
+func (m *Metrics) Gatherer() metrics.Gatherer { return m.table.registry }

@@ -99,8 +99,8 @@ func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan,
 	}
 	r.finished = err == nil
 	if r.finished && p.Orphan {
-		s.cfg.Recorder.Eventf(r.group, corev1.EventTypeWarning, v1alpha1.ReasonOrphaned,
-			"the VmGroup goes and its VMs stay, as the annotation %s says", v1alpha1.OnDeleteAnnotation)
+		s.event(ctx, r.group, corev1.EventTypeWarning, v1alpha1.ReasonOrphaned,
+			"the VmGroup goes and its VMs stay, as the annotation "+v1alpha1.OnDeleteAnnotation+" says")
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func (s *Syncer) clone(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 		}
 		err := s.cfg.VCenter.StartClone(ctx, groupID(in.Group), c.Name, c.Spec)
 		if err == nil {
-			klog.FromContext(ctx).V(2).Info("Clone submitted", "vm", c.Name, "template", in.Template.Path)
+			klog.FromContext(ctx).V(4).Info("Clone submitted", "vm", c.Name, "template", in.Template.Path)
 			continue
 		}
 		err = fmt.Errorf("clone %s: %w", c.Name, err)
@@ -187,7 +187,7 @@ func (s *Syncer) powerOn(ctx context.Context, in plan.Input, p plan.Plan, _ *res
 		if err := s.cfg.VCenter.StartPowerOn(ctx, groupID(in.Group), ref); err != nil {
 			return fmt.Errorf("power on %s: %w", ref, err)
 		}
-		klog.FromContext(ctx).V(2).Info("Power on submitted", "moRef", ref)
+		klog.FromContext(ctx).V(4).Info("Power on submitted", "moRef", ref)
 		return nil
 	})
 }
@@ -197,7 +197,7 @@ func (s *Syncer) powerOff(ctx context.Context, in plan.Input, p plan.Plan, _ *re
 		if err := s.cfg.VCenter.StartPowerOff(ctx, groupID(in.Group), ref); err != nil {
 			return fmt.Errorf("power off %s: %w", ref, err)
 		}
-		klog.FromContext(ctx).V(2).Info("Power off submitted, before destruction", "moRef", ref)
+		klog.FromContext(ctx).V(4).Info("Power off submitted, before destruction", "moRef", ref)
 		return nil
 	})
 }
@@ -209,7 +209,7 @@ func (s *Syncer) destroy(ctx context.Context, in plan.Input, p plan.Plan, _ *res
 	if err := s.cfg.VCenter.StartDestroy(ctx, groupID(in.Group), p.Destroy); err != nil {
 		return fmt.Errorf("destroy: %w", err)
 	}
-	klog.FromContext(ctx).V(2).Info("Destruction submitted", "moRefs", p.Destroy)
+	klog.FromContext(ctx).V(4).Info("Destruction submitted", "moRefs", p.Destroy)
 	return nil
 }
 

@@ -25,7 +25,7 @@ import (
 // cache, and ignores what changes nothing.
 func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, in plan.Input, p plan.Plan, r result) (time.Duration, error) {
 	if in.Unavailable == nil {
-		s.notify(live, m, p.Notices)
+		s.notify(ctx, live, m, p.Notices)
 	}
 	if silent(ctx, p, r) {
 		return 0, nil
@@ -53,7 +53,7 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	}
 	m.report.wrote(in.Now, moved)
 	s.wrote(updated)
-	s.announce(updated, m, old, status)
+	s.announce(ctx, updated, m, old, status)
 	return 0, nil
 }
 
@@ -96,7 +96,7 @@ type finding struct {
 
 // announce records an event when the group enters another state than the last one that was told. An outage of vCenter is
 // told by the condition alone, and so is its end: it is one event, not one for each group.
-func (s *Syncer) announce(vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.VmGroupStatus) {
+func (s *Syncer) announce(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.VmGroupStatus) {
 	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
 	if m.said == nil && was != nil && was.Status != metav1.ConditionUnknown {
 		m.said = &finding{was.Status, was.Reason}
@@ -111,19 +111,29 @@ func (s *Syncer) announce(vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.
 	if status.Phase == v1alpha1.PhaseError || now.reason == v1alpha1.ReasonResourceExhausted || now.reason == v1alpha1.ReasonMassDisappearance {
 		kind = corev1.EventTypeWarning
 	}
-	s.cfg.Recorder.Event(vg, kind, ready.Reason, ready.Message)
+	s.event(ctx, vg, kind, ready.Reason, ready.Message)
 }
 
 // notify records each notice once, for as long as it holds.
-func (s *Syncer) notify(vg *v1alpha1.VmGroup, m *memory, notices []plan.Notice) {
+func (s *Syncer) notify(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, notices []plan.Notice) {
 	current := make(map[plan.Notice]bool, len(notices))
 	for _, n := range notices {
 		current[n] = true
 		if !m.notices[n] {
-			s.cfg.Recorder.Event(vg, corev1.EventTypeWarning, n.Reason, n.Message)
+			s.event(ctx, vg, corev1.EventTypeWarning, n.Reason, n.Message)
 		}
 	}
 	m.notices = current
+}
+
+// event records an event with the opID of this sync as an annotation, so that it can be found in our log and in vCenter's.
+// In the message it would make every event another one, and nothing would be counted up any more.
+func (s *Syncer) event(ctx context.Context, vg *v1alpha1.VmGroup, kind, reason, message string) {
+	var annotations map[string]string
+	if opID := vsphere.OpID(ctx); opID != "" {
+		annotations = map[string]string{v1alpha1.OpIDAnnotation: opID}
+	}
+	s.cfg.Recorder.AnnotatedEventf(vg, annotations, kind, reason, "%s", message)
 }
 
 // Mere progress is written after 1 s, and then at intervals that double to a minute: a group of thousands is as cheap to

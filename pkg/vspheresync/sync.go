@@ -41,6 +41,7 @@ type Syncer struct {
 
 	mu       sync.Mutex
 	memories map[types.UID]*memory
+	states   map[types.UID]map[v1alpha1.VMState]int // of each group's VMs, as last seen
 }
 
 // New returns a Syncer.
@@ -48,7 +49,7 @@ func New(cfg Config) *Syncer {
 	if cfg.Sure == nil {
 		cfg.Sure = func() error { return nil }
 	}
-	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}}
+	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}, states: map[types.UID]map[v1alpha1.VMState]int{}}
 }
 
 // sweepTimeout bounds the reads that come before the end of a group: a worker waits for them.
@@ -94,6 +95,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		p = plan.Compute(in)
 		again = shorter(again, p.RetryAfter)
 	}
+	s.saw(vg.UID, p.VMStates(in))
 	after, reportErr := s.report(ctx, done.group, m, in, p, done)
 	return shorter(again, after), together(done.err, err, reportErr)
 }
@@ -120,6 +122,7 @@ func (s *Syncer) sweep(ctx context.Context) error {
 func (s *Syncer) Forget(key cache.ObjectName, uid types.UID) {
 	s.mu.Lock()
 	delete(s.memories, uid)
+	delete(s.states, uid)
 	s.mu.Unlock()
 	s.cfg.VCenter.Forget(vsphere.GroupID{Namespace: key.Namespace, Name: key.Name, UID: string(uid)})
 }

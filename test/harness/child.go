@@ -1,14 +1,10 @@
 package harness
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -16,9 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -34,6 +27,9 @@ type ChildOptions struct {
 	Args []string // besides those that lead it to this world
 	// CredentialsDir holds the files username and password.
 	CredentialsDir string
+	// Token is what the controller shows the API server as its own. WrapKubernetes must take it off: the proxy has
+	// credentials that are good.
+	Token string
 	// Log is the file that gets the log; default: one that goes with the test.
 	Log string
 	// Each of these, which may be nil, wraps the transport to a server. An error of it cuts the controller's connection.
@@ -104,7 +100,7 @@ func (c *Child) standBetween(w *World, dir string, o ChildOptions) (kubeconfig, 
 	c.vcenter = c.proxy(w.VCenter.URL, toVCenter)
 	caFile = filepath.Join(dir, "ca.pem")
 	Must(w.T, os.WriteFile(caFile, certificate(c.vcenter), 0o600))
-	return writeKubeconfig(w.T, dir, c.kubernetes.URL, certificate(c.kubernetes)), caFile
+	return writeKubeconfig(w.T, dir, c.kubernetes.URL, certificate(c.kubernetes), o.Token), caFile
 }
 
 func certificate(s *httptest.Server) []byte {
@@ -125,10 +121,11 @@ func (c *Child) proxy(target string, transport http.RoundTripper) *httptest.Serv
 	})
 }
 
-func writeKubeconfig(t testing.TB, dir, server string, ca []byte) string {
+func writeKubeconfig(t testing.TB, dir, server string, ca []byte, token string) string {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["test"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: ca}
-	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test"}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	path := filepath.Join(dir, "kubeconfig")
 	Must(t, clientcmd.WriteToFile(*config, path))
@@ -196,51 +193,4 @@ const logShown = 4 << 20
 func (c *Child) logEnd() string {
 	text := c.Log()
 	return text[max(0, len(text)-logShown):]
-}
-
-var serving = regexp.MustCompile(`"Serving" address="([^"]+)"`)
-
-// Metrics reads what the process shows at /metrics: the value of each name, summed up over all labels.
-func (c *Child) Metrics(ctx context.Context) (map[string]float64, error) {
-	log, err := os.Open(c.log.Name())
-	if err != nil {
-		return nil, err
-	}
-	start, err := io.ReadAll(io.LimitReader(log, 64<<10)) // of a log that may be long
-	if err = errors.Join(err, log.Close()); err != nil {
-		return nil, err
-	}
-	match := serving.FindSubmatch(start)
-	if match == nil {
-		return nil, errors.New("the controller does not serve metrics yet")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+string(match[1])+"/metrics", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	out, err := readMetrics(res.Body)
-	return out, errors.Join(err, res.Body.Close())
-}
-
-func readMetrics(r io.Reader) (map[string]float64, error) {
-	out := map[string]float64{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Text()
-		i := strings.LastIndexByte(line, ' ')
-		if i < 0 || line[0] == '#' {
-			continue
-		}
-		value, err := strconv.ParseFloat(line[i+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("metric %q: %w", line, err)
-		}
-		name, _, _ := strings.Cut(line[:i], "{")
-		out[name] += value
-	}
-	return out, lines.Err()
 }

@@ -42,6 +42,7 @@ type budget struct {
 	waiting []vsphere.GroupID
 	granted []grant
 	late    []vsphere.GroupID
+	since   map[string]time.Time // when a group, by UID, began to wait
 }
 
 type grant struct {
@@ -61,7 +62,23 @@ func (b *budget) take(g vsphere.GroupID, now time.Time) bool {
 	case !slices.ContainsFunc(b.waiting, same(g.UID)):
 		b.waiting = append(b.waiting, g)
 	}
+	if _, waits := b.since[g.UID]; !waits {
+		if b.since == nil {
+			b.since = map[string]time.Time{}
+		}
+		b.since[g.UID] = now
+	}
 	return false
+}
+
+// waited ends the wait of a group that has taken a place, and returns how long it was.
+func (b *budget) waited(uid string, now time.Time) time.Duration {
+	since, ok := b.since[uid]
+	if !ok {
+		return 0
+	}
+	delete(b.since, uid)
+	return now.Sub(since)
 }
 
 // takeTurn reports whether it is, or was, a group's turn, and uses it up.
@@ -98,6 +115,7 @@ func (b *budget) forget(uid string) {
 	b.waiting = slices.DeleteFunc(b.waiting, same(uid))
 	b.late = slices.DeleteFunc(b.late, same(uid))
 	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return gr.group.UID == uid })
+	delete(b.since, uid)
 }
 
 func (b *budget) expire(now time.Time) {
@@ -105,6 +123,9 @@ func (b *budget) expire(now time.Time) {
 		expired := now.After(gr.until)
 		if expired && !slices.ContainsFunc(b.late, same(gr.group.UID)) {
 			b.late = append(b.late, gr.group)
+		}
+		if expired {
+			delete(b.since, gr.group.UID) // there was a place: if it comes at all, it is not this that it waited for
 		}
 		return expired
 	})

@@ -46,6 +46,7 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string,
 
 // failed counts the failure of an operation that was begun.
 func (t *Tracker) failed(o *operation, err *vsphere.Error) {
+	t.ended(o, err.Class)
 	if !o.moot {
 		t.fail(o.group, o.Operation, o.revision, err)
 	}
@@ -53,6 +54,7 @@ func (t *Tracker) failed(o *operation, err *vsphere.Error) {
 
 // succeed forgives what the operation repairs.
 func (t *Tracker) succeed(o *operation) {
+	t.ended(o, "")
 	t.forgive(o.group.UID, keyOf(o.Operation, ""))
 	t.forgive(o.group.UID, keyOf(o.Operation, vsphere.ClassConflict))
 }

@@ -1,9 +1,7 @@
 package tracker
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +10,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Config is what a Tracker needs. All fields are required.
+// Config is what a Tracker needs. All fields are required, except Observer.
 type Config struct {
 	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once, over all groups.
 	MaxClones, MaxPower, MaxDestroys int
@@ -21,6 +19,9 @@ type Config struct {
 	Clock        clock.PassiveClock
 	// Notifier is called without any lock held.
 	Notifier vsphere.Notifier
+	// Observer measures. Its methods are called with the lock held: they must neither block nor call back. Nil measures
+	// nothing.
+	Observer Observer
 }
 
 // OtherTimeout is the deadline of power operations and destructions.
@@ -49,6 +50,7 @@ type operation struct {
 	until    time.Time // when it stops echoing
 	holds    bool      // a place in the budget
 	moot     bool      // its VM or its group is gone, so nobody wants to know how it fails
+	told     bool      // the observer knows how it has ended
 }
 
 // Pending is an operation that waits for the adapter to look.
@@ -107,11 +109,13 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string
 			}
 		}
 	}
-	if !t.budgets[budgetOf(op.Kind)].take(g, t.cfg.Clock.Now()) {
+	now, budget := t.cfg.Clock.Now(), t.budgets[budgetOf(op.Kind)]
+	if !budget.take(g, now) {
 		return 0, vsphere.ErrNoBudget
 	}
+	t.began(op.Kind, budget.waited(g.UID, now))
 	t.last++
-	op.Task, op.Unknown, op.Cancelled, op.Overdue, op.Started = "", false, false, false, t.cfg.Clock.Now()
+	op.Task, op.Unknown, op.Cancelled, op.Overdue, op.Started = "", false, false, false, now
 	o := &operation{Operation: op, id: t.last, group: g, revision: revision, holds: true}
 	t.ops[o.id] = o
 	if t.byGroup[g.UID] == nil {
@@ -178,12 +182,18 @@ func (t *Tracker) Cancelled(task vsphere.Ref) {
 	}
 }
 
-// Resolved drops a clone of unknown outcome, after somebody has looked: it never started, or its VM is in the inventory.
+// Resolved drops a clone of unknown outcome, after somebody has looked: it never started, or its VM is in the inventory. Of
+// an operation that is being submitted it says that what was wanted is so already.
 func (t *Tracker) Resolved(id ID) {
 	woken := t.lock()
 	defer t.wake(woken)
 	if o := t.ops[id]; o != nil {
 		woken.add(o.group)
+		if o.state == unknown {
+			t.ended(o, vsphere.ClassUnknown)
+		} else {
+			t.ended(o, "")
+		}
 		t.drop(o)
 	}
 }
@@ -199,6 +209,7 @@ func (t *Tracker) NotFound(id ID) {
 		return
 	}
 	woken.add(o.group)
+	t.ended(o, vsphere.ClassUnknown)
 	if o.Cancelled {
 		o.state, o.until = echoing, t.cfg.Clock.Now().Add(LateFor)
 		t.release(o)
@@ -317,68 +328,6 @@ func (t *Tracker) Forget(uid string) {
 	for _, b := range t.budgets {
 		b.forget(uid)
 	}
-}
-
-// Of returns the operations and failures of a group, ordered by name and VM.
-func (t *Tracker) Of(uid string) ([]vsphere.Operation, []vsphere.Failure) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var ops []vsphere.Operation
-	for _, o := range t.byGroup[uid] {
-		ops = append(ops, o.Operation)
-	}
-	var failures []vsphere.Failure
-	for _, f := range t.failures[uid] {
-		failures = append(failures, f)
-	}
-	slices.SortFunc(ops, func(a, b vsphere.Operation) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
-	})
-	slices.SortFunc(failures, func(a, b vsphere.Failure) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
-	})
-	return ops, failures
-}
-
-// Tasks returns the tasks to be watched: those of operations, and strays.
-func (t *Tracker) Tasks() []vsphere.Ref {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	tasks := make([]vsphere.Ref, 0, len(t.byTask)+len(t.strays))
-	for task := range t.byTask {
-		tasks = append(tasks, task)
-	}
-	for task := range t.strays {
-		tasks = append(tasks, task)
-	}
-	slices.Sort(tasks)
-	return tasks
-}
-
-// Watches tells whether a task is that of an operation.
-func (t *Tracker) Watches(task vsphere.Ref) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.byTask[task] != nil
-}
-
-// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.
-func (t *Tracker) Unknowns() []Pending { return t.pending(unknown) }
-
-// Landed returns the clones whose task has succeeded and whose VM is not in the view yet.
-func (t *Tracker) Landed() []Pending { return t.pending(landed) }
-
-func (t *Tracker) pending(s state) []Pending {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []Pending
-	for _, o := range t.ops {
-		if o.state == s {
-			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
-		}
-	}
-	slices.SortFunc(out, func(a, b Pending) int { return cmp.Compare(a.ID, b.ID) })
-	return out
 }
 
 func (t *Tracker) drop(o *operation) {

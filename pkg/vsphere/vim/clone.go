@@ -40,7 +40,7 @@ func (v *VCenter) StartClone(ctx context.Context, g vsphere.GroupID, name string
 		}
 		return failure
 	}
-	c.submitted(pendingTask{what: what, kind: op.Kind, id: id}, task)
+	c.submitted(ctx, pendingTask{what: what, name: name, kind: op.Kind, id: id}, task)
 	return nil
 }
 

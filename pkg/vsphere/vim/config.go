@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // Defaults of Config.
@@ -66,8 +67,12 @@ type Config struct {
 	Gate LoginGate
 	// Observe is told of every SOAP call: the method, how long it took, and its error.
 	Observe func(method string, d time.Duration, err error)
+	// OnFault is told of every fault that a call or a task was answered with: its class, and its type.
+	OnFault func(class vsphere.Class, fault string)
 	// OnUnclassified is told of a fault that the table of faults does not list.
 	OnUnclassified func(fault string)
+	// Operations measures operations. It must neither block nor call back. Nil measures nothing.
+	Operations tracker.Observer
 	// Clock is what backoffs, rhythms and deadlines of operations go by; nil is the real one. The deadline of a call and
 	// the pauses between polls go by the real clock always.
 	Clock clock.WithTicker
@@ -116,6 +121,9 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, time.Duration, error) {}
+	}
+	if c.OnFault == nil {
+		c.OnFault = func(vsphere.Class, string) {}
 	}
 	if c.OnUnclassified == nil {
 		c.OnUnclassified = func(string) {}

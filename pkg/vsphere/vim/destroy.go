@@ -89,7 +89,7 @@ func (c *connection) destroy(
 		v.tracker.Record(g, op, err)
 		return err
 	}
-	pending := pendingTask{what: "Destroy VM " + vm.Name, kind: op.Kind, vm: ref}
+	pending := pendingTask{what: "Destroy VM " + vm.Name, name: vm.Name, kind: op.Kind, vm: ref}
 	id, err := v.tracker.Begin(g, op, "")
 	if err != nil {
 		return v.fail(pending.what, err)
@@ -97,7 +97,7 @@ func (c *connection) destroy(
 	pending.id = id
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})
 	if err == nil {
-		c.submitted(pending, res.Returnval)
+		c.submitted(ctx, pending, res.Returnval)
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {

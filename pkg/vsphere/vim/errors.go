@@ -91,10 +91,14 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 	return out
 }
 
+// unnamedFault stands for a fault that does not say what it is.
+const unnamedFault = "unnamed"
+
 // failFault turns a fault, of a call or of a task, into an error that crosses the port.
 func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
-		v.cfg.OnUnclassified("unnamed")
+		v.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
+		v.cfg.OnUnclassified(unnamedFault)
 		return &vsphere.Error{
 			Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: err,
 			Message: what + ": vCenter answered with a fault that has no name.",
@@ -102,6 +106,7 @@ func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vs
 	}
 	name := faultName(f)
 	verdict, known := judge(f)
+	v.cfg.OnFault(verdict.class, name)
 	if !known {
 		v.cfg.OnUnclassified(name)
 	}

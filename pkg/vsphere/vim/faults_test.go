@@ -20,7 +20,7 @@ import (
 type unheardOf struct{ types.MethodFault }
 
 func newForTest(unclassified func(string)) *VCenter {
-	return &VCenter{cfg: Config{OnUnclassified: unclassified}}
+	return &VCenter{cfg: Config{OnFault: func(vsphere.Class, string) {}, OnUnclassified: unclassified}}
 }
 
 // faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are
@@ -112,7 +112,12 @@ func TestClasses(t *testing.T) {
 	} {
 		name := faultName(tt.fault)
 		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
+		counted := ""
+		v.cfg.OnFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
 		err := v.failFault("Do this", tt.fault, nil)
+		if want := string(tt.class) + " " + name; counted != want {
+			t.Errorf("%s: counted %q, want %q", name, counted, want)
+		}
 		if err.Class != tt.class || err.Reason != tt.reason || err.Fault != name {
 			t.Errorf("%s: %s %s %s, want %s %s", name, err.Class, err.Reason, err.Fault, tt.class, tt.reason)
 		}

@@ -12,7 +12,7 @@ import (
 
 // StartPowerOn submits one power-on.
 func (v *VCenter) StartPowerOn(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return v.startPower(g, vm, vsphere.OperationPowerOn, func(c *connection) (types.ManagedObjectReference, error) {
+	return v.startPower(ctx, g, vm, vsphere.OperationPowerOn, func(c *connection) (types.ManagedObjectReference, error) {
 		res, err := methods.PowerOnVM_Task(ctx, c.client, &types.PowerOnVM_Task{This: vmRef(vm)})
 		if err != nil {
 			return types.ManagedObjectReference{}, err
@@ -23,7 +23,7 @@ func (v *VCenter) StartPowerOn(ctx context.Context, g vsphere.GroupID, vm vspher
 
 // StartPowerOff submits one hard power-off.
 func (v *VCenter) StartPowerOff(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return v.startPower(g, vm, vsphere.OperationPowerOff, func(c *connection) (types.ManagedObjectReference, error) {
+	return v.startPower(ctx, g, vm, vsphere.OperationPowerOff, func(c *connection) (types.ManagedObjectReference, error) {
 		res, err := methods.PowerOffVM_Task(ctx, c.client, &types.PowerOffVM_Task{This: vmRef(vm)})
 		if err != nil {
 			return types.ManagedObjectReference{}, err
@@ -33,7 +33,7 @@ func (v *VCenter) StartPowerOff(ctx context.Context, g vsphere.GroupID, vm vsphe
 }
 
 func (v *VCenter) startPower(
-	g vsphere.GroupID, ref vsphere.Ref, kind vsphere.OperationKind,
+	ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, kind vsphere.OperationKind,
 	submit func(*connection) (types.ManagedObjectReference, error),
 ) error {
 	c, err := v.synced()
@@ -45,13 +45,13 @@ func (v *VCenter) startPower(
 		return notOurs(string(kind), ref, vm)
 	}
 	op := vsphere.Operation{Kind: kind, VM: ref}
-	pending := pendingTask{what: fmt.Sprintf("%s of VM %s", kind, vm.Name), kind: kind, vm: ref}
+	pending := pendingTask{what: fmt.Sprintf("%s of VM %s", kind, vm.Name), name: vm.Name, kind: kind, vm: ref}
 	if pending.id, err = v.tracker.Begin(g, op, ""); err != nil {
 		return err
 	}
 	task, err := submit(c)
 	if err == nil {
-		c.submitted(pending, task)
+		c.submitted(ctx, pending, task)
 		return nil
 	}
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {

@@ -109,7 +109,7 @@ func TestTroubleWithACancellation(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{fails: fails{"CancelTask": {tt.err}}})
-			c.submitted(beginClone(t, c), taskRef("task-1"))
+			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 			ops, _ := c.v.tracker.Of(testUID)
 			wantClass(t, "Cancel", c.v.Cancel(t.Context(), ops[0]), tt.class)
 			ops, _ = c.v.tracker.Of(testUID)
@@ -133,7 +133,7 @@ func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
 	}
 	c := newConnection(v, scripted(t, s).client, func(error) {})
 	v.setSynced(c)
-	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	clock.Step(DefaultCloneTimeout + time.Second)
 	c.cancelOverdue(t.Context())
 	if ops, _ := v.tracker.Of(testUID); !s.sent("CancelTask") || len(ops) != 1 || ops[0].Cancelled {

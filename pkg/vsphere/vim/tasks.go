@@ -2,7 +2,6 @@ package vim
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -24,9 +23,12 @@ func taskProps() []string { return []string{propTaskState, propTaskError, propTa
 // pendingTask says what a task in flight is for.
 type pendingTask struct {
 	what string // as the beginning of a sentence
+	name string // of the VM
 	kind vsphere.OperationKind
 	id   tracker.ID
 	vm   vsphere.Ref // of all but clones
+	// logger is the one of the sync that submitted it, so that the end of a task is told with the same opID.
+	logger klog.Logger
 }
 
 // taskEnd is how a task has ended.
@@ -298,6 +300,7 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 }
 
 func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
+	op.logEnd(task, end)
 	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
 		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
 		c.chores.wake()
@@ -332,32 +335,6 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 	}
 }
 
-// taskFailure turns the fault of a task into an error, or into nothing if the VM has the wanted power state, or is gone
-// and was to be.
-func (v *VCenter) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
-	if alreadyDone(op, fault.Fault) {
-		return nil
-	}
-	err := v.failFault(op.what, fault.Fault, nil)
-	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
-		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
-	}
-	return err
-}
-
-// alreadyDone tells whether a fault says that what was asked for is so already.
-func alreadyDone(op pendingTask, fault types.BaseMethodFault) bool {
-	switch f := fault.(type) {
-	case *types.InvalidPowerState:
-		return (op.kind == vsphere.OperationPowerOn || op.kind == vsphere.OperationPowerOff) &&
-			f.RequestedState != "" && f.ExistingState == f.RequestedState
-	case *types.ManagedObjectNotFound:
-		return op.kind == vsphere.OperationDestroy && f.Obj == vmRef(op.vm)
-	default:
-		return false
-	}
-}
-
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.
 func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault) {
 	if op.vm != "" {
@@ -371,8 +348,10 @@ func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault)
 }
 
 // submitted records the task that vCenter has made of an operation, and has it watched.
-func (c *connection) submitted(op pendingTask, task types.ManagedObjectReference) {
+func (c *connection) submitted(ctx context.Context, op pendingTask, task types.ManagedObjectReference) {
 	ref := vsphere.Ref(task.Value)
+	op.logger = klog.FromContext(ctx)
+	op.logger.V(2).Info("Task submitted", "task", ref, "kind", op.kind, "vm", op.name)
 	c.v.tracker.Submitted(op.id, ref) // with no lock held: it notifies
 	end, ended := c.v.pending.submitted(ref, op)
 	switch {

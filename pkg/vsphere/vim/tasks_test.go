@@ -49,7 +49,7 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	if n := c.v.tracker.Strays(""); n != 0 {
 		t.Errorf("%d strays", n)
 	}
-	c.submitted(op, taskRef("task-1"))
+	c.submitted(t.Context(), op, taskRef("task-1"))
 	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
 		t.Errorf("landed: %+v", landed)
 	}
@@ -58,7 +58,7 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
 	for _, state := range []types.TaskInfoState{types.TaskInfoStateSuccess, types.TaskInfoStateError} {
 		c := testConnection(t)
-		c.submitted(beginClone(t, c), taskRef("task-1"))
+		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 		c.adoptStray("task-1") // it goes on, and is ours
 		c.applyTask(taskUpdate(assign(propTaskState, state), assign(propTaskResult, vmRef("vm-1")),
 			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &touched{})
@@ -101,7 +101,7 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 	c := newConnection(v, nil, func(error) {})
 	op := beginClone(t, c)
 	v.tracker.Stray("task-1")
-	c.submitted(op, taskRef("task-1")) // the last stray is none
+	c.submitted(t.Context(), op, taskRef("task-1")) // the last stray is none
 	if !slices.Equal(notifier.free, []bool{true}) {
 		t.Errorf("notified with the lock free: %v, want once, and free", notifier.free)
 	}
@@ -114,7 +114,7 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 	c.v.tracker.Submitted(op.id, "task-1")
 	fault := types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}}
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateError), assign(propTaskError, fault)), &touched{})
-	c.submitted(op, taskRef("task-1"))
+	c.submitted(t.Context(), op, taskRef("task-1"))
 	ops, failures := c.v.tracker.Of(testUID)
 	if len(ops) != 0 || len(failures) != 1 || failures[0].Err.Class != vsphere.ClassExhausted {
 		t.Errorf("operations %+v, failures %+v", ops, failures)
@@ -127,7 +127,7 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 	}
 	c.v.tracker.Lost("task-1")
 	c.v.tracker.Resolved(id)
-	c.submitted(pendingTask{kind: vsphere.OperationDestroy, id: id, vm: "vm-1"}, taskRef("task-1"))
+	c.submitted(t.Context(), pendingTask{kind: vsphere.OperationDestroy, id: id, vm: "vm-1"}, taskRef("task-1"))
 	if c.v.pending.destroying("vm-1") {
 		t.Error("should the VM leave, nobody would verify that it is gone")
 	}
@@ -135,7 +135,7 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 
 func TestATaskThatTellsItsResultBeforeItsState(t *testing.T) {
 	c := testConnection(t)
-	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.applyTask(taskUpdate(assign(propTaskResult, vmRef("vm-1"))), &touched{})
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
 	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
@@ -151,7 +151,7 @@ func TestATaskThatTellsItsResultBeforeItsState(t *testing.T) {
 func TestACloneThatDoesNotTellItsVMIsLookedFor(t *testing.T) {
 	c := testConnection(t)
 	op := beginClone(t, c)
-	c.submitted(op, taskRef("task-1"))
+	c.submitted(t.Context(), op, taskRef("task-1"))
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
 	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 || c.v.pending.folderOf(unknowns[0].ID) != "group-3" {
 		t.Errorf("unknown: %+v", unknowns)
@@ -160,7 +160,7 @@ func TestACloneThatDoesNotTellItsVMIsLookedFor(t *testing.T) {
 
 func TestATaskThatVanishesIsOfUnknownOutcome(t *testing.T) {
 	c := testConnection(t)
-	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindLeave, Obj: taskRef("task-1")}, &touched{})
 	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 {
 		t.Errorf("unknown: %+v", unknowns)
@@ -174,7 +174,7 @@ func TestATaskThatIsGivenUpIsForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.submitted(pendingTask{kind: op.Kind, id: id, vm: op.VM}, taskRef("task-1"))
+	c.submitted(t.Context(), pendingTask{kind: op.Kind, id: id, vm: op.VM}, taskRef("task-1"))
 	// The tracker drops it past its deadline, so it comes off the list, and its end is never told.
 	c.v.pending.unlisted([]types.ManagedObjectReference{taskRef("task-1")})
 	if len(c.v.pending.byTask) > 0 || c.v.pending.destroying("vm-1") {

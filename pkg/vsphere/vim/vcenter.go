@@ -93,7 +93,7 @@ func New(cfg Config) (*VCenter, error) {
 		},
 		tracker: tracker.New(tracker.Config{
 			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
-			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier,
+			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
 		}),
 	}
 	v.expectStrays() // of the process before this one
@@ -111,6 +111,9 @@ func (v *VCenter) State() State {
 	state.Disappearance = v.inv.disappearance()
 	return state
 }
+
+// InFlight returns how many operations of each kind have not ended, as far as is known.
+func (v *VCenter) InFlight() map[vsphere.OperationKind]int { return v.tracker.InFlight() }
 
 // synced returns the connection, or why there is none.
 func (v *VCenter) synced() (*connection, error) {

@@ -31,7 +31,7 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 			c.v.inv.leave("vm-1", fromRoot, &touched{})
 		}},
 		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *connection) {
-			c.submitted(beginClone(t, c), taskRef("task-1"))
+			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 			c.v.inv.leave("vm-1", fromRoot, &touched{})
 		}},
 		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *connection) {
@@ -175,7 +175,7 @@ func TestWhatFailsBesideTheWatchIsTriedAgain(t *testing.T) {
 	})
 	t.Run("the list of tasks", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"ModifyListView": {noAnswer, nil}}}, "ModifyListView")
-		c.submitted(beginClone(t, c), taskRef("task-1"))
+		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 		stepUntil := background(t, c, c.flushTasks)
 		stepUntil("the tasks are listed again", choreRetry, calls(2))
 		stepUntil("the task is listed", choreRetry, func() bool { return c.tasks.size() == 1 })
@@ -243,7 +243,7 @@ func TestAWatchOfNothingEnds(t *testing.T) {
 func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 	s := &script{fails: fails{"ModifyListView": {noAnswer}}}
 	c := scripted(t, s)
-	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.watchedRoot = c.v.inv.rootRef()
 	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
 		err := s.RoundTrip(t.Context(), req, res)
@@ -263,7 +263,7 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 // A clone that has ended counts until its VM was read: were it dropped before, another one would take its place.
 func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
-	c.submitted(beginClone(t, c), taskRef("task-1"))
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
 	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
 		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())

@@ -12,6 +12,9 @@ const (
 	OnDeleteAnnotation = "vsphere.vmware.com/on-delete"
 	// OnDeleteOrphan is the value of OnDeleteAnnotation that leaves the VMs and the folder as they are.
 	OnDeleteOrphan = "orphan"
+	// OpIDAnnotation is on Events: the opID of the sync that recorded it, as it is in the controller's log, and in vCenter's
+	// as the operationID of what that sync submitted.
+	OpIDAnnotation = "vsphere.vmware.com/op-id"
 
 	// MaxListedVMs is how many VMs the status lists at most, so that a large group stays a small object.
 	MaxListedVMs = 100

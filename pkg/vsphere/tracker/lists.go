@@ -1,0 +1,85 @@
+package tracker
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Of returns the operations and failures of a group, ordered by name and VM.
+func (t *Tracker) Of(uid string) ([]vsphere.Operation, []vsphere.Failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var ops []vsphere.Operation
+	for _, o := range t.byGroup[uid] {
+		ops = append(ops, o.Operation)
+	}
+	var failures []vsphere.Failure
+	for _, f := range t.failures[uid] {
+		failures = append(failures, f)
+	}
+	slices.SortFunc(ops, func(a, b vsphere.Operation) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
+	})
+	slices.SortFunc(failures, func(a, b vsphere.Failure) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
+	})
+	return ops, failures
+}
+
+// Tasks returns the tasks to be watched: those of operations, and strays.
+func (t *Tracker) Tasks() []vsphere.Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tasks := make([]vsphere.Ref, 0, len(t.byTask)+len(t.strays))
+	for task := range t.byTask {
+		tasks = append(tasks, task)
+	}
+	for task := range t.strays {
+		tasks = append(tasks, task)
+	}
+	slices.Sort(tasks)
+	return tasks
+}
+
+// Watches tells whether a task is that of an operation.
+func (t *Tracker) Watches(task vsphere.Ref) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byTask[task] != nil
+}
+
+// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.
+func (t *Tracker) Unknowns() []Pending { return t.pending(unknown) }
+
+// Landed returns the clones whose task has succeeded and whose VM is not in the view yet.
+func (t *Tracker) Landed() []Pending { return t.pending(landed) }
+
+func (t *Tracker) pending(s state) []Pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Pending
+	for _, o := range t.ops {
+		if o.state == s {
+			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
+		}
+	}
+	slices.SortFunc(out, func(a, b Pending) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// InFlight returns how many operations vCenter has, or may have, under way.
+func (t *Tracker) InFlight() map[vsphere.OperationKind]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := map[vsphere.OperationKind]int{
+		vsphere.OperationClone: 0, vsphere.OperationPowerOn: 0, vsphere.OperationPowerOff: 0, vsphere.OperationDestroy: 0,
+	}
+	for _, o := range t.ops {
+		if o.state != landed && o.state != echoing {
+			out[o.Kind]++
+		}
+	}
+	return out
+}

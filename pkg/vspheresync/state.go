@@ -1,0 +1,64 @@
+package vspheresync
+
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
+)
+
+// Replicas are counted in these states.
+const (
+	replicasDesired   = "Desired"
+	replicasCurrent   = "Current"
+	replicasReady     = "Ready"
+	replicasAvailable = "Available"
+)
+
+// phaseNew stands for the phase of a group that has no status yet.
+const phaseNew v1alpha1.Phase = "NEW"
+
+// saw keeps in which states a group's VMs are. Without states, what was known before is kept.
+func (s *Syncer) saw(uid types.UID, states map[v1alpha1.VMState]int) {
+	if states == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states[uid] = states
+}
+
+// State sums up the groups that the cache holds: their phases and replicas as their statuses have them, and their VMs as
+// they were last seen. It may be called at any time.
+func (s *Syncer) State() metrics.State {
+	state := metrics.State{
+		Groups: map[string]int{
+			string(v1alpha1.PhaseReady): 0, string(v1alpha1.PhasePending): 0, string(v1alpha1.PhaseError): 0, string(phaseNew): 0,
+		},
+		Replicas: map[string]int{replicasDesired: 0, replicasCurrent: 0, replicasReady: 0, replicasAvailable: 0},
+		VMs:      map[string]int{string(v1alpha1.VMAvailable): 0},
+	}
+	groups, err := s.cfg.Lister.List(labels.Everything())
+	if err != nil {
+		// unreachable: a list from the cache, of everything, has nothing that can fail
+		klog.Background().Error(err, "VmGroups could not be counted")
+		return metrics.State{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, vg := range groups {
+		state.Groups[string(cmp.Or(vg.Status.Phase, phaseNew))]++
+		state.Replicas[replicasDesired] += int(vg.DesiredReplicas())
+		state.Replicas[replicasCurrent] += int(vg.Status.Replicas)
+		state.Replicas[replicasReady] += int(vg.Status.ReadyReplicas)
+		state.Replicas[replicasAvailable] += int(vg.Status.AvailableReplicas)
+		for vmState, n := range s.states[vg.UID] {
+			state.VMs[string(vmState)] += n
+		}
+	}
+	return state
+}

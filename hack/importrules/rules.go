@@ -38,6 +38,14 @@ var rooms = []room{
 		why:  "vCenter is reached through the port in pkg/vsphere",
 	},
 	{
+		path: "pkg/cli",
+		may: []string{
+			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim", "pkg/vspheresync",
+			kubernetes,
+		},
+		why: "the plugin reads with the controller's own code, and starts nothing",
+	},
+	{
 		path: "pkg/connect",
 		may:  []string{"pkg/apis", "pkg/options", "pkg/vsphere/vim", kubernetes},
 		why:  "it leads to the two servers, and does nothing there",

@@ -144,7 +144,7 @@ func verdict(in Input, p Plan, out Outcome) finding {
 		return finding{reason: p.Held, message: "the controller is read-only and holds back: " + p.due.String() + "; " + progress}
 	case p.due.deleting:
 		return finding{reconciling: true, reason: v1alpha1.ReasonDeleting, message: fmt.Sprintf(
-			"being deleted: %d VMs left, %d clones to wait for", len(c.ours), len(c.pending)+len(c.unclear)+in.Snapshot.Strays)}
+			"being deleted: %s left, %s to wait for", count(len(c.ours), "VM"), count(len(c.pending)+len(c.unclear)+in.Snapshot.Strays, "clone"))}
 	case p.due.clones+p.due.powerOns > 0 || len(c.pending) > 0 && len(c.ours) < want:
 		return finding{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: progress}
 	case p.due.removals > 0 || len(c.pending) > 0:
@@ -188,10 +188,10 @@ func (c *census) remarks() string {
 func (d due) String() string {
 	var parts []string
 	if d.clones > 0 {
-		parts = append(parts, fmt.Sprintf("%d clones", d.clones))
+		parts = append(parts, count(d.clones, "clone"))
 	}
 	if d.cancels > 0 {
-		parts = append(parts, fmt.Sprintf("%d clones to cancel", d.cancels))
+		parts = append(parts, count(d.cancels, "clone")+" to cancel")
 	}
 	if d.powerOns > 0 {
 		parts = append(parts, fmt.Sprintf("%d to power on", d.powerOns))
@@ -203,6 +203,14 @@ func (d due) String() string {
 		parts = append(parts, "the deletion")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// count says how many of a thing there are.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // sayConditions writes the conditions and what is derived from them. Those of kstatus: Reconciling and Stalled are never

@@ -13,6 +13,7 @@ import (
 
 // RunningTask is a task of vCenter's that has not ended, whoever has started it.
 type RunningTask struct {
+	Task vsphere.Ref
 	// What is done, as vCenter names it: "clone", "powerOn", "destroy".
 	What string
 	// Entity is what it is done to; of a clone the source.
@@ -42,6 +43,7 @@ func (v *VCenter) RunningTasks(ctx context.Context) ([]RunningTask, error) {
 			continue
 		}
 		task := RunningTask{
+			Task:     vsphere.Ref(info.Task.Value),
 			What:     strings.TrimSuffix(info.DescriptionId[strings.LastIndex(info.DescriptionId, ".")+1:], "Vm"),
 			Entity:   vsphere.Ref(info.Entity.Value),
 			Queued:   info.State == types.TaskInfoStateQueued,

@@ -46,7 +46,7 @@ func TestRunningTasks(t *testing.T) {
 		}
 		return len(tasks) == 1 && tasks[0].Progress > 0
 	})
-	want := []vim.RunningTask{{What: "clone", Entity: template.Ref, Name: "web-uid1-0", Folder: folder, Progress: tasks[0].Progress}}
+	want := []vim.RunningTask{{Task: tasks[0].Task, What: "clone", Entity: template.Ref, Name: "web-uid1-0", Folder: folder, Progress: tasks[0].Progress}}
 	if diff := cmp.Diff(want, tasks); diff != "" {
 		t.Error(diff)
 	}

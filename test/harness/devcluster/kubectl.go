@@ -21,3 +21,6 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	}
 	return stdout.String(), nil
 }
+
+// Binary returns the path of the binary that runs the cluster. By the name kubectl it is kubectl.
+func (c *Cluster) Binary() string { return c.process.Path() }

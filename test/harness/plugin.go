@@ -43,10 +43,10 @@ func (k *Kubectl) With(env ...string) *Kubectl {
 	return &Kubectl{w: k.w, dir: k.dir, env: append(k.env[:len(k.env):len(k.env)], env...)}
 }
 
-// Command returns kubectl with arguments, not started yet.
+// Command returns kubectl with arguments, in the root of the repository, not started yet, for what does not log in to vCenter.
 func (k *Kubectl) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(k.dir, "kubectl"), args...)
-	cmd.Env = k.env
+	cmd.Dir, cmd.Env = Root(), k.env
 	return cmd
 }
 
@@ -65,6 +65,20 @@ func (k *Kubectl) Run(args ...string) Ran { return k.RunWith("", args...) }
 // RunWith is Run with something on stdin.
 func (k *Kubectl) RunWith(stdin string, args ...string) Ran {
 	k.w.T.Helper()
+	return k.run(stdin, args, func(*os.Process) {})
+}
+
+// Interrupt is Run that is interrupted, as by Ctrl-C, as soon as there is no error.
+func (k *Kubectl) Interrupt(when func() error, args ...string) Ran {
+	k.w.T.Helper()
+	return k.run("", args, func(p *os.Process) {
+		k.w.Eventually("the moment to interrupt it", when)
+		Must(k.w.T, p.Signal(os.Interrupt))
+	})
+}
+
+func (k *Kubectl) run(stdin string, args []string, meanwhile func(*os.Process)) Ran {
+	k.w.T.Helper()
 	ctx, cancel := context.WithTimeout(k.w.T.Context(), patience)
 	defer cancel()
 	cmd := k.Command(ctx, args...)
@@ -72,8 +86,10 @@ func (k *Kubectl) RunWith(stdin string, args ...string) Ran {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	cmd.WaitDelay = time.Second
 	k.w.observer.Started() // it may log in to vCenter
-	err := cmd.Run()
-	k.w.observer.Ended()
+	defer k.w.observer.Ended()
+	Must(k.w.T, cmd.Start())
+	meanwhile(cmd.Process)
+	err := cmd.Wait()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		k.w.T.Fatalf("kubectl %s: %v", strings.Join(args, " "), err)
 	}

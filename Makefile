@@ -32,8 +32,9 @@ MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/prom
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/vmgroup-controller and bin/vcsim, the vCenter simulator
+build: ## Build bin/vmgroup-controller, by another name also the kubectl plugin, and bin/vcsim, the vCenter simulator
 	go build -ldflags '$(LDFLAGS)' -o bin/vmgroup-controller .
+	ln -sf vmgroup-controller bin/kubectl-vmgroup
 	go build -o bin/vcsim ./hack/vcsim
 
 .PHONY: devcluster

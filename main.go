@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,12 +12,16 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/app"
+	"github.com/vmgroup/vmgroup-controller/pkg/cli"
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
 )
 
 var version = "devel" // set by the linker
 
 func main() {
+	if cli.Chosen(os.Args[0]) {
+		os.Exit(cli.Main(version))
+	}
 	o := options.NewOptions()
 	o.UserAgent = "vmgroup-controller/" + version
 	o.FromEnvironment(os.Getenv)
@@ -26,13 +29,7 @@ func main() {
 	o.AddFlags(flags)
 	options.AddLoggingFlags(flags)
 	if errs := o.Parse(flags, os.Args[1:]); len(errs) > 0 {
-		for _, err := range errs {
-			if errors.Is(err, flag.ErrHelp) {
-				return
-			}
-			fmt.Fprintln(os.Stderr, err)
-		}
-		os.Exit(2)
+		os.Exit(options.Explain(os.Stderr, errs))
 	}
 	if o.Version {
 		fmt.Println(version)

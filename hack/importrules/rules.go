@@ -28,14 +28,27 @@ const (
 var rooms = []room{
 	{
 		path: "$",
-		may:  []string{"pkg/options", "pkg/app", "k8s.io/klog/v2"},
-		why:  "main parses flags, runs the app and exits; wiring belongs in pkg/app",
+		may:  []string{"pkg/options", "pkg/app", "pkg/cli", "k8s.io/klog/v2"},
+		why:  "main parses flags, runs the app or the plugin and exits; wiring belongs in pkg/app",
 	},
 	{
 		path: "pkg/app",
 		may:  []string{anything},
 		not:  []string{govmomi},
 		why:  "vCenter is reached through the port in pkg/vsphere",
+	},
+	{
+		path: "pkg/cli",
+		may: []string{
+			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim", "pkg/vspheresync",
+			kubernetes,
+		},
+		why: "the plugin reads with the controller's own code, and starts nothing",
+	},
+	{
+		path: "pkg/connect",
+		may:  []string{"pkg/apis", "pkg/options", "pkg/vsphere/vim", kubernetes},
+		why:  "it leads to the two servers, and does nothing there",
 	},
 	{
 		path: "pkg/options",

@@ -8,9 +8,9 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/transport"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/connect"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
 )
@@ -32,11 +32,7 @@ type clients struct {
 }
 
 func newClients(o *options.Options, wrap transport.WrapperFunc) (*clients, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.Kubeconfig
-	overrides := &clientcmd.ConfigOverrides{}
-	overrides.ClusterInfo.Server = o.Master
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	loader := connect.Kubernetes(o, "")
 	config, err := loader.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the Kubernetes API server; give -kubeconfig, or run in a Pod: %w", err)

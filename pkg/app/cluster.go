@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/connect"
 )
 
 const (
@@ -49,31 +49,13 @@ func (a *app) awaitCluster(ctx context.Context) (owner string, err error) {
 func (a *app) checkCluster(ctx context.Context) (owner string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := a.checkCRD(ctx); err != nil {
+	if err := connect.CheckCRD(ctx, a.clients.kube, a.clients.host); err != nil {
 		return "", err
 	}
 	if err := a.checkPermissions(ctx); err != nil {
 		return "", err
 	}
-	return a.owner(ctx)
-}
-
-// checkCRD also finds out whether the API server answers at all: everybody may ask for the list of APIs.
-func (a *app) checkCRD(ctx context.Context) error {
-	resources, err := a.clients.kube.Discovery().ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.SchemeGroupVersion.String())
-	switch {
-	case err == nil:
-		for _, r := range resources.APIResources {
-			if r.Name == "vmgroups" {
-				return nil
-			}
-		}
-	case apierrors.IsUnauthorized(err):
-		return fmt.Errorf("the Kubernetes API server at %s does not accept our credentials; check the kubeconfig or the service account: %w", a.clients.host, err)
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("the Kubernetes API server at %s does not answer as it should: %w", a.clients.host, err)
-	}
-	return fmt.Errorf("the CustomResourceDefinition of VmGroup (%s) is not installed; run: kubectl create -f artifacts/crd.yaml", v1alpha1.SchemeGroupVersion)
+	return connect.Owner(ctx, a.clients.kube, a.options)
 }
 
 // checkPermissions asks the API server what we may do. Events are left out: without them the controller does its work.
@@ -133,19 +115,4 @@ func describe(r authorizationv1.ResourceAttributes) string {
 		text += " in namespace " + r.Namespace
 	}
 	return text
-}
-
-// owner returns what tells our VMs from those of a controller in another cluster.
-func (a *app) owner(ctx context.Context) (string, error) {
-	if a.options.OwnerID != "" {
-		return a.options.OwnerID, nil
-	}
-	namespace, err := a.clients.kube.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	if err != nil {
-		return "", fmt.Errorf("read the UID of namespace kube-system, the identity that VMs are stamped with; grant get on it (artifacts/rbac.yaml) or give -owner-id: %w", err)
-	}
-	if namespace.UID == "" {
-		return "", errors.New("namespace kube-system has no UID; give -owner-id")
-	}
-	return string(namespace.UID), nil
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/connect"
 	"github.com/vmgroup/vmgroup-controller/pkg/login"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -37,43 +38,25 @@ type vCenter struct {
 }
 
 func (a *app) newVCenter(owner string, notifier vsphere.Notifier, guard func() error) (*vCenter, error) {
-	o := a.options.VCenter
 	v := &vCenter{Notifier: notifier, metrics: a.metrics, clock: a.clock, view: make(chan struct{})}
 	logins := &logins{
 		Gate:    login.NewGate(a.clients.kube.CoordinationV1().Leases(a.clients.namespace), loginLease(a.options.LeaderElection.ResourceName), a.clock),
 		metrics: a.metrics,
 	}
+	config := connect.VCenter(a.options, owner)
+	config.Notifier, config.Guard, config.Gate = v, guard, logins
+	config.Observe = func(method string, _ time.Duration, err error) {
+		a.metrics.SOAPRequests.WithLabelValues(method, result(err)).Inc()
+		logins.observe(method, err)
+	}
+	config.OnFault = func(class vsphere.Class, fault string) {
+		a.metrics.Faults.WithLabelValues(string(class), fault).Inc()
+	}
+	config.OnUnclassified = func(fault string) { a.metrics.UnclassifiedFaults.WithLabelValues(fault).Inc() }
+	config.Operations = operations{a.metrics}
+	config.Clock, config.WrapTransport = a.clock, a.wrapVCenter
 	var err error
-	v.VCenter, err = vim.New(vim.Config{
-		Endpoint:       o.URL().String(),
-		Credentials:    o.Credentials().Get,
-		TLS:            vim.TLS{Insecure: o.Insecure, CAFile: o.CAFile, Thumbprint: o.Thumbprint},
-		UserAgent:      a.options.UserAgent,
-		Datacenter:     o.Datacenter,
-		Cluster:        o.Cluster,
-		ResourcePool:   o.ResourcePool,
-		Datastore:      o.Datastore,
-		Folder:         o.Folder,
-		TemplateFolder: o.TemplateFolder,
-		Owner:          owner,
-		MaxClones:      o.MaxClones,
-		CloneTimeout:   o.CloneTimeout,
-		ResyncPeriod:   a.options.ResyncPeriod,
-		Notifier:       v,
-		Guard:          guard,
-		Gate:           logins,
-		Observe: func(method string, _ time.Duration, err error) {
-			a.metrics.SOAPRequests.WithLabelValues(method, result(err)).Inc()
-			logins.observe(method, err)
-		},
-		OnFault: func(class vsphere.Class, fault string) {
-			a.metrics.Faults.WithLabelValues(string(class), fault).Inc()
-		},
-		OnUnclassified: func(fault string) { a.metrics.UnclassifiedFaults.WithLabelValues(fault).Inc() },
-		Operations:     operations{a.metrics},
-		Clock:          a.clock,
-		WrapTransport:  a.wrapVCenter,
-	})
+	v.VCenter, err = vim.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("vCenter: %w", err)
 	}

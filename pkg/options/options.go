@@ -97,7 +97,8 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.KubeAPIBurst, "kube-api-burst", o.KubeAPIBurst, "requests to the Kubernetes API server in one burst")
 	fs.DurationVar(&o.ResyncPeriod, "resync-period", o.ResyncPeriod, "how often everything is looked at again although nothing has changed; jittered")
 
-	o.VCenter.addFlags(fs)
+	o.VCenter.AddFlags(fs)
+	o.VCenter.addCloneFlags(fs)
 	fs.StringVar(&o.OwnerID, "owner-id", o.OwnerID, "`identity` in the stamp of each VM; default: the UID of the namespace kube-system. With another one, all VMs made before are foreign")
 	fs.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "change nothing in vCenter; plans and status go on")
 

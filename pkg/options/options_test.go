@@ -185,6 +185,27 @@ func TestNoArguments(t *testing.T) {
 	}
 }
 
+func TestExplain(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-help"}, 0, ""},
+		{[]string{"-workers=0", "-max-clones=0"}, 2, "-workers is 0"},
+	} {
+		fs := flag.NewFlagSet("test", flag.ContinueOnError)
+		fs.SetOutput(io.Discard)
+		o := NewOptions()
+		o.AddFlags(fs)
+		var out strings.Builder
+		code := Explain(&out, o.Parse(fs, tc.args))
+		if code != tc.code || !strings.HasPrefix(out.String(), tc.want) || (tc.code == 0) != (out.Len() == 0) {
+			t.Errorf("%v: %d, %q; want %d, %q", tc.args, code, out.String(), tc.code, tc.want)
+		}
+	}
+}
+
 func TestLoggingFlags(t *testing.T) {
 	fs := flag.NewFlagSet("test", flag.ContinueOnError)
 	AddLoggingFlags(fs)

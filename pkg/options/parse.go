@@ -25,3 +25,14 @@ func (o *Options) Parse(fs *flag.FlagSet, args []string) []error {
 	}
 	return append(o.Validate(), noArguments(fs.Args())...)
 }
+
+// Explain prints what Parse has returned, and returns the code to exit with: 2, but 0 where help was asked for.
+func Explain(w io.Writer, errs []error) (code int) {
+	if errors.Is(errors.Join(errs...), flag.ErrHelp) {
+		return 0
+	}
+	for _, err := range errs {
+		fmt.Fprintln(w, err)
+	}
+	return 2
+}

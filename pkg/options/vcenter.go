@@ -51,7 +51,8 @@ func (v *VCenter) URL() *url.URL {
 	return u
 }
 
-func (v *VCenter) addFlags(fs *flag.FlagSet) {
+// AddFlags registers the flags that say which vCenter is meant and where in it, with what v holds as their defaults.
+func (v *VCenter) AddFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&v.Insecure, "vcenter-insecure", v.Insecure, "accept any certificate of vCenter: whoever is in between reads the password [GOVC_INSECURE]")
 	fs.StringVar(&v.CAFile, "vcenter-ca-file", v.CAFile, "`file` with PEM certificates to trust instead of the system's [GOVC_TLS_CA_CERTS]")
 	fs.StringVar(&v.Thumbprint, "vcenter-thumbprint", v.Thumbprint, "`fingerprint` of the one certificate to accept, SHA-256 or SHA-1 in hex, with or without colons")
@@ -62,6 +63,10 @@ func (v *VCenter) addFlags(fs *flag.FlagSet) {
 	fs.StringVar(&v.Datastore, "datastore", v.Datastore, "`name`; may be left out where there is one [GOVC_DATASTORE]")
 	fs.StringVar(&v.TemplateFolder, "template-folder", v.TemplateFolder, "`path` of the folder with the templates, below the datacenter's VM folder, watched; default: the whole datacenter is searched on demand")
 	fs.StringVar(&v.Folder, "folder", v.Folder, "`path` of the folder that holds all VmGroups' folders, below the datacenter's VM folder; made on demand")
+}
+
+// addCloneFlags registers those that say how clones are made.
+func (v *VCenter) addCloneFlags(fs *flag.FlagSet) {
 	fs.IntVar(&v.MaxClones, "max-clones", v.MaxClones, "clones under way at once, over all VmGroups")
 	fs.DurationVar(&v.CloneTimeout, "clone-timeout", v.CloneTimeout, "a clone that takes longer is cancelled and looked at again")
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -106,7 +107,9 @@ func memberProblems(in Input, c *census) []*Problem {
 				"VM %s is to be removed and cannot be reached: %s", m.name, m.message)))
 		case trouble != nil:
 			problem := fromFailure(trouble)
-			problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
+			if !strings.Contains(problem.Message, m.name) {
+				problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
+			}
 			problems = append(problems, problem)
 		}
 	}

@@ -143,10 +143,9 @@ func verdict(in Input, p Plan, out Outcome) finding {
 	case p.Held == v1alpha1.ReasonReadOnly:
 		return finding{reason: p.Held, message: "the controller is read-only and holds back: " + p.due.String() + "; " + progress}
 	case p.due.deleting:
-		return finding{reconciling: true, reason: v1alpha1.ReasonDeleting, message: fmt.Sprintf(
-			"being deleted: %d VMs left, %d clones to wait for", len(c.ours), len(c.pending)+len(c.unclear)+in.Snapshot.Strays)}
+		return finding{reconciling: true, reason: v1alpha1.ReasonDeleting, message: "being deleted: " + c.leftovers(in)}
 	case p.due.clones+p.due.powerOns > 0 || len(c.pending) > 0 && len(c.ours) < want:
-		return finding{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: progress}
+		return finding{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: progress + c.growth(p.due)}
 	case p.due.removals > 0 || len(c.pending) > 0:
 		return finding{reconciling: true, reason: v1alpha1.ReasonScalingDown, message: fmt.Sprintf(
 			"%s, %d to be removed", progress, p.due.removals+len(c.pending))}
@@ -155,6 +154,32 @@ func verdict(in Input, p Plan, out Outcome) finding {
 	default:
 		return finding{reconciling: true, reason: v1alpha1.ReasonReplicasUnavailable, message: progress + c.remarks()}
 	}
+}
+
+// growth counts the VMs that are on their way.
+func (c *census) growth(d due) string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{len(c.pending), "being cloned"}, {d.clones, "to be cloned"}, {d.powerOns, "to power on"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(parts, ", ")
+}
+
+// leftovers says what a group that goes still has.
+func (c *census) leftovers(in Input) string {
+	vms, clones := len(c.ours), len(c.pending)+len(c.unclear)+in.Snapshot.Strays
+	if vms+clones == 0 {
+		return "no VM is left"
+	}
+	return fmt.Sprintf("%s left, %s to wait for", count(vms, "VM"), count(clones, "clone"))
 }
 
 // remarks counts the VMs that are noteworthy, without being a problem of the group.
@@ -188,10 +213,10 @@ func (c *census) remarks() string {
 func (d due) String() string {
 	var parts []string
 	if d.clones > 0 {
-		parts = append(parts, fmt.Sprintf("%d clones", d.clones))
+		parts = append(parts, count(d.clones, "clone"))
 	}
 	if d.cancels > 0 {
-		parts = append(parts, fmt.Sprintf("%d clones to cancel", d.cancels))
+		parts = append(parts, count(d.cancels, "clone")+" to cancel")
 	}
 	if d.powerOns > 0 {
 		parts = append(parts, fmt.Sprintf("%d to power on", d.powerOns))
@@ -205,28 +230,39 @@ func (d due) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// count says how many of a thing there are.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // sayConditions writes the conditions and what is derived from them. Those of kstatus: Reconciling and Stalled are never
 // both True, and False at rest.
 func sayConditions(status *v1alpha1.VmGroupStatus, in Input, f finding) {
 	condition := func(kind string, value bool, reason, message string) {
 		setCondition(status, in, kind, boolStatus(value), reason, message)
 	}
-	condition(v1alpha1.ConditionVCenterReachable, true, v1alpha1.ReasonVCenterConnected, "")
 	condition(v1alpha1.ConditionReady, f.ready, f.reason, f.message)
 	condition(v1alpha1.ConditionReconciling, f.reconciling, f.reason, onlyIf(f.reconciling, f.message))
 	condition(v1alpha1.ConditionStalled, f.stalled, f.reason, onlyIf(f.stalled, f.message))
+	condition(v1alpha1.ConditionVCenterReachable, true, v1alpha1.ReasonVCenterConnected, "")
 	status.Message = bounded(f.message)
 	status.Phase = phaseOf(status.Conditions)
 }
 
 // sayUnavailable leaves the counts as last known: unknown is not zero.
 func sayUnavailable(status *v1alpha1.VmGroupStatus, in Input, err *vsphere.Error) {
-	reason := reasonOr(err.Reason, v1alpha1.ReasonVCenterUnreachable)
-	setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, reason, err.Error())
-	setCondition(status, in, v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, err.Error())
+	reason, message := reasonOr(err.Reason, v1alpha1.ReasonVCenterUnreachable), err.Error()
+	if status.ObservedGeneration > 0 {
+		message += " The counts and the VMs are the last known."
+	}
+	setCondition(status, in, v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, message)
 	setCondition(status, in, v1alpha1.ConditionReconciling, metav1.ConditionFalse, reason, "")
 	setCondition(status, in, v1alpha1.ConditionStalled, metav1.ConditionFalse, reason, "")
-	status.Message = bounded(err.Error())
+	setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, reason, err.Error())
+	status.Message = bounded(message)
 	status.Phase = phaseOf(status.Conditions)
 }
 

@@ -206,6 +206,13 @@ func TestListsAtMost100VMs(t *testing.T) {
 }
 
 func TestMessages(t *testing.T) {
+	away := input(group(1))
+	away.Unavailable = &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "vCenter is away."}
+	named := failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid)
+	named.Err = &vsphere.Error{Class: vsphere.ClassInvalid, Message: "PowerOn of VM web-0d1f2-0: no."}
+	remembering := away
+	remembering.Group = away.Group.DeepCopy()
+	remembering.Group.Status.ObservedGeneration = 1
 	tests := map[string]struct {
 		in   Input
 		want string
@@ -213,11 +220,16 @@ func TestMessages(t *testing.T) {
 		"at rest":            {input(group(1), vm(0)), "1 of 1 VMs available"},
 		"with remarks":       {input(group(3), vm(0, oldRevision), vm(1, moved), vm(2, func(v *vsphere.VM) { v.CPU = 9 })), "3 of 3 VMs available; 1 changed by hand, 1 made from an earlier spec, 1 moved out of the folder"},
 		"out of reach":       {input(group(2), vm(0, disconnected), vm(1, nameless)), "0 of 2 VMs available; 1 unreachable, 1 without name or configuration"},
-		"held back":          {input(group(3, paused), vm(0), vm(1, off)), "spec.paused holds back: 1 clones, 1 to power on; 1 of 3 VMs available"},
-		"held back, less":    {input(group(0, paused), vm(0)).with(operations(cloning(1))), "spec.paused holds back: 1 clones to cancel, 1 to remove; 1 of 0 VMs available"},
+		"held back":          {input(group(3, paused), vm(0), vm(1, off)), "spec.paused holds back: 1 clone, 1 to power on; 1 of 3 VMs available"},
+		"held back, less":    {input(group(0, paused), vm(0)).with(operations(cloning(1))), "spec.paused holds back: 1 clone to cancel, 1 to remove; 1 of 0 VMs available"},
 		"a deletion, held":   {input(group(1, deleting)).with(readOnly, noFolder), "the controller is read-only and holds back: the deletion; 0 of 1 VMs available"},
 		"scaling down":       {input(group(1), vm(0), vm(1)), "2 of 1 VMs available, 1 to be removed"},
-		"being deleted":      {input(group(2, deleting), vm(0)).with(operations(cloning(1)), strays), "being deleted: 1 VMs left, 2 clones to wait for"},
+		"scaling up":         {input(group(4), vm(0), vm(1, off)).with(operations(cloning(2))), "1 of 4 VMs available; 1 being cloned, 1 to be cloned, 1 to power on"},
+		"the last step":      {input(group(1, deleting)), "being deleted: no VM is left"},
+		"vCenter is away":    {remembering, "vCenter is away. The counts and the VMs are the last known."},
+		"it was never there": {away, "vCenter is away."},
+		"being deleted":      {input(group(2, deleting), vm(0)).with(operations(cloning(1)), strays), "being deleted: 1 VM left, 2 clones to wait for"},
+		"it says which":      {input(group(1), vm(0, off)).with(failures(named)), "PowerOn of VM web-0d1f2-0: no."},
 		"VM that has failed": {input(group(1), vm(0, off)).with(failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), "VM web-0d1f2-0: an error of class Invalid"},
 	}
 	for name, tc := range tests {

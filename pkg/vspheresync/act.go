@@ -49,6 +49,12 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 
 func (r *result) failed() bool { return r.err != nil }
 
+// refused reports whether vCenter has failed an operation: the next snapshot says of which VM, and the status is to say it now.
+// Nothing may happen for minutes that leads to another sync.
+func (r *result) refused() bool {
+	return r.outcome.Err != nil && r.outcome.Err.Class != vsphere.ClassUnavailable
+}
+
 // fail keeps the error that is acted on.
 func (r *result) fail(err error) {
 	r.err = worse(r.err, err)

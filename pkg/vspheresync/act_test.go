@@ -185,3 +185,22 @@ func TestWholeLife(t *testing.T) {
 		t.Errorf("VMs in the end (-want +got):\n%s", diff)
 	}
 }
+
+// TestRefusalIsToldOfItsVM tells of a VM, with the sync that was refused, why it is not in service: the next may be minutes away.
+func TestRefusalIsToldOfItsVM(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	vm := f.live().Status.VMs[0]
+	f.world.PowerOff(vsphere.Ref(vm.MoRef))
+	f.world.Inject(fake.Fault{Method: fake.StartPowerOn, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission, Message: "denied"}})
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
+		t.Errorf("the error that is acted on: %v", err)
+	}
+	status := f.live().Status
+	if got := status.VMs[0]; got.Name != vm.Name || got.State != v1alpha1.VMFailed || got.Message != "denied" {
+		t.Errorf("its VM: %+v", got)
+	}
+	if status.Phase != v1alpha1.PhaseError {
+		t.Errorf("phase %s", status.Phase)
+	}
+}

@@ -24,7 +24,7 @@ const (
 	groupsPerPage = 500
 )
 
-// OrphansConfig is what Orphans needs. All fields are required, but for Namespace.
+// OrphansConfig is what Orphans needs. All fields are required, but for Namespace; Find does without the last three.
 type OrphansConfig struct {
 	VCenter vsphere.Interface
 	Client  client.VmGroupsGetter
@@ -74,19 +74,22 @@ func (o *Orphans) Run(ctx context.Context) {
 	}
 }
 
-// Check looks once. While all VMs have their VmGroup in the cache, it asks nobody. It is not to be called concurrently.
+// Check looks once, and reports. It is not to be called concurrently.
 func (o *Orphans) Check(ctx context.Context) error {
+	vms, err := o.Find(ctx)
+	if err == nil {
+		o.report(ctx, vms)
+	}
+	return err
+}
+
+// Find returns the orphans there are now. While all VMs have their VmGroup in the cache, it asks nobody.
+func (o *Orphans) Find(ctx context.Context) ([]vsphere.VM, error) {
 	vms, err := o.withoutGroup(ctx) // before the VmGroups are read: what is cloned from now on is not in it
-	if err != nil {
-		return err
+	if err != nil || len(vms) == 0 {
+		return nil, err
 	}
-	if len(vms) > 0 {
-		if vms, err = o.confirmed(ctx, vms); err != nil {
-			return err
-		}
-	}
-	o.report(ctx, vms)
-	return nil
+	return o.confirmed(ctx, vms)
 }
 
 // withoutGroup returns the VMs whose VmGroup the cache lacks.

@@ -90,7 +90,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 
 	done := s.act(ctx, in, p)
 	again := p.RetryAfter
-	if s.cfg.Clock.Since(in.Now) > freshFor {
+	if s.cfg.Clock.Since(in.Now) > freshFor || done.refused() {
 		in, err = s.gather(ctx, vg, m)
 		p = plan.Compute(in)
 		again = shorter(again, p.RetryAfter)

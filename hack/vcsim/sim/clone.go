@@ -73,8 +73,9 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 		c.delay = 0
 	}
 	c.config(ctx)
-	c.announce(ctx)
 	task := s.newTask(ctx, source, "cloneVm")
+	task.Info.EventChainId = c.announce(ctx)
+	c.task = task.Task
 	if !s.byHand(ctx) {
 		task.running, task.ended = s.track(ctx, task.Task, req, c.spec.ExtraConfig)
 	}
@@ -88,6 +89,7 @@ type clone struct {
 	folder *simulator.Folder
 	req    *types.CloneVM_Task
 	delay  time.Duration
+	task   *simulator.Task
 
 	spec types.VirtualMachineConfigSpec // of the virtual machine to make
 	host *types.ManagedObjectReference
@@ -112,7 +114,7 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return nil, &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}
-	wait := func() bool { return c.sim.sleep(c.delay-time.Since(start), cancelled) }
+	wait := func() bool { return c.wait(ctx, start, cancelled) }
 	if c.sim.options.Visible == VisibleStart {
 		return c.runVisible(ctx, wait, cancelled)
 	}
@@ -124,6 +126,35 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 		return nil, fault
 	}
 	return ref, c.complete(ctx, ref)
+}
+
+// wait lets the time go by that the clone takes, and returns false if it was cut short. Meanwhile the task says how much of
+// it has gone.
+func (c *clone) wait(ctx *simulator.Context, start time.Time, cancelled <-chan struct{}) bool {
+	if c.delay <= 0 {
+		return true
+	}
+	over := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() { c.tell(detach(ctx), start, over) })
+	defer telling.Wait()
+	defer close(over)
+	return c.sim.sleep(c.delay-time.Since(start), cancelled)
+}
+
+// tell has the task say every now and then how much of the clone's time has gone.
+func (c *clone) tell(ctx *simulator.Context, start time.Time, over <-chan struct{}) {
+	ticker := time.NewTicker(max(c.delay/20, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			percent := int32(100 * time.Since(start) / c.delay)
+			ctx.Map.AtomicUpdate(ctx, c.task, []types.PropertyChange{{Name: "info.progress", Val: min(percent, 99)}})
+		case <-over:
+			return
+		}
+	}
 }
 
 // create makes the virtual machine, with the folder locked: the stock simulator cannot bear another call there that
@@ -205,8 +236,9 @@ func (c *clone) await(ctx *simulator.Context, vm *simulator.VirtualMachine, meth
 	return fault
 }
 
-// announce posts the event by which a clone can be found whose task was lost.
-func (c *clone) announce(ctx *simulator.Context) {
+// announce posts the event that says where a clone goes and what it is called, which its task does not, and returns the
+// chain that both belong to.
+func (c *clone) announce(ctx *simulator.Context) (chain int32) {
 	events := ctx.Map.EventManager()
 	event := types.VmBeingClonedEvent{
 		DestFolder: types.FolderEventArgument{
@@ -233,4 +265,5 @@ func (c *clone) announce(ctx *simulator.Context) {
 	ctx.WithLock(events, func() {
 		events.PostEvent(ctx, &types.PostEvent{This: events.Self, EventToPost: &event})
 	})
+	return event.ChainId
 }

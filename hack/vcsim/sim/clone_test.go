@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/event"
 	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -311,5 +314,25 @@ func TestFolderDestroyIsRecorded(t *testing.T) {
 	e.must(err)
 	if len(violations) != 1 || violations[0].Name != "group" || violations[0].Method != "Folder.Destroy_Task" {
 		t.Errorf("violations: %+v", violations)
+	}
+}
+
+func TestCloneTaskTellsItsProgressAndItsEvent(t *testing.T) {
+	e := start(t, sim.Options{CloneDelay: 10 * time.Second})
+	task, err := e.submit("a")
+	e.must(err)
+	var info types.TaskInfo
+	for info.Progress == 0 && e.ctx.Err() == nil {
+		var o mo.Task
+		e.must(property.DefaultCollector(e.client.Client).RetrieveOne(e.ctx, task.Reference(), []string{"info"}, &o))
+		info = o.Info
+	}
+	if info.State != types.TaskInfoStateRunning || info.Progress >= 100 {
+		t.Errorf("%s, %d %%", info.State, info.Progress)
+	}
+	events, err := event.NewManager(e.client.Client).QueryEvents(e.ctx, types.EventFilterSpec{EventChainId: info.EventChainId})
+	e.must(err)
+	if len(events) != 1 || events[0].(*types.VmBeingClonedEvent).DestName != "a" {
+		t.Errorf("events of the task's chain: %v", events)
 	}
 }

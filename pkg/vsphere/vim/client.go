@@ -116,7 +116,7 @@ const maxUnansweredCalls = 2
 var readers = map[string]bool{
 	"RetrieveServiceContent": true, "RetrieveProperties": true, "RetrievePropertiesEx": true,
 	"ContinueRetrievePropertiesEx": true, "CancelRetrievePropertiesEx": true, "CurrentTime": true,
-	"FindChild": true, "Login": true, "Logout": true,
+	"FindChild": true, "QueryEvents": true, "Login": true, "Logout": true,
 	"CreatePropertyCollector": true, "DestroyPropertyCollector": true, "CreateFilter": true, "DestroyPropertyFilter": true,
 	"WaitForUpdatesEx": true, "CancelWaitForUpdates": true,
 	"CreateContainerView": true, "CreateListView": true, "ModifyListView": true, "ResetListView": true, "DestroyView": true,

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 
@@ -187,6 +188,9 @@ func transportText(err error) string {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer within the deadline"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it closed the connection before it had answered"
 	}
 	return strings.TrimRight(err.Error(), ". ")
 }

@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,6 +156,13 @@ func TestLostAnswers(t *testing.T) {
 		if got := newForTest(func(string) {}).fail("Do this", tt.err); got.Class != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got.Class, tt.want)
 		}
+	}
+}
+
+func TestACutConnectionIsToldInWords(t *testing.T) {
+	err := newForTest(func(string) {}).fail("Connect to vCenter", &callError{method: "Login", err: io.EOF})
+	if want := "Connect to vCenter: vCenter does not answer: it closed the connection before it had answered."; err.Message != want {
+		t.Errorf("got %q, want %q", err.Message, want)
 	}
 }
 

@@ -108,27 +108,19 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 	if !c.v.straysExpected() {
 		return nil
 	}
-	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
-		ObjectSet: []types.ObjectSpec{{
-			Obj: *c.client.ServiceContent.TaskManager, Skip: types.NewBool(true),
-			SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{Type: "TaskManager", Path: "recentTask"}},
-		}},
-		PropSet:                       []types.PropertySpec{propSpec("Task", "info")},
-		ReportMissingObjectsInResults: types.NewBool(true), // a task may end and vanish meanwhile
-	})
+	infos, err := c.recentTasks(ctx)
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
-		info, ok := o.props["info"].(types.TaskInfo)
-		if !ok || !cloneTasks[info.DescriptionId] {
+	for _, info := range infos {
+		if !cloneTasks[info.DescriptionId] {
 			continue
 		}
 		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.v.wasUser(by.UserName) {
 			continue
 		}
-		switch task := vsphere.Ref(o.ref.Value); {
-		case info.State == types.TaskInfoStateRunning || info.State == types.TaskInfoStateQueued:
+		switch task := vsphere.Ref(info.Task.Value); {
+		case underWay(info):
 			c.adoptStray(task)
 		case wasCancelled(info):
 			c.v.tracker.Echo(task)

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/connect"
+	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/vim"
+	"github.com/vmgroup/vmgroup-controller/pkg/vspheresync"
+)
+
+// withVCenter connects to vCenter, reads its inventory, calls use with it, and logs out. It tries once.
+func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*vim.VCenter) error) error {
+	session, stop := context.WithCancel(context.WithoutCancel(ctx)) // who is interrupted logs out, too
+	defer stop()
+	first := &firstView{known: make(chan struct{}), giveUp: stop}
+	config := connect.VCenter(inv.options, owner)
+	config.Notifier, config.Gate = first, &oneLogin{}
+	config.Guard = func() error { return errors.New("the plugin changes nothing in vCenter") }
+	v, err := vim.New(config)
+	if err != nil {
+		return fmt.Errorf("vCenter: %w", err)
+	}
+	first.VCenter = v
+	ended := make(chan error, 1)
+	go func() { ended <- v.Run(session) }()
+
+	select {
+	case <-first.known:
+		if err = first.failure(); err == nil {
+			err = use(v)
+		}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// firstView waits for the first thing that the adapter has to tell: that it has read the inventory, or that it cannot. Then
+// it gives up, before anything is tried again.
+type firstView struct {
+	*vim.VCenter
+	giveUp func()
+	known  chan struct{} // closed when it is known; err is set before that
+	once   sync.Once
+	err    *vsphere.Error
+}
+
+// Notify implements vsphere.Notifier.
+func (f *firstView) Notify(vsphere.GroupID) {}
+
+// NotifyAll implements vsphere.Notifier. The adapter calls it whenever its state has changed.
+func (f *firstView) NotifyAll() {
+	state := f.State()
+	if !state.Synced && state.Err.Reason == v1alpha1.ReasonVCenterSyncing {
+		return
+	}
+	f.once.Do(func() {
+		if !state.Synced {
+			f.err = state.Err
+			f.giveUp()
+		}
+		close(f.known)
+	})
+}
+
+// failure says why there is no view of the inventory, nil if there is one. The adapter's own words about a refused login are
+// for somebody who tries again.
+func (f *firstView) failure() error {
+	switch {
+	case f.err == nil:
+		return nil
+	case f.err.Reason == v1alpha1.ReasonCredentialsRejected:
+		return errors.New("vCenter refused the user name or the password; nothing more is tried, for each refusal counts towards the lockout of the account")
+	default:
+		return f.err
+	}
+}
+
+// oneLogin is a vim.LoginGate that allows one attempt.
+type oneLogin struct{ tried bool }
+
+// Begin implements vim.LoginGate.
+func (g *oneLogin) Begin(context.Context, string, string) (allowed bool, retryAfter time.Duration, err error) {
+	allowed, g.tried = !g.tried, true
+	return allowed, time.Hour, nil
+}
+
+// End implements vim.LoginGate.
+func (g *oneLogin) End(context.Context, bool) error { return nil }
+
+// Unanswered implements vim.LoginGate.
+func (g *oneLogin) Unanswered(context.Context) error { return nil }
+
+// preview is what the controller would go by and do, and how the group's status would read.
+type preview struct {
+	in     plan.Input
+	plan   plan.Plan
+	status v1alpha1.VmGroupStatus
+	tasks  []vim.RunningTask
+}
+
+// preview computes the plans for some groups, of which there is at least one.
+func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alpha1.VmGroup) ([]preview, error) {
+	if err := inv.validate(); err != nil {
+		return nil, err
+	}
+	all, err := c.listVisible(ctx, groups[0].Namespace)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := connect.Owner(ctx, c.kube, inv.options)
+	if err != nil {
+		return nil, err
+	}
+	var out []preview
+	err = inv.withVCenter(ctx, owner, func(v *vim.VCenter) error {
+		tasks, err := v.RunningTasks(ctx)
+		if err != nil {
+			return err
+		}
+		lister, err := listerOf(all)
+		if err != nil {
+			return err
+		}
+		syncer := vspheresync.New(vspheresync.Config{VCenter: withTasks{v, tasks}, Lister: lister, Clock: clock.RealClock{}})
+		for _, vg := range groups {
+			in, p, err := syncer.Preview(ctx, vg)
+			if err != nil {
+				return fmt.Errorf("VmGroup %s/%s: %w", vg.Namespace, vg.Name, err)
+			}
+			out = append(out, preview{in, p, plan.Status(in, p, plan.Outcome{}), tasks})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// listerOf lists VmGroups that were read. By them it is told whether the root folder was lost.
+func listerOf(groups []v1alpha1.VmGroup) (listers.VmGroupLister, error) {
+	known := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	for i := range groups {
+		if err := known.Add(&groups[i]); err != nil {
+			return nil, fmt.Errorf("list VmGroups: %w", err)
+		}
+	}
+	return listers.NewVmGroupLister(known), nil
+}
+
+// withTasks is vCenter with the operations that another process, the controller, has under way.
+type withTasks struct {
+	vsphere.Interface
+	tasks []vim.RunningTask
+}
+
+// operationKinds are the operations of the controller, by what vCenter calls their tasks.
+var operationKinds = map[string]vsphere.OperationKind{
+	"clone": vsphere.OperationClone, "powerOn": vsphere.OperationPowerOn, "powerOff": vsphere.OperationPowerOff,
+	"destroy": vsphere.OperationDestroy,
+}
+
+// Snapshot implements vsphere.Interface. Of a clone vCenter tells the name, if it does; one of which it does not counts as a
+// stray.
+func (w withTasks) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+	s, err := w.Interface.Snapshot(ctx, g)
+	if err != nil {
+		return s, err
+	}
+	folders := map[vsphere.Ref]bool{}
+	for _, f := range s.Folders {
+		folders[f.Ref] = true
+	}
+	s.Strays = 0
+	for _, task := range w.tasks {
+		kind := operationKinds[task.What]
+		switch {
+		case kind == vsphere.OperationClone && task.Name == "":
+			s.Strays++
+		case kind == vsphere.OperationClone && folders[task.Folder]:
+			s.Operations = append(s.Operations, vsphere.Operation{Kind: kind, Name: task.Name, Task: task.Task})
+		case kind != "" && kind != vsphere.OperationClone:
+			s.Operations = append(s.Operations, vsphere.Operation{Kind: kind, VM: task.Entity, Task: task.Task})
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,176 @@
+package plugin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+func TestStatus(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	kubectl := w.Kubectl()
+	want(t, kubectl.Run("vmgroup", "status", "-n", w.Namespace), 0, "There are no VmGroups in namespace "+w.Namespace)
+	w.Create(w.Group("web", 3))
+	want(t, kubectl.Run("vmgroup", "status", "web", "-n", w.Namespace), 0, "no controller has written a status yet", "0/3 available", "wanted: 3 VMs")
+	c := w.StartController()
+	w.Ready("web", 3)
+	want(t, kubectl.Run("vmgroup", "status", "-n", w.Namespace), 0,
+		"NAME", "PHASE", "PROGRESS", "MESSAGE", "web", "READY", "[####################] 3/3", "3 of 3 VMs available")
+	want(t, kubectl.Run("vmgroup", "status", "-A"), 0, "NAMESPACE", w.Namespace, "web", "READY")
+	want(t, kubectl.Run("vmgroup", "status", "web", "-n", w.Namespace), 0,
+		"VmGroup "+w.Namespace+"/web  READY: 3 of 3 VMs available", "folder: "+w.FolderPath("web"),
+		"Conditions:", "Ready", "True", "AllReplicasAvailable")
+	c.Stop()
+	w.Scale("web", 6)
+	want(t, kubectl.Run("vmgroup", "status", "-n", w.Namespace), 0, "[##########----------] 3/6", "(of an earlier spec) 3 of 3 VMs available")
+}
+
+// watcher is a "status -watch" that runs.
+type watcher struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	lines chan string
+}
+
+// watch starts one whose output goes to out, which is read from in.
+func watch(t *testing.T, kubectl *harness.Kubectl, in, out *os.File, args ...string) *watcher {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	t.Cleanup(cancel)
+	w := &watcher{t: t, cmd: kubectl.Command(ctx, append([]string{"vmgroup", "status"}, args...)...), lines: make(chan string, 1000)}
+	w.cmd.Stdout, w.cmd.Stderr = out, out
+	harness.Must(t, w.cmd.Start())
+	harness.Must(t, out.Close())
+	go func() {
+		defer close(w.lines)
+		for scanner := bufio.NewScanner(in); scanner.Scan(); {
+			w.lines <- scanner.Text()
+		}
+	}()
+	return w
+}
+
+// until reads lines until one has all parts, and returns it.
+func (w *watcher) until(parts ...string) string {
+	w.t.Helper()
+	seen := []string{}
+	for line := range w.lines {
+		found := true
+		for _, part := range parts {
+			found = found && strings.Contains(line, part)
+		}
+		if found {
+			return line
+		}
+		seen = append(seen, line)
+	}
+	w.t.Fatalf("it has ended without a line with %q:\n%q", parts, seen)
+	return ""
+}
+
+// interrupt ends it as Ctrl-C does, and returns what it printed after that.
+func (w *watcher) interrupt() string {
+	w.t.Helper()
+	harness.Must(w.t, w.cmd.Process.Signal(syscall.SIGINT))
+	var rest []string
+	for line := range w.lines {
+		rest = append(rest, line)
+	}
+	if err := w.cmd.Wait(); err != nil {
+		w.t.Errorf("after Ctrl-C: %v", err)
+	}
+	return strings.Join(rest, "\n")
+}
+
+// TestWatch follows a group by lines, as a log has them.
+func TestWatch(t *testing.T) {
+	w := newWorld(t, vcsim.Options{CloneDelay: 2 * time.Second})
+	w.Create(w.Group("other", 0))
+	w.Create(w.Group("web", 2))
+	in, out, err := os.Pipe()
+	harness.Must(t, err)
+	one := watch(t, w.Kubectl(), in, out, "web", "-n", w.Namespace, "-watch")
+	first := one.until("web  ")
+	if !strings.Contains(first, "no controller has written a status yet") || strings.Contains(first, "\x1b") {
+		t.Errorf("the first line: %q", first)
+	}
+	w.StartController()
+	one.until("web  PENDING", "[--------------------] 0/2", "0 of 2 VMs available")
+	one.until("web  READY", "[####################] 2/2", "2 of 2 VMs available")
+	w.Scale("web", 3)
+	one.until("web  ", "[#############-------] 2/3")
+	one.until("web  READY", "3/3")
+	w.Delete("web")
+	one.until("web  deleted")
+	if rest := one.interrupt(); strings.Contains(rest, "other") || strings.Contains(rest, "error") {
+		t.Errorf("it goes on: %s", rest)
+	}
+}
+
+// TestWatchOnATerminal draws the lines of all groups again in their place, and leaves the terminal as it was.
+func TestWatchOnATerminal(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	w.Create(w.Group("a", 1))
+	w.Create(w.Group("web", 2))
+	terminal, out := openTerminal(t)
+	all := watch(t, w.Kubectl(), terminal, out, "-n", w.Namespace, "-w")
+	all.until("web  ", "no controller has written")
+	w.StartController()
+	all.until("\x1b[2A", "\x1b[2Ka    ") // up by two lines, and the name is as wide as the longest
+	all.until("\x1b[2Kweb  READY", "[####################] 2/2")
+	if rest := all.interrupt(); !strings.HasSuffix(rest, "\x1b[?7h") {
+		t.Errorf("lines are still cut: %q", rest)
+	}
+}
+
+// openTerminal returns both ends of a new terminal: what a person sees, and what a program writes to.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	harness.Must(t, err)
+	t.Cleanup(func() { _ = person.Close() })
+	var number, locked uint32
+	for request, arg := range map[uintptr]*uint32{syscall.TIOCSPTLCK: &locked, syscall.TIOCGPTN: &number} {
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, person.Fd(), request, uintptr(unsafe.Pointer(arg))); errno != 0 {
+			t.Fatalf("open a terminal: %v", errno)
+		}
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	harness.Must(t, err)
+	return person, program
+}
+
+// TestInterrupted ends a command while it reads vCenter's inventory: it says nothing, and leaves no session behind.
+func TestInterrupted(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	vc := w.VCenter.Control
+	harness.Must(t, vc.AddFault(t.Context(), control.Fault{Method: "CreateContainerView", Type: control.Hang}))
+	ran := w.Kubectl().Interrupt(func() error {
+		sessions, err := vc.Sessions(t.Context())
+		if err == nil && len(sessions) == 0 {
+			err = errors.New("it has not logged in yet")
+		}
+		return err
+	}, "vmgroup", "orphans")
+	if ran.Code != 130 || ran.String() != "" {
+		t.Errorf("exit code %d, want 130: %s", ran.Code, ran)
+	}
+	sessions, err := vc.Sessions(t.Context())
+	harness.Must(t, err)
+	if len(sessions) > 0 {
+		t.Errorf("sessions are left: %v", sessions)
+	}
+	harness.Must(t, vc.ClearFaults(t.Context()))
+}

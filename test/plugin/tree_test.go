@@ -1,0 +1,69 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+func TestTree(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	w.StartController()
+	w.Create(w.Group("web", 2))
+	vg := w.Ready("web", 2)
+	kubectl := w.Kubectl()
+	want(t, kubectl.Run("vmgroup", "tree", "web", "-n", w.Namespace), 0,
+		"VmGroup "+w.Namespace+"/web  READY: 2 of 2 VMs available",
+		"└─ "+w.FolderPath("web")+" ("+vg.Status.Folder.MoRef+")",
+		"├─ "+vg.Status.VMs[0].Name, "poweredOn", vg.Status.VMs[0].Host, "Available",
+		"└─ "+vg.Status.VMs[1].Name, "poweredOn", "Available")
+
+	// The controller is away, and its status as old as that: vCenter knows better.
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Paused = true })
+	w.Phase("web", v1alpha1.PhaseReady)
+	harness.Must(t, w.VCenter.Control.PowerOff(t.Context(), vg.Status.VMs[0].MoRef))
+	want(t, kubectl.Run("vmgroup", "tree", "-n", w.Namespace, "web"), 0,
+		"PENDING (Paused)", vg.Status.VMs[0].Name, "poweredOff", "PoweredOff")
+
+	want(t, kubectl.With("VC_HOST=").Run("vmgroup", "tree", "web", "-n", w.Namespace), 0,
+		"└─ "+w.FolderPath("web"), vg.Status.VMs[0].Name, "what the controller wrote last: no vCenter is named")
+	want(t, kubectl.With("VC_PORT=1").Run("vmgroup", "tree", "web", "-n", w.Namespace), 1,
+		"└─ "+w.FolderPath("web"), vg.Status.VMs[0].Name, "vCenter could not be asked", "error: ", "vCenter does not answer")
+}
+
+var cloning = regexp.MustCompile(`(web-\S+-\d) .*Pending +clone [1-9]\d?% +being cloned`)
+
+// TestCloning looks at a group while its clones run: by tree, by status, and by plan, which does not repeat them.
+func TestCloning(t *testing.T) {
+	w := newWorld(t, vcsim.Options{CloneDelay: 8 * time.Second})
+	w.StartController()
+	w.Create(w.Group("web", 2))
+	kubectl := w.Kubectl()
+	w.Eventually("the tree shows two clones with their progress", func() error {
+		ran := kubectl.Run("vmgroup", "tree", "web", "-n", w.Namespace)
+		names := map[string]bool{}
+		for _, match := range cloning.FindAllStringSubmatch(ran.Stdout, -1) {
+			names[match[1]] = true
+		}
+		if len(names) != 2 {
+			return fmt.Errorf("%d clones", len(names))
+		}
+		return nil
+	})
+	want(t, kubectl.Run("vmgroup", "status", "web", "-n", w.Namespace), 0,
+		"PENDING (ScalingUp): 0 of 2 VMs available", "[--------------------] 0/2", "Conditions:", "Reconciling", "True",
+		"VMs that are not available:", "Pending", "being cloned")
+	want(t, kubectl.Run("vmgroup", "plan", "web", "-n", w.Namespace), 0, "PENDING (ScalingUp)", "nothing to do now", "Nothing was changed.")
+	w.Ready("web", 2)
+	calls, err := w.VCenter.Control.Calls(t.Context())
+	harness.Must(t, err)
+	if n := calls.Methods["CloneVM_Task"]; n != 2 {
+		t.Error(errors.New("clones were sent by somebody else"), n)
+	}
+}

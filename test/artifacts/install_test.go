@@ -7,6 +7,8 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/discovery"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
@@ -34,9 +36,17 @@ func TestPodsAreAdmitted(t *testing.T) {
 func TestNamespacedIsAccepted(t *testing.T) {
 	kubectl(t, "create", "namespace", "vmgroups")
 	kubectl(t, "apply", "--validate=strict", "--dry-run=server", "-f", namespacedFile)
+	lists, err := discovery.ServerPreferredNamespacedResources(kube.Discovery())
+	harness.Must(t, err)
+	namespaced := sets.New[string]()
+	for _, list := range lists {
+		for _, resource := range list.APIResources {
+			namespaced.Insert(list.GroupVersion + " " + resource.Kind)
+		}
+	}
 	for _, object := range objects(t, namespacedFile) {
-		if object.GetNamespace() == "" {
-			t.Errorf("%s %s has no namespace", object.GetKind(), object.GetName())
+		if !namespaced.Has(object.GetAPIVersion() + " " + object.GetKind()) {
+			t.Errorf("%s %s is in no namespace", object.GetKind(), object.GetName())
 		}
 	}
 }

@@ -24,7 +24,7 @@ these privileges on the datacenter, with propagation to what is below it. The tw
 const middle = `
 ## By method
 
-The controller calls these methods and no others.
+The controller and its kubectl plugin call these methods and no others.
 
 | method | privileges | why |
 |---|---|---|

@@ -34,6 +34,7 @@ func TestLife(t *testing.T) {
 		{"a node is drained", (*site).drains},
 		{"vCenter goes away", (*site).losesVCenter},
 		{"the password is rotated", (*site).rotates},
+		{"a setting is changed", (*site).reconfigures},
 		{"an autoscaler scales", (*site).autoscales},
 		{"the CRD is upgraded", (*site).upgradesCRD},
 		{"the controller is removed, and comes back", (*site).returns},
@@ -181,6 +182,17 @@ func (s *site) rotates() {
 	s.writeSecret()
 	s.admin("apply", "-f", s.file("secret.yaml"))
 	harness.Must(s.T, s.VCenter.Control.EndSessions(ctx))
+	s.kubectl("scale", "vg/"+web, "--replicas=3")
+	s.Ready(web, 3)
+}
+
+// reconfigures changes a setting, to one that says what was chosen before.
+func (s *site) reconfigures() {
+	s.settings = map[string]string{"DATACENTER": "DC0"}
+	s.configure()
+	s.follow("Change settings", 0)
+	s.kubectl("scale", "vg/"+web, "--replicas=4")
+	s.Ready(web, 4)
 	s.kubectl("scale", "vg/"+web, "--replicas=3")
 	s.Ready(web, 3)
 }

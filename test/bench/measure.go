@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"syscall"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
@@ -107,8 +105,7 @@ func (b *bench) heal(ctx context.Context) error {
 	return nil
 }
 
-// startUp stops the controller of a large group and starts it again: until it has ended, and until it has answered a change
-// that was made meanwhile.
+// startUp stops the controller of a large group and starts it again: until it has ended, and until it has answered a change.
 func (b *bench) startUp(ctx context.Context) error {
 	const vms = 1000
 	return b.with(ctx, vcsim.Options{}, []string{"-max-clones", "64"}, func(s *subject) error {
@@ -121,20 +118,35 @@ func (b *bench) startUp(ctx context.Context) error {
 				return err
 			}
 			b.note("SIGTERM -> ended, with 1,000 VMs", "<= 3", "s", time.Since(began).Seconds())
-			patch := fmt.Appendf(nil, `{"spec":{"cpu":%d}}`, run+2) // for VMs to come
-			changed, err := s.groups.Patch(ctx, groupName, types.MergePatchType, patch, metav1.PatchOptions{})
-			if err != nil {
-				return err
-			}
 			began = time.Now()
 			if err := s.start(); err != nil {
 				return err
 			}
-			err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool { return vg.Status.ObservedGeneration == changed.Generation })
-			if err != nil {
+			if err := s.answer(ctx, run+2); err != nil {
 				return err
 			}
 			b.note("started -> first sync, with 1,000 VMs", "<= 5", "s", time.Since(began).Seconds())
+		}
+		return nil
+	})
+}
+
+// takeOver ends the leader of two replicas that run as in artifacts/, in good order and by SIGKILL.
+func (b *bench) takeOver(ctx context.Context) error {
+	return b.with(ctx, vcsim.Options{}, []string{"-leader-elect-retry-period=1s"}, func(s *subject) error {
+		if _, err := s.create(ctx, 1); err != nil {
+			return err
+		}
+		for run := range b.runs {
+			took, err := s.succeed(ctx, syscall.SIGTERM, 2*run+2)
+			if err != nil {
+				return err
+			}
+			b.note("SIGTERM to the leader -> the next has synced", "<= 3", "s", took.Seconds())
+			if took, err = s.succeed(ctx, os.Kill, 2*run+3); err != nil {
+				return err
+			}
+			b.note("SIGKILL to the leader -> the next has synced", "<= 20", "s", took.Seconds())
 		}
 		return nil
 	})

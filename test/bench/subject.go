@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -40,7 +41,7 @@ type subject struct {
 	groups  vmgroups.VmGroupInterface
 	start   func() error // starts the controller, for the first time or again
 	process *exec.Cmd
-	log     bytes.Buffer
+	log     *bytes.Buffer // of the process
 }
 
 const groupName = "bench"
@@ -105,7 +106,8 @@ func (s *subject) startProcess(kubeconfig, namespace string, args []string) erro
 	}, args...)...)
 	s.process.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
 		"VC_USER="+s.vcenter.Username, "VC_PASS="+s.vcenter.Password)
-	s.process.Stderr = &s.log
+	s.log = &bytes.Buffer{}
+	s.process.Stderr = s.log
 	return s.process.Start()
 }
 
@@ -114,6 +116,41 @@ func (s *subject) stop() error {
 		return err
 	}
 	return s.process.Wait()
+}
+
+// succeed starts a second replica, ends the first with a signal as soon as the second stands by, and returns how long it took
+// until a change that was made then was answered. From then on the second is the controller.
+func (s *subject) succeed(ctx context.Context, signal os.Signal, cpu int) (time.Duration, error) {
+	leader := s.process
+	if err := s.start(); err != nil {
+		return 0, err
+	}
+	if err := wait(ctx, standsBy); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := leader.Process.Signal(signal); err != nil {
+		return 0, err
+	}
+	if err := s.answer(ctx, cpu); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	_ = leader.Wait() // by a signal, or in good order
+	return took, nil
+}
+
+// standsBy is how long a second replica needs, at most, until it waits for the Lease.
+const standsBy = 3 * time.Second
+
+// answer changes what VMs to come will be like, and waits until the controller has seen it.
+func (s *subject) answer(ctx context.Context, cpu int) error {
+	patch := fmt.Appendf(nil, `{"spec":{"cpu":%d}}`, cpu)
+	changed, err := s.groups.Patch(ctx, groupName, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return err
+	}
+	return s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool { return vg.Status.ObservedGeneration == changed.Generation })
 }
 
 // warm makes and removes a group of one, so that the start is not measured.

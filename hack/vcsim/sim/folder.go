@@ -35,7 +35,8 @@ func (s *Simulator) destroyVM(ctx *simulator.Context, m *simulator.Method) soap.
 	if s.hub.isUnborn(m.This) || s.hub.isEmbryo(m.This) {
 		return faultBody(&types.TaskInProgress{})
 	}
-	return s.stock(ctx, m)
+	s.shape.RLock()
+	return s.whileRunning(ctx, s.stock(ctx, m), s.shape.RUnlock)
 }
 
 // destroyFolder carries out Folder.Destroy_Task as the stock simulator does, which lets the virtual machines in the
@@ -55,6 +56,8 @@ func (s *Simulator) whileRunning(ctx *simulator.Context, res soap.HasFault, done
 		ref = body.Res.Returnval
 	case *methods.Destroy_TaskBody:
 		ref = body.Res.Returnval
+	case *methods.MoveIntoFolder_TaskBody:
+		ref = body.Res.Returnval
 	default:
 		done()
 		return res
@@ -66,15 +69,18 @@ func (s *Simulator) whileRunning(ctx *simulator.Context, res soap.HasFault, done
 	return res
 }
 
-// moveIntoFolder carries out MoveIntoFolder_Task. The stock simulator panics in its task when an object does not exist.
+// moveIntoFolder carries out MoveIntoFolder_Task while nothing goes: the stock simulator panics in its task when an object
+// does not exist.
 func (s *Simulator) moveIntoFolder(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	s.shape.Lock()
 	for _, ref := range m.Body.(*types.MoveIntoFolder_Task).List {
 		e, ok := ctx.Map.Get(ref).(mo.Entity)
 		if !ok || e.Entity().Parent == nil {
+			s.shape.Unlock()
 			return faultBody(&types.ManagedObjectNotFound{Obj: ref})
 		}
 	}
-	return s.stock(ctx, m)
+	return s.whileRunning(ctx, s.stock(ctx, m), s.shape.Unlock)
 }
 
 // unregisterAndDestroy carries out Folder.UnregisterAndDestroy_Task, which the stock simulator lacks: the folder and the

@@ -34,8 +34,8 @@ type Simulator struct {
 	stale      stale
 	cloneDelay atomic.Int64 // a time.Duration
 
-	// shape is held shared while a virtual machine is being made and exclusively while a folder goes: the stock
-	// simulator looks up parents without a lock and panics in a goroutine of its own when one has gone.
+	// shape is held shared while a virtual machine is being made or goes, and exclusively while a folder goes or anything
+	// is moved: the stock simulator looks things up without a lock and panics in a goroutine of its own when one has gone.
 	shape sync.RWMutex
 
 	endpoint atomic.Pointer[server] // a new one after each restart

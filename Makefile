@@ -40,6 +40,10 @@ build: ## Build bin/vmgroup-controller and bin/vcsim, the vCenter simulator
 devcluster: ## Build bin/devcluster (a Kubernetes control plane) and bin/kubectl; about 7 minutes the first time
 	@hack/build-devcluster.sh
 
+.PHONY: devcluster-node
+devcluster-node: ## Build bin/devcluster-node, which can run a kubelet and a scheduler too
+	@hack/build-devcluster.sh node
+
 .PHONY: clean
 clean: ## Remove bin/
 	rm -rf bin

@@ -44,6 +44,12 @@ devcluster: ## Build bin/devcluster (a Kubernetes control plane) and bin/kubectl
 devcluster-node: ## Build bin/devcluster-node, which can run a kubelet and a scheduler too
 	@hack/build-devcluster.sh node
 
+# hack/build-image.sh says what can be set, for example IMAGE, PLATFORM and BASE.
+
+.PHONY: image
+image: ## Build the container image with docker, podman or buildah
+	@VERSION="$(VERSION)" hack/build-image.sh
+
 .PHONY: clean
 clean: ## Remove bin/
 	rm -rf bin
@@ -102,6 +108,10 @@ DURATION ?= 20m
 .PHONY: soak
 soak: build devcluster ## Run the controller for DURATION while all that can happens at random, and look for what leaks or grows
 	DURATION=$(DURATION) SEED=$(SEED) go test -count=1 -v -timeout 0 -artifacts -outputdir bin ./test/soak
+
+.PHONY: test-image
+test-image: ## Build the container image twice, and check that both are the same and hold what they should
+	@VERSION="$(VERSION)" hack/test-image.sh
 
 # What is done about an error is seldom tried by hand; see hack/errorcover for what counts as a branch.
 

@@ -19,7 +19,7 @@ outside() {
         exit 1
     fi
     if [[ -n "$(find /sys/fs/cgroup -maxdepth 2 -name 'kubepods*' -print -quit)" ]]; then
-        echo "A kubelet runs on this machine, or has run: there are cgroups named kubepods below /sys/fs/cgroup." >&2
+        echo "A kubelet runs on this machine, or was killed: there are cgroups named kubepods below /sys/fs/cgroup." >&2
         exit 1
     fi
     trap remove_cgroups EXIT

@@ -23,7 +23,6 @@ const (
 // spares is a capability that a node may lack that is a container itself.
 func (c *cluster) containerdConfig() string {
 	return fmt.Sprintf(`version = 2
-oom_score = 0
 [grpc]
   address = %q
 [plugins."io.containerd.grpc.v1.cri"]
@@ -67,11 +66,9 @@ cgroupDriver: cgroupfs
 failCgroupV1: false
 failSwapOn: false
 makeIPTablesUtilChains: false
-localStorageCapacityIsolation: false
 evictionHard: {memory.available: "1Mi", nodefs.available: "0%%", imagefs.available: "0%%"}
 imageGCHighThresholdPercent: 100
 syncFrequency: 5s
-shutdownGracePeriod: 0s
 `, c.file(caFile), containerdSocket)
 }
 

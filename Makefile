@@ -98,7 +98,7 @@ test-e2e: build devcluster ## Install what ships into a control plane, and live 
 
 .PHONY: test-e2e-node
 test-e2e-node: build devcluster-node ## As root: install what ships on a real node, a kubelet with containerd, from the real image
-	hack/test-node.sh
+	@VERSION="$(VERSION)" hack/test-node.sh
 
 # SHARD=i/n plays one of n parts; PLAN=name plays one plan, or all whose names begin so; FAULTS_ORDER=2 plays pairs of
 # crashes. A round that was stopped goes on where it was, as long as the version is the same.

@@ -80,7 +80,8 @@ func (c *cluster) apiServerArgs() []string {
 			"--authorization-mode=Node", // besides RBAC
 			"--enable-admission-plugins=NodeRestriction",
 			"--kubelet-client-certificate="+kubeletClientCert,
-			"--kubelet-client-key="+kubeletClientKey)
+			"--kubelet-client-key="+kubeletClientKey,
+			"--kubelet-preferred-address-types=InternalIP") // kubectl logs: nobody resolves its name
 	}
 	return args
 }

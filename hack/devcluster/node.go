@@ -19,7 +19,7 @@ import (
 // processes, as hack/node-namespaces.sh makes them: containerd and its containers go on when whoever started them ends, by
 // design, and mounts, interfaces and sockets stay; the kernel takes all of it away with the namespaces.
 //
-// There is no kube-proxy and no DNS. Pods reach the API server all the same: the address of the Service "kubernetes" is one
+// There is no kube-proxy and no DNS, and policies for the network are not enforced. Pods reach the API server all the same: the address of the Service "kubernetes" is one
 // of the node's own, and the API server listens there, on the Service's port. To a Pod the node is the way to everywhere, so
 // what is sent to an address of the node arrives.
 const (

@@ -17,8 +17,8 @@ RACE := echo "No gcc: the tests run without the race detector." && go test
 endif
 
 # Hundreds of groups, or of runs of the whole controller: one after the other, and not under the race detector, which the
-# other integration tests are under.
-MANY := /test/\(e2e\|faults\|input\)$$
+# other integration tests are under. And what needs a machine of its own kind, which only its own target runs.
+MANY := /test/\(e2e\|faults\|input\|node\)$$
 
 # The stock simulator is not free of data races. It runs as a process of its own, except in its own tests.
 RACY := /hack/vcsim/sim$$
@@ -40,6 +40,10 @@ build: ## Build bin/vmgroup-controller, by another name also the kubectl plugin,
 .PHONY: devcluster
 devcluster: ## Build bin/devcluster (a Kubernetes control plane) and bin/kubectl; about 7 minutes the first time
 	@hack/build-devcluster.sh
+
+.PHONY: devcluster-node
+devcluster-node: ## Build bin/devcluster-node, which can run a kubelet and a scheduler too
+	@hack/build-devcluster.sh node
 
 # hack/build-image.sh says what can be set, for example IMAGE, PLATFORM and BASE.
 
@@ -90,6 +94,12 @@ test-slow: build devcluster ## Run all tests, the slow ones too
 .PHONY: test-e2e
 test-e2e: build devcluster ## Install what ships into a control plane, and live through upgrades, failures and removal; about 2 minutes
 	go test -count=1 -v -timeout 15m ./test/e2e
+
+# BASE and the like are for the image, see hack/build-image.sh.
+
+.PHONY: test-e2e-node
+test-e2e-node: build devcluster-node ## As root: install what ships on a real node, a kubelet with containerd, from the real image
+	@VERSION="$(VERSION)" hack/test-node.sh
 
 # SHARD=i/n plays one of n parts; PLAN=name plays one plan, or all whose names begin so; FAULTS_ORDER=2 plays pairs of
 # crashes. A round that was stopped goes on where it was, as long as the version is the same.

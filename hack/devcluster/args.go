@@ -51,11 +51,12 @@ func etcdArgs() []string {
 func (c *cluster) apiServerArgs() []string {
 	args := []string{
 		"--etcd-servers=unix://" + etcdSocket,
-		"--bind-address=" + loopback,
+		"--bind-address=" + c.ip,
 		"--advertise-address=" + loopback,
 		fmt.Sprintf("--secure-port=%d", c.port),
 		"--permit-port-sharing=true", // see reservePort
-		// The Service "kubernetes" cannot have a loopback address as its endpoint, and no Pod is there to use it.
+		// The Service "kubernetes" cannot have a loopback address as its endpoint, and nobody is there to use it: the Pods of
+		// a node reach the Service's address itself.
 		"--endpoint-reconciler-type=none",
 		"--service-cluster-ip-range=" + serviceCIDR,
 		"--tls-cert-file=" + serverCertFile,
@@ -74,10 +75,19 @@ func (c *cluster) apiServerArgs() []string {
 			"--audit-log-path="+c.options.auditLog,
 			"--audit-log-mode=blocking-strict") // an answered request is in the log
 	}
+	if c.options.node {
+		args = append(args,
+			"--authorization-mode=Node", // besides RBAC
+			"--enable-admission-plugins=NodeRestriction",
+			"--kubelet-client-certificate="+kubeletClientCert,
+			"--kubelet-client-key="+kubeletClientKey,
+			"--kubelet-preferred-address-types=InternalIP") // kubectl logs: nobody resolves its name
+	}
 	return args
 }
 
-// controllerManagerArgs leaves out the controllers that only matter where there are nodes, volumes or a cloud.
+// controllerManagerArgs leaves out the controllers that only matter where there are volumes or a cloud, or nodes if there are
+// none.
 func (c *cluster) controllerManagerArgs() []string {
 	controllers := []string{
 		"clusterrole-aggregation-controller",
@@ -94,6 +104,9 @@ func (c *cluster) controllerManagerArgs() []string {
 		"serviceaccount-controller",
 		"serviceaccount-token-controller",
 		"statefulset-controller",
+	}
+	if c.options.node {
+		controllers = append(controllers, "node-lifecycle-controller", "pod-garbage-collector-controller")
 	}
 	return []string{
 		"--kubeconfig=" + controllerManagerCreds,

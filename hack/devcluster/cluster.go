@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,7 +22,8 @@ type cluster struct {
 	kubeconfig string // where the administrator's kubeconfig goes once the control plane serves
 	options    upOptions
 
-	port        int      // of kube-apiserver, on 127.0.0.1
+	ip          string   // where kube-apiserver listens
+	port        int      // its port there
 	reservation *os.File // holds the port
 	client      *http.Client
 	admin       []byte // the administrator's kubeconfig
@@ -35,9 +37,13 @@ func newCluster(dir string, o upOptions) (*cluster, error) {
 	if c.kubeconfig == "" {
 		c.kubeconfig = c.file("kubeconfig")
 	}
+	c.ip = loopback
+	if o.node {
+		c.ip, c.port = serviceIP, nodePort
+	}
 	var err error
-	if c.port, c.reservation, err = reservePort(); err != nil {
-		return nil, err
+	if c.port, c.reservation, err = reservePort(c.ip, c.port); err != nil {
+		return nil, explainAddress(err)
 	}
 	if err := c.writeFiles(); err != nil {
 		return nil, errors.Join(err, c.reservation.Close())
@@ -59,12 +65,26 @@ func (c *cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if c.options.node {
+		if err := c.startNode(ctx); err != nil {
+			return err
+		}
+	}
 	return replaceFile(c.kubeconfig, c.admin)
 }
 
-// startProcess starts a component and waits until it is ready, it has exited, or ctx is done.
+// startProcess starts a component of this very binary and waits until it is ready, it has exited, or ctx is done.
 func (c *cluster) startProcess(ctx context.Context, name string, args []string, ready func(context.Context) error) error {
-	p, err := startProcess(c.dir, name, args)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the devcluster binary: %w", err)
+	}
+	return c.startCommand(ctx, name, append([]string{self, name}, args...), ready)
+}
+
+// startCommand is startProcess for a command of any binary.
+func (c *cluster) startCommand(ctx context.Context, name string, command []string, ready func(context.Context) error) error {
+	p, err := startProcess(c.dir, name, command)
 	if err != nil {
 		return err
 	}
@@ -125,34 +145,36 @@ func (c *cluster) etcdReady(ctx context.Context) error {
 }
 
 func (c *cluster) apiServerReady(ctx context.Context) error {
-	return c.get(ctx, "/readyz")
+	_, err := c.get(ctx, "/readyz")
+	return err
 }
 
 // controllerManagerReady waits for a trace of its work: every namespace gets a ServiceAccount, without which no Pod can
 // be created in it.
 func (c *cluster) controllerManagerReady(ctx context.Context) error {
-	return c.get(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
+	_, err := c.get(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
+	return err
 }
 
 // get asks the API server for path, as the administrator, and returns an error unless it answers 200.
-func (c *cluster) get(ctx context.Context, path string) error {
+func (c *cluster) get(ctx context.Context, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url()+path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", path, resp.Status)
+		return nil, fmt.Errorf("GET %s: %s", path, resp.Status)
 	}
-	return nil
+	return io.ReadAll(resp.Body)
 }
 
 func (c *cluster) url() string {
-	return fmt.Sprintf("https://%s", net.JoinHostPort(loopback, fmt.Sprint(c.port)))
+	return fmt.Sprintf("https://%s", net.JoinHostPort(c.ip, fmt.Sprint(c.port)))
 }
 
 func (c *cluster) file(name string) string {

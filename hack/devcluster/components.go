@@ -23,7 +23,11 @@ const (
 	etcd              = "etcd"
 	apiServer         = "kube-apiserver"
 	controllerManager = "kube-controller-manager"
+	kubeScheduler     = "kube-scheduler" // as kubelet, in binaries built with the tag node
+	kubelet           = "kubelet"
 	kubectl           = "kubectl"
+
+	containerd = "containerd" // not linked but called, as the machine has it
 )
 
 // runComponent runs the component named by args[0] until it is told to stop or its parent is gone.
@@ -37,8 +41,10 @@ func runComponent(args []string) int {
 		return 0
 	case apiServer:
 		return cli.Run(apiserver.NewAPIServerCommand())
-	default:
+	case controllerManager:
 		return cli.Run(controllermanager.NewControllerManagerCommand())
+	default:
+		return runNodeComponent(args[0])
 	}
 }
 

@@ -78,6 +78,17 @@ func TestUpFails(t *testing.T) {
 	}
 }
 
+// TestNoNode checks what a person is told who wants a node of a binary that has none.
+func TestNoNode(t *testing.T) {
+	if nodeLinked {
+		t.Skip("this one has")
+	}
+	_, err := parseUpOptions([]string{"-node"})
+	if err == nil || !strings.Contains(err.Error(), "make devcluster-node") {
+		t.Errorf("up -node: %v, want an error that says how to build a binary that can", err)
+	}
+}
+
 // upCommand is a running "devcluster up".
 type upCommand struct {
 	cmd        *exec.Cmd

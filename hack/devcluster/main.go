@@ -1,13 +1,14 @@
 // Devcluster is a Kubernetes control plane in one binary, for tests and demos: etcd, kube-apiserver,
 // kube-controller-manager and kubectl, linked from their Go modules. It needs no container engine, no download and no
 // root, and what it runs is the real thing: schema validation, RBAC, admission, watches and kubectl behave as they do
-// in production. There is no scheduler and no node, so no Pod ever runs.
+// in production. There is no scheduler and no node, so no Pod ever runs, unless it is built with the tag node and told to
+// run one, see startNode.
 //
 //	devcluster up           runs a control plane in the foreground, see "devcluster up -h"
 //	devcluster kubectl ...  is kubectl; so is the binary itself when it is called by a link named kubectl
 //
-// The other commands (etcd, kube-apiserver, kube-controller-manager) are for devcluster itself: "up" runs each component
-// as a child process of the same binary. In one process they would share feature gates, metrics, logging and signal
+// The other commands (etcd, kube-apiserver and so on) are for devcluster itself: "up" runs each component as a child process
+// of the same binary. In one process they would share feature gates, metrics, logging and signal
 // handlers, all of them global, and none of them can be stopped and started again.
 //
 // It is a module of its own so that the dependencies of Kubernetes never reach the go.mod of the controller.
@@ -42,7 +43,7 @@ func run(args []string) int {
 		return runUp(rest)
 	case kubectl:
 		return runKubectl(rest)
-	case etcd, apiServer, controllerManager:
+	case etcd, apiServer, controllerManager, kubeScheduler, kubelet:
 		return runComponent(rest)
 	case "help", "-h", "-help", "--help":
 		fmt.Print(usage)

@@ -26,17 +26,13 @@ type process struct {
 	name     string
 	logFile  string
 	cmd      *exec.Cmd
-	lifeline io.Closer     // the write end of the child's stdin, see exitWithParent
+	lifeline io.Closer     // the write end of the child's stdin, see exitWithParent; containerd does not mind it
 	exited   chan struct{} // closed when the process has ended; err is set before that
 	err      error
 }
 
-// startProcess starts this very binary as the component name, in directory dir, with its output in dir/<name>.log.
-func startProcess(dir, name string, args []string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find the devcluster binary: %w", err)
-	}
+// startProcess starts a command as the component name, in directory dir, with its output in dir/<name>.log.
+func startProcess(dir, name string, command []string) (*process, error) {
 	p := &process{name: name, logFile: filepath.Join(dir, name+".log"), exited: make(chan struct{})}
 	log, err := os.Create(p.logFile)
 	if err != nil {
@@ -44,7 +40,7 @@ func startProcess(dir, name string, args []string) (*process, error) {
 	}
 	defer log.Close() // the child has its own descriptor
 
-	p.cmd = exec.Command(self, append([]string{name}, args...)...)
+	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Dir = dir
 	p.cmd.Stdout = log
 	p.cmd.Stderr = log

@@ -20,6 +20,8 @@ const startTimeout = 3 * time.Minute
 type upOptions struct {
 	dir               string
 	controllerManager bool
+	node              bool
+	images            []string
 	kubeconfigOut     string
 	auditLog          string
 	verbosity         int
@@ -33,6 +35,10 @@ func parseUpOptions(args []string) (upOptions, error) {
 		"directory for data, keys and logs; kept at exit, and a later run continues with its objects (default: a temporary one, removed at exit)")
 	fs.BoolVar(&o.controllerManager, "controller-manager", false,
 		"also run kube-controller-manager: deletes namespaces, collects garbage, scales by HorizontalPodAutoscaler, makes default ServiceAccounts and Pods of Deployments")
+	fs.BoolVar(&o.node, "node", false,
+		"also run kube-scheduler, containerd and a kubelet, and so Pods; needs root, and namespaces of its own (hack/node-namespaces.sh)")
+	fs.Func("image", "`archive` of images for the node, as docker save writes it; may be given several times, and once with "+pauseImage,
+		func(path string) error { o.images = append(o.images, path); return nil })
 	fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "",
 		"file to write the administrator's kubeconfig to, replacing it (default: kubeconfig in the directory)")
 	fs.StringVar(&o.auditLog, "audit-log", "",
@@ -46,8 +52,18 @@ func parseUpOptions(args []string) (upOptions, error) {
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: devcluster up takes flags only", fs.Arg(0))
 	}
+	if o.node {
+		if err := checkNode(); err != nil {
+			return o, err
+		}
+		o.controllerManager = true // it makes Pods, and calls a node ready
+	}
 	// The components run in another directory.
-	for _, path := range []*string{&o.dir, &o.kubeconfigOut, &o.auditLog} {
+	paths := []*string{&o.dir, &o.kubeconfigOut, &o.auditLog}
+	for i := range o.images {
+		paths = append(paths, &o.images[i])
+	}
+	for _, path := range paths {
 		if *path == "" {
 			continue
 		}

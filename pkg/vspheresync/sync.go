@@ -90,7 +90,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 
 	done := s.act(ctx, in, p)
 	again := p.RetryAfter
-	if s.cfg.Clock.Since(in.Now) > freshFor || done.refused() {
+	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
+	// lose the error, and the plan that follows.
+	if err == nil && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
 		in, err = s.gather(ctx, vg, m)
 		p = plan.Compute(in)
 		again = shorter(again, p.RetryAfter)

@@ -24,7 +24,12 @@ type certificate struct {
 	thumbprint string
 }
 
-func newCertificate() (certificate, error) {
+// newCertificate makes a certificate for this machine's names for itself, and for the address in listen if it has one.
+func newCertificate(listen string) (certificate, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return certificate{}, fmt.Errorf("read the address to listen at: %w", err)
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return certificate{}, fmt.Errorf("generate key: %w", err)
@@ -45,6 +50,9 @@ func newCertificate() (certificate, error) {
 		IsCA:                  true,
 		DNSNames:              []string{"localhost"},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = append(template.IPAddresses, ip)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
 	if err != nil {

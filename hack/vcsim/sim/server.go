@@ -17,7 +17,7 @@ import (
 // only once, and leaves no room for an outage between the connection and the simulator.
 func (s *Simulator) serve() error {
 	var err error
-	if s.cert, err = newCertificate(); err != nil {
+	if s.cert, err = newCertificate(s.options.Listen); err != nil {
 		return err
 	}
 	if s.caFile, err = writeTemp("vcsim-ca-*.pem", s.cert.pem); err != nil {

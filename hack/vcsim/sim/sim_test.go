@@ -176,3 +176,11 @@ func wantFault[T types.BaseMethodFault](t testing.TB, err error) T {
 	}
 	return got
 }
+
+// TestListen has a client check the certificate of a simulator at another address than the usual one.
+func TestListen(t *testing.T) {
+	e := start(t, sim.Options{Listen: "127.0.0.2:0"})
+	if host := e.client.URL().Hostname(); host != "127.0.0.2" {
+		t.Errorf("the simulator is at %s", host)
+	}
+}

@@ -2,7 +2,7 @@
 // child process that cannot outlive its parent.
 //
 // A package of tests starts one cluster in TestMain and shares it; starting takes a few seconds and about half a
-// gigabyte. There are no nodes: no Pod ever runs.
+// gigabyte. There are no nodes, and no Pod ever runs, unless Options ask for one.
 package devcluster
 
 import (
@@ -20,6 +20,12 @@ const (
 	// BinaryEnv names the environment variable with the path of the binary, an absolute one, because tests run in the
 	// directory of their package. Default: bin/devcluster in this repository.
 	BinaryEnv = "DEVCLUSTER_BIN"
+
+	// NodeBinaryEnv is BinaryEnv for a cluster with a node. Default: bin/devcluster-node.
+	NodeBinaryEnv = "DEVCLUSTER_NODE_BIN"
+
+	// NodeAddress is the address of the node, at which its Pods reach who listens there.
+	NodeAddress = "10.0.0.1"
 
 	// DefaultStartTimeout bounds Start where Options does not. It is generous for machines that compile meanwhile.
 	DefaultStartTimeout = 2 * time.Minute
@@ -50,6 +56,13 @@ type Options struct {
 	// Verbosity is the log level (-v) of the Kubernetes components. Their logs are files in Dir.
 	Verbosity int
 
+	// Node also runs kube-scheduler, containerd and a kubelet, and ControllerManager with them. It needs root and what
+	// hack/node-namespaces.sh makes, in which this process has to run.
+	Node bool
+
+	// Images are archives of the images that the node has. There is no registry.
+	Images []string
+
 	// StartTimeout bounds Start. Default: DefaultStartTimeout.
 	StartTimeout time.Duration
 }
@@ -67,7 +80,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{}
 	var err error
 	c.process, err = process.Start(ctx, process.Command{
-		Binary:       process.Binary{Name: "devcluster", Env: BinaryEnv, Target: "devcluster"},
+		Binary:       binary(o),
 		Args:         args(o),
 		Ready:        c.ready,
 		StartTimeout: cmp.Or(o.StartTimeout, DefaultStartTimeout),
@@ -104,12 +117,25 @@ func (c *Cluster) Stop() error {
 	return c.process.Stop()
 }
 
+func binary(o Options) process.Binary {
+	if o.Node {
+		return process.Binary{Name: "devcluster-node", Env: NodeBinaryEnv, Target: "devcluster-node"}
+	}
+	return process.Binary{Name: "devcluster", Env: BinaryEnv, Target: "devcluster"}
+}
+
 func args(o Options) []string {
 	args := []string{
 		"up",
 		"-exit-on-stdin-eof",
 		"-controller-manager=" + strconv.FormatBool(o.ControllerManager),
 		"-v=" + strconv.Itoa(o.Verbosity),
+	}
+	if o.Node {
+		args = append(args, "-node")
+	}
+	for _, image := range o.Images {
+		args = append(args, "-image="+image)
 	}
 	for name, value := range map[string]string{
 		"-dir":            o.Dir,

@@ -27,6 +27,8 @@ const (
 type Options struct {
 	Binary string // default: $VCSIM_BIN, then bin/vcsim in the repository
 
+	Listen string // address of the vSphere endpoint, default "127.0.0.1:0"
+
 	Username string // default "user"
 	Password string // default "pass"
 
@@ -151,6 +153,7 @@ func args(o Options, username, password string) []string {
 	for _, flag := range []struct {
 		name, value string
 	}{
+		{"-l", o.Listen},
 		{"-dc", strings.Join(o.Datacenters, ",")},
 		{"-template", strings.Join(o.Templates, ",")},
 		{"-template-folder", o.TemplateFolder},

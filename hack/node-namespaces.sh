@@ -8,9 +8,22 @@ set -euo pipefail
 tunables=(vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1
     kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000)
 
-# Cgroups are the one thing that namespaces do not take along.
+# Cgroups are the one thing that namespaces do not take along. They cannot be removed before the last process in them has ended,
+# which may take a moment after this script or unshare was killed.
 remove_cgroups() {
-    find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} +
+    for _ in {1..100}; do
+        find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2> /dev/null || true
+        if [[ -z "$(find_cgroups)" ]]; then
+            return
+        fi
+        sleep 0.1
+    done
+    echo "Cgroups are left that cannot be removed: $(find_cgroups)" >&2
+    return 1
+}
+
+find_cgroups() {
+    find /sys/fs/cgroup -maxdepth 2 -name 'kubepods*'
 }
 
 outside() {
@@ -18,8 +31,9 @@ outside() {
         echo "A node needs root." >&2
         exit 1
     fi
-    if [[ -n "$(find /sys/fs/cgroup -maxdepth 2 -name 'kubepods*' -print -quit)" ]]; then
-        echo "A kubelet runs on this machine, or was killed: there are cgroups named kubepods below /sys/fs/cgroup." >&2
+    if [[ -n "$(find_cgroups)" ]]; then
+        echo "A kubelet runs on this machine, or this script was killed here: there are cgroups of one." >&2
+        find_cgroups >&2
         exit 1
     fi
     trap remove_cgroups EXIT

@@ -10,7 +10,7 @@ import (
 	kubeletapp "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// nodeLinked is whether this binary has what only a cluster with a node needs. It takes as long to compile as the rest does.
+// nodeLinked is whether this binary has what only a cluster with a node needs, and most who build it have no use for.
 const nodeLinked = true
 
 func runNodeComponent(name string) int {

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// Where Debian and the kubelet have things. All of it is below directories that hack/node-namespaces.sh makes empty ones.
+// Where Debian and containerd have things.
 const (
 	cniPlugins       = "/usr/lib/cni"
 	containerdSocket = "/run/containerd/containerd.sock"

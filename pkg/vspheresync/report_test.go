@@ -1,6 +1,7 @@
 package vspheresync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -305,6 +306,35 @@ func TestStatusAfterALongSync(t *testing.T) {
 			t.Errorf("after a sync of %s the status says that %d are available, want %d", took, got, want)
 		}
 	}
+}
+
+// TestWhatCouldNotBeLearned has the lookup of the template fail after a long silence. The sync ends with that error, so that
+// another comes: to look again at once, and to succeed, would leave a plan that nobody carries out.
+func TestWhatCouldNotBeLearned(t *testing.T) {
+	f := newFixture(t, group(1))
+	var answer error = &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "no answer"}
+	f.cfg.VCenter = &silentTemplates{Interface: f.cfg.VCenter, answer: func() error {
+		f.pass(time.Minute)
+		first := answer
+		answer = nil
+		return first
+	}}
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		t.Errorf("got %v, want ClassUnavailable", err)
+	}
+}
+
+// silentTemplates is a vCenter that answers to the lookup of a template when it wants to.
+type silentTemplates struct {
+	vsphere.Interface
+	answer func() error
+}
+
+func (v *silentTemplates) FindTemplate(ctx context.Context, g vsphere.GroupID, name string) (vsphere.Template, error) {
+	if err := v.answer(); err != nil {
+		return vsphere.Template{}, err
+	}
+	return v.Interface.FindTemplate(ctx, g, name)
 }
 
 func TestStatusWriteFails(t *testing.T) {

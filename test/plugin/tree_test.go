@@ -56,6 +56,13 @@ func TestCloning(t *testing.T) {
 		}
 		return nil
 	})
+	w.Eventually("the status, in which progress is written a while later, tells of both", func() error {
+		vg, err := w.Get("web")
+		if err == nil && len(vg.Status.VMs) != 2 {
+			err = fmt.Errorf("it lists %v", vg.Status.VMs)
+		}
+		return err
+	})
 	want(t, kubectl.Run("vmgroup", "status", "web", "-n", w.Namespace), 0,
 		"PENDING (ScalingUp): 0 of 2 VMs available", "[--------------------] 0/2", "Conditions:", "Reconciling", "True",
 		"VMs that are not available:", "Pending", "being cloned")

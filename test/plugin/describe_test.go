@@ -31,7 +31,7 @@ func TestDescribe(t *testing.T) {
 	}
 	told("Conditions:", "2 of 2 VMs available", "AllReplicasAvailable", "True", "Ready",
 		"Path: ", w.FolderPath("web"), "Phase: ", "READY", "Vms:", vm.Name, "poweredOn", "Available",
-		"Events:", "Normal", "ScalingUp", "0 of 2 VMs available; 2 to be cloned", "AllReplicasAvailable", "2 of 2 VMs available")
+		"Events:", "Normal", "ScalingUp", "0 of 2 VMs available; 2 ", "AllReplicasAvailable", "2 of 2 VMs available")
 
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "nowhere" })
 	w.Phase("web", v1alpha1.PhaseError)

@@ -27,9 +27,8 @@ type group struct {
 	reached   bool      // the last status said READY for the last generation
 	rested    time.Time // since when nothing is to be done for it, zero if something is
 
-	replicas  history // wanted
-	allowed   history // VMs, see I3
-	available history // VMs in service
+	replicas history // wanted
+	allowed  history // VMs, see I3
 }
 
 // group returns what is known of a VmGroup, which may be nothing yet.
@@ -84,7 +83,7 @@ func (s *state) spare(g *group) {
 	}
 }
 
-// recount notes how many VMs of a group are in service, and whether it is at rest: READY, and it is true.
+// recount notes whether a group is at rest: READY, and it is true.
 func (s *state) recount(g *group) {
 	members, n := s.members(g.uid), 0
 	for _, v := range members {
@@ -92,7 +91,6 @@ func (s *state) recount(g *group) {
 			n++
 		}
 	}
-	g.available.set(s.now, n)
 	complete := n == g.replicas.last() && len(members) == n && s.clonesInFlight(g.uid) == 0
 	switch {
 	case !g.reached || !complete || g.deleting:

@@ -2,7 +2,6 @@ package invariants
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,7 +30,7 @@ func (s *state) write(w write) {
 	}
 }
 
-// checkStatus is I7: the generation exists, and so many VMs were in service at some instant a moment ago. While vCenter
+// checkStatus is I7: the generation exists, and so many VMs are in service or were a moment ago. While vCenter
 // cannot be seen, or is another one, the counts are those of before, and claim nothing.
 func (s *state) checkStatus(g *group, status v1alpha1.VmGroupStatus) {
 	generation := status.ObservedGeneration
@@ -50,10 +49,10 @@ func (s *state) checkStatus(g *group, status v1alpha1.VmGroupStatus) {
 	if s.o.HeldBack {
 		return
 	}
-	seen := slices.Max(append(g.available.since(s.now.Add(-s.o.OutsideChange)), 0))
+	seen := s.servedLately(g.uid)
 	claimed := int(max(status.AvailableReplicas, status.ReadyReplicas))
 	if claimed > seen {
-		s.breach("I7", g, "the status of %s claims %d VMs in service; in the last %s there were %d at most", g.key, claimed, s.o.OutsideChange, seen)
+		s.breach("I7", g, "the status of %s claims %d VMs in service; in the last %s there were %d", g.key, claimed, s.o.OutsideChange, seen)
 	}
 	if status.Phase == v1alpha1.PhaseReady {
 		s.checkReady(g, generation, seen)

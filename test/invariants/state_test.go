@@ -163,9 +163,10 @@ func TestStatus(t *testing.T) {
 	unknown.status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown}}
 	start := []any{seen("u1", 1, 2), grown("u1", 2)}
 	for name, r := range map[string]row{
-		"I7: true":         {steps: []any{start, written(1, v1alpha1.PhaseReady, 2)}},
-		"I7: nothing yet":  {steps: []any{seen("u1", 1, 2), written(1, v1alpha1.PhasePending, 0)}},
-		"I7: one too many": {steps: []any{start, written(1, v1alpha1.PhasePending, 3)}, want: "I7", says: "claims 3 VMs in service; in the last 2s there were 2"},
+		"I7: true":                {steps: []any{start, written(1, v1alpha1.PhaseReady, 2)}},
+		"I7: nothing yet":         {steps: []any{seen("u1", 1, 2), written(1, v1alpha1.PhasePending, 0)}},
+		"I7: one too many":        {steps: []any{start, written(1, v1alpha1.PhasePending, 3)}, want: "I7", says: "claims 3 VMs in service; in the last 2s there were 2"},
+		"I7: one after the other": {steps: []any{start, lost("vm-u1-0"), made("u1", 2), written(1, v1alpha1.PhasePending, 3)}},
 		"I7: READY too soon": {steps: []any{seen("u1", 1, 2), grown("u1", 1), written(1, v1alpha1.PhaseReady, 1)},
 			want: "I7", says: "is READY for generation 1, which wants 2 VMs; 1 were in service"},
 		"I7: off a moment ago":     {steps: []any{start, made("u1", 0, off), time.Second, written(1, v1alpha1.PhaseReady, 2)}},

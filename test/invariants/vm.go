@@ -35,6 +35,8 @@ type vm struct {
 	returned time.Time // when it has become ours again, zero if it never did
 	arrived  time.Time // in its folder
 	byClient bool      // it has appeared while a client's clone of its name ran
+	served   string    // the group that it was in service for last
+	left     time.Time // when that ended
 	going    bool      // it was switched off or destroyed by a client, and not switched on since
 }
 
@@ -58,6 +60,25 @@ func (s *state) available(v *vm) bool {
 	return s.ours(v) && v.PowerState == "poweredOn" && v.ConnectionState == "connected"
 }
 
+// serves notes, before a VM changes, that it has been in service until now.
+func (s *state) serves(v *vm) {
+	if s.available(v) {
+		v.served, v.left = v.stamp.UID, s.now
+	}
+}
+
+// servedLately counts the VMs of a group that are in service, or were a moment ago. The controller learns of each VM by itself:
+// so many may never have been in service at the same time.
+func (s *state) servedLately(uid string) int {
+	n := 0
+	for _, v := range s.vms {
+		if s.available(v) && v.stamp.UID == uid || v.served == uid && s.now.Sub(v.left) <= s.o.OutsideChange {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *state) putVM(now control.VM) {
 	v := s.vms[now.MoRef]
 	if v == nil {
@@ -65,6 +86,7 @@ func (s *state) putVM(now control.VM) {
 		s.vms[now.MoRef] = v
 	}
 	wasOurs := s.ours(v)
+	s.serves(v)
 	if v.Folder != now.Folder {
 		v.arrived = s.now
 	}
@@ -90,6 +112,7 @@ func (s *state) removeVM(ref string) {
 		return
 	}
 	wasOurs := s.ours(v)
+	s.serves(v)
 	v.gone = true
 	s.changed(v, wasOurs)
 }

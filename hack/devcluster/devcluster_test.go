@@ -81,7 +81,7 @@ func TestUpFails(t *testing.T) {
 // TestNoNode checks what a person is told who wants a node of a binary that has none.
 func TestNoNode(t *testing.T) {
 	if nodeLinked {
-		t.Skip("this one has")
+		t.Skip("this binary has one: it was built with -tags node; make test runs the test on the one that has none")
 	}
 	_, err := parseUpOptions([]string{"-node"})
 	if err == nil || !strings.Contains(err.Error(), "make devcluster-node") {

@@ -135,4 +135,13 @@ func TestGuard(t *testing.T) {
 	if err := a.guard(alone{})(); err == nil || !strings.Contains(err.Error(), "-read-only") {
 		t.Errorf("read-only: %v", err)
 	}
+	a.options.ReadOnly = false
+	if err := a.guard(unsure{})(); !errors.Is(err, errLost) {
+		t.Errorf("with a Lease that is not surely ours: %v, want %v", err, errLost)
+	}
 }
+
+// unsure is a tenure that may have ended.
+type unsure struct{ alone }
+
+func (unsure) sure() error { return errLost }

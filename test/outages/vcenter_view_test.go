@@ -2,6 +2,7 @@ package outages
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,20 +35,137 @@ func TestFrozenUpdates(t *testing.T) {
 	w.made(5, 1)
 }
 
-// TestSwallowedUpdates loses what vCenter says about a VM that goes: the next resync finds out.
+// TestSwallowedUpdates loses all that vCenter says while something changes: the next resync finds out.
 func TestSwallowedUpdates(t *testing.T) {
-	w := newObservedWorld(t, vcsim.Options{}, invariants.Options{HeldBack: true})
-	w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
-	w.Create(w.Group("web", 3))
-	vg := w.Ready("web", 3)
-	vc := w.VCenter.Control
-	harness.Must(t, vc.SwallowUpdates(t.Context(), 1000))
-	lost := w.VMs(vg)[0]
-	harness.Must(t, vc.DestroyVM(t.Context(), lost.MoRef))
-	w.cloned(4)
-	harness.Must(t, vc.SwallowUpdates(t.Context(), 0))
-	w.Ready("web", 3)
-	w.made(4, 1)
+	const all = 1000000
+	for name, test := range map[string]struct {
+		vCenter           vcsim.Options
+		before            int32 // replicas
+		change            func(w *world, vg *v1alpha1.VmGroup)
+		after             int32
+		cloned, destroyed int
+	}{
+		"a VM that goes": {
+			before: 3, after: 3, cloned: 4, destroyed: 1,
+			change: func(w *world, vg *v1alpha1.VmGroup) {
+				harness.Must(t, w.VCenter.Control.DestroyVM(t.Context(), w.VMs(vg)[0].MoRef))
+				w.cloned(4)
+			},
+		},
+		"a VM that is switched off": {
+			before: 2, after: 2, cloned: 2,
+			change: func(w *world, vg *v1alpha1.VmGroup) {
+				harness.Must(t, w.VCenter.Control.PowerOff(t.Context(), w.VMs(vg)[0].MoRef))
+				w.Eventually("it is switched on", func() error {
+					if w.VMs(vg)[0].PowerState != "poweredOn" {
+						return errors.New("not yet")
+					}
+					return nil
+				})
+			},
+		},
+		"clones that end": {
+			before: 1, after: 3, cloned: 3,
+			change: func(w *world, _ *v1alpha1.VmGroup) {
+				w.Scale("web", 3)
+				w.cloned(3)
+			},
+		},
+		"a clone whose VM was seen, without name and configuration": {
+			vCenter: vcsim.Options{CloneDelay: 2 * time.Second, VisibleAtStart: true},
+			after:   1, cloned: 1,
+			change: func(w *world, _ *v1alpha1.VmGroup) {
+				harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 0))
+				w.Scale("web", 1)
+				w.eventually("web", func(vg *v1alpha1.VmGroup) error {
+					if len(vg.Status.VMs) == 0 || vg.Status.VMs[0].MoRef == "" {
+						return errors.New("the VM is not in the status yet")
+					}
+					return nil
+				})
+				harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), all))
+				w.cloned(1)
+			},
+		},
+		"destructions that end": {
+			before: 3, after: 1, cloned: 3, destroyed: 2,
+			change: func(w *world, _ *v1alpha1.VmGroup) {
+				w.Scale("web", 1)
+				w.Eventually("VMs are destroyed", func() error {
+					if n := w.tasks("VirtualMachine.destroy"); n < 2 {
+						return fmt.Errorf("%d, want 2", n)
+					}
+					return nil
+				})
+			},
+		},
+		"a folder that goes": {
+			after: 1, cloned: 2, destroyed: 1,
+			change: func(w *world, _ *v1alpha1.VmGroup) {
+				harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 0))
+				w.Scale("web", 1)
+				w.Ready("web", 1)
+				w.Scale("web", 0)
+				w.Ready("web", 0)
+				harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), all))
+				harness.Must(t, w.VCenter.Control.RemoveFolder(t.Context(), "vmgroups/"+w.Namespace+"/web"))
+				w.Scale("web", 1)
+				w.cloned(2)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newObservedWorld(t, test.vCenter, invariants.Options{HeldBack: true})
+			w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
+			w.Create(w.Group("web", test.before))
+			vg := w.Ready("web", test.before)
+			harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), all))
+			test.change(w, vg)
+			harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 0))
+			w.Ready("web", test.after)
+			w.made(test.cloned, test.destroyed)
+		})
+	}
+}
+
+// TestSwallowedTemplate adds a template below the template folder, and nobody tells.
+func TestSwallowedTemplate(t *testing.T) {
+	w := newObservedWorld(t, vcsim.Options{TemplateFolder: "templates"}, invariants.Options{HeldBack: true})
+	w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m", "-template-folder", "templates")
+	vg := w.Group("web", 1)
+	vg.Spec.Template = "late"
+	w.Create(vg)
+	w.Phase("web", v1alpha1.PhaseError)
+	harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 1000))
+	_, err := w.VCenter.Control.AddTemplate(t.Context(), "late", "templates")
+	harness.Must(t, err)
+	w.cloned(1)
+	harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 0))
+	w.Ready("web", 1)
+	w.made(1, 0)
+}
+
+// TestReorderedUpdates lets what vCenter says come late and in any order, while a group is made, grows, loses a VM,
+// shrinks and goes: no VM is made or destroyed that need not be.
+func TestReorderedUpdates(t *testing.T) {
+	for seed := range 4 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newObservedWorld(t, vcsim.Options{VisibleAtStart: seed%2 == 1}, invariants.Options{HeldBack: true})
+			w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
+			harness.Must(t, w.VCenter.Control.ReorderUpdates(t.Context(), true, seed))
+			w.Create(w.Group("web", 3))
+			w.Ready("web", 3)
+			w.Scale("web", 6)
+			vg := w.Ready("web", 6)
+			harness.Must(t, w.VCenter.Control.DestroyVM(t.Context(), w.VMs(vg)[0].MoRef))
+			w.cloned(7)
+			w.Scale("web", 2)
+			vg = w.Ready("web", 2)
+			w.Delete("web")
+			w.gone(vg)
+			w.made(7, 7)
+		})
+	}
 }
 
 // TestMassDisappearance hides most VMs of several groups at once, as a lost permission does. They exist: none is cloned,

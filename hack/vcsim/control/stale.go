@@ -21,6 +21,12 @@ func (c *Client) SwallowUpdates(ctx context.Context, n int) error {
 	return c.do(ctx, "swallow-updates", Request{Count: n}, nil)
 }
 
+// ReorderUpdates lets the updates of an object or of several overtake each other, by chance from the seed: each comes at
+// once or some ticks later. false lets them come as they are made, and those that are late come first.
+func (c *Client) ReorderUpdates(ctx context.Context, on bool, seed int) error {
+	return c.do(ctx, "reorder-updates", Request{On: on, Count: seed}, nil)
+}
+
 // HideVMs lets virtual machines vanish from container views, so that collectors report them as left. They stay in their
 // folders and can be read by their MoRef. It returns the MoRef values of those that it has hidden.
 func (c *Client) HideVMs(ctx context.Context, h Hidden) ([]string, error) {

@@ -36,6 +36,7 @@ type collector struct {
 	version     int              // of the last answer
 	outstanding *types.UpdateSet // the last answer, until it is acknowledged
 	queue       []filterUpdate   // computed, not yet sent
+	late        []filterUpdate   // computed, and held back because updates are reordered
 	looked      time.Time        // when the filters were last applied
 }
 
@@ -123,7 +124,8 @@ func (f *filter) DestroyPropertyFilter(ctx *simulator.Context, req *types.Destro
 	c.sim.hub.remove(f)
 	c.mu.Lock()
 	c.filters = slices.DeleteFunc(c.filters, func(other *filter) bool { return other == f })
-	c.queue = slices.DeleteFunc(c.queue, func(u filterUpdate) bool { return u.filter == req.This })
+	its := func(u filterUpdate) bool { return u.filter == req.This }
+	c.queue, c.late = slices.DeleteFunc(c.queue, its), slices.DeleteFunc(c.late, its)
 	simulator.RemoveReference(&c.Filter, req.This)
 	c.mu.Unlock()
 	ctx.Session.Remove(ctx, req.This)
@@ -230,7 +232,7 @@ func (c *collector) acknowledge(version string) bool {
 	defer c.mu.Unlock()
 	switch {
 	case version == "":
-		c.outstanding, c.queue = nil, nil
+		c.outstanding, c.queue, c.late = nil, nil, nil
 		for _, f := range c.filters {
 			f.reset()
 		}
@@ -269,6 +271,7 @@ func (c *collector) next(ctx *simulator.Context, limit int, first, now bool) (*t
 
 // apply queues what the filters have to say.
 func (c *collector) apply(ctx *simulator.Context) types.BaseMethodFault {
+	var fresh []filterUpdate
 	for _, f := range c.filters {
 		updates, fault := f.update(ctx)
 		if fault != nil {
@@ -276,10 +279,11 @@ func (c *collector) apply(ctx *simulator.Context) types.BaseMethodFault {
 		}
 		for _, u := range updates {
 			if !c.sim.stale.swallows() {
-				c.queue = append(c.queue, filterUpdate{f.Self, u})
+				fresh = append(fresh, filterUpdate{f.Self, u})
 			}
 		}
 	}
+	c.queue = append(c.queue, c.sim.stale.order(&c.late, fresh)...)
 	return nil
 }
 

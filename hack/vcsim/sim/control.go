@@ -39,6 +39,7 @@ var waits = map[string]func(s *Simulator, ctx context.Context, r control.Request
 var changes = map[string]operation{
 	"freeze-updates":  (*Simulator).opFreezeUpdates,
 	"swallow-updates": (*Simulator).opSwallowUpdates,
+	"reorder-updates": (*Simulator).opReorderUpdates,
 	"hide-vms":        (*Simulator).opHideVMs,
 	"unhide-vms":      (*Simulator).opUnhideVMs,
 	"set-owner":       (*Simulator).opSetOwner,

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -15,7 +16,8 @@ import (
 type stale struct {
 	mu      sync.Mutex
 	frozen  bool
-	swallow int // updates still to be lost
+	swallow int        // updates still to be lost
+	shuffle *rand.Rand // nil: updates come in the order that they were made
 }
 
 func (s *stale) isFrozen() bool {
@@ -33,6 +35,37 @@ func (s *stale) swallows() bool {
 	}
 	s.swallow--
 	return true
+}
+
+// order returns those of the updates that are to be sent now, and keeps the others waiting. While updates are reordered,
+// those of one tick are shuffled, and each comes now or later.
+func (s *stale) order(waiting *[]filterUpdate, fresh []filterUpdate) (now []filterUpdate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := append(*waiting, fresh...)
+	*waiting = nil
+	if s.shuffle == nil {
+		return all
+	}
+	s.shuffle.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, u := range all {
+		if s.shuffle.IntN(2) == 0 {
+			now = append(now, u)
+		} else {
+			*waiting = append(*waiting, u)
+		}
+	}
+	return now
+}
+
+func (s *Simulator) opReorderUpdates(r control.Request) (any, error) {
+	s.stale.mu.Lock()
+	defer s.stale.mu.Unlock()
+	s.stale.shuffle = nil
+	if r.On {
+		s.stale.shuffle = rand.New(rand.NewPCG(uint64(r.Count), 0))
+	}
+	return control.Reply{}, nil
 }
 
 func (s *Simulator) opFreezeUpdates(r control.Request) (any, error) {

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -68,6 +69,27 @@ func TestSwallowedUpdates(t *testing.T) {
 	}
 	again := e.watchFolder()
 	again.until("both", func() bool { return again.has(lost) && again.has(seen) }) // a new watch knows
+}
+
+func TestReorderedUpdates(t *testing.T) {
+	e := start(t, sim.Options{})
+	w := e.watchFolder()
+	w.next()
+	e.must(e.control.ReorderUpdates(e.ctx, true, 1))
+	var made, seen []string
+	for i := range 20 {
+		made = append(made, "enter "+e.foreign(fmt.Sprintf("vm%d", i)).Value)
+	}
+	entered := func() []string {
+		return slices.DeleteFunc(slices.Clone(w.kinds), func(kind string) bool { return !slices.Contains(made, kind) })
+	}
+	w.until("all of them", func() bool { seen = entered(); return len(seen) == len(made) })
+	if slices.Equal(seen, made) {
+		t.Errorf("they came in the order that they were made: %v", seen)
+	}
+	e.must(e.control.ReorderUpdates(e.ctx, false, 0))
+	last := e.foreign("last")
+	w.until("the last", func() bool { return w.has(last) })
 }
 
 func TestHiddenVMs(t *testing.T) {

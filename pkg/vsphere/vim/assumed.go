@@ -59,7 +59,7 @@ func (c *connection) verifyAssumptions(ctx context.Context, refs []vsphere.Ref) 
 		objects[i] = vmRef(ref)
 	}
 	asked := c.v.inv.instant()
-	readings, err := c.readEach(ctx, objects, sweptProps()...)
+	readings, err := c.readEach(ctx, objects, vmProps()...)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,9 @@ type connection struct {
 	filters map[types.ManagedObjectReference]filterKind
 	// watchedRoot is the folder that the view of VMs hangs on, empty while there is none.
 	watchedRoot vsphere.Ref
-	// watchedTemplates is the same for the templates. Only the goroutine that runs the connection uses it.
+	// watchedTemplates is the same for the templates, templateView the view that hangs on it.
 	watchedTemplates vsphere.Ref
+	templateView     types.ManagedObjectReference
 
 	outside outsideList
 	tasks   taskList

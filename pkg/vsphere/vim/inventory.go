@@ -83,8 +83,9 @@ type inventory struct {
 	unconfirmed map[vsphere.Ref]time.Time
 	templates   map[vsphere.Ref]properties
 	hosts       map[vsphere.Ref]string
-	// reports counts the reports of filters, as a clock for what is older than what.
-	reports uint64
+	// reports counts the reports of filters on VMs, as a clock for what is older than what; reportsAround those on folders
+	// and templates.
+	reports, reportsAround uint64
 	// absences are the VMs of ours that have left the view other than by our own hand.
 	absences *tracker.Absences
 }

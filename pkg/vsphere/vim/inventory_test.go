@@ -139,6 +139,33 @@ func TestASweepCorrectsWhatATaskHasLeft(t *testing.T) {
 	}
 }
 
+// An update that is lost on its way leaves a VM half seen: it counts as one that is still being made.
+func TestASweepCompletesWhatTheWatchHasLost(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, []types.PropertyChange{assign(propParent, folderRef("group-3"))}, &touched{})
+	inv.update("vm-2", fromRoot, true, []types.PropertyChange{assign(propParent, folderRef("group-3"))}, &touched{})
+	whole := properties{}
+	whole.apply(described("web-0", "group-3"))
+	foreign := properties{propName: "x", propParent: folderRef("group-3"), propInstanceUUID: "i-2"}
+	var heard touched
+	inv.refresh("vm-1", object{vmRef("vm-1"), whole}, inv.instant(), &heard)
+	inv.refresh("vm-2", object{vmRef("vm-2"), foreign}, inv.instant(), &heard)
+	for ref, want := range map[vsphere.Ref]vsphere.Identity{"vm-1": vsphere.Ours, "vm-2": vsphere.Foreign} {
+		vm, _, _ := inv.get(ref)
+		if got := vsphere.Identify(testOwner, testUID, vm); got != want || vm.Name == "" {
+			t.Errorf("%s is %v, want %v: %+v", ref, got, want, vm)
+		}
+	}
+	if s := inv.snapshot(vsphere.GroupID{UID: testUID}); len(s.VMs) == 0 || !heard.groups[vsphere.GroupID{UID: testUID}] {
+		t.Errorf("its group has %+v, told %v", s.VMs, heard.groups)
+	}
+	// A name and an address that change unheard are taken over too; a configuration that cannot be read is not.
+	inv.refresh("vm-1", object{vmRef("vm-1"), properties{propName: "renamed", propIP: "192.0.2.1"}}, inv.instant(), &heard)
+	if vm, _, _ := inv.get("vm-1"); vm.Name != "renamed" || vm.IP != "192.0.2.1" || vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
+		t.Errorf("%+v", vm)
+	}
+}
+
 // A process that has just started knows of such a VM only what the group's status says.
 func TestAVMThatShowsNothingIsRemembered(t *testing.T) {
 	for name, seen := range map[string]bool{"nobody holds it": false, "a filter holds it": true} {

@@ -27,10 +27,10 @@ func folderRef(ref vsphere.Ref) types.ManagedObjectReference {
 }
 
 // retrieve reads properties, all pages.
-func (c *connection) retrieve(ctx context.Context, spec types.PropertyFilterSpec) ([]object, error) {
+func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]object, error) {
 	pc := c.client.ServiceContent.PropertyCollector
 	res, err := methods.RetrievePropertiesEx(ctx, c.client, &types.RetrievePropertiesEx{
-		This: pc, SpecSet: []types.PropertyFilterSpec{spec},
+		This: pc, SpecSet: specs,
 	})
 	if err != nil {
 		return nil, err

@@ -2,11 +2,11 @@ package vim
 
 import (
 	"context"
-	"math/rand/v2"
+	"maps"
+	"reflect"
 	"sync"
-	"time"
 
-	"k8s.io/klog/v2"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -65,17 +65,17 @@ func (v *VCenter) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweep reads what tells whose each VM of the datacenter is, all pages. Those of ours that the inventory lacks are read
-// whole. Of those that it has, parent and template are taken over: not every move and conversion is reported. So are power
-// and connection: what a task of ours has brought about is noted when it ends, and may have been undone before the watch
-// looked, which then has nothing to report.
+// sweep reads every VM of the datacenter, all pages. Those of ours that the inventory lacks are verified. Of those that it
+// has, what was read is taken over: not every move and conversion is reported, what a task of ours has brought about is
+// noted when it ends and may have been undone before the watch looked, and an update that is lost would otherwise leave a
+// VM half seen for ever.
 func (c *connection) sweep(ctx context.Context) error {
 	// The tasks come first: a clone that ends in between is found as a VM.
 	if err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
 	asked := c.v.inv.instant()
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", vmProps()...))
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,8 @@ func (c *connection) sweep(ctx context.Context) error {
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
 		listed[ref] = true
-		stamp := o.props.stamp()
-		if stamp == nil || stamp.Owner != c.v.cfg.Owner {
-			continue
-		}
-		if !c.v.inv.refresh(ref, o, asked, &t) {
+		held := c.v.inv.refresh(ref, o, asked, &t)
+		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.v.cfg.Owner {
 			missing = append(missing, ref)
 		}
 	}
@@ -115,11 +112,6 @@ func (c *connection) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweptProps are read of every VM of the datacenter.
-func sweptProps() []string {
-	return []string{propStamp, propParent, propTemplate, propPower, propConnection}
-}
-
 // instant returns a moment that reports of filters can be compared with.
 func (inv *inventory) instant() uint64 {
 	inv.mu.Lock()
@@ -127,20 +119,27 @@ func (inv *inventory) instant() uint64 {
 	return inv.reports
 }
 
-// refresh takes over what a sweep has read of a VM, unless a filter has reported on it since the question was asked. It
-// returns false for a VM that no filter holds.
+// refresh takes over what was read of a VM, unless a filter has reported on it since the question was asked. What the answer
+// lacks is left as it is: a VM whose host is lost has no configuration to show, and a filter that never saw it gone would
+// not tell when it is back. It returns false for a VM that no filter holds.
 func (inv *inventory) refresh(ref vsphere.Ref, o object, asked uint64, t *touched) bool {
+	changes := o.changes()
 	inv.mu.Lock()
 	r := inv.vms[ref]
 	held := r != nil && r.sources != 0
-	news := held && r.reported <= asked &&
-		(r.vm.Parent != o.props.ref(propParent) || r.vm.Template != o.props.flag(propTemplate) ||
-			string(r.vm.Power) != o.props.text(propPower) || r.vm.Connection != o.props.text(propConnection))
+	news := held && r.reported <= asked && r.differs(changes)
 	inv.mu.Unlock()
 	if news {
-		inv.update(ref, 0, false, o.changes(), t)
+		inv.update(ref, 0, false, changes, t)
 	}
 	return held
+}
+
+// differs tells whether changes would make the VM another than it is known to be.
+func (r *record) differs(changes []types.PropertyChange) bool {
+	props := maps.Clone(r.props)
+	props.apply(changes)
+	return props.ref(propHost) != r.host || !reflect.DeepEqual(props.vm(r.vm.Ref, r.vm), r.vm)
 }
 
 // unheld returns the VMs that may be ours and that no filter holds.
@@ -158,46 +157,15 @@ func (inv *inventory) unheld() []vsphere.Ref {
 	return refs
 }
 
-// unlisted returns the VMs that may be ours, that a filter holds, and that are not listed.
+// unlisted returns the VMs that a filter holds and that are not listed.
 func (inv *inventory) unlisted(listed map[vsphere.Ref]bool) []vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	var refs []vsphere.Ref
-	for _, vms := range inv.byUID {
-		for ref, r := range vms {
-			if r.sources != 0 && !listed[ref] {
-				refs = append(refs, ref)
-			}
+	for ref, r := range inv.vms {
+		if r.sources != 0 && !listed[ref] {
+			refs = append(refs, ref)
 		}
 	}
 	return refs
-}
-
-// resync sweeps at the period, and up to a tenth of it later, and whenever somebody asks.
-func (c *connection) resync(ctx context.Context) {
-	defer func() {
-		for _, answer := range c.sweeps.take(true) {
-			answer <- errSweepLost
-		}
-	}()
-	for {
-		d := c.v.cfg.ResyncPeriod
-		timer := c.v.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
-		select {
-		case <-timer.C():
-		case <-c.sweeps.kick:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-		timer.Stop()
-		waiting := c.sweeps.take(false)
-		err := c.sweep(ctx)
-		for _, answer := range waiting {
-			answer <- err
-		}
-		if err != nil && len(waiting) == 0 && ctx.Err() == nil {
-			klog.FromContext(ctx).Info("Resync failed, and is tried again with the next", "err", err)
-		}
-	}
 }

@@ -279,12 +279,13 @@ func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
 func (l *taskList) toldEnd(task vsphere.Ref) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch types.TaskInfoState(l.told[task].text(propTaskState)) {
-	case types.TaskInfoStateSuccess, types.TaskInfoStateError:
-		return true
-	default:
-		return false
-	}
+	return hasEnded(l.told[task])
+}
+
+// hasEnded tells whether a task has, by its properties.
+func hasEnded(task properties) bool {
+	state := types.TaskInfoState(task.text(propTaskState))
+	return state == types.TaskInfoStateSuccess || state == types.TaskInfoStateError
 }
 
 // taskEnded records the end of a task and what is proven by it.

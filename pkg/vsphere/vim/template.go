@@ -240,7 +240,13 @@ func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate
 	} else {
 		v.inv.templates[ref] = props
 	}
+	v.inv.reportsAround++
 	v.inv.mu.Unlock()
+	v.wakeLookers(t)
+}
+
+// wakeLookers notes the groups whose template was not found.
+func (v *VCenter) wakeLookers(t *touched) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for g := range v.lookingFor {

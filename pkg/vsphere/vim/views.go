@@ -168,7 +168,9 @@ func (c *connection) watchTemplates(ctx context.Context) error {
 	if err := c.createFilter(ctx, templateFilter, view, propSpec("VirtualMachine", templateProps()...)); err != nil {
 		return err
 	}
-	c.watchedTemplates = folder
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchedTemplates, c.templateView = folder, view
 	return nil
 }
 
@@ -179,16 +181,26 @@ func (c *connection) checkViews(ctx context.Context) error {
 	if c.rootChanged() {
 		return errRewatch
 	}
+	c.mu.Lock()
+	watched := c.watchedTemplates
+	c.mu.Unlock()
 	switch c.v.templateFolder() {
-	case c.watchedTemplates:
+	case watched:
 		return nil
 	case "":
 		return errRewatch
 	}
-	if c.watchedTemplates != "" {
+	if watched != "" {
 		return errRewatch
 	}
 	return c.watchTemplates(ctx)
+}
+
+// templatesChanged tells whether the template folder is another one than is watched.
+func (c *connection) templatesChanged() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.watchedTemplates != c.v.templateFolder()
 }
 
 func (c *connection) rootChanged() bool {

@@ -59,7 +59,7 @@ func (c *connection) verifyAssumptions(ctx context.Context, refs []vsphere.Ref) 
 		objects[i] = vmRef(ref)
 	}
 	asked := c.v.inv.instant()
-	readings, err := c.readEach(ctx, objects, vmProps()...)
+	readings, err := c.readEach(ctx, objects, sweptProps()...)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (c *connection) verifyAssumptions(ctx context.Context, refs []vsphere.Ref) 
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		if !r.gone && r.err == nil {
-			c.v.inv.refresh(ref, object{ref: obj, props: r.props}, asked, &t)
+			c.v.inv.refresh(object{ref: obj, props: r.props}, nil, asked, &t)
 		}
 		c.v.inv.confirmed(ref) // or it leaves, which the watch tells
 	}

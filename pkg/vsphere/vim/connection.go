@@ -29,8 +29,9 @@ type connection struct {
 	mu      sync.Mutex
 	owned   []types.ManagedObjectReference // collector and views, to be destroyed
 	filters map[types.ManagedObjectReference]filterKind
-	// watchedRoot is the folder that the view of VMs hangs on, empty while there is none.
+	// watchedRoot is the folder that rootView, the view of VMs, hangs on; empty while there is none.
 	watchedRoot vsphere.Ref
+	rootView    types.ManagedObjectReference
 	// watchedTemplates is the same for the templates, templateView the view that hangs on it.
 	watchedTemplates vsphere.Ref
 	templateView     types.ManagedObjectReference

@@ -14,6 +14,11 @@ import (
 func (inv *inventory) updateFolder(ref vsphere.Ref, changes []types.PropertyChange, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	inv.noteFolder(ref, changes, t)
+}
+
+// noteFolder is updateFolder with inv.mu held.
+func (inv *inventory) noteFolder(ref vsphere.Ref, changes []types.PropertyChange, t *touched) {
 	old := inv.folders[ref]
 	f := old
 	for _, c := range changes {
@@ -25,12 +30,14 @@ func (inv *inventory) updateFolder(ref vsphere.Ref, changes []types.PropertyChan
 		case types.ManagedObjectReference:
 			if c.Name == propParent || c.Name == propParentFolder {
 				f.parent = vsphere.Ref(val.Value)
+				f.vApp = c.Name == propParentFolder
 			}
 		}
 	}
 	if f == old && f.name != "" {
 		return
 	}
+	inv.newsAround++
 	inv.touchFolder(ref, t)
 	since, unconfirmed := inv.unconfirmed[ref]
 	inv.removeFolderIndex(ref)
@@ -78,6 +85,12 @@ func (inv *inventory) overdueFolders(now time.Time) (overdue []vsphere.Ref, left
 func (inv *inventory) removeFolder(ref vsphere.Ref, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	inv.dropFolder(ref, t)
+}
+
+// dropFolder is removeFolder with inv.mu held.
+func (inv *inventory) dropFolder(ref vsphere.Ref, t *touched) {
+	inv.newsAround++
 	inv.touchFolder(ref, t)
 	inv.removeFolderIndex(ref)
 	inv.findRoot()

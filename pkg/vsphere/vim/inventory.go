@@ -49,6 +49,7 @@ func (r *record) uid(owner string) string {
 type folderRecord struct {
 	name   string
 	parent vsphere.Ref
+	vApp   bool
 }
 
 // childKey finds a folder by name. Names are unique within a folder.
@@ -83,9 +84,10 @@ type inventory struct {
 	unconfirmed map[vsphere.Ref]time.Time
 	templates   map[vsphere.Ref]properties
 	hosts       map[vsphere.Ref]string
-	// reports counts the reports of filters on VMs, as a clock for what is older than what; reportsAround those on folders
-	// and templates.
-	reports, reportsAround uint64
+	// reports counts the reports of filters on VMs, as a clock for what is older than what.
+	reports uint64
+	// newsAround counts what has become known of folders and templates, for the same purpose.
+	newsAround uint64
 	// absences are the VMs of ours that have left the view other than by our own hand.
 	absences *tracker.Absences
 }
@@ -152,6 +154,11 @@ func (inv *inventory) unreported() []vsphere.Ref {
 func (inv *inventory) update(ref vsphere.Ref, from source, whole bool, changes []types.PropertyChange, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	inv.note(ref, from, whole, changes, t)
+}
+
+// note is update with inv.mu held.
+func (inv *inventory) note(ref vsphere.Ref, from source, whole bool, changes []types.PropertyChange, t *touched) {
 	r := inv.vms[ref]
 	if r == nil {
 		r = &record{vm: vsphere.VM{Ref: ref}, props: properties{}}

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -101,15 +102,15 @@ func TestOnlyOursHaveToBeProvenGone(t *testing.T) {
 func TestASweepDoesNotOverruleTheWatch(t *testing.T) {
 	inv := testInventory()
 	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
-	answer := object{vmRef("vm-1"), properties{propParent: folderRef("group-3"), propTemplate: false}}
+	answer := object{ref: vmRef("vm-1"), props: properties{propParent: folderRef("group-3"), propTemplate: false}}
 
 	asked := inv.instant()
 	inv.update("vm-1", fromRoot, false, []types.PropertyChange{assign(propTemplate, true)}, &touched{})
-	inv.refresh("vm-1", answer, asked, &touched{})
+	inv.refresh(answer, sweptProps(), asked, &touched{})
 	if vm, _, _ := inv.get("vm-1"); !vm.Template {
 		t.Error("an answer from before the report has overruled it")
 	}
-	inv.refresh("vm-1", answer, inv.instant(), &touched{})
+	inv.refresh(answer, sweptProps(), inv.instant(), &touched{})
 	if vm, _, _ := inv.get("vm-1"); vm.Template {
 		t.Error("an answer from after the report was ignored")
 	}
@@ -123,17 +124,17 @@ func TestASweepCorrectsWhatATaskHasLeft(t *testing.T) {
 	inv.update("vm-1", fromRoot, true, append(described("web-0", "group-3"), off), &touched{})
 	inv.setPower("vm-1", vsphere.PoweredOn, time.Now(), &touched{})
 
-	answer := object{vmRef("vm-1"), properties{
+	answer := object{ref: vmRef("vm-1"), props: properties{
 		propParent: folderRef("group-3"), propTemplate: false, propPower: off.Val,
 		propConnection: types.VirtualMachineConnectionStateConnected,
 	}}
 	var heard touched
-	inv.refresh("vm-1", answer, inv.instant(), &heard)
+	inv.refresh(answer, sweptProps(), inv.instant(), &heard)
 	if vm, _, _ := inv.get("vm-1"); vm.Power != vsphere.PoweredOff || !heard.groups[vsphere.GroupID{UID: testUID}] {
 		t.Errorf("power %s, told %v", vm.Power, heard.groups)
 	}
 	heard = touched{}
-	inv.refresh("vm-1", answer, inv.instant(), &heard)
+	inv.refresh(answer, sweptProps(), inv.instant(), &heard)
 	if len(heard.groups) > 0 {
 		t.Errorf("no news, and told %v", heard.groups)
 	}
@@ -148,8 +149,8 @@ func TestASweepCompletesWhatTheWatchHasLost(t *testing.T) {
 	whole.apply(described("web-0", "group-3"))
 	foreign := properties{propName: "x", propParent: folderRef("group-3"), propInstanceUUID: "i-2"}
 	var heard touched
-	inv.refresh("vm-1", object{vmRef("vm-1"), whole}, inv.instant(), &heard)
-	inv.refresh("vm-2", object{vmRef("vm-2"), foreign}, inv.instant(), &heard)
+	inv.refresh(object{ref: vmRef("vm-1"), props: whole}, vmProps(), inv.instant(), &heard)
+	inv.refresh(object{ref: vmRef("vm-2"), props: foreign}, vmProps(), inv.instant(), &heard)
 	for ref, want := range map[vsphere.Ref]vsphere.Identity{"vm-1": vsphere.Ours, "vm-2": vsphere.Foreign} {
 		vm, _, _ := inv.get(ref)
 		if got := vsphere.Identify(testOwner, testUID, vm); got != want || vm.Name == "" {
@@ -159,10 +160,25 @@ func TestASweepCompletesWhatTheWatchHasLost(t *testing.T) {
 	if s := inv.snapshot(vsphere.GroupID{UID: testUID}); len(s.VMs) == 0 || !heard.groups[vsphere.GroupID{UID: testUID}] {
 		t.Errorf("its group has %+v, told %v", s.VMs, heard.groups)
 	}
-	// A name and an address that change unheard are taken over too; a configuration that cannot be read is not.
-	inv.refresh("vm-1", object{vmRef("vm-1"), properties{propName: "renamed", propIP: "192.0.2.1"}}, inv.instant(), &heard)
-	if vm, _, _ := inv.get("vm-1"); vm.Name != "renamed" || vm.IP != "192.0.2.1" || vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
-		t.Errorf("%+v", vm)
+	read := func(withheld []string, changes ...types.PropertyChange) vsphere.VM {
+		props := properties{}
+		props.apply(changes)
+		inv.refresh(object{ref: vmRef("vm-1"), props: props, withheld: withheld}, vmProps(), inv.instant(), &heard)
+		vm, _, _ := inv.get("vm-1")
+		return vm
+	}
+	ours := func(vm vsphere.VM) bool { return vsphere.Identify(testOwner, testUID, vm) == vsphere.Ours }
+	// A name and an address that change unheard are taken over too. A configuration that cannot be read is still the same.
+	vm := read(nil, assign(propName, "renamed"), assign(propIP, "192.0.2.1"))
+	if vm.Name != "renamed" || vm.IP != "192.0.2.1" || vm.Connection != "" || !ours(vm) {
+		t.Errorf("without configuration: %+v", vm)
+	}
+	bare := slices.DeleteFunc(described("web-0", "group-3"), func(c types.PropertyChange) bool { return c.Name == propStamp })
+	if vm := read([]string{propStamp}, bare...); vm.Name != "web-0" || vm.IP != "" || !ours(vm) {
+		t.Errorf("with a stamp that is withheld: %+v", vm)
+	}
+	if vm := read(nil, bare...); ours(vm) {
+		t.Errorf("without a stamp: %+v", vm)
 	}
 }
 

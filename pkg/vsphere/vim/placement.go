@@ -89,7 +89,7 @@ func (c *connection) chooseDatastore(ctx context.Context, compute object) (types
 		}
 		for ref, r := range readings {
 			if r.props != nil {
-				datastores = append(datastores, object{ref, r.props})
+				datastores = append(datastores, object{ref: ref, props: r.props})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package vim
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -133,6 +134,9 @@ func (p properties) configured() bool {
 	}
 	return false
 }
+
+// isConfiguration tells whether a property is part of the VM's configuration.
+func isConfiguration(path string) bool { return strings.HasPrefix(path, "config.") }
 
 // disks returns the VM's virtual disks.
 func (p properties) disks() []*types.VirtualDisk {

@@ -14,6 +14,8 @@ import (
 type object struct {
 	ref   types.ManagedObjectReference
 	props properties
+	// withheld are properties that have a value which could not be read.
+	withheld []string
 }
 
 // vmRef returns the reference of a VM.
@@ -38,7 +40,11 @@ func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilter
 	var objects []object
 	for page := res.Returnval; page != nil; {
 		for _, o := range page.Objects {
-			objects = append(objects, object{o.Obj, propertiesOf(o.PropSet)})
+			read := object{ref: o.Obj, props: propertiesOf(o.PropSet)}
+			for _, m := range o.MissingSet {
+				read.withheld = append(read.withheld, m.Path)
+			}
+			objects = append(objects, read)
 		}
 		if page.Token == "" {
 			break
@@ -58,7 +64,14 @@ func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilter
 func (c *connection) retrieveView(
 	ctx context.Context, view types.ManagedObjectReference, props ...types.PropertySpec,
 ) ([]object, error) {
-	return c.retrieve(ctx, types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props})
+	return c.retrieve(ctx, readView(view, props...))
+}
+
+// readView selects properties of the objects of a view. An object that goes meanwhile is left out.
+func readView(view types.ManagedObjectReference, props ...types.PropertySpec) types.PropertyFilterSpec {
+	return types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props, ReportMissingObjectsInResults: types.NewBool(true),
+	}
 }
 
 // viewObjects selects the objects of a view.

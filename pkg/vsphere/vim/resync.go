@@ -3,8 +3,10 @@ package vim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -52,94 +54,136 @@ func (c *connection) nextResync() clock.Timer {
 	return c.v.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
 }
 
-// reread makes up for updates that were lost on their way, as a sweep does for those of VMs: it reads the folders, the
-// templates and the tasks in flight, in one call.
+// reread makes up for updates that were lost on their way: it reads all that the filters select.
 func (c *connection) reread(ctx context.Context) error {
-	asked := c.v.inv.instantAround()
-	objects, err := c.retrieve(ctx, c.surroundings()...)
-	if err != nil {
-		return fmt.Errorf("read folders, templates and tasks: %w", err)
+	if err := c.rereadTasks(ctx); err != nil {
+		return fmt.Errorf("read the tasks in flight again: %w", err)
 	}
-	var t touched
-	var around []object
-	for _, o := range objects {
-		if o.ref.Type == "Task" {
-			if hasEnded(o.props) { // what it was doing before is of no interest
-				c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: o.ref, ChangeSet: o.changes()}, &t)
-			}
-			continue
-		}
-		around = append(around, o)
+	if err := c.rereadVMs(ctx); err != nil {
+		return fmt.Errorf("read the VMs again: %w", err)
 	}
-	var missing []vsphere.Ref
-	if c.v.inv.instantAround() == asked { // otherwise the answer may be the older one, and the next resync does it
-		missing = c.v.refreshAround(around, &t)
-	}
-	c.v.settle(&t)
-	if len(missing) > 0 {
-		if err := c.verifyFolders(ctx, missing); err != nil {
-			return err
-		}
-	}
-	if c.rootChanged() || c.templatesChanged() {
-		c.lost(errRewatch)
+	if err := c.rereadAround(ctx); err != nil {
+		return fmt.Errorf("read folders and templates again: %w", err)
 	}
 	return nil
 }
 
-// surroundings selects what reread reads.
-func (c *connection) surroundings() []types.PropertyFilterSpec {
-	specs := []types.PropertyFilterSpec{
-		{ObjectSet: []types.ObjectSpec{viewObjects(c.folderView)}, PropSet: folderProps()},
-		{ObjectSet: []types.ObjectSpec{viewObjects(c.taskView)}, PropSet: []types.PropertySpec{propSpec("Task", taskProps()...)}},
+// rereadTasks looks for the end of the tasks in flight. One that can be read no more has ended somehow.
+func (c *connection) rereadTasks(ctx context.Context) error {
+	var tasks []types.ManagedObjectReference
+	for _, task := range c.v.tracker.Tasks() {
+		tasks = append(tasks, taskRef(task))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.templateView.Value != "" {
-		specs = append(specs, types.PropertyFilterSpec{
-			ObjectSet: []types.ObjectSpec{viewObjects(c.templateView)},
-			PropSet:   []types.PropertySpec{propSpec("VirtualMachine", templateProps()...)},
-		})
+	if len(tasks) == 0 {
+		return nil
 	}
-	return specs
+	readings, err := c.readEach(ctx, tasks, taskProps()...)
+	if err != nil {
+		return err
+	}
+	var t touched
+	for task, r := range readings {
+		switch {
+		case r.gone:
+			c.taskLost(vsphere.Ref(task.Value))
+		case hasEnded(r.props): // what it was doing before is of no interest
+			changes := object{props: r.props}.changes()
+			c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: task, ChangeSet: changes}, &t)
+		}
+	}
+	c.v.settle(&t)
+	return nil
 }
 
-// instantAround returns a moment that reports of folders and templates can be compared with.
+// rereadVMs reads the VMs below the root, and those of ours elsewhere.
+func (c *connection) rereadVMs(ctx context.Context) error {
+	c.mu.Lock()
+	views := []types.ManagedObjectReference{c.outsideView}
+	if c.watchedRoot != "" {
+		views = append(views, c.rootView)
+	}
+	c.mu.Unlock()
+	var specs []types.PropertyFilterSpec
+	for _, view := range views {
+		specs = append(specs, readView(view, propSpec("VirtualMachine", vmProps()...)))
+	}
+	asked := c.v.inv.instant()
+	objects, err := c.retrieve(ctx, specs...)
+	if err != nil {
+		return err
+	}
+	var t touched
+	for _, o := range objects {
+		c.v.inv.refresh(o, vmProps(), asked, &t)
+	}
+	c.chores.wantHosts(t.hosts...)
+	c.v.settle(&t)
+	return nil
+}
+
+// rereadAround reads the folders, and the VMs below the template folder.
+func (c *connection) rereadAround(ctx context.Context) error {
+	specs := []types.PropertyFilterSpec{readView(c.folderView, folderProps()...)}
+	c.mu.Lock()
+	if c.watchedTemplates != "" {
+		specs = append(specs, readView(c.templateView, propSpec("VirtualMachine", templateProps()...)))
+	}
+	c.mu.Unlock()
+	asked := c.v.inv.instantAround()
+	objects, err := c.retrieve(ctx, specs...)
+	if err != nil {
+		return err
+	}
+	var t touched
+	missing, templates := c.v.inv.refreshAround(objects, asked, &t)
+	if templates {
+		c.v.wakeLookers(&t)
+	}
+	c.v.settle(&t)
+	if c.rootChanged() || c.templatesChanged() {
+		c.lost(errRewatch)
+		return nil
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return c.verifyFolders(ctx, missing)
+}
+
+// instantAround returns a moment that what becomes known of folders and templates can be compared with.
 func (inv *inventory) instantAround() uint64 {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	return inv.reportsAround
+	return inv.newsAround
 }
 
-// refreshAround takes over what was read of all folders and templates. It returns the folders that were not among them.
-func (v *VCenter) refreshAround(objects []object, t *touched) (missing []vsphere.Ref) {
+// refreshAround takes over what was read of all folders and templates, unless something has become known of them since
+// the question was asked: the answer may be the older one then, and the next resync has another. It returns the folders
+// that were not among them, and tells whether the templates are others than were known.
+func (inv *inventory) refreshAround(objects []object, asked uint64, t *touched) (missing []vsphere.Ref, news bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.newsAround != asked {
+		return nil, false
+	}
 	listed := map[vsphere.Ref]bool{}
 	templates := map[vsphere.Ref]properties{}
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
-		listed[ref] = true
 		if o.ref.Type == "VirtualMachine" {
-			templates[ref] = o.props
+			templates[ref] = inv.templateProps(ref, o)
 			continue
 		}
-		v.inv.updateFolder(ref, o.changes(), t)
-		v.inv.confirm(ref)
+		listed[ref] = true
+		inv.noteFolder(ref, o.changes(), t)
+		delete(inv.unconfirmed, ref)
 	}
-	missing, news := v.inv.replaceAround(listed, templates)
-	if news {
-		v.wakeLookers(t)
-	}
-	return missing
-}
-
-// replaceAround returns the folders that are not listed, and tells whether the templates are others than were known.
-func (inv *inventory) replaceAround(
-	listed map[vsphere.Ref]bool, templates map[vsphere.Ref]properties,
-) (missing []vsphere.Ref, news bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	for ref := range inv.folders {
-		if !listed[ref] {
+	for ref, f := range inv.folders {
+		switch {
+		case listed[ref]:
+		case f.vApp: // which only counts as a child, and its folder is looked at before it goes
+			inv.dropFolder(ref, t)
+		default:
 			missing = append(missing, ref)
 		}
 	}
@@ -148,9 +192,15 @@ func (inv *inventory) replaceAround(
 	return missing, news
 }
 
-// reportAround notes that a filter has reported on a folder.
-func (inv *inventory) reportAround() {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	inv.reportsAround++
+// templateProps returns what is known of a template with what was read of it: one that has no configuration to show keeps
+// the one that it had. inv.mu is held.
+func (inv *inventory) templateProps(ref vsphere.Ref, o object) properties {
+	props := maps.Clone(o.props)
+	for path, val := range inv.templates[ref] {
+		_, read := props[path]
+		if !read && (slices.Contains(o.withheld, path) || isConfiguration(path) && !o.props.configured()) {
+			props[path] = val
+		}
+	}
+	return props
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -65,17 +66,17 @@ func (v *VCenter) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweep reads every VM of the datacenter, all pages. Those of ours that the inventory lacks are verified. Of those that it
-// has, what was read is taken over: not every move and conversion is reported, what a task of ours has brought about is
-// noted when it ends and may have been undone before the watch looked, and an update that is lost would otherwise leave a
-// VM half seen for ever.
+// sweep reads what tells whose each VM of the datacenter is, all pages. Those of ours that the inventory lacks are read
+// whole. Of those that it has, parent and template are taken over: not every move and conversion is reported. So are power
+// and connection: what a task of ours has brought about is noted when it ends, and may have been undone before the watch
+// looked, which then has nothing to report.
 func (c *connection) sweep(ctx context.Context) error {
 	// The tasks come first: a clone that ends in between is found as a VM.
 	if err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
 	asked := c.v.inv.instant()
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", vmProps()...))
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (c *connection) sweep(ctx context.Context) error {
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
 		listed[ref] = true
-		held := c.v.inv.refresh(ref, o, asked, &t)
+		held := c.v.inv.refresh(o, sweptProps(), asked, &t)
 		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.v.cfg.Owner {
 			missing = append(missing, ref)
 		}
@@ -112,6 +113,11 @@ func (c *connection) sweep(ctx context.Context) error {
 	return nil
 }
 
+// sweptProps are read of every VM of the datacenter.
+func sweptProps() []string {
+	return []string{propStamp, propParent, propTemplate, propPower, propConnection}
+}
+
 // instant returns a moment that reports of filters can be compared with.
 func (inv *inventory) instant() uint64 {
 	inv.mu.Lock()
@@ -119,27 +125,33 @@ func (inv *inventory) instant() uint64 {
 	return inv.reports
 }
 
-// refresh takes over what was read of a VM, unless a filter has reported on it since the question was asked. What the answer
-// lacks is left as it is: a VM whose host is lost has no configuration to show, and a filter that never saw it gone would
-// not tell when it is back. It returns false for a VM that no filter holds.
-func (inv *inventory) refresh(ref vsphere.Ref, o object, asked uint64, t *touched) bool {
-	changes := o.changes()
+// refresh takes over what was read of the paths of a VM, unless a filter has reported on it since the question was asked. It
+// returns false for a VM that no filter holds. A VM that has no configuration to show keeps the one that it had: a filter
+// that has not seen it go would not tell when it is back.
+func (inv *inventory) refresh(o object, paths []string, asked uint64, t *touched) bool {
+	ref := vsphere.Ref(o.ref.Value)
 	inv.mu.Lock()
+	defer inv.mu.Unlock()
 	r := inv.vms[ref]
-	held := r != nil && r.sources != 0
-	news := held && r.reported <= asked && r.differs(changes)
-	inv.mu.Unlock()
-	if news {
-		inv.update(ref, 0, false, changes, t)
+	if r == nil || r.sources == 0 {
+		return false
 	}
-	return held
-}
-
-// differs tells whether changes would make the VM another than it is known to be.
-func (r *record) differs(changes []types.PropertyChange) bool {
+	if r.reported > asked {
+		return true
+	}
+	changes := o.changes()
+	for _, path := range paths {
+		_, read := o.props[path]
+		if !read && !slices.Contains(o.withheld, path) && (o.props.configured() || !isConfiguration(path)) {
+			changes = append(changes, types.PropertyChange{Name: path, Op: types.PropertyChangeOpRemove})
+		}
+	}
 	props := maps.Clone(r.props)
 	props.apply(changes)
-	return props.ref(propHost) != r.host || !reflect.DeepEqual(props.vm(r.vm.Ref, r.vm), r.vm)
+	if props.ref(propHost) != r.host || !reflect.DeepEqual(props.vm(ref, r.vm), r.vm) {
+		inv.note(ref, 0, false, changes, t)
+	}
+	return true
 }
 
 // unheld returns the VMs that may be ours and that no filter holds.

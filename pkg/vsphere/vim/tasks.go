@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -264,7 +265,7 @@ func (c *connection) applyTask(u types.ObjectUpdate, t *touched) {
 	}
 }
 
-// tell returns what is known of a task now.
+// tell returns what is known of a task now, in a copy.
 func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,7 +273,7 @@ func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
 		l.told[task] = properties{}
 	}
 	l.told[task].apply(u.ChangeSet)
-	return l.told[task]
+	return maps.Clone(l.told[task])
 }
 
 // toldEnd tells whether a task in the list is known to have ended.

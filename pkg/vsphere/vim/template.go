@@ -240,7 +240,7 @@ func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate
 	} else {
 		v.inv.templates[ref] = props
 	}
-	v.inv.reportsAround++
+	v.inv.newsAround++
 	v.inv.mu.Unlock()
 	v.wakeLookers(t)
 }

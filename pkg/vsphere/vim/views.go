@@ -139,7 +139,7 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watchedRoot = root
+	c.watchedRoot, c.rootView = root, view
 	return nil
 }
 

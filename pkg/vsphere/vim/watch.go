@@ -138,7 +138,6 @@ func (c *connection) apply(set *types.UpdateSet) {
 }
 
 func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *touched) {
-	c.v.inv.reportAround()
 	if left {
 		c.v.inv.removeFolder(ref, t)
 	} else {

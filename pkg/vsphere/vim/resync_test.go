@@ -1,0 +1,132 @@
+package vim
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// The end of a task that the watch has lost is found by reading it. One that can be read no more has ended somehow.
+func TestARereadFindsTheEndOfATask(t *testing.T) {
+	state := func(s types.TaskInfoState) properties {
+		return properties{propTaskState: s, propTaskResult: vmRef("vm-7")}
+	}
+	for name, tt := range map[string]struct {
+		answer                   any
+		running, landed, unknown int
+		err                      error
+	}{
+		"it goes on":         {answer: state(types.TaskInfoStateRunning), running: 1},
+		"it has succeeded":   {answer: state(types.TaskInfoStateSuccess), landed: 1},
+		"it is gone":         {answer: goneFault(taskRef("task-1")), unknown: 1},
+		"it may not be read": {answer: denied403, running: 1},
+		"nobody answers":     {answer: noAnswer, running: 1, err: noAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := scripted(t, &script{reads: map[types.ManagedObjectReference][]any{taskRef("task-1"): {tt.answer}}})
+			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
+			if err := c.rereadTasks(t.Context()); !errors.Is(err, tt.err) {
+				t.Errorf("%v, want %v", err, tt.err)
+			}
+			tr := c.v.tracker
+			got := []int{len(tr.Tasks()), len(tr.Landed()), len(tr.Unknowns())}
+			if diff := cmp.Diff([]int{tt.running, tt.landed, tt.unknown}, got); diff != "" {
+				t.Errorf("running, landed, unknown (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARereadThatFailsChangesNothing(t *testing.T) {
+	for n, what := range []string{"the tasks", "the VMs", "folders and templates"} {
+		t.Run(what, func(t *testing.T) {
+			answers := append(slices.Repeat([]error{nil}, n), noAnswer)
+			c := scripted(t, &script{
+				fails: fails{"RetrievePropertiesEx": answers},
+				reads: map[types.ManagedObjectReference][]any{
+					taskRef("task-1"): {properties{propTaskState: types.TaskInfoStateRunning}},
+				},
+			})
+			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
+			c.watchedRoot = c.v.inv.rootRef()
+			before := c.v.inv.snapshot(testGroup)
+			if err := c.reread(t.Context()); !errors.Is(err, noAnswer) {
+				t.Errorf("%v, want %v", err, noAnswer)
+			}
+			if diff := cmp.Diff(before, c.v.inv.snapshot(testGroup)); diff != "" {
+				t.Errorf("(-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// folderRead is what a read says of a folder.
+func folderRead(ref, name, parent vsphere.Ref) object {
+	return object{ref: folderRef(ref), props: properties{propName: string(name), propParent: folderRef(parent)}}
+}
+
+func TestARereadTakesOverFoldersAndTemplates(t *testing.T) {
+	inv := testInventory()
+	inv.updateFolder("group-4", folderRead("group-4", "gone", "group-2").changes(), &touched{})
+	vApp := types.ManagedObjectReference{Type: "VirtualApp", Value: "resgroup-v1"}
+	inv.updateFolder("resgroup-v1", []types.PropertyChange{
+		assign(propName, "vapp"), assign(propParentFolder, folderRef("group-3")),
+	}, &touched{})
+	inv.templates = map[vsphere.Ref]properties{
+		"vm-t1": {propName: "t1", propTemplate: true}, "vm-t2": {propName: "t2", propTemplate: true},
+	}
+	web := vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}
+	if f := inv.snapshot(web).Folders; len(f) != 1 || f[0].Children != 1 {
+		t.Fatalf("%+v", f)
+	}
+	answer := []object{
+		folderRead("group-1", "vmgroups", "group-0"), folderRead("group-2", "default", "group-1"),
+		folderRead("group-3", "web", "group-2"), folderRead("group-5", "db", "group-2"),
+		{ref: vmRef("vm-t1"), props: properties{propName: "t1"}},
+		{ref: vmRef("vm-t3"), props: properties{propName: "t3", propTemplate: true}},
+	}
+
+	asked := inv.instantAround()
+	inv.removeFolder("group-5", &touched{}) // somebody knows better meanwhile
+	if missing, news := inv.refreshAround(answer, asked, &touched{}); len(missing) > 0 || news || len(inv.templates) != 2 {
+		t.Errorf("an answer that is too old was taken over: %v, %t", missing, news)
+	}
+
+	var heard touched
+	missing, news := inv.refreshAround(answer, inv.instantAround(), &heard)
+	if diff := cmp.Diff([]vsphere.Ref{"group-4"}, missing); diff != "" || !news {
+		t.Errorf("news %t; to be verified (-want +got):\n%s", news, diff)
+	}
+	want := map[vsphere.Ref]properties{
+		// It has no configuration to show, and is still the template that it was.
+		"vm-t1": {propName: "t1", propTemplate: true}, "vm-t3": {propName: "t3", propTemplate: true},
+	}
+	if diff := cmp.Diff(want, inv.templates); diff != "" {
+		t.Errorf("templates (-want +got):\n%s", diff)
+	}
+	if f := inv.snapshot(web).Folders; len(f) != 1 || f[0].Children != 0 || !heard.groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
+		t.Errorf("without %s: %+v, told %v", vApp.Value, f, heard.groups)
+	}
+	if _, ok := inv.child("group-2", "db"); !ok {
+		t.Error("a folder that nobody has reported is not taken over")
+	}
+	if _, news := inv.refreshAround(answer, inv.instantAround(), &touched{}); news {
+		t.Error("the same again is news")
+	}
+}
+
+// The root folder has gone, and the watch has lost it: what is below must not be taken for nothing.
+func TestARereadThatFindsAnotherRootBeginsAnew(t *testing.T) {
+	c := scripted(t, &script{})
+	var lost error
+	c.lost = func(err error) { lost = err }
+	c.watchedRoot = "group-old"
+	if err := c.reread(t.Context()); err != nil || !errors.Is(lost, errRewatch) {
+		t.Errorf("%v, lost %v", err, lost)
+	}
+}

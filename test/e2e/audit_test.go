@@ -124,7 +124,8 @@ func (p permission) usedBy(r request) bool {
 	if r.ObjectRef.Subresource != "" {
 		resource += "/" + r.ObjectRef.Subresource
 	}
-	return p.verb == r.Verb && p.group == r.ObjectRef.APIGroup && p.resource == resource && (p.name == "" || p.name == r.ObjectRef.Name)
+	return r.ResponseStatus.Code != 403 && p.verb == r.Verb && p.group == r.ObjectRef.APIGroup && p.resource == resource &&
+		(p.name == "" || p.name == r.ObjectRef.Name)
 }
 
 // shippedRules returns what is bound to the controller's ServiceAccount, cluster-wide and in namespaces.

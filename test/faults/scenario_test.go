@@ -40,8 +40,12 @@ var elected = []string{
 }
 
 // slow lets clones run longer than it takes to start a controller, and for less than a cancelled one is waited for: a
-// minute, by the controller's clock, which therefore runs at slowSpeed.
-var slow = vcsim.Options{CloneDelay: 2 * time.Second}
+// minute, by the controller's clock, which therefore runs at slowSpeed. Their VMs are visible meanwhile, without name and
+// configuration.
+var slow = vcsim.Options{CloneDelay: 2 * time.Second, VisibleAtStart: true}
+
+// late is slow where a name is refused only when the clone ends that would be the second.
+var late = vcsim.Options{CloneDelay: slow.CloneDelay, VisibleAtStart: true, ReserveAtEnd: true}
 
 const slowSpeed = 20
 
@@ -123,7 +127,7 @@ var scenarios = []scenario{
 		harness.Must(r.T, vc.SetOutage(ctx, control.OutageOff))
 		r.settled(2)
 	}},
-	{name: handedOver, vcenter: slow, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
+	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)
 		r.start()
 		r.stop(1)

@@ -27,7 +27,16 @@ import (
 // TestTwoLeaders lets two controllers write at the same time, while the number of replicas changes. When one of them is
 // gone the other has removed any excess, and nothing is left that belongs to no group.
 func TestTwoLeaders(t *testing.T) {
-	w := newObservedWorld(t, vcsim.Options{CloneDelay: 100 * time.Millisecond}, invariants.Options{Writers: 2})
+	for name, reserveAtEnd := range map[string]bool{
+		"a name is taken while its clone runs":     false,
+		"a name is taken only when its clone ends": true,
+	} {
+		t.Run(name, func(t *testing.T) { twoLeaders(t, reserveAtEnd) })
+	}
+}
+
+func twoLeaders(t *testing.T, reserveAtEnd bool) {
+	w := newObservedWorld(t, vcsim.Options{CloneDelay: 100 * time.Millisecond, ReserveAtEnd: reserveAtEnd}, invariants.Options{Writers: 2})
 	// One of the two may switch a VM on between the other's look at it and its request to destroy it. Two writers cannot
 	// do better, and vCenter refuses.
 	w.VCenter.Excuse = func(v control.Violation) bool { return v.Reason == "the VM is powered on" }

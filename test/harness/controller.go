@@ -108,13 +108,14 @@ func (w *World) run(run func(context.Context) error) *Controller {
 	return c
 }
 
-// observed lets the world's observer see what goes over the wire to the API server.
+// observed lets the world's observer see what goes over the wire.
 func (w *World) observed(around app.Surroundings) app.Surroundings {
 	w.T.Helper()
 	if w.observer == nil {
 		w.T.Fatal("nobody observes this world: see invariants.Watch")
 	}
 	around.WrapKubernetes = both(w.observer.Kubernetes, around.WrapKubernetes)
+	around.WrapVCenter = both(w.observer.VCenter, around.WrapVCenter)
 	return around
 }
 

@@ -51,6 +51,8 @@ type World struct {
 type Observer interface {
 	// Kubernetes wraps each transport to the API server, closest to the wire.
 	Kubernetes(next http.RoundTripper) http.RoundTripper
+	// VCenter wraps each transport to vCenter of a controller that runs in this process, closest to the wire.
+	VCenter(next http.RoundTripper) http.RoundTripper
 	// Started is called before a controller starts, Ended after it has ended in good order.
 	Started()
 	Ended()

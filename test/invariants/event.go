@@ -8,7 +8,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
 
-// event is one thing that happened, anywhere. What is one of control.Entry, groupSeen, write, refusal,
+// event is one thing that happened, anywhere. What is one of control.Entry, groupSeen, write, refusal, unbounded,
 // processes and rotated.
 type event struct {
 	at   time.Time // by the wall clock, which the simulator's process shares
@@ -36,6 +36,9 @@ type refusal struct {
 	write
 	code int
 }
+
+// unbounded is a call to vCenter that has no deadline.
+type unbounded struct{ path string }
 
 // processes says how many more controllers there may be from now on, or how many fewer.
 type processes int

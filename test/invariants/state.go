@@ -114,6 +114,8 @@ func (s *state) feed(e event) {
 		s.write(what)
 	case refusal:
 		s.refused(what)
+	case unbounded:
+		s.breach("I9", nil, "a call to vCenter at %s has no deadline", what.path)
 	case processes:
 		s.logins.allowed.set(s.now, s.logins.allowed.last()+int(what))
 	case rotated:

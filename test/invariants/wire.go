@@ -49,6 +49,29 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go find the transport, whose idle connections it closes.
 func (t *tap) WrappedRoundTripper() http.RoundTripper { return t.next }
 
+// VCenter taps a controller's way to vCenter. It is harness.Observer's.
+func (c *Checker) VCenter(next http.RoundTripper) http.RoundTripper { return &bounded{c, next} }
+
+type bounded struct {
+	checker *Checker
+	next    http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper. It notes a call that nothing ends if vCenter does not.
+func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, ok := req.Context().Deadline(); !ok {
+		b.checker.push(unbounded{req.URL.Path})
+	}
+	return b.next.RoundTrip(req)
+}
+
+// CloseIdleConnections lets net/http reach those of the transport.
+func (b *bounded) CloseIdleConnections() {
+	if c, ok := b.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // mustRead tells writes from reads. A Lease is written all the time and is nobody's business here.
 func mustRead(req *http.Request) bool {
 	return req.Method != http.MethodGet && !strings.Contains(req.URL.Path, "/leases") && !strings.Contains(req.URL.Path, "selfsubject")

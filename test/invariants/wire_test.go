@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -85,5 +86,37 @@ func TestDoubtIsSettledAtRest(t *testing.T) {
 	s.advance(begin.Add(long))
 	if len(s.breaches) != 1 || s.breaches[0].Invariant != "I3" {
 		t.Errorf("got %v, want a breach of I3", s.breaches)
+	}
+}
+
+// TestUnboundedCall sees a call to vCenter that has no deadline.
+func TestUnboundedCall(t *testing.T) {
+	checker := &Checker{state: newState(Options{})}
+	tapped := checker.VCenter(answer(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	}))
+	bounded, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for n, ctx := range []context.Context{bounded, context.Background()} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://vcenter/sdk", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := tapped.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(checker.waiting) != n {
+			t.Errorf("%d events after %d calls", len(checker.waiting), n+1)
+		}
+	}
+	for _, e := range checker.waiting {
+		checker.state.feed(e)
+	}
+	if b := checker.state.breaches; len(b) != 1 || !strings.Contains(b[0].String(), "I9") {
+		t.Errorf("%v", b)
 	}
 }

@@ -9,16 +9,17 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
+// opDestroyVM destroys a virtual machine, whatever its power state. That it is off for a moment is told to nobody: a
+// controller would switch it on again, and then it could not be destroyed.
 func (s *Simulator) opDestroyVM(r control.Request) (any, error) {
 	vm, err := s.findVM(r.VM)
 	if err != nil {
 		return nil, err
 	}
-	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
-		if _, err := s.do("PowerOffVM_Task", vm.Self, &types.PowerOffVM_Task{This: vm.Self}); err != nil {
-			return nil, err
-		}
-	}
+	s.background().WithLock(vm, func() {
+		vm.Runtime.PowerState = types.VirtualMachinePowerStatePoweredOff
+		vm.Summary.Runtime.PowerState = types.VirtualMachinePowerStatePoweredOff
+	})
 	_, err = s.do("Destroy_Task", vm.Self, &types.Destroy_Task{This: vm.Self})
 	return control.Reply{MoRef: vm.Self.Value}, err
 }

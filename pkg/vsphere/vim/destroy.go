@@ -118,7 +118,8 @@ func (c *connection) destroy(
 //  1. its stamp and instance do not show it to be the group's: NotOurs
 //  2. its host does not answer: VictimUnreachable, it is waited for
 //  3. it is not switched off: PoweredOn
-//  4. it has a disk that vCenter would delete with it, and that did not come from the template: ForeignDisk
+//  4. its disks cannot be seen, and one may not be ours: Retrying
+//  5. it has a disk that vCenter would delete with it, and that did not come from the template: ForeignDisk
 func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *vsphere.Error {
 	what := "Destroy VM " + vm.Name
 	switch {
@@ -133,6 +134,11 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 		return &vsphere.Error{
 			Class: vsphere.ClassConflict, Reason: reasonPoweredOn,
 			Message: fmt.Sprintf("%s: it is %s and has to be switched off first.", what, vm.Power),
+		}
+	}
+	if !props.showsDisks() {
+		return &vsphere.Error{
+			Class: errDisksHidden.Class, Reason: errDisksHidden.Reason, Message: what + ": " + errDisksHidden.Message, Err: errDisksHidden,
 		}
 	}
 	if foreign := foreignDisks(vm.Stamp, props); len(foreign) > 0 {

@@ -138,6 +138,12 @@ func (p properties) configured() bool {
 // isConfiguration tells whether a property is part of the VM's configuration.
 func isConfiguration(path string) bool { return strings.HasPrefix(path, "config.") }
 
+// showsDisks tells whether the VM's devices could be read: not to see its disks is not to see that it has none.
+func (p properties) showsDisks() bool {
+	_, ok := p[propDevices]
+	return ok
+}
+
 // disks returns the VM's virtual disks.
 func (p properties) disks() []*types.VirtualDisk {
 	devices, ok := p[propDevices].(types.ArrayOfVirtualDevice)

@@ -3,8 +3,11 @@ package vim
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -14,8 +17,16 @@ import (
 type object struct {
 	ref   types.ManagedObjectReference
 	props properties
-	// withheld are properties that have a value which could not be read.
+	// withheld are properties that have a value which vCenter would not show.
 	withheld []string
+}
+
+// hidesIdentity tells whether vCenter would not show something by which a VM is known for ours. The rest of its
+// configuration is worth nothing then: a VM that only seems to have no stamp would be taken for foreign.
+func hidesIdentity(withheld []types.MissingProperty) bool {
+	return slices.ContainsFunc(withheld, func(m types.MissingProperty) bool {
+		return m.Path == propStamp || m.Path == propInstanceUUID || m.Path == propTemplate
+	})
 }
 
 // vmRef returns the reference of a VM.
@@ -42,7 +53,13 @@ func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilter
 		for _, o := range page.Objects {
 			read := object{ref: o.Obj, props: propertiesOf(o.PropSet)}
 			for _, m := range o.MissingSet {
+				if f, ok := m.Fault.Fault.(*types.NotAuthenticated); ok { // who has no session is answered, and shown nothing
+					return nil, &callError{method: "RetrievePropertiesEx", err: soap.WrapVimFault(f)}
+				}
 				read.withheld = append(read.withheld, m.Path)
+			}
+			if hidesIdentity(o.MissingSet) {
+				maps.DeleteFunc(read.props, func(path string, _ any) bool { return isConfiguration(path) })
 			}
 			objects = append(objects, read)
 		}
@@ -121,6 +138,12 @@ type reading struct {
 var errNothingReadable = &vsphere.Error{
 	Class: vsphere.ClassInvalid, Reason: reasonNoPermission,
 	Message: "The controller's account may not read the object (System.Read); grant it in vCenter.",
+}
+
+// errDisksHidden means that a VM is there, and that vCenter does not show its devices.
+var errDisksHidden = &vsphere.Error{
+	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Message: "vCenter does not show the VM's disks, and is asked again. If that lasts, the controller's account may not read them (System.Read).",
 }
 
 // readEach reads properties of several objects of one type in one call. What is missing in the answer is read again

@@ -130,3 +130,38 @@ func TestARereadThatFindsAnotherRootBeginsAnew(t *testing.T) {
 		t.Errorf("%v, lost %v", err, lost)
 	}
 }
+
+// Permissions may hide a VM's stamp and show the rest of it. It is not foreign for that, whoever reports or reads it.
+func TestAVMWhoseStampIsWithheldIsNotForeign(t *testing.T) {
+	withheld := asRead(properties{propStamp: &types.NoPermission{}})
+	update := types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: vmRef("vm-1")}
+	for path, val := range withheld {
+		if fault, ok := val.(types.BaseMethodFault); ok {
+			update.MissingSet = append(update.MissingSet, types.MissingProperty{Path: path, Fault: types.LocalizedMethodFault{Fault: fault}})
+		} else {
+			update.ChangeSet = append(update.ChangeSet, assign(path, val))
+		}
+	}
+	root := types.ManagedObjectReference{Type: "PropertyFilter", Value: "root"}
+	for name, look := range map[string]func(*connection) error{
+		"reported": func(c *connection) error {
+			c.filters[root] = rootFilter
+			c.apply(&types.UpdateSet{FilterSet: []types.PropertyFilterUpdate{{Filter: root, ObjectSet: []types.ObjectUpdate{update}}}})
+			return nil
+		},
+		"read": func(c *connection) error {
+			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			return c.verify(t.Context(), []vsphere.Ref{"vm-1"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := scripted(t, &script{reads: reads{vmRef("vm-1"): {withheld}}})
+			if err := look(c); err != nil {
+				t.Fatal(err)
+			}
+			if vm, _, _ := c.v.inv.get("vm-1"); vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
+				t.Errorf("%+v", vm)
+			}
+		})
+	}
+}

@@ -33,7 +33,8 @@ func goneFault(ref types.ManagedObjectReference) error {
 type script struct {
 	// fails are the errors of methods. The call gets the first, and drops it unless it is the last.
 	fails map[string][]error
-	// reads are the answers to reads of an object, in the same way: an error, or its properties.
+	// reads are the answers to reads of an object, in the same way: an error, or its properties, those that are withheld as
+	// a fault.
 	reads map[types.ManagedObjectReference][]any
 	calls []string
 }
@@ -73,6 +74,12 @@ func (s *script) read(spec types.PropertyFilterSpec, res *methods.RetrieveProper
 		case properties:
 			content := types.ObjectContent{Obj: o.Obj}
 			for name, val := range answer {
+				if fault, withheld := val.(types.BaseMethodFault); withheld {
+					content.MissingSet = append(content.MissingSet, types.MissingProperty{
+						Path: name, Fault: types.LocalizedMethodFault{Fault: fault},
+					})
+					continue
+				}
 				content.PropSet = append(content.PropSet, types.DynamicProperty{Name: name, Val: val})
 			}
 			result.Objects = append(result.Objects, content)
@@ -110,6 +117,7 @@ func asRead(changes properties) properties {
 	props := properties{}
 	props.apply(described("web-0", "group-3"))
 	props[propPower] = types.VirtualMachinePowerStatePoweredOff
+	props[propDevices] = types.ArrayOfVirtualDevice{}
 	for name, val := range changes {
 		props[name] = val
 	}

@@ -205,7 +205,7 @@ func (c *connection) diskKeys(ctx context.Context, template vsphere.Ref) ([]int3
 	c.v.inv.mu.Lock()
 	props, watched := c.v.inv.templates[template]
 	c.v.inv.mu.Unlock()
-	if watched {
+	if watched && props.showsDisks() {
 		return props.diskKeys(), nil
 	}
 	s := &c.v.searched
@@ -217,6 +217,9 @@ func (c *connection) diskKeys(ctx context.Context, template vsphere.Ref) ([]int3
 	props, err := c.retrieveOne(ctx, vmRef(template), propDevices)
 	if err != nil {
 		return nil, err
+	}
+	if !props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
+		return nil, errDisksHidden
 	}
 	if s.disks == nil {
 		s.disks = map[vsphere.Ref][]int32{}

@@ -37,6 +37,12 @@ func TestTroubleWithADestruction(t *testing.T) {
 			vsphere.ClassInvalid, false, true, false, true},
 		{"nothing of it may be read", script{reads: reads{vm: {properties{}}}}, []vsphere.Ref{"vm-1"},
 			vsphere.ClassInvalid, false, true, false, true},
+		{"its disks may not be read", script{reads: reads{vm: {asRead(properties{propDevices: &types.NoPermission{}})}}}, []vsphere.Ref{"vm-1"},
+			vsphere.ClassTransient, false, true, false, true},
+		{"its stamp may not be read", script{reads: reads{vm: {asRead(properties{propStamp: &types.NoPermission{}})}}}, []vsphere.Ref{"vm-1"},
+			vsphere.ClassConflict, false, true, false, true},
+		{"the session has ended, and the read shows nothing", script{reads: reads{vm: {properties{propName: &types.NotAuthenticated{}}}}}, []vsphere.Ref{"vm-1"},
+			vsphere.ClassUnavailable, false, true, false, false},
 		{"its read says that something else is gone", script{reads: reads{vm: {goneFault(vmRef("vm-9"))}}}, []vsphere.Ref{"vm-1"},
 			vsphere.ClassConflict, false, true, false, true},
 		{"it is gone when it is read", script{reads: reads{vm: {goneFault(vm)}}}, []vsphere.Ref{"vm-1"},
@@ -132,6 +138,7 @@ func TestTroubleWithAPowerOperation(t *testing.T) {
 }
 
 func TestTroubleWithAClone(t *testing.T) {
+	template := vmRef("vm-5")
 	taken := &types.DuplicateName{Name: "web-1", Object: vmRef("vm-7")}
 	for _, tt := range []struct {
 		name     string
@@ -142,12 +149,16 @@ func TestTroubleWithAClone(t *testing.T) {
 		folder   bool // group-3 is still known
 	}{
 		{"the template's disks cannot be read", script{fails: fails{"RetrievePropertiesEx": {noAnswer}}}, vsphere.ClassUnavailable, false, false, true},
+		{"the template's disks may not be read", script{reads: reads{template: {properties{propDevices: &types.NoPermission{}}}}}, vsphere.ClassTransient, false, false, true},
+		{"the session has ended, and the read shows nothing", script{reads: reads{template: {properties{propDevices: &types.NotAuthenticated{}}}}}, vsphere.ClassUnavailable, false, false, true},
 		{"the name is taken", script{fails: fails{"CloneVM_Task": {soap.WrapVimFault(taken)}}}, vsphere.ClassConflict, true, true, true},
 		{"the folder is gone", script{fails: fails{"CloneVM_Task": {goneFault(folderRef("group-3"))}}}, vsphere.ClassConflict, true, false, false},
 		{"the pool is gone", script{fails: fails{"CloneVM_Task": {goneFault(types.ManagedObjectReference{Type: "ResourcePool", Value: "resgroup-1"})}}}, vsphere.ClassConflict, true, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.script.reads = reads{vmRef("vm-5"): {properties{propName: "linux"}}}
+			if tt.script.reads == nil {
+				tt.script.reads = reads{template: {properties{propDevices: types.ArrayOfVirtualDevice{}}}}
+			}
 			c := scripted(t, &tt.script)
 			err := c.v.StartClone(t.Context(), testGroup, "web-1", vsphere.CloneSpec{Template: "vm-5", Folder: "group-3"})
 			wantClass(t, "StartClone", err, tt.class)

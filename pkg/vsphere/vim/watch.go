@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -103,6 +104,9 @@ func (c *connection) apply(set *types.UpdateSet) {
 			continue
 		}
 		for _, u := range fu.ObjectSet {
+			if hidesIdentity(u.MissingSet) {
+				u.ChangeSet = slices.DeleteFunc(slices.Clone(u.ChangeSet), func(p types.PropertyChange) bool { return isConfiguration(p.Name) })
+			}
 			ref := vsphere.Ref(u.Obj.Value)
 			left := u.Kind == types.ObjectUpdateKindLeave
 			switch kind {

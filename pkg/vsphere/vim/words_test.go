@@ -44,7 +44,7 @@ func TestATemplateSearchThatFails(t *testing.T) {
 	template := vmRef("vm-5")
 	for name, s := range map[string]*script{
 		"the VMs":   {fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}},
-		"the disks": {reads: reads{template: {noAnswer, properties{propName: "linux"}}}},
+		"the disks": {reads: reads{template: {noAnswer, properties{propDevices: types.ArrayOfVirtualDevice{}}}}},
 	} {
 		c := scripted(t, s)
 		c.v.searched.at, c.v.searched.found = c.v.cfg.Clock.Now(), map[vsphere.Ref]properties{

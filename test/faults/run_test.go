@@ -255,16 +255,19 @@ func describe(vg *v1alpha1.VmGroup) string {
 		vg.Name, vg.Finalizers, s.ObservedGeneration, vg.Generation, s.Phase, s.Replicas, s.AvailableReplicas)
 }
 
-// tasks counts the tasks that have made and destroyed a VM.
+// tasks counts the tasks that have made and destroyed a VM. What vCenter removes of a clone that it refuses at its end was
+// never one.
 func (r *run) tasks() (made, destroyed int) {
 	tasks, err := r.VCenter.Control.Tasks(r.T.Context())
 	harness.Must(r.T, err)
+	clones := map[string]bool{}
 	for _, task := range tasks {
 		switch {
 		case task.State != "success":
 		case task.DescriptionID == "VirtualMachine.cloneVm":
+			clones[task.Result] = true
 			made++
-		case task.DescriptionID == "VirtualMachine.destroy":
+		case task.DescriptionID == "VirtualMachine.destroy" && clones[task.Entity]:
 			destroyed++
 		}
 	}

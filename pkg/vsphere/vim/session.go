@@ -19,8 +19,10 @@ const (
 	minBackoff = time.Second
 	// maxBackoff leaves room for the inventory to be read, and for the groups to be synced, within the 30 s after an outage
 	// that are promised.
-	maxBackoff    = 20 * time.Second
-	logoutTimeout = 5 * time.Second
+	maxBackoff = 20 * time.Second
+	// logoutTimeout bounds all attempts to log out together.
+	logoutTimeout  = 5 * time.Second
+	logoutAttempts = 2
 	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
 	steadyAfter = 30 * time.Second
 )

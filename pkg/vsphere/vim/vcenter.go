@@ -186,8 +186,15 @@ func (v *VCenter) logout(ctx context.Context) error {
 	if client == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
-	defer cancel()
 	defer client.CloseIdleConnections()
-	return logout(ctx, client)
+	var err error
+	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
+		err = logout(attempt, client)
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return err
 }

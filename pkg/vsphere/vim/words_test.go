@@ -134,3 +134,29 @@ func TestLogout(t *testing.T) {
 		}
 	}
 }
+
+// One call that fails must not leave a session behind; vCenter is not asked for ever.
+func TestALogoutThatFailsIsTriedAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answers []error
+		calls   int
+		ok      bool
+	}{
+		"the first fails": {[]error{noAnswer, nil}, 2, true},
+		"all fail":        {[]error{noAnswer}, 2, false},
+		"none fails":      {[]error{nil}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{fails: fails{"Logout": tt.answers}}
+			c := scripted(t, s)
+			var err error
+			if c.client.Client, err = c.v.newSoapClient(); err != nil { // whose idle connections are closed
+				t.Fatal(err)
+			}
+			c.v.last = c.client
+			if err := c.v.logout(t.Context()); (err == nil) != tt.ok || s.count("Logout") != tt.calls {
+				t.Errorf("%v after %v", err, s.calls)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -124,7 +125,7 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	}
 	what := fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
 	ref := folderRef(folder)
-	props, err := c.retrieveOne(ctx, ref, propName, "childEntity")
+	o, err := c.retrieveOne(ctx, ref, propName, propChildren)
 	if isGone(err, ref) {
 		v.folderGone(folder)
 		return nil
@@ -138,10 +139,10 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
 		}
 	}
-	if len(props) == 0 {
+	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
 		return v.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
-	children, _ := props["childEntity"].(types.ArrayOfManagedObjectReference)
+	children, _ := o.props[propChildren].(types.ArrayOfManagedObjectReference)
 	if n := len(children.ManagedObjectReference); n > 0 {
 		return &vsphere.Error{
 			Class: vsphere.ClassConflict, Reason: reasonFolderNotEmpty,
@@ -174,15 +175,15 @@ func (v *VCenter) folderGone(folder vsphere.Ref) {
 func (c *connection) waitRemoved(ctx context.Context, what string, task types.ManagedObjectReference) error {
 	waited := time.Duration(0)
 	for d := removalPoll; ; d *= 2 {
-		props, err := c.retrieveOne(ctx, task, propTaskState, propTaskError)
+		read, err := c.retrieveOne(ctx, task, propTaskState, propTaskError)
 		if err != nil {
 			return c.v.fail(what, err)
 		}
-		switch types.TaskInfoState(props.text(propTaskState)) {
+		switch types.TaskInfoState(read.props.text(propTaskState)) {
 		case types.TaskInfoStateSuccess:
 			return nil
 		case types.TaskInfoStateError:
-			fault, _ := props[propTaskError].(types.LocalizedMethodFault)
+			fault, _ := read.props[propTaskError].(types.LocalizedMethodFault)
 			if _, ok := fault.Fault.(*types.ManagedObjectNotFound); ok {
 				return nil
 			}

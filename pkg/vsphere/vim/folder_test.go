@@ -3,8 +3,6 @@ package vim
 import (
 	"testing"
 
-	"github.com/vmware/govmomi/vim25/methods"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -12,21 +10,19 @@ import (
 
 // What the account may not read is unknown, not empty.
 func TestAFolderThatCannotBeReadIsNotRemoved(t *testing.T) {
-	c := syncedConnection(t, "", func(req, res soap.HasFault) error {
-		read, ok := res.(*methods.RetrievePropertiesExBody)
-		if !ok {
-			t.Errorf("sent: %s", methodName(req))
-			return soap.WrapVimFault(&types.NotSupported{})
-		}
-		read.Res = &types.RetrievePropertiesExResponse{Returnval: &types.RetrieveResult{
-			Objects: []types.ObjectContent{{Obj: folderRef("group-3"), MissingSet: []types.MissingProperty{
-				{Path: "childEntity", Fault: types.LocalizedMethodFault{Fault: &types.NoPermission{}}},
-			}}},
-		}}
-		return nil
-	})
-	err := c.v.RemoveFolder(t.Context(), vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}, "group-3")
-	if vsphere.ClassOf(err) != vsphere.ClassInvalid {
-		t.Errorf("%s: %v", vsphere.ClassOf(err), err)
+	folder := folderRef("group-3")
+	for name, read := range map[string]properties{
+		"nothing of it":  {propName: &types.NoPermission{}, propChildren: &types.NoPermission{}},
+		"but its name":   {propName: "web", propChildren: &types.NoPermission{}},
+		"without a word": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{reads: reads{folder: {read}}}
+			c := scripted(t, s)
+			wantClass(t, "RemoveFolder", c.v.RemoveFolder(t.Context(), testGroup, "group-3"), vsphere.ClassInvalid)
+			if s.sent("UnregisterAndDestroy_Task") {
+				t.Errorf("sent: %v", s.calls)
+			}
+		})
 	}
 }

@@ -141,12 +141,12 @@ func (c *connection) datacenterPath(ctx context.Context, dc object) (string, err
 	path := "/" + dc.props.text(propName)
 	root := vsphere.Ref(c.client.ServiceContent.RootFolder.Value)
 	for parent := dc.props.ref(propParent); parent != root && parent != ""; {
-		props, err := c.retrieveOne(ctx, folderRef(parent), propName, propParent)
+		o, err := c.retrieveOne(ctx, folderRef(parent), propName, propParent)
 		if err != nil {
 			return "", fmt.Errorf("read the path of the datacenter: %w", err)
 		}
-		path = "/" + props.text(propName) + path
-		parent = props.ref(propParent)
+		path = "/" + o.props.text(propName) + path
+		parent = o.props.ref(propParent)
 	}
 	return path, nil
 }

@@ -15,6 +15,7 @@ const (
 	propName         = "name"
 	propParent       = "parent"
 	propParentFolder = "parentFolder"
+	propChildren     = "childEntity" // of a folder
 	propTemplate     = "config.template"
 	propInstanceUUID = "config.instanceUuid"
 	propNumCPU       = "config.hardware.numCPU"

@@ -109,19 +109,19 @@ func propSpec(kind string, paths ...string) types.PropertySpec {
 // retrieveOne reads properties of one object.
 func (c *connection) retrieveOne(
 	ctx context.Context, ref types.ManagedObjectReference, paths ...string,
-) (properties, error) {
+) (object, error) {
 	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
 		ObjectSet: []types.ObjectSpec{{Obj: ref}}, PropSet: []types.PropertySpec{propSpec(ref.Type, paths...)},
 	})
 	if err != nil {
-		return nil, err
+		return object{}, err
 	}
 	for _, o := range objects {
 		if o.ref == ref {
-			return o.props, nil
+			return o, nil
 		}
 	}
-	return nil, &vsphere.Error{
+	return object{}, &vsphere.Error{
 		Class: vsphere.ClassTransient, Reason: reasonRetrying,
 		Message: fmt.Sprintf("vCenter answered nothing about %s %s.", ref.Type, ref.Value),
 	}
@@ -175,12 +175,12 @@ func (c *connection) readEach(
 		if _, ok := out[ref]; ok {
 			continue
 		}
-		props, err := c.retrieveOne(ctx, ref, paths...)
+		o, err := c.retrieveOne(ctx, ref, paths...)
 		switch {
-		case err == nil && len(props) == 0:
+		case err == nil && len(o.props) == 0:
 			out[ref] = reading{err: errNothingReadable}
 		case err == nil:
-			out[ref] = reading{props: props}
+			out[ref] = reading{props: o.props}
 		case isGone(err, ref):
 			out[ref] = reading{gone: true}
 		case isSessionError(err) || ctx.Err() != nil:

@@ -214,17 +214,17 @@ func (c *connection) diskKeys(ctx context.Context, template vsphere.Ref) ([]int3
 	if keys, ok := s.disks[template]; ok {
 		return keys, nil
 	}
-	props, err := c.retrieveOne(ctx, vmRef(template), propDevices)
+	o, err := c.retrieveOne(ctx, vmRef(template), propDevices)
 	if err != nil {
 		return nil, err
 	}
-	if !props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
+	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
 		return nil, errDisksHidden
 	}
 	if s.disks == nil {
 		s.disks = map[vsphere.Ref][]int32{}
 	}
-	s.disks[template] = props.diskKeys()
+	s.disks[template] = o.props.diskKeys()
 	return s.disks[template], nil
 }
 

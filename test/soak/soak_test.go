@@ -63,7 +63,7 @@ type soak struct {
 	child    *harness.Child
 	lives    []*life
 	restarts []time.Time // when the controller is to be restarted, the earliest first
-	killed   bool        // by SIGKILL: its session is still there
+	killed   bool        // by SIGKILL, or without a vCenter that it could log out of: its session is still there
 	lost     int         // lives that ended because the Lease was lost
 	away     atomic.Bool // the API server
 	dir      string      // with the credentials
@@ -255,6 +255,9 @@ func (s *soak) restart() {
 
 func (s *soak) replace() {
 	s.child.Stop()
+	if strings.Contains(s.child.Log(), "vCenter keeps a session") { // it could not be reached to log out
+		s.killed = true
+	}
 	s.lives[len(s.lives)-1].end = time.Now()
 	s.tally["restart"]++
 	s.startController()

@@ -34,7 +34,10 @@ func (c *census) guarded() bool { return c.expected() > 0 || c.folder != nil }
 // either. It is 0 for a group whose status has room for all: each of them is remembered.
 func (c *census) unlisted(in Input) int {
 	counted := int(in.Group.Status.Replicas)
-	blind := slices.ContainsFunc(c.unclear, func(m *member) bool { return remembered(in, m.vm) })
+	blind := slices.ContainsFunc(c.unclear, func(m *member) bool {
+		_, recorded := recordedOf(in, m.vm)
+		return remembered(in, m.vm) || recorded && m.vm.Stamp == nil
+	})
 	if counted <= v1alpha1.MaxListedVMs || !blind {
 		return 0
 	}
@@ -74,8 +77,8 @@ func (c *census) describe(in Input) {
 //
 //  1. a clone under way whose VM is not visible as ours, or a name that vCenter says is in use by something invisible
 //  2. a VM that has the name of one of our slots and no stamp, while clone tasks of unknown owners are under way
-//  3. a VM without name or configuration, unless it can be one of these: it is unclear. So is one that the group remembers
-//     and that cannot be read any more
+//  3. a VM without name or configuration, unless it can be one of these: it is unclear. So is, wherever it lies, one that
+//     the status records, and one that the group remembers and that cannot be read any more
 func takeCensus(in Input) census {
 	g, snap := in.Group, in.Snapshot
 	c := census{slots: map[int]bool{}, folder: chooseFolder(in)}
@@ -107,13 +110,14 @@ func takeCensus(in Input) census {
 			if stampedFor(in, vm) {
 				c.slots[vm.Stamp.Slot] = true
 			}
-			if recorded, ok := recordedOf(in, vm); ok {
+			recorded, isRecorded := recordedOf(in, vm)
+			if isRecorded {
 				m.name = cmp.Or(m.name, recorded)
 				if slot, ok := slotOf(g.Name, uid, recorded); ok {
 					c.slots[slot] = true
 				}
 			}
-			if stampedFor(in, vm) || inGroupFolder(in, c.folder, vm) || remembered(in, vm) {
+			if stampedFor(in, vm) || isRecorded || inGroupFolder(in, c.folder, vm) || remembered(in, vm) {
 				incomplete = append(incomplete, m)
 			}
 		case vsphere.Foreign:
@@ -142,7 +146,8 @@ func byName(a, b *member) int {
 }
 
 // chooseFolder returns the group's folder: the one that the status records, if it still lies under the root and holds a VM
-// of ours (an admin may have renamed it), otherwise the one with the group's path.
+// of ours (an admin may have renamed it), or one that the status records as ours and that has no configuration to show;
+// otherwise the one with the group's path.
 func chooseFolder(in Input) *vsphere.Folder {
 	var byPath *vsphere.Folder
 	for i := range in.Snapshot.Folders {
@@ -160,8 +165,12 @@ func chooseFolder(in Input) *vsphere.Folder {
 
 func holdsOurs(in Input, folder vsphere.Ref) bool {
 	return slices.ContainsFunc(in.Snapshot.VMs, func(vm vsphere.VM) bool {
-		return vm.Parent == folder &&
-			vsphere.Identify(in.Snapshot.Owner, string(in.Group.UID), vm) == vsphere.Ours
+		if vm.Parent != folder {
+			return false
+		}
+		_, recorded := recordedOf(in, vm)
+		identity := vsphere.Identify(in.Snapshot.Owner, string(in.Group.UID), vm)
+		return identity == vsphere.Ours || identity == vsphere.Incomplete && recorded
 	})
 }
 

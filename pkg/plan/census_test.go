@@ -71,6 +71,9 @@ func TestTakeCensus(t *testing.T) {
 		"pending 3: no configuration, another under way":   {[]vsphere.VM{vm(0, unconfigured)}, []func(*Input){operations(cloning(1))}, "o0 p1 u1 t0 c0 s0 i0 [0 1]"},
 		"pending 3: no name, but the VM of a clone":        {[]vsphere.VM{vm(0, nameless)}, []func(*Input){operations(cloning(0, landed("vm-0")), cloning(1))}, "o0 p2 u0 t0 c0 s0 i0 [0 1]"},
 		"pending 3: no name, but our stamp":                {[]vsphere.VM{vm(7, named(""))}, nil, "o0 p0 u1 t0 c0 s0 i0 [7]"},
+		"pending 3: our stamp, and no instance yet":        {[]vsphere.VM{vm(0, halfSeen)}, nil, "o0 p0 u1 t0 c0 s0 i0 [0]"},
+		"pending 3: moved, and without its configuration":  {[]vsphere.VM{vm(0, unconfigured, moved)}, []func(*Input){remembering(0)}, "o0 p0 u1 t0 c0 s0 i0 [0]"},
+		"pending 3: the same, of another vCenter":          {[]vsphere.VM{vm(0, unconfigured, moved)}, []func(*Input){remembering(0), func(in *Input) { in.Snapshot.VCenter = "another" }}, "o0 p0 u0 t0 c0 s0 i0 []"},
 		"pending 3: in a folder that is not the group's":   {[]vsphere.VM{vm(0, nameless, moved)}, nil, "o0 p0 u0 t0 c0 s0 i0 []"},
 	}
 	for name, tc := range tests {
@@ -81,6 +84,14 @@ func TestTakeCensus(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// remembering lets the status list VMs of this vCenter.
+func remembering(slots ...int) func(*Input) {
+	return func(in *Input) {
+		recorded(in.Snapshot.VCenter)(in.Group)
+		listed(slots...)(in.Group)
 	}
 }
 
@@ -110,6 +121,7 @@ func TestChooseFolder(t *testing.T) {
 		"renamed, and holds a VM of ours":     {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0)}, testFolder},
 		"the same, in other order":            {group(1, recorded("vcenter-1")), []vsphere.Folder{renamed, byPath}, []vsphere.VM{vm(0)}, testFolder},
 		"renamed, and holds nothing of ours":  {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0, foreign)}, "group-2"},
+		"renamed, and its VM shows nothing":   {group(1, recorded("vcenter-1"), listed(0)), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0, unconfigured)}, testFolder},
 		"moved out from under the root":       {group(1, recorded("vcenter-1")), []vsphere.Folder{byPath, outside}, []vsphere.VM{vm(0)}, "group-2"},
 		"another folder to which ours moved":  {group(1), []vsphere.Folder{byPath, renamed}, []vsphere.VM{vm(0)}, "group-2"},
 		"only a folder to which ours moved":   {group(1), []vsphere.Folder{renamed}, []vsphere.VM{vm(0)}, ""},

@@ -48,6 +48,16 @@ func recorded(vCenter string) func(*v1alpha1.VmGroup) {
 	}
 }
 
+// listed lets the status list the VMs in some slots.
+func listed(slots ...int) func(*v1alpha1.VmGroup) {
+	return func(g *v1alpha1.VmGroup) {
+		for _, slot := range slots {
+			v := vm(slot)
+			g.Status.VMs = append(g.Status.VMs, v1alpha1.VMStatus{Name: v.Name, MoRef: string(v.Ref)})
+		}
+	}
+}
+
 // vm returns the VM of ours in a slot: vm-<slot>, at work, in the group's folder. VMs are the younger the higher the slot.
 func vm(slot int, changes ...func(*vsphere.VM)) vsphere.VM {
 	instance := fmt.Sprintf("instance-%d", slot)
@@ -73,6 +83,7 @@ func foreign(v *vsphere.VM)      { v.Stamp = nil }
 func otherGroup(v *vsphere.VM)   { v.Stamp.UID = "another" }
 func otherOwner(v *vsphere.VM)   { v.Stamp.Owner = "another" }
 func copied(v *vsphere.VM)       { v.InstanceUUID = "another" }
+func halfSeen(v *vsphere.VM)     { v.InstanceUUID = "" }
 func template(v *vsphere.VM)     { v.Template, v.Power = true, vsphere.PoweredOff }
 func nameless(v *vsphere.VM)     { v.Name, v.Configured, v.Stamp = "", false, nil }
 func unconfigured(v *vsphere.VM) { v.Configured, v.Stamp = false, nil }

@@ -12,7 +12,7 @@ const (
 	Taken Identity = "Taken"
 	// Copy carries our stamp but is another VM (somebody cloned ours: vCenter copies ExtraConfig). Never touched.
 	Copy Identity = "Copy"
-	// Incomplete has no name or no configuration yet: whose it is cannot be known. Never touched.
+	// Incomplete has no name or no configuration yet, or only a part of it: whose it is cannot be known. Never touched.
 	Incomplete Identity = "Incomplete"
 	// Foreign is everything else. Never touched.
 	Foreign Identity = "Foreign"
@@ -22,9 +22,10 @@ const (
 //
 //  1. no name or no configuration: Incomplete
 //  2. no stamp, or one of another owner or group: Foreign
-//  3. our stamp, another instanceUuid: Copy
-//  4. a template: Taken
-//  5. Ours
+//  3. our stamp, and no instanceUuid yet: Incomplete
+//  4. our stamp, another instanceUuid: Copy
+//  5. a template: Taken
+//  6. Ours
 //
 // A VM that cannot be read any more is judged by what was last known of it.
 func Identify(owner, uid string, vm VM) Identity {
@@ -33,6 +34,8 @@ func Identify(owner, uid string, vm VM) Identity {
 		return Incomplete
 	case vm.Stamp == nil || vm.Stamp.Owner != owner || vm.Stamp.UID != uid:
 		return Foreign
+	case vm.InstanceUUID == "":
+		return Incomplete
 	case vm.Stamp.Instance != vm.InstanceUUID:
 		return Copy
 	case vm.Template:

@@ -56,7 +56,9 @@ func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) (found
 	if err != nil || child == nil || child.Type != "VirtualMachine" {
 		return false, err
 	}
-	return true, c.verify(ctx, []vsphere.Ref{vsphere.Ref(child.Value)})
+	vms := []vsphere.Ref{vsphere.Ref(child.Value)}
+	c.v.inv.remember(p.Group.UID, vms) // it counts, also if it cannot be read
+	return true, c.verify(ctx, vms)
 }
 
 // findChild returns the object of exactly that name in a folder, or nil. A folder that is gone has no children.

@@ -22,10 +22,12 @@ type object struct {
 }
 
 // hidesIdentity tells whether vCenter would not show something by which a VM is known for ours. The rest of its
-// configuration is worth nothing then: a VM that only seems to have no stamp would be taken for foreign.
+// configuration is worth nothing then: a VM that only seems to have no stamp would be taken for foreign. What it says does
+// not exist (InvalidProperty) is not hidden.
 func hidesIdentity(withheld []types.MissingProperty) bool {
 	return slices.ContainsFunc(withheld, func(m types.MissingProperty) bool {
-		return m.Path == propStamp || m.Path == propInstanceUUID || m.Path == propTemplate
+		_, absent := m.Fault.Fault.(*types.InvalidProperty)
+		return !absent && (m.Path == propStamp || m.Path == propInstanceUUID || m.Path == propTemplate)
 	})
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -163,5 +166,84 @@ func TestAVMWhoseStampIsWithheldIsNotForeign(t *testing.T) {
 				t.Errorf("%+v", vm)
 			}
 		})
+	}
+}
+
+// What a sweep has found by its stamp counts, and so does the VM of a clone that has succeeded, also if it cannot be read: it
+// might be cloned again otherwise, or be left behind.
+func TestWhatASweepCannotReadCounts(t *testing.T) {
+	allVMs := types.ManagedObjectReference{Type: "ContainerView", Value: "all"}
+	found := asRead(properties{propName: nil})
+	s := &script{reads: reads{vmRef("vm-7"): {denied403}, vmRef("vm-8"): {denied403}, vmRef("vm-1"): {asRead(nil)}}}
+	c := scripted(t, s)
+	c.allVMs = allVMs
+	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
+		read, ok := req.(*methods.RetrievePropertiesExBody)
+		if !ok || read.Req.SpecSet[0].ObjectSet[0].Obj != allVMs {
+			return s.RoundTrip(t.Context(), req, res)
+		}
+		content := types.ObjectContent{Obj: vmRef("vm-8")}
+		for _, path := range sweptProps() {
+			content.PropSet = append(content.PropSet, types.DynamicProperty{Name: path, Val: found[path]})
+		}
+		res.(*methods.RetrievePropertiesExBody).Res = &types.RetrievePropertiesExResponse{
+			Returnval: &types.RetrieveResult{Objects: []types.ObjectContent{content}},
+		}
+		return nil
+	})
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	if err := c.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := c.v.Snapshot(t.Context(), testGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []vsphere.Ref{"vm-7", "vm-8"} {
+		if !slices.ContainsFunc(snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == ref && vm.Unreadable }) {
+			t.Errorf("%s counts for nothing: %+v", ref, snapshot.VMs)
+		}
+	}
+}
+
+// The answer to a clone's request was lost, there is a VM of its name, and it cannot be read.
+func TestACloneThatIsFoundAndCannotBeReadCounts(t *testing.T) {
+	child := vmRef("vm-7")
+	s := &script{reads: reads{child: {denied403}}}
+	c := scripted(t, s)
+	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
+		err := s.RoundTrip(t.Context(), req, res)
+		if found, ok := res.(*methods.FindChildBody); ok {
+			found.Res.Returnval = &child
+		}
+		return err
+	})
+	op := beginClone(t, c)
+	c.v.tracker.Refused(op.id, &vsphere.Error{Class: vsphere.ClassUnknown})
+	if err := c.resolveUnknowns(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := c.v.Snapshot(t.Context(), testGroup)
+	if err != nil || !slices.ContainsFunc(snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == "vm-7" }) {
+		t.Errorf("%+v, %v", snapshot.VMs, err)
+	}
+}
+
+// Clones that ran when another vCenter answered for a while may have been ours.
+func TestStraysAreExpectedAfterAnotherVCenter(t *testing.T) {
+	c := scripted(t, &script{})
+	var err error
+	if c.client.Client, err = c.v.newSoapClient(); err != nil {
+		t.Fatal(err)
+	}
+	for _, uuid := range []string{"a", "b"} {
+		c.v.straysUntil = time.Time{}
+		about := *c.client
+		about.ServiceContent.About.InstanceUuid = uuid
+		c.v.adopt(&about)
+		if got, want := c.v.straysExpected(), uuid == "b"; got != want {
+			t.Errorf("vCenter %s: strays are expected: %t, want %t", uuid, got, want)
+		}
 	}
 }

@@ -163,6 +163,7 @@ func (v *VCenter) adopt(client *vim25.Client) {
 		v.searched.forget()
 		v.tracker.Reset()
 		v.pending.reset()
+		v.expectStrays() // it may have been ours before
 	}
 }
 

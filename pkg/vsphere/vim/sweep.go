@@ -88,6 +88,7 @@ func (c *connection) sweep(ctx context.Context) error {
 		listed[ref] = true
 		held := c.v.inv.refresh(o, sweptProps(), asked, &t)
 		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.v.cfg.Owner {
+			c.v.inv.remember(stamp.UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
 			missing = append(missing, ref)
 		}
 	}
@@ -98,6 +99,7 @@ func (c *connection) sweep(ctx context.Context) error {
 	missing = append(missing, c.v.inv.unlisted(listed)...)
 	landed := c.v.tracker.Landed()
 	for _, p := range landed {
+		c.v.inv.remember(p.Group.UID, []vsphere.Ref{p.Operation.VM})
 		missing = append(missing, p.Operation.VM)
 	}
 	if len(missing) == 0 {
@@ -115,7 +117,7 @@ func (c *connection) sweep(ctx context.Context) error {
 
 // sweptProps are read of every VM of the datacenter.
 func sweptProps() []string {
-	return []string{propStamp, propParent, propTemplate, propPower, propConnection}
+	return []string{propStamp, propInstanceUUID, propParent, propTemplate, propPower, propConnection}
 }
 
 // instant returns a moment that reports of filters can be compared with.

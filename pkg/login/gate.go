@@ -22,6 +22,8 @@ type Gate struct {
 	leases coordinationclient.LeaseInterface
 	name   string
 	clock  clock.PassiveClock
+	// iterations is how slow the hash is: hashIterations, but in tests.
+	iterations int
 
 	// current is the attempt that Begin allowed and End has not ended yet.
 	current *attempt
@@ -29,7 +31,7 @@ type Gate struct {
 
 // NewGate returns the gate whose record is in the Lease of that name.
 func NewGate(leases coordinationclient.LeaseInterface, name string, clock clock.PassiveClock) *Gate {
-	return &Gate{leases: leases, name: name, clock: clock}
+	return &Gate{leases: leases, name: name, clock: clock, iterations: hashIterations}
 }
 
 // Begin asks for one attempt, to be made right away and reported to End. If it is not allowed, retryAfter says when to
@@ -50,7 +52,7 @@ func (g *Gate) Begin(ctx context.Context, user, password string) (allowed bool, 
 	r := readRecord(klog.FromContext(ctx), lease)
 	r.prune(now)
 	mine := attempt{User: user, Time: metav1.NewMicroTime(now), Outcome: tried}
-	if mine.Hash, err = r.hash(user, password); err != nil {
+	if mine.Hash, err = r.hash(user, password, g.iterations); err != nil {
 		return false, 0, err
 	}
 	if wait := r.wait(now, mine.Hash); wait > 0 {

@@ -2,6 +2,10 @@ package login
 
 import (
 	"context"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,6 +36,7 @@ func newFixture(t *testing.T) *fixture {
 // restart makes another gate on the same Lease, as another process or replica does.
 func (f *fixture) restart() {
 	f.gate = NewGate(f.client.CoordinationV1().Leases("ns"), "vmgroup-controller-login", f.clock)
+	f.gate.iterations = 10
 }
 
 func (f *fixture) step(d time.Duration) { f.clock.SetTime(f.clock.Now().Add(d)) }
@@ -215,5 +220,31 @@ func (f *fixture) rewrite(from, to outcome) {
 	lease.Annotations[annotation] = strings.ReplaceAll(lease.Annotations[annotation], string(from), string(to))
 	if _, err := leases.Update(f.t.Context(), lease, metav1.UpdateOptions{}); err != nil {
 		f.t.Fatal(err)
+	}
+}
+
+// The Lease can be read by others: to guess a password by its hash must be slow, and what is found not certain.
+func TestTheHashIsSlowAndShort(t *testing.T) {
+	f := newFixture(t)
+	f.gate = NewGate(f.client.CoordinationV1().Leases("ns"), "vmgroup-controller-login", f.clock)
+	f.begin("pw", 0)
+	lease, err := f.client.CoordinationV1().Leases("ns").Get(t.Context(), "vmgroup-controller-login", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r record
+	if err := json.Unmarshal([]byte(lease.Annotations[annotation]), &r); err != nil {
+		t.Fatal(err)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(r.Salt)
+	if err != nil || len(salt) < 16 {
+		t.Fatalf("salt %q: %v", r.Salt, err)
+	}
+	key, err := pbkdf2.Key(sha256.New, "4:userpw", salt, 200_000, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := base64.RawStdEncoding.EncodeToString(key); len(r.Attempts) != 1 || r.Attempts[0].Hash != want {
+		t.Errorf("attempts %+v, want the hash %s", r.Attempts, want)
 	}
 }

@@ -77,14 +77,14 @@ func (r *record) writeTo(lease *coordinationv1.Lease) error {
 }
 
 // hash makes the salt with the first hash.
-func (r *record) hash(user, password string) (string, error) {
+func (r *record) hash(user, password string, iterations int) (string, error) {
 	salt, err := base64.RawStdEncoding.DecodeString(r.Salt)
 	if err != nil || len(salt) < saltBytes {
 		salt = make([]byte, saltBytes)
 		rand.Read(salt) // never fails
 		r.Salt = base64.RawStdEncoding.EncodeToString(salt)
 	}
-	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%d:%s%s", len(user), user, password), salt, hashIterations, hashBytes)
+	key, err := pbkdf2.Key(sha256.New, fmt.Sprintf("%d:%s%s", len(user), user, password), salt, iterations, hashBytes)
 	if err != nil {
 		return "", fmt.Errorf("hash the credentials: %w", err)
 	}

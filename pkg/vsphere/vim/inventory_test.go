@@ -202,3 +202,17 @@ func TestAVMThatShowsNothingIsRemembered(t *testing.T) {
 		})
 	}
 }
+
+// The leave of a VM may be lost, whosever it is: one that nobody takes for gone would hold its group's folder for ever.
+func TestWhatAFilterHoldsAndAListLacksIsUnlisted(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	inv.update("vm-2", fromRoot, true, []types.PropertyChange{assign(propName, "x"), assign(propInstanceUUID, "i-2")}, &touched{})
+	inv.update("vm-3", fromRoot, true, []types.PropertyChange{assign(propParent, folderRef("group-3"))}, &touched{})
+	inv.remember(testUID, []vsphere.Ref{"vm-4"}) // which no filter holds
+	got := inv.unlisted(map[vsphere.Ref]bool{"vm-1": true})
+	slices.Sort(got)
+	if want := []vsphere.Ref{"vm-2", "vm-3"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -73,6 +73,7 @@ func (inv *invocation) addFlags(c command) {
 		fs.StringVar(&o.OwnerID, "owner-id", "", "`identity` in the stamps of the controller's VMs; default: the UID of the namespace kube-system")
 	}
 	options.AddLoggingFlags(fs)
+	options.CleanText(fs)
 }
 
 func (inv *invocation) help(c command) {

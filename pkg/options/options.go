@@ -107,6 +107,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.HealthAddr, "health-addr", o.HealthAddr, "`host:port` of /livez and /readyz; \"0\": none")
 	fs.StringVar(&o.LoggingFormat, "logging-format", o.LoggingFormat, "`format` of the log: text or json")
 	fs.BoolVar(&o.Version, "version", o.Version, "print the version and exit")
+	CleanText(fs)
 }
 
 func (l *LeaderElection) addFlags(fs *flag.FlagSet) {

@@ -9,12 +9,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Validate returns everything that is wrong, each error saying which flag or variable, what was given, and what would be
 // right. It opens no file and no connection.
 func (o *Options) Validate() []error {
 	p := problems(o.environment[:len(o.environment):len(o.environment)])
+	if strings.ContainsFunc(o.Master, unicode.IsSpace) {
+		p.add("-master is %q: want the URL of the Kubernetes API server", o.Master)
+	}
 	p.atLeast("workers", o.Workers, 1)
 	p.atLeast("kube-api-burst", o.KubeAPIBurst, 1)
 	if o.KubeAPIQPS <= 0 {
@@ -52,7 +56,7 @@ func (v *VCenter) validate(p *problems) {
 	case v.Scheme != "https" && v.Scheme != "http":
 		p.add("GOVC_URL has the scheme %q: want https", v.Scheme)
 	}
-	if v.CredentialsDir == "" && (v.Username == "" || v.Password == "") {
+	if v.CredentialsDir == "" && (v.Username+v.UsernameFile == "" || v.Password+v.PasswordFile == "") {
 		p.add("no credentials for vCenter: want -vcenter-credentials-dir, or VC_USER and VC_PASS, or GOVC_USERNAME and GOVC_PASSWORD")
 	}
 	if v.Insecure && (v.CAFile != "" || v.Thumbprint != "") {

@@ -21,7 +21,7 @@ type VCenter struct {
 
 	// Insecure accepts any certificate.
 	Insecure bool
-	// CAFile holds PEM certificates that are trusted instead of the system's.
+	// CAFile holds PEM certificates that are trusted instead of the system's. Several files are separated as in $PATH.
 	CAFile string
 	// Thumbprint is the one certificate that is accepted, whoever signed it.
 	Thumbprint string
@@ -29,6 +29,8 @@ type VCenter struct {
 	// CredentialsDir holds files username and password. Where it is empty, Username and Password count.
 	CredentialsDir     string
 	Username, Password string
+	// UsernameFile and PasswordFile, where GOVC_USERNAME and GOVC_PASSWORD name them, hold what Username and Password do not.
+	UsernameFile, PasswordFile string
 
 	// Each of these may be empty where there is only one to choose.
 	Datacenter, Cluster, ResourcePool, Datastore string
@@ -54,7 +56,7 @@ func (v *VCenter) URL() *url.URL {
 // AddFlags registers the flags that say which vCenter is meant and where in it, with what v holds as their defaults.
 func (v *VCenter) AddFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&v.Insecure, "vcenter-insecure", v.Insecure, "accept any certificate of vCenter: whoever is in between reads the password [GOVC_INSECURE]")
-	fs.StringVar(&v.CAFile, "vcenter-ca-file", v.CAFile, "`file` with PEM certificates to trust instead of the system's [GOVC_TLS_CA_CERTS]")
+	fs.StringVar(&v.CAFile, "vcenter-ca-file", v.CAFile, "`file` with PEM certificates to trust instead of the system's, or several, separated by colons; read at each connection [GOVC_TLS_CA_CERTS]")
 	fs.StringVar(&v.Thumbprint, "vcenter-thumbprint", v.Thumbprint, "`fingerprint` of the one certificate to accept, SHA-256 or SHA-1 in hex, with or without colons")
 	fs.StringVar(&v.CredentialsDir, "vcenter-credentials-dir", v.CredentialsDir, "`directory` with files username and password, read again when they change; default: $VC_USER and $VC_PASS, or $GOVC_USERNAME and $GOVC_PASSWORD")
 	fs.StringVar(&v.Datacenter, "datacenter", v.Datacenter, "`name`; may be left out where there is one [GOVC_DATACENTER]")

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,10 @@ func TestMistakes(t *testing.T) {
 		"a missing kubeconfig": {nil, []string{"status", "-kubeconfig", "/nowhere"}, 1, []string{"-kubeconfig", "/nowhere"}},
 		"no vCenter":           {[]string{"VC_HOST="}, []string{"orphans"}, 2, []string{"no vCenter is named", "VC_HOST", "GOVC_URL"}},
 		"no password":          {[]string{"VC_PASS="}, []string{"orphans"}, 2, []string{"no credentials", "VC_PASS"}},
+		"a blank in the host":  {[]string{"VC_HOST=vc example"}, []string{"orphans"}, 2, []string{"VC_HOST", `"vc example"`}},
+		"two lines in a word":  {[]string{"VC_USER=a\nb"}, []string{"orphans"}, 2, []string{"VC_USER", "one line"}},
+		"two lines in a name":  {nil, []string{"orphans", "-datacenter", "a\nb"}, 2, []string{"-datacenter", "one line"}},
+		"no such CA file":      {[]string{"GOVC_TLS_CA_CERTS=/nowhere"}, []string{"orphans"}, 1, []string{"GOVC_TLS_CA_CERTS", `"/nowhere"`, "no such file"}},
 		"an unknown CA":        {[]string{"GOVC_TLS_CA_CERTS="}, []string{"orphans"}, 1, []string{"certificate", "-vcenter-ca-file"}},
 		"no such datacenter":   {nil, []string{"orphans", "-datacenter", "DC7"}, 1, []string{"DC7", "DC0"}},
 		"vCenter is away":      {[]string{"VC_PORT=1"}, []string{"orphans"}, 1, []string{"vCenter does not answer", "refused"}},
@@ -64,6 +69,37 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("stdout: %s", ran.Stdout)
 			}
 		})
+	}
+}
+
+// TestBlanksThatNobodyMeans has the environment of a shell that read it from files, and files in the place of credentials.
+func TestBlanksThatNobodyMeans(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		harness.Must(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	user, password := file("user", w.VCenter.Username+"\n"), file("password", w.VCenter.Password+"\n")
+	u, err := url.Parse(w.VCenter.URL)
+	harness.Must(t, err)
+	for name, env := range map[string][]string{
+		"line breaks": {
+			"VC_HOST=" + u.Hostname() + "\n", "VC_PORT=" + u.Port() + "\n", "VC_USER=" + w.VCenter.Username + "\n",
+			"VC_PASS=" + w.VCenter.Password + "\n", "GOVC_TLS_CA_CERTS=" + w.VCenter.CAFile + "\n", "GOVC_DATACENTER=DC0\n",
+		},
+		"credentials in files": {"VC_USER=", "VC_PASS=", "GOVC_USERNAME=" + user, "GOVC_PASSWORD=" + password},
+		"two CA files":         {"GOVC_TLS_CA_CERTS=" + w.VCenter.CAFile + ":" + w.VCenter.CAFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want(t, w.Kubectl().With(env...).Run("vmgroup", "orphans"), 0, "There are no orphans")
+		})
+	}
+	calls, err := w.VCenter.Control.Calls(t.Context())
+	harness.Must(t, err)
+	if calls.LoginsRefused != 0 || calls.LoginsOK != 3 {
+		t.Errorf("%d refused logins and %d others, want 0 and 3", calls.LoginsRefused, calls.LoginsOK)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -31,8 +32,8 @@ const maxIdleConns = 16
 type TLS struct {
 	// Insecure turns verification off.
 	Insecure bool
-	// CAFile holds certificate authorities in PEM form, to be trusted instead of the system's. It is read again at each
-	// connection, so that it can be replaced while the controller runs.
+	// CAFile holds certificate authorities in PEM form, to be trusted instead of the system's; several files are separated
+	// as in $PATH. It is read again at each connection, so that it can come late, and be replaced while the controller runs.
 	CAFile string
 	// Thumbprint is the SHA-256 (or, as older vCenters show it, SHA-1) fingerprint of the one certificate that is
 	// accepted, whoever has signed it.
@@ -43,13 +44,9 @@ type TLS struct {
 func (t TLS) config() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Insecure}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read certificate authorities: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", t.CAFile)
+		var err error
+		if cfg.RootCAs, err = readAuthorities(t.CAFile); err != nil {
+			return nil, err
 		}
 	}
 	if t.Thumbprint != "" {
@@ -57,6 +54,20 @@ func (t TLS) config() (*tls.Config, error) {
 		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verifyThumbprint(t.Thumbprint, state) }
 	}
 	return cfg, nil
+}
+
+func readAuthorities(files string) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	for _, file := range filepath.SplitList(files) {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("-vcenter-ca-file or GOVC_TLS_CA_CERTS names %q, which cannot be read: %w", file, err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("-vcenter-ca-file or GOVC_TLS_CA_CERTS names %q, which holds no certificate in PEM form", file)
+		}
+	}
+	return pool, nil
 }
 
 // errThumbprint means that vCenter has shown another certificate than the one that was asked for.

@@ -113,7 +113,7 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 	if err != nil {
 		return nil, &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: reasonCertificateRejected, Err: err,
-			Message: fmt.Sprintf("vCenter's certificate cannot be verified: %v.", err),
+			Message: fmt.Sprintf("vCenter's certificate cannot be verified: %v. Put the certificate of who has signed it there.", err),
 		}
 	}
 	call := &caller{

@@ -27,6 +27,7 @@ type VCenter struct {
 	mu    sync.Mutex
 	conn  *connection // the one that is synced, or nil
 	state State
+	told  string        // why there is no connection, as everybody knows it; see setLost
 	last  *vim25.Client // the newest client, for the farewell
 	// leftovers are collectors and views of earlier connections of this session, to be destroyed by the next.
 	leftovers []types.ManagedObjectReference
@@ -70,9 +71,6 @@ func New(cfg Config) (*VCenter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cfg.TLS.config(); err != nil {
-		return nil, err
-	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		// unreachable: without options there is nothing that can fail
@@ -97,6 +95,7 @@ func New(cfg Config) (*VCenter, error) {
 		}),
 	}
 	v.expectStrays() // of the process before this one
+	v.told = reasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
 		Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: "vCenter has not been asked yet.",
 	}}
@@ -134,20 +133,23 @@ func (v *VCenter) setSynced(c *connection) {
 	v.cfg.Notifier.NotifyAll()
 }
 
-// setLost takes the connection away and says why. If that is news, everybody is woken.
+// setLost takes the connection away and says why. If that is news, everybody is woken. Another message is news where
+// somebody has to act, for it says how; the words about a vCenter that does not answer may differ each time.
 func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
+	why := err.Reason
 	if err.Class != vsphere.ClassUnavailable {
+		why += ": " + err.Message
 		err = &vsphere.Error{
 			Class: vsphere.ClassUnavailable, Reason: err.Reason, Message: err.Message, Fault: err.Fault, Err: err,
 		}
 	}
 	v.mu.Lock()
-	news = v.conn != nil || v.state.Err == nil || v.state.Err.Reason != err.Reason
+	news = v.conn != nil || v.told != why
 	v.conn = nil
 	if v.state.Synced {
 		v.state.Synced, v.state.Since = false, v.cfg.Clock.Now()
 	}
-	v.state.Err = err
+	v.state.Err, v.told = err, why
 	v.mu.Unlock()
 	if news {
 		v.cfg.Notifier.NotifyAll()

@@ -2,53 +2,16 @@
 package docs
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
-
-// TestReasons proves that whoever looks up a reason finds it.
-func TestReasons(t *testing.T) {
-	text := read(t, filepath.Join(harness.Root(), "docs", "troubleshooting.md"))
-	for _, reason := range reasons(t) {
-		if !strings.Contains(text, "`"+reason+"`") {
-			t.Errorf("docs/troubleshooting.md does not tell of the reason %s", reason)
-		}
-	}
-}
-
-// reasons returns the values of the constants named Reason….
-func reasons(t *testing.T) []string {
-	t.Helper()
-	file := filepath.Join(harness.Root(), "pkg", "apis", "vsphere", "v1alpha1", "conditions.go")
-	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	harness.Must(t, err)
-	var out []string
-	ast.Inspect(tree, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			return true
-		}
-		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		harness.Must(t, err)
-		out = append(out, value)
-		return true
-	})
-	if len(out) == 0 {
-		t.Fatalf("%s has no reasons", file)
-	}
-	return out
-}
 
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)

@@ -8,7 +8,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Reasons of errors, as the API package spells those that become a condition's.
+// Reasons of errors, as the API package spells those that become a condition's (test/docs compares them).
 const (
 	reasonBusy                 = "Busy"
 	reasonNameTaken            = "NameTaken"
@@ -32,7 +32,27 @@ const (
 	reasonCertificateRejected  = "CertificateRejected"
 	reasonCredentialsRejected  = "CredentialsRejected"
 	reasonCredentialsUnread    = "CredentialsUnreadable"
+
+	reasonDatacenterNotFound    = "DatacenterNotFound"
+	reasonDatacenterAmbiguous   = "DatacenterAmbiguous"
+	reasonClusterNotFound       = "ClusterNotFound"
+	reasonClusterAmbiguous      = "ClusterAmbiguous"
+	reasonResourcePoolNotFound  = "ResourcePoolNotFound"
+	reasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
+	reasonDatastoreNotFound     = "DatastoreNotFound"
+	reasonDatastoreAmbiguous    = "DatastoreAmbiguous"
+	reasonHostNotFound          = "HostNotFound"
+	reasonHostAmbiguous         = "HostAmbiguous"
 )
+
+// choiceReasons are the reasons why nothing can be chosen, by the flag that says what to choose.
+var choiceReasons = map[string]struct{ notFound, ambiguous string }{
+	"datacenter":    {reasonDatacenterNotFound, reasonDatacenterAmbiguous},
+	"cluster":       {reasonClusterNotFound, reasonClusterAmbiguous},
+	"resource-pool": {reasonResourcePoolNotFound, reasonResourcePoolAmbiguous},
+	"datastore":     {reasonDatastoreNotFound, reasonDatastoreAmbiguous},
+	"host":          {reasonHostNotFound, reasonHostAmbiguous},
+}
 
 // verdict is what a fault means to us.
 type verdict struct {

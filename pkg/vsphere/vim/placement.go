@@ -114,23 +114,22 @@ func choose(flag, name string, objects []object) (object, error) {
 		choices = "there is " + strings.Join(names, ", ")
 	}
 	kind := strings.ReplaceAll(flag, "-", " ")
-	title := strings.ReplaceAll(strings.ToUpper(flag[:1])+flag[1:], "-p", "P") // Datacenter, ResourcePool
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
 		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: title + "Ambiguous",
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].ambiguous,
 			Message: fmt.Sprintf("Set -%s: there are several to choose from: %s.", flag, strings.Join(names, ", ")),
 		}
 	case name == "":
 		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: title + "NotFound",
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
 			Message: fmt.Sprintf("No %s can be chosen: %s.", kind, choices),
 		}
 	default:
 		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: title + "NotFound",
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
 			Message: fmt.Sprintf("No %s is named %q (-%s): %s.", kind, name, flag, choices),
 		}
 	}

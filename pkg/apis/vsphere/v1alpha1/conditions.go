@@ -74,6 +74,10 @@ const (
 	ReasonRootFolderLost = "RootFolderLost"
 	// ReasonForeignDisk: a VM to be destroyed has a disk that did not come from the template. Detach the disk first.
 	ReasonForeignDisk = "ForeignDisk"
+	// ReasonNameTaken: something that is no folder has the name of a folder that is to be made. Rename it.
+	ReasonNameTaken = "NameTaken"
+	// ReasonNotOurs: the folder of a group that goes was moved out of its namespace's folder just now, and is left.
+	ReasonNotOurs = "NotOurs"
 	// ReasonVCenterChanged: another vCenter answers at the address. The group is left as it is.
 	ReasonVCenterChanged = "VCenterChanged"
 )
@@ -90,6 +94,27 @@ const (
 	ReasonCredentialsRejected = "CredentialsRejected"
 	// ReasonCredentialsUnreadable: the files with the user name and the password cannot be read.
 	ReasonCredentialsUnreadable = "CredentialsUnreadable"
-	// ReasonCertificateRejected: vCenter's certificate cannot be verified.
+	// ReasonCertificateRejected: vCenter's certificate cannot be verified, also because the file with the authorities cannot
+	// be read.
 	ReasonCertificateRejected = "CertificateRejected"
+	// ReasonDatacenterNotFound: there is no datacenter, or none as -datacenter says.
+	ReasonDatacenterNotFound = "DatacenterNotFound"
+	// ReasonDatacenterAmbiguous: several datacenters fit; the message lists them.
+	ReasonDatacenterAmbiguous = "DatacenterAmbiguous"
+	// ReasonClusterNotFound: there is no cluster and no host in the datacenter, or none as -cluster says.
+	ReasonClusterNotFound = "ClusterNotFound"
+	// ReasonClusterAmbiguous: several clusters fit; the message lists them.
+	ReasonClusterAmbiguous = "ClusterAmbiguous"
+	// ReasonResourcePoolNotFound: the cluster has no resource pool as -resource-pool says.
+	ReasonResourcePoolNotFound = "ResourcePoolNotFound"
+	// ReasonResourcePoolAmbiguous: several resource pools fit; the message lists them.
+	ReasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
+	// ReasonDatastoreNotFound: the cluster has no datastore, or none as -datastore says.
+	ReasonDatastoreNotFound = "DatastoreNotFound"
+	// ReasonDatastoreAmbiguous: several datastores fit; the message lists them.
+	ReasonDatastoreAmbiguous = "DatastoreAmbiguous"
+	// ReasonHostNotFound: the cluster has no host as -host says.
+	ReasonHostNotFound = "HostNotFound"
+	// ReasonHostAmbiguous: several hosts fit; the message lists them.
+	ReasonHostAmbiguous = "HostAmbiguous"
 )

@@ -3,6 +3,7 @@ package options
 import (
 	"flag"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,6 +146,9 @@ func TestHostsThatAreAccepted(t *testing.T) {
 		o := load(t, map[string]string{"VC_HOST": host, "VC_USER": "u", "VC_PASS": "p"})
 		if errs := o.Validate(); len(errs) > 0 {
 			t.Errorf("%s: %v", host, errs)
+		}
+		if _, err := url.Parse(o.VCenter.URL().String()); err != nil {
+			t.Errorf("%s: nothing can connect to it: %v", host, err)
 		}
 	}
 }

@@ -40,8 +40,8 @@ var rooms = []room{
 	{
 		path: "pkg/cli",
 		may: []string{
-			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim", "pkg/vspheresync",
-			kubernetes,
+			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/login", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim",
+			"pkg/vspheresync", kubernetes,
 		},
 		why: "the plugin reads with the controller's own code, and starts nothing",
 	},

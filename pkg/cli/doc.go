@@ -7,9 +7,10 @@
 // collector in a session of its own, costs a moment and saves a second way to read the inventory; they go with the session,
 // at the end of the command.
 //
-// A login counts towards the lockout of the account, and people repeat commands that fail. So there is one attempt per
-// command, and it is not written into the Lease that remembers the controller's logins: that is the controller's own, and
-// most users may not write it.
+// A login that is refused counts towards the lockout of the account, and people repeat commands that fail. So there is one
+// attempt per command, by the policy of package login, which it shares with the controller. It is written into a file of the
+// user, not into the controller's Lease, which most users may not write. So neither knows of the other's attempts, nor of those
+// that another person makes.
 //
 // What the controller alone knows is not here: failures that it waits out, and turns that operations wait for. What it has
 // under way in vCenter is, by vCenter's list of tasks.

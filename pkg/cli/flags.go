@@ -26,8 +26,11 @@ type invocation struct {
 
 const vCenterHelp = `
 vCenter is found as the controller finds it: VC_HOST, VC_PORT, VC_USER and VC_PASS, or GOVC_URL and its kin, or the flags.
--folder, -template-folder and -owner-id must be the controller's. A login counts towards the lockout of the account, also
-when it is refused; one is tried per command, never a second, and it is not recorded where the controller looks.
+-folder, -template-folder and -owner-id must be the controller's.
+
+Each refused login counts towards the lockout of the account, which may be the controller's. So one is tried per command, and
+written down before, in the user's cache directory: what vCenter refused is not tried again for 5 minutes, another password
+at once. Where nothing can be written, nothing is tried.
 `
 
 // parse reads the command line. Flags and NAME may come in any order. With -h it prints the help and returns flag.ErrHelp.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
@@ -19,13 +18,17 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vspheresync"
 )
 
-// withVCenter connects to vCenter, reads its inventory, calls use with it, and logs out. It tries once.
+// withVCenter connects to vCenter, reads its inventory, calls use with it, and logs out. It tries once, if that is no risk.
 func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*vim.VCenter) error) error {
 	session, stop := context.WithCancel(context.WithoutCancel(ctx)) // who is interrupted logs out, too
 	defer stop()
+	gate, err := inv.newGate()
+	if err != nil {
+		return err
+	}
 	first := &firstView{known: make(chan struct{}), giveUp: stop}
 	config := connect.VCenter(inv.options, owner)
-	config.Notifier, config.Gate = first, &oneLogin{}
+	config.Notifier, config.Gate = first, gate
 	config.Guard = func() error { return errors.New("the plugin changes nothing in vCenter") }
 	v, err := vim.New(config)
 	if err != nil {
@@ -37,7 +40,7 @@ func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*
 
 	select {
 	case <-first.known:
-		if err = first.failure(); err == nil {
+		if err = gate.explain(first.failure()); err == nil {
 			err = use(v)
 		}
 	case <-ctx.Done():
@@ -75,33 +78,13 @@ func (f *firstView) NotifyAll() {
 	})
 }
 
-// failure says why there is no view of the inventory, nil if there is one. The adapter's own words about a refused login are
-// for somebody who tries again.
+// failure says why there is no view of the inventory, nil if there is one.
 func (f *firstView) failure() error {
-	switch {
-	case f.err == nil:
+	if f.err == nil {
 		return nil
-	case f.err.Reason == v1alpha1.ReasonCredentialsRejected:
-		return errors.New("vCenter refused the user name or the password; nothing more is tried, for each refusal counts towards the lockout of the account")
-	default:
-		return f.err
 	}
+	return f.err
 }
-
-// oneLogin is a vim.LoginGate that allows one attempt.
-type oneLogin struct{ tried bool }
-
-// Begin implements vim.LoginGate.
-func (g *oneLogin) Begin(context.Context, string, string) (allowed bool, retryAfter time.Duration, err error) {
-	allowed, g.tried = !g.tried, true
-	return allowed, time.Hour, nil
-}
-
-// End implements vim.LoginGate.
-func (g *oneLogin) End(context.Context, bool) error { return nil }
-
-// Unanswered implements vim.LoginGate.
-func (g *oneLogin) Unanswered(context.Context) error { return nil }
 
 // preview is what the controller would go by and do, and how the group's status would read.
 type preview struct {

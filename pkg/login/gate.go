@@ -2,14 +2,10 @@ package login
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
@@ -19,19 +15,33 @@ const callTimeout = 10 * time.Second
 
 // Gate decides whether a login may be attempted now. It is used by one goroutine at a time.
 type Gate struct {
-	leases coordinationclient.LeaseInterface
-	name   string
-	clock  clock.PassiveClock
+	store store
+	clock clock.PassiveClock
+	// limit is how many attempts of rule 3 there may be.
+	limit int
 	// iterations is how slow the hash is: hashIterations, but in tests.
 	iterations int
 
 	// current is the attempt that Begin allowed and End has not ended yet.
 	current *attempt
+	putOff  PutOff
 }
 
-// NewGate returns the gate whose record is in the Lease of that name.
+// PutOff says until when no login is attempted. A time that is zero or past keeps from nothing.
+type PutOff struct {
+	Same  time.Time // with the same credentials
+	Other time.Time // with any others
+}
+
+// NewGate returns the gate of a controller, whose record is in the Lease of that name.
 func NewGate(leases coordinationclient.LeaseInterface, name string, clock clock.PassiveClock) *Gate {
-	return &Gate{leases: leases, name: name, clock: clock, iterations: hashIterations}
+	return &Gate{store: &leaseStore{leases, name}, clock: clock, limit: maxInWindow, iterations: hashIterations}
+}
+
+// NewFileGate returns the gate of a command that a person runs, whose record of a vCenter, by its address, is a file in dir.
+// The directory is made when it is needed.
+func NewFileGate(dir, vCenter string, clock clock.PassiveClock) *Gate {
+	return &Gate{store: newFileStore(dir, vCenter), clock: clock, limit: maxInWindowOfFile, iterations: hashIterations}
 }
 
 // Begin asks for one attempt, to be made right away and reported to End. If it is not allowed, retryAfter says when to
@@ -40,37 +50,26 @@ func NewGate(leases coordinationclient.LeaseInterface, name string, clock clock.
 func (g *Gate) Begin(ctx context.Context, user, password string) (allowed bool, retryAfter time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	lease, err := g.leases.Get(ctx, g.name, metav1.GetOptions{})
-	absent := apierrors.IsNotFound(err)
-	if absent {
-		lease, err = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: g.name}}, nil
+	var mine *attempt
+	err = g.store.begin(ctx, func(text string) (string, error) {
+		now := g.clock.Now().Truncate(time.Microsecond) // as the record has it
+		r := g.read(ctx, text)
+		r.prune(now)
+		hash, err := r.hash(user, password, g.iterations)
+		if err != nil {
+			return "", err
+		}
+		if retryAfter = g.wait(r, now, hash); retryAfter > 0 {
+			return "", nil
+		}
+		mine = &attempt{User: user, Hash: hash, Time: metav1.NewMicroTime(now), Outcome: tried}
+		r.Attempts = append(r.Attempts, *mine)
+		return r.text()
+	})
+	if err != nil || retryAfter > 0 {
+		return false, retryAfter, err
 	}
-	if err != nil {
-		return false, 0, fmt.Errorf("read Lease %s, which remembers logins: %w", g.name, err)
-	}
-	now := g.clock.Now().Truncate(time.Microsecond) // as the record has it
-	r := readRecord(klog.FromContext(ctx), lease)
-	r.prune(now)
-	mine := attempt{User: user, Time: metav1.NewMicroTime(now), Outcome: tried}
-	if mine.Hash, err = r.hash(user, password, g.iterations); err != nil {
-		return false, 0, err
-	}
-	if wait := r.wait(now, mine.Hash); wait > 0 {
-		return false, wait, nil
-	}
-	r.Attempts = append(r.Attempts, mine)
-	if err := r.writeTo(lease); err != nil {
-		return false, 0, err
-	}
-	if absent {
-		_, err = g.leases.Create(ctx, lease, metav1.CreateOptions{})
-	} else {
-		_, err = g.leases.Update(ctx, lease, metav1.UpdateOptions{})
-	}
-	if err != nil {
-		return false, 0, fmt.Errorf("write down a login in Lease %s before it is tried: %w", g.name, err)
-	}
-	g.current = &mine
+	g.current = mine
 	return true, 0, nil
 }
 
@@ -86,6 +85,9 @@ func (g *Gate) End(ctx context.Context, wasRefused bool) error {
 // Unanswered reports, in place of End, that the attempt was sent and vCenter did not answer.
 func (g *Gate) Unanswered(ctx context.Context) error { return g.end(ctx, unanswered) }
 
+// PutOff says what keeps from a login since the last answer of Begin, or the last report of what came of an attempt.
+func (g *Gate) PutOff() PutOff { return g.putOff }
+
 func (g *Gate) end(ctx context.Context, came outcome) error {
 	if g.current == nil {
 		return nil
@@ -94,21 +96,25 @@ func (g *Gate) end(ctx context.Context, came outcome) error {
 	g.current = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		lease, err := g.leases.Get(ctx, g.name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		r := readRecord(klog.FromContext(ctx), lease)
+	return g.store.end(ctx, func(text string) (string, error) {
+		r := g.read(ctx, text)
 		r.end(mine, came)
-		if err := r.writeTo(lease); err != nil {
-			return err
-		}
-		_, err = g.leases.Update(ctx, lease, metav1.UpdateOptions{})
-		return err
+		g.wait(r, g.clock.Now(), mine.Hash)
+		return r.text()
 	})
+}
+
+// wait returns how long an attempt with this hash must wait, and notes it.
+func (g *Gate) wait(r *record, now time.Time, hash string) time.Duration {
+	same, other := r.wait(now, hash, g.limit)
+	g.putOff = PutOff{Same: now.Add(same), Other: now.Add(other)}
+	return same
+}
+
+func (g *Gate) read(ctx context.Context, text string) *record {
+	r, err := readRecord(text)
 	if err != nil {
-		return fmt.Errorf("write down in Lease %s what came of a login: %w", g.name, err)
+		klog.FromContext(ctx).Error(err, "The record of logins cannot be read, and is begun anew", "in", g.store.String())
 	}
-	return nil
+	return r
 }

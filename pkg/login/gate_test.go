@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,21 @@ type fixture struct {
 	t      *testing.T
 	client *fake.Clientset
 	clock  *clocktesting.FakePassiveClock
+	dir    string // of a file, in place of the Lease
 	gate   *Gate
+}
+
+// onBoth runs a test with the record in a Lease, and with the record in a file.
+func onBoth(t *testing.T, test func(*testing.T, *fixture)) {
+	t.Run("Lease", func(t *testing.T) { test(t, newFixture(t)) })
+	t.Run("file", func(t *testing.T) { test(t, newFileFixture(t)) })
+}
+
+func newFileFixture(t *testing.T) *fixture {
+	f := newFixture(t)
+	f.dir = filepath.Join(t.TempDir(), "not", "there")
+	f.restart()
+	return f
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -33,8 +48,14 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// restart makes another gate on the same Lease, as another process or replica does.
+// restart makes another gate on the same record, as another process or replica does when the first is no more.
 func (f *fixture) restart() {
+	if f.dir != "" {
+		f.die()
+		f.gate = NewFileGate(f.dir, "vcenter:443", f.clock)
+		f.gate.iterations = 10
+		return
+	}
 	f.gate = NewGate(f.client.CoordinationV1().Leases("ns"), "vmgroup-controller-login", f.clock)
 	f.gate.iterations = 10
 }
@@ -58,28 +79,30 @@ func (f *fixture) end(refused bool) {
 }
 
 func TestRefusedCredentialsWait(t *testing.T) { // rules 1 and 2
-	f := newFixture(t)
-	f.begin("bad", 0)
-	f.end(true)
-	f.step(time.Second)
-	f.begin("bad", 299*time.Second)
-	f.restart()
-	f.begin("bad", 299*time.Second)
-	f.step(10 * time.Second)
-	f.begin("other", 0)
-	f.end(true)
-	f.begin("bad", 289*time.Second)
-	f.step(289 * time.Second)
-	f.begin("bad", 0)
+	onBoth(t, func(t *testing.T, f *fixture) {
+		f.begin("bad", 0)
+		f.end(true)
+		f.step(time.Second)
+		f.begin("bad", 299*time.Second)
+		f.restart()
+		f.begin("bad", 299*time.Second)
+		f.step(10 * time.Second)
+		f.begin("other", 0)
+		f.end(true)
+		f.begin("bad", 289*time.Second)
+		f.step(289 * time.Second)
+		f.begin("bad", 0)
+	})
 }
 
 func TestUnfinishedAttemptCounts(t *testing.T) { // rule 1
-	f := newFixture(t)
-	f.begin("pw", 0)
-	f.restart() // died before End
-	f.step(time.Minute)
-	f.begin("pw", 4*time.Minute)
-	f.begin("changed", 0)
+	onBoth(t, func(t *testing.T, f *fixture) {
+		f.begin("pw", 0)
+		f.restart() // died before End
+		f.step(time.Minute)
+		f.begin("pw", 4*time.Minute)
+		f.begin("changed", 0)
+	})
 }
 
 func TestWindow(t *testing.T) { // rule 3
@@ -124,13 +147,14 @@ func TestUnansweredAttempts(t *testing.T) { // rule 5
 }
 
 func TestAcceptedAttemptsAreFree(t *testing.T) { // rule 4
-	f := newFixture(t)
-	for range 10 {
-		f.begin("good", 0)
-		f.end(false)
-		f.restart()
-		f.step(time.Second)
-	}
+	onBoth(t, func(t *testing.T, f *fixture) {
+		for range 10 {
+			f.begin("good", 0)
+			f.end(false)
+			f.restart()
+			f.step(time.Second)
+		}
+	})
 }
 
 func TestNoWriteNoAttempt(t *testing.T) {

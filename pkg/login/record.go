@@ -10,18 +10,15 @@ import (
 	"slices"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
 )
 
 const (
-	// annotation of the Lease that holds the record.
-	annotation = "vsphere.vmware.com/logins"
-
 	refusedFor  = 5 * time.Minute
 	window      = 180 * time.Second
 	maxInWindow = 4
+	// maxInWindowOfFile leaves room for the controller, whose record the file is not.
+	maxInWindowOfFile = 3
 	// maxUnanswered of those may have had no answer.
 	maxUnanswered = 3
 
@@ -40,7 +37,7 @@ const (
 	unanswered outcome = "Unanswered"
 )
 
-// record is what the Lease remembers.
+// record is what is remembered.
 type record struct {
 	Salt     string    `json:"salt"`
 	Attempts []attempt `json:"attempts"` // oldest first
@@ -53,27 +50,24 @@ type attempt struct {
 	Outcome outcome          `json:"outcome"`
 }
 
-// readRecord returns an empty record if there is none, or none that can be read: then somebody has edited it.
-func readRecord(logger klog.Logger, lease *coordinationv1.Lease) *record {
-	text, ok := lease.Annotations[annotation]
-	if !ok {
-		return &record{}
+// readRecord returns an empty record if there is none, or, with an error, if it cannot be read: then somebody has edited it.
+func readRecord(text string) (*record, error) {
+	if text == "" {
+		return &record{}, nil
 	}
 	var r record
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		logger.Error(err, "The record of logins cannot be read, and is begun anew", "lease", klog.KObj(lease))
-		return &record{}
+		return &record{}, err
 	}
-	return &r
+	return &r, nil
 }
 
-func (r *record) writeTo(lease *coordinationv1.Lease) error {
+func (r *record) text() (string, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("write the record of logins: %w", err)
+		return "", fmt.Errorf("write the record of logins: %w", err)
 	}
-	metav1.SetMetaDataAnnotation(&lease.ObjectMeta, annotation, string(text))
-	return nil
+	return string(text), nil
 }
 
 // hash makes the salt with the first hash.
@@ -99,13 +93,16 @@ func (r *record) prune(now time.Time) {
 	})
 }
 
-// wait returns how long an attempt with this hash must wait, 0 if it need not. The record is pruned.
-func (r *record) wait(now time.Time, hash string) time.Duration {
-	var wait time.Duration
+// wait returns how long an attempt with this hash must wait, and how long one with any other, 0 if it need not. The record is
+// pruned, but for what has just been ended.
+func (r *record) wait(now time.Time, hash string, limit int) (same, other time.Duration) {
 	var recent, silent []time.Time // attempts of rule 3, and those of rule 5
 	for _, a := range r.Attempts {
+		if a.Outcome == notRefused { // rule 4
+			continue
+		}
 		if a.Hash == hash && a.Outcome != unanswered { // rule 1
-			wait = max(wait, a.Time.Add(refusedFor).Sub(now))
+			same = max(same, a.Time.Add(refusedFor).Sub(now))
 		}
 		if now.Sub(a.Time.Time) >= window {
 			continue
@@ -115,8 +112,8 @@ func (r *record) wait(now time.Time, hash string) time.Duration {
 			silent = append(silent, a.Time.Time)
 		}
 	}
-	wait = max(wait, full(recent, maxInWindow, now))
-	return max(wait, full(silent, maxUnanswered, now))
+	other = max(full(recent, limit, now), full(silent, maxUnanswered, now))
+	return max(same, other), other
 }
 
 // full returns how long it takes until less than limit of the attempts lie within the window.
@@ -134,4 +131,9 @@ func (r *record) end(mine attempt, came outcome) {
 			r.Attempts[i].Outcome = came
 		}
 	}
+}
+
+// holdsBack reports whether there is an attempt that a rule asks for.
+func (r *record) holdsBack() bool {
+	return slices.ContainsFunc(r.Attempts, func(a attempt) bool { return a.Outcome != notRefused })
 }

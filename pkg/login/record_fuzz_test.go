@@ -5,12 +5,10 @@ import (
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
 )
 
-// FuzzRecord reads whatever may stand in the Lease. It is never an error, it never makes anybody wait for longer than
+// FuzzRecord reads whatever may stand in the Lease or the file. It is never an error, it never makes anybody wait for longer than
 // refused credentials do, and it never allows what would lock the account.
 func FuzzRecord(f *testing.F) {
 	for _, text := range []string{
@@ -23,10 +21,9 @@ func FuzzRecord(f *testing.F) {
 	}
 	now := time.Date(2026, 1, 2, 3, 5, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, text, hash string) {
-		lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotation: text}}}
-		r := readRecord(klog.Logger{}, lease)
+		r, _ := readRecord(text) // empty, with an error
 		r.prune(now)
-		wait := r.wait(now, hash)
+		wait, _ := r.wait(now, hash, maxInWindow)
 		if wait < 0 || wait > 2*refusedFor {
 			t.Fatalf("%q: %q has to wait for %s", text, hash, wait)
 		}
@@ -42,14 +39,15 @@ func FuzzRecord(f *testing.F) {
 		mine := attempt{Hash: hash, Time: metav1.NewMicroTime(now), Outcome: tried}
 		r.Attempts = append(r.Attempts, mine)
 		r.end(mine, refused)
-		if err := r.writeTo(lease); err != nil {
+		written, err := r.text()
+		if err != nil {
 			t.Fatalf("%q cannot be written again: %v", text, err)
 		}
-		again := readRecord(klog.Logger{}, lease)
-		if !json.Valid([]byte(lease.Annotations[annotation])) || len(again.Attempts) != len(r.Attempts) {
-			t.Errorf("%q: %d attempts of %d are read again", text, len(again.Attempts), len(r.Attempts))
+		again, err := readRecord(written)
+		if err != nil || !json.Valid([]byte(written)) || len(again.Attempts) != len(r.Attempts) {
+			t.Errorf("%q: %d attempts of %d are read again: %v", text, len(again.Attempts), len(r.Attempts), err)
 		}
-		if again.wait(now.Add(time.Second), again.Attempts[len(again.Attempts)-1].Hash) <= 0 {
+		if same, _ := again.wait(now.Add(time.Second), again.Attempts[len(again.Attempts)-1].Hash, maxInWindow); same <= 0 {
 			t.Errorf("%q: refused credentials may be tried again after a second", text)
 		}
 	})

@@ -103,28 +103,6 @@ func TestBlanksThatNobodyMeans(t *testing.T) {
 	}
 }
 
-// TestRefusedLogin tries a wrong password once, and leaves no trace in Kubernetes.
-func TestRefusedLogin(t *testing.T) {
-	w := newWorld(t, vcsim.Options{})
-	ran := w.Kubectl().With("VC_PASS=canary-password").Run("vmgroup", "orphans")
-	want(t, ran, 1, "error: vCenter refused the user name or the password; nothing more is tried")
-	if strings.Contains(ran.String(), "canary") {
-		t.Error("the password is shown")
-	}
-	calls, err := w.VCenter.Control.Calls(t.Context())
-	harness.Must(t, err)
-	if calls.LoginsRefused != 1 || calls.LoginsOK != 0 {
-		t.Errorf("%d refused logins and %d others, want 1 and 0", calls.LoginsRefused, calls.LoginsOK)
-	}
-	leases, err := w.Kube.CoordinationV1().Leases("").List(t.Context(), metav1.ListOptions{})
-	harness.Must(t, err)
-	for _, lease := range leases.Items {
-		if strings.HasSuffix(lease.Name, "-login") && (lease.Namespace == w.Namespace || lease.Namespace == metav1.NamespaceDefault) {
-			t.Errorf("the login was written into Lease %s/%s", lease.Namespace, lease.Name)
-		}
-	}
-}
-
 // TestLogout leaves nothing behind in vCenter, and has logged in once for each command that needs it.
 func TestLogout(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})

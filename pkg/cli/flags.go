@@ -21,6 +21,7 @@ type invocation struct {
 	file          string
 	watch         bool
 	allNamespaces bool
+	limit         int  // of VMs that are shown; 0: none
 	logs          bool // a verbosity was asked for
 }
 

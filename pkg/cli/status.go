@@ -105,8 +105,13 @@ func printStatus(out io.Writer, vg *v1alpha1.VmGroup, now time.Time) error {
 			return err
 		}
 	}
+	return printUnavailable(out, vg)
+}
+
+// printUnavailable prints the VMs that are not available, as far as the status lists them. It lists them before all others.
+func printUnavailable(out io.Writer, vg *v1alpha1.VmGroup) error {
 	t := newTable(out, "  ", "NAME", "STATE", "POWER", "HOST", "MESSAGE")
-	for _, vm := range s.VMs {
+	for _, vm := range vg.Status.VMs {
 		if vm.State != v1alpha1.VMAvailable {
 			t.row(vm.Name, string(vm.State), vm.PowerState, vm.Host, vm.Message)
 		}
@@ -115,7 +120,14 @@ func printStatus(out io.Writer, vg *v1alpha1.VmGroup, now time.Time) error {
 		return nil
 	}
 	fmt.Fprintln(out, "\nVMs that are not available:")
-	return t.print()
+	if err := t.print(); err != nil {
+		return err
+	}
+	if n := unlisted(vg) - int(vg.Status.AvailableReplicas); n > 0 {
+		_, err := fmt.Fprintf(out, "  and %d that are not in the status, which lists at most %d\n", n, v1alpha1.MaxListedVMs)
+		return err
+	}
+	return nil
 }
 
 // progress draws how many of the wanted VMs are available.

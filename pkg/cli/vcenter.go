@@ -86,7 +86,7 @@ func (f *firstView) failure() error {
 	return f.err
 }
 
-// preview is what the controller would go by and do, and how the group's status would read.
+// preview is what the controller would go by and do, and how the group's status would read if it had room for all VMs.
 type preview struct {
 	in     plan.Input
 	plan   plan.Plan
@@ -123,7 +123,7 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 			if err != nil {
 				return fmt.Errorf("VmGroup %s/%s: %w", vg.Namespace, vg.Name, err)
 			}
-			out = append(out, preview{in, p, plan.Status(in, p, plan.Outcome{}), tasks})
+			out = append(out, preview{in, p, plan.WholeStatus(in, p), tasks})
 		}
 		return nil
 	})

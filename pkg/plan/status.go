@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -28,6 +29,16 @@ type Outcome struct {
 //  2. vCenter is unavailable: the counts, the VMs, the folder, the generation
 //  3. another vCenter answers: the counts, the VMs and the folder
 func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
+	return sumUp(in, p, out, v1alpha1.MaxListedVMs)
+}
+
+// WholeStatus is the Status before a plan is carried out, with all VMs, for who has room for more than an object has.
+func WholeStatus(in Input, p Plan) v1alpha1.VmGroupStatus {
+	return sumUp(in, p, Outcome{}, math.MaxInt)
+}
+
+// sumUp lists the first limit VMs.
+func sumUp(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupStatus {
 	status := *in.Group.Status.DeepCopy()
 	if pastReach(in.Group) || p.Orphan {
 		return status
@@ -50,7 +61,7 @@ func Status(in Input, p Plan, out Outcome) v1alpha1.VmGroupStatus {
 	status.Replicas = int32(c.expected() + c.unlisted(in))
 	status.ReadyReplicas = int32(c.available())
 	status.AvailableReplicas = status.ReadyReplicas
-	status.VMs = listVMs(c)
+	status.VMs = listVMs(c, limit)
 	status.Folder = folderStatus(in, c, out)
 	sayConditions(&status, in, verdict(in, p, out))
 	return status
@@ -87,8 +98,8 @@ func RecordsFolder(g *v1alpha1.VmGroup) bool {
 	return g.Status.Folder != nil && g.Status.Folder.MoRef != ""
 }
 
-// listVMs lists the VMs that are not available first, then by name.
-func listVMs(c *census) []v1alpha1.VMStatus {
+// listVMs lists the first limit VMs: those that are not available first, then by name.
+func listVMs(c *census, limit int) []v1alpha1.VMStatus {
 	for _, m := range c.taken {
 		m.state, m.message = v1alpha1.VMTaken, "made a template: neither counted nor touched until it is converted back"
 	}
@@ -99,11 +110,8 @@ func listVMs(c *census) []v1alpha1.VMStatus {
 	slices.SortStableFunc(all, func(a, b *member) int {
 		return cmp.Or(first(!a.available(), !b.available()), cmp.Compare(a.name, b.name))
 	})
-	if len(all) > v1alpha1.MaxListedVMs {
-		all = all[:v1alpha1.MaxListedVMs]
-	}
 	var list []v1alpha1.VMStatus
-	for _, m := range all {
+	for _, m := range all[:min(len(all), limit)] {
 		list = append(list, v1alpha1.VMStatus{
 			Name: m.name, MoRef: string(m.vm.Ref), PowerState: string(m.vm.Power),
 			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: bounded(m.message),

@@ -193,7 +193,11 @@ func TestListsAtMost100VMs(t *testing.T) {
 		vms = append(vms, vm(slot))
 	}
 	vms[149].Connection = "disconnected"
-	got := statusOf(input(group(150), vms...), Outcome{})
+	in := input(group(150), vms...)
+	got, whole := statusOf(in, Outcome{}), WholeStatus(in, Compute(in))
+	if diff := cmp.Diff(got.VMs, whole.VMs[:v1alpha1.MaxListedVMs]); diff != "" || len(whole.VMs) != 150 {
+		t.Errorf("the whole status lists %d VMs, and others first (-status +whole):\n%s", len(whole.VMs), diff)
+	}
 	if n := len(got.VMs); n != v1alpha1.MaxListedVMs {
 		t.Errorf("%d VMs are listed, want %d", n, v1alpha1.MaxListedVMs)
 	}

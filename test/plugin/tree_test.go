@@ -3,7 +3,9 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +75,38 @@ func TestCloning(t *testing.T) {
 	if n := calls.Methods["CloneVM_Task"]; n != 2 {
 		t.Error(errors.New("clones were sent by somebody else"), n)
 	}
+}
+
+// TestTreeOfManyVMs shows more VMs than the status has room for, because vCenter is asked; without one it says what is missing.
+func TestTreeOfManyVMs(t *testing.T) {
+	const n = 130
+	w := newWorld(t, vcsim.Options{})
+	w.StartController()
+	w.Create(w.Group("web", n))
+	vg := w.Ready("web", n)
+	kubectl := w.Kubectl()
+	for _, tc := range []struct {
+		env   []string
+		args  []string
+		shown int
+		last  string
+	}{
+		{nil, nil, n, "└─ web-"},
+		{nil, []string{"-limit", "7"}, 7, "└─ and 123 more\n"},
+		{nil, []string{"-limit", "130"}, n, "└─ web-"},
+		{[]string{"VC_HOST="}, nil, 100, "└─ and 30 that are not in the status, which lists at most 100\n"},
+		{[]string{"VC_HOST="}, []string{"--limit=20"}, 20, "└─ and 80 more, and 30 that are not in the status, which lists at most 100\n"},
+	} {
+		ran := kubectl.With(tc.env...).Run(append([]string{"vmgroup", "tree", "web", "-n", w.Namespace}, tc.args...)...)
+		want(t, ran, 0, tc.last)
+		shown := map[string]bool{}
+		for _, vm := range w.VMs(vg) {
+			shown[vm.Name] = strings.Contains(ran.Stdout, "─ "+vm.Name+" ")
+		}
+		maps.DeleteFunc(shown, func(_ string, is bool) bool { return !is })
+		if len(shown) != tc.shown {
+			t.Errorf("%v %v shows %d VMs, want %d", tc.env, tc.args, len(shown), tc.shown)
+		}
+	}
+	want(t, kubectl.Run("vmgroup", "tree", "web", "-limit", "-1"), 2, "-limit is -1")
 }

@@ -17,9 +17,11 @@ type census struct {
 	unclear   []*member // VMs without name or configuration that are none of pending: they may be ours all the same
 	taken     []*member
 	copies    []*member
-	squatters []*member    // VMs of somebody else's under the name of one of our slots
-	usurpers  []*member    // those of copies that have the name of one of our slots, in our folder
-	slots     map[int]bool // taken, by a name or by a stamp
+	squatters []*member // VMs of somebody else's under the name of one of our slots
+	usurpers  []*member // those of copies that have the name of one of our slots, in our folder
+	// predecessors are VMs in our folder that an earlier VmGroup of our name has left.
+	predecessors []*member
+	slots        map[int]bool // taken, by a name or by a stamp
 }
 
 // expected is how many replicas there are or may be: what is unknown counts, so that it never leads to a VM too many.
@@ -122,6 +124,8 @@ func takeCensus(in Input) census {
 			}
 		case vsphere.Foreign:
 			switch {
+			case !lock && c.inFolder(m) && predecessor(in, vm):
+				c.predecessors = append(c.predecessors, m)
 			case !lock || cloneUnderWay(snap, vm.Name):
 			case snap.Strays > 0 && vm.Stamp == nil:
 				m.slot, m.state, m.message = slot, v1alpha1.VMPending, "being cloned, perhaps for this group"
@@ -136,6 +140,7 @@ func takeCensus(in Input) census {
 	}
 	c.addOperations(in)
 	c.addFailures(in)
+	c.addPowerOns(in)
 	slices.SortStableFunc(c.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	c.addIncomplete(incomplete)
 	return c
@@ -259,7 +264,11 @@ func (c *census) addFailures(in Input) {
 	for i := range failures {
 		f := &failures[i]
 		if f.Kind != vsphere.OperationClone {
-			if m := find(c.ours, func(m *member) bool { return m.vm.Ref == f.VM }); m != nil {
+			switch m := find(c.ours, func(m *member) bool { return m.vm.Ref == f.VM }); {
+			case m == nil:
+			case in.outdated(f):
+				m.outdated = append(m.outdated, f)
+			default:
 				m.failures = append(m.failures, f)
 			}
 			continue
@@ -271,6 +280,16 @@ func (c *census) addFailures(in Input) {
 				name: f.Name, slot: slot, failures: []*vsphere.Failure{f}, state: v1alpha1.VMPending,
 				message: "waiting to see what became of the name: " + f.Err.Error(),
 			})
+		}
+	}
+}
+
+// addPowerOns gives each row of power-ons to its VM.
+func (c *census) addPowerOns(in Input) {
+	for i := range in.Snapshot.PowerOns {
+		p := &in.Snapshot.PowerOns[i]
+		if m := find(c.ours, func(m *member) bool { return m.vm.Ref == p.VM }); m != nil {
+			m.powerOn = p
 		}
 	}
 }

@@ -65,6 +65,17 @@ func drawInput(t *rapid.T) Input {
 	for range pick(t, "failures", 0, 0, 1, 2, 4) {
 		in.Snapshot.Failures = append(in.Snapshot.Failures, drawFailure(t))
 	}
+	for range pick(t, "power-ons", 0, 0, 1, 2) {
+		in.Snapshot.PowerOns = append(in.Snapshot.PowerOns, vsphere.PowerOn{
+			VM:    vsphere.Ref(fmt.Sprintf("vm-%d", len(in.Snapshot.PowerOns))),
+			Count: rapid.IntRange(1, 99).Draw(t, "count"), At: testNow.Add(-pick(t, "age", 0, time.Second, time.Minute, time.Hour)),
+		})
+	}
+	in.SpecSince = testNow.Add(-pick(t, "edited", 0, time.Second, time.Hour))
+	in.OrphanAsked = rarely(t, "orphan asked")
+	if flip(t, "others live") {
+		in.Living = map[string]bool{"another": true}
+	}
 	return in
 }
 
@@ -79,6 +90,12 @@ func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
 	}
 	if rarely(t, "orphaning") {
 		orphaning(g)
+	}
+	if rarely(t, "annotated") {
+		annotated(pick(t, "key", v1alpha1.OnDeleteAnnotation, "vsphere.vmware.com/x"), pick(t, "value", "", "Orphan", "delete"))(g)
+	}
+	if rarely(t, "cascade") {
+		cascadeOrphan(g)
 	}
 	g.Spec.Paused = rarely(t, "paused")
 	if flip(t, "seen before") {

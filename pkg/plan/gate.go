@@ -13,6 +13,21 @@ func wait(f *vsphere.Failure, now time.Time) time.Duration {
 	return max(0, f.At.Add(vsphere.RetryDelay(f.Err.Class, f.Count)).Sub(now))
 }
 
+// powerOnWait returns how long a VM that does not stay on still has to wait, 0 if it is time to power it on. The first time
+// it never waits.
+func powerOnWait(p *vsphere.PowerOn, now time.Time) time.Duration {
+	if p == nil {
+		return 0
+	}
+	return max(0, p.At.Add(vsphere.PowerOnDelay(p.Count)).Sub(now))
+}
+
+// outdated reports whether a failure says nothing any more: what needs a human, or another spec, has been edited since. It
+// is tried again at once.
+func (in Input) outdated(f *vsphere.Failure) bool {
+	return f.Err.Class == vsphere.ClassInvalid && f.At.Before(in.SpecSince)
+}
+
 // cloneGate returns how many of the wanted clones may be sent now, and how long the rest has to wait. In order:
 //
 //  1. no failure of a clone from this revision: all
@@ -34,14 +49,15 @@ func cloneGate(failure *vsphere.Failure, wanted, underWay int, now time.Time) (i
 	}
 }
 
-// cloneFailure returns the failure that concerns all clones of the group, if it is one of this revision: a spec that was
-// changed gets a new chance at once.
-func cloneFailure(failures []vsphere.Failure, revision string) *vsphere.Failure {
+// cloneFailure returns the failure that concerns all clones of the group, if it is one of this revision and not outdated: a
+// spec that was changed gets a new chance at once.
+func cloneFailure(in Input) *vsphere.Failure {
 	var latest *vsphere.Failure
-	for i := range failures {
-		f := &failures[i]
+	revision := Revision(in.Group.Spec)
+	for i := range in.Snapshot.Failures {
+		f := &in.Snapshot.Failures[i]
 		mine := f.Kind == vsphere.OperationClone && f.Err.Class != vsphere.ClassConflict && f.Revision == revision
-		if mine && (latest == nil || latestFirst(*f, *latest) < 0) {
+		if mine && !in.outdated(f) && (latest == nil || latestFirst(*f, *latest) < 0) {
 			latest = f
 		}
 	}

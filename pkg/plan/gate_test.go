@@ -39,26 +39,56 @@ func TestCloneGate(t *testing.T) {
 func TestCloneFailure(t *testing.T) {
 	oldSpec := cloneFailed(0, vsphere.ClassInvalid)
 	oldSpec.Revision = "old"
-	latest, earlier := cloneFailed(1, vsphere.ClassExhausted), ago(time.Minute, cloneFailed(0, vsphere.ClassTransient))
+	latest, before := cloneFailed(1, vsphere.ClassExhausted), ago(time.Minute, cloneFailed(0, vsphere.ClassTransient))
 	tests := map[string]struct {
 		failures []vsphere.Failure
 		want     vsphere.Class // empty: none
 	}{
 		"of this revision":                      {[]vsphere.Failure{latest}, vsphere.ClassExhausted},
 		"of an earlier spec":                    {[]vsphere.Failure{oldSpec}, ""},
+		"refused before the spec was edited":    {[]vsphere.Failure{ago(3*time.Second, cloneFailed(0, vsphere.ClassInvalid))}, ""},
+		"refused after it":                      {[]vsphere.Failure{ago(time.Second, cloneFailed(0, vsphere.ClassInvalid))}, vsphere.ClassInvalid},
+		"no edit makes room":                    {[]vsphere.Failure{ago(3*time.Second, cloneFailed(0, vsphere.ClassExhausted))}, vsphere.ClassExhausted},
 		"a conflict concerns one name":          {[]vsphere.Failure{cloneFailed(0, vsphere.ClassConflict)}, ""},
 		"of another operation":                  {[]vsphere.Failure{failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid)}, ""},
-		"the latest of several":                 {[]vsphere.Failure{earlier, latest}, vsphere.ClassExhausted},
-		"the latest of several, in other order": {[]vsphere.Failure{latest, earlier}, vsphere.ClassExhausted},
+		"the latest of several":                 {[]vsphere.Failure{before, latest}, vsphere.ClassExhausted},
+		"the latest of several, in other order": {[]vsphere.Failure{latest, before}, vsphere.ClassExhausted},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got vsphere.Class
-			if f := cloneFailure(tc.failures, Revision(group(0).Spec)); f != nil {
+			in := input(group(0)).with(specSince(2 * time.Second))
+			in.Snapshot.Failures = tc.failures
+			if f := cloneFailure(in); f != nil {
 				got = f.Err.Class
 			}
 			if got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestPowerOnWait(t *testing.T) {
+	row := func(count int, age time.Duration) *vsphere.PowerOn {
+		return &vsphere.PowerOn{Count: count, At: testNow.Add(-age)}
+	}
+	for name, tc := range map[string]struct {
+		row  *vsphere.PowerOn
+		want time.Duration
+	}{
+		"the first time":         {nil, 0},
+		"the second":             {row(1, 0), 10 * time.Second},
+		"the second, later":      {row(1, 4*time.Second), 6 * time.Second},
+		"the second, in time":    {row(1, 10*time.Second), 0},
+		"the third":              {row(2, 0), 20 * time.Second},
+		"the sixth":              {row(5, 0), 160 * time.Second},
+		"the eighth":             {row(7, 0), 10 * time.Minute},
+		"whoever counts further": {row(1000, 0), 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := powerOnWait(tc.row, testNow); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
 	}

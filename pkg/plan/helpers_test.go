@@ -140,6 +140,18 @@ func failures(fs ...vsphere.Failure) func(*Input) {
 	return func(in *Input) { in.Snapshot.Failures = append(in.Snapshot.Failures, fs...) }
 }
 
+// powerOns lets the VM of a slot have been powered on so many times in a row, the last time some while ago.
+func powerOns(slot, count int, age time.Duration) func(*Input) {
+	return func(in *Input) {
+		in.Snapshot.PowerOns = append(in.Snapshot.PowerOns, vsphere.PowerOn{VM: vm(slot).Ref, Count: count, At: testNow.Add(-age)})
+	}
+}
+
+// specSince lets the spec have been edited some while ago.
+func specSince(age time.Duration) func(*Input) {
+	return func(in *Input) { in.SpecSince = testNow.Add(-age) }
+}
+
 // cloning returns the clone under way for a slot.
 func cloning(slot int, changes ...func(*vsphere.Operation)) vsphere.Operation {
 	op := vsphere.Operation{

@@ -22,6 +22,14 @@ type Input struct {
 	Template      vsphere.Template
 	TemplateError *vsphere.Error
 
+	// OrphanAsked is true if the deletion of the group was once seen to ask for its VMs to stay, see AsksToOrphan.
+	OrphanAsked bool
+	// SpecSince is since when this process has known the present spec. What a person has edited may have mended why an
+	// operation was refused before.
+	SpecSince time.Time
+	// Living are the UIDs of other VmGroups there are, among those whose VMs are in the snapshot.
+	Living map[string]bool
+
 	// ReadOnly holds all changes back.
 	ReadOnly bool
 	// FolderRecorded is true if the status of any VmGroup records a folder: a root that is missing was lost then, and is
@@ -93,6 +101,11 @@ func (p Plan) Makes() bool { return p.EnsureFolder || len(p.Clone) > 0 }
 // Removes reports whether the plan takes something away: a VM's power, a VM, a folder.
 func (p Plan) Removes() bool {
 	return len(p.PowerOff) > 0 || len(p.Destroy) > 0 || len(p.RemoveFolders) > 0
+}
+
+// TemplateIsAside reports whether the template is unusable and no clone is due: the group lacks nothing, and is told.
+func (p Plan) TemplateIsAside(in Input) bool {
+	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.clones == 0
 }
 
 // Finishes reports whether the plan takes the last of a group away, and so needs a fresh look before it is carried out.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -19,6 +20,8 @@ type member struct {
 	slot     int                // of one that is not visible yet
 	op       *vsphere.Operation // what is under way on it
 	failures []*vsphere.Failure // how the last operations on it failed, one of each kind
+	outdated []*vsphere.Failure // those of them that say nothing any more
+	powerOn  *vsphere.PowerOn   // nil: none that has not proven to last
 	victim   bool
 	state    v1alpha1.VMState
 	message  string
@@ -74,9 +77,14 @@ func (m *member) trouble() *vsphere.Failure {
 	return f
 }
 
+// resting reports whether the VM is off and to be on, and is not powered on yet because it does not stay on.
+func (m *member) resting(now time.Time) bool {
+	return m.next() == vsphere.OperationPowerOn && m.op == nil && m.reachable() && powerOnWait(m.powerOn, now) > 0
+}
+
 // broken reports whether the VM could not be powered on and is not, or could not be removed once.
 func (m *member) broken() bool {
-	return slices.ContainsFunc(m.failures, func(f *vsphere.Failure) bool {
+	return slices.ContainsFunc(slices.Concat(m.failures, m.outdated), func(f *vsphere.Failure) bool {
 		return f.Kind != vsphere.OperationPowerOn || m.vm.Power != vsphere.PoweredOn
 	})
 }
@@ -106,14 +114,24 @@ func (m *member) describe(folder *vsphere.Folder, in Input) {
 		m.state, m.message = v1alpha1.VMPending, cloneMessage(m.op)
 	case m.vm.Power != vsphere.PoweredOn:
 		m.state, m.message = v1alpha1.VMPoweredOff, "waiting to be powered on"
-		if m.op != nil && m.op.Kind == vsphere.OperationPowerOn {
+		switch {
+		case m.op != nil && m.op.Kind == vsphere.OperationPowerOn:
 			m.message = "being powered on"
+		case m.resting(in.Now):
+			m.message = m.crashLoop()
 		}
 	case folder == nil || m.vm.Parent != folder.Ref:
 		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+orUnknown(m.vm.ParentPath, "a place that cannot be read")
 	default:
 		m.state, m.message = v1alpha1.VMAvailable, m.drift(in)
 	}
+}
+
+// crashLoop says that the VM does not stay on, and when it is powered on again.
+func (m *member) crashLoop() string {
+	next := m.powerOn.At.Add(vsphere.PowerOnDelay(m.powerOn.Count)).UTC().Format(time.RFC3339)
+	return fmt.Sprintf("it was powered on and did not stay on, %s in a row; powered on again after %s: look why its guest shuts down",
+		count(m.powerOn.Count, "time"), next)
 }
 
 // drift says how a VM differs from what its group's VMs are made from now. It is reported, not undone.

@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -32,6 +33,8 @@ func TestDescribe(t *testing.T) {
 		"4: its clone has not ended":                     {1, vm(0, off), []func(*Input){operations(cloning(0))}, v1alpha1.VMPending, "being cloned"},
 		"4: its clone is overdue":                        {1, vm(0, off), []func(*Input){operations(cloning(0, overdue))}, v1alpha1.VMPending, "deadline"},
 		"5: off":                                         {1, vm(0, off), nil, v1alpha1.VMPoweredOff, "waiting"},
+		"5: off, it does not stay on":                    {1, vm(0, off), []func(*Input){powerOns(0, 3, 10*time.Second)}, v1alpha1.VMPoweredOff, "3 times in a row; powered on again after 2026-01-02T03:04:35Z"},
+		"5: off, that is waited out":                     {1, vm(0, off), []func(*Input){powerOns(0, 3, time.Minute)}, v1alpha1.VMPoweredOff, "waiting"},
 		"5: suspended":                                   {1, vm(0, suspended), nil, v1alpha1.VMPoweredOff, "waiting"},
 		"5: off, something under way":                    {1, vm(0, off), []func(*Input){operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMPoweredOff, "being powered on"},
 		"5: off, conflicts are settled quietly":          {1, vm(0, off), []func(*Input){failures(times(5, conflict))}, v1alpha1.VMPoweredOff, "waiting"},

@@ -11,20 +11,20 @@ import (
 // Compute says what to do next. In order, and the first that applies decides:
 //
 //  1. the group is being deleted without our finalizer: nothing, it is past our reach; VMs that it leaves are told of
-//  2. it is being deleted with the annotation on-delete: orphan: the finalizer goes, vCenter is not touched
+//  2. it is being deleted and its VMs are to stay (see orphans): the finalizer goes, vCenter is not touched
 //  3. vCenter is unavailable: nothing, unknown is not empty
 //  4. another vCenter answers than the one that the status records: nothing, its MoRefs mean something else there
-//  5. it is being deleted: remove what is ours, then the folder, then the finalizer (see remove)
-//  6. otherwise: keep what is there running, clone what is missing, or remove what is surplus (see keep)
+//  5. it is being deleted, and says something of that which is not known (see unknownWish): nothing
+//  6. it is being deleted: remove what is ours, then the folder, then the finalizer (see remove)
+//  7. otherwise: keep what is there running, clone what is missing, or remove what is surplus (see keep)
 //
-// What 5 and 6 want is held back while the group is paused or the controller read-only.
+// What 6 and 7 want is held back while the group is paused or the controller read-only.
 func Compute(in Input) Plan {
 	g := in.Group
-	deleting := g.DeletionTimestamp != nil
 	switch {
 	case pastReach(g):
-		return Plan{Notices: orphans(in)}
-	case deleting && g.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan:
+		return Plan{Notices: leftBehind(in)}
+	case orphans(in):
 		return Plan{RemoveFinalizer: true, Orphan: true}
 	case in.Unavailable != nil:
 		return Plan{}
@@ -34,10 +34,15 @@ func Compute(in Input) Plan {
 	}
 	p := Plan{census: takeCensus(in)}
 	p.Notices = notices(&p.census)
-	if deleting {
+	wish := unknownWish(g)
+	switch {
+	case g.DeletionTimestamp != nil && wish != "":
+		p.refuse(in, wish)
+	case g.DeletionTimestamp != nil:
 		p.remove(in)
-	} else {
+	default:
 		p.keep(in)
+		p.Notices = append(p.Notices, asides(in, &p)...)
 		p.AddFinalizer = !slices.Contains(g.Finalizers, v1alpha1.Finalizer) && (p.Writes() || p.census.guarded())
 	}
 	p.hold(in)
@@ -96,6 +101,9 @@ func (p *Plan) keep(in Input) {
 	p.awaitNames(in)
 	c.describe(in)
 	p.due.clones = max(0, want-c.expected())
+	if p.TemplateIsAside(in) { // nobody waits for it, but what is told of it has to stay true
+		p.RetryAfter = sooner(p.RetryAfter, vsphere.RetryDelay(vsphere.ClassInvalid, 1))
+	}
 	p.Problem = worst(p.Problem, groupProblems(in, p)...)
 	p.grow(in)
 }
@@ -113,7 +121,7 @@ func (p *Plan) grow(in Input) {
 	if in.Snapshot.Disappearance != nil || c.unlisted(in) > 0 {
 		return
 	}
-	failure := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec))
+	failure := cloneFailure(in)
 	n, delay := cloneGate(failure, p.due.clones, c.clonesUnderWay(), in.Now)
 	p.RetryAfter = sooner(p.RetryAfter, delay)
 	if n == 0 {
@@ -182,7 +190,11 @@ func (p *Plan) cancelOne(op *vsphere.Operation) {
 	}
 }
 
-// powerOn plans to switch on what is ours, off and to stay.
+// powerOn plans to switch on what is ours, off and to stay. In order:
+//
+//  1. what something is under way on, or cannot be reached, is left for now
+//  2. a failure is waited out
+//  3. a VM that does not stay on has pauses that grow, see powerOnWait
 func (p *Plan) powerOn(in Input) {
 	for _, m := range p.census.ours {
 		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() {
@@ -194,6 +206,8 @@ func (p *Plan) powerOn(in Input) {
 		case m.op != nil:
 		case f != nil && wait(f, in.Now) > 0:
 			p.RetryAfter = sooner(p.RetryAfter, wait(f, in.Now))
+		case m.resting(in.Now):
+			p.RetryAfter = sooner(p.RetryAfter, powerOnWait(m.powerOn, in.Now))
 		default:
 			p.PowerOn = append(p.PowerOn, m.vm.Ref)
 		}

@@ -61,12 +61,21 @@ func TestCompute(t *testing.T) {
 			in: input(group(3, recorded("vcenter-1"))).with(otherVCenterAnswers)},
 		"4: surplus, another vCenter answers": {
 			in: input(group(0, recorded("vcenter-1")), vm(0, off)).with(otherVCenterAnswers)},
+		"4: deleted with an unknown annotation, another vCenter answers": {
+			in: input(group(3, deleting, annotated("vsphere.vmware.com/x", ""), recorded("vcenter-1")), vm(0, off)).with(otherVCenterAnswers)},
+		"5: deleted with an unknown annotation": {
+			in: input(group(3, deleting, annotated("vsphere.vmware.com/x", "")), vm(0, off))},
+		"5: deleted with an unknown annotation, nothing is left": {
+			in: input(group(0, deleting, annotated("vsphere.vmware.com/x", ""))).with(noFolder)},
+		"5: the annotation means nothing to a group that lives": {
+			in:   input(group(0, annotated("vsphere.vmware.com/x", "")), vm(0, off)),
+			want: []string{"destroy vm-0"}},
 		"4: deleted, another vCenter answers": {
 			in: input(group(3, deleting, recorded("vcenter-1")), vm(0, off)).with(otherVCenterAnswers)},
-		"5: deleted": {
+		"6: deleted": {
 			in:   input(group(3, deleting), vm(0), vm(1, off)),
 			want: []string{"power off vm-0", "destroy vm-1"}},
-		"6: lives": {
+		"7: lives": {
 			in:   input(group(2), vm(0)),
 			want: []string{"clone web-0d1f2-1"}},
 	})
@@ -230,6 +239,26 @@ func TestKeep(t *testing.T) {
 			in: input(group(1), vm(0, off)).with(failures(powerOnFailed)), retry: time.Second},
 		"3: failed, waited out": {
 			in: input(group(1), vm(0, off)).with(failures(ago(time.Second, powerOnFailed))), want: []string{"power on vm-0"}},
+		"3: refused before an edit: at once": {
+			in:   input(group(1), vm(0, off)).with(failures(ago(time.Minute, failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), specSince(time.Second)),
+			want: []string{"power on vm-0"}},
+		"3: refused after an edit": {
+			in:    input(group(1), vm(0, off)).with(failures(ago(time.Minute, failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), specSince(time.Hour)),
+			retry: 4 * time.Minute},
+		"3: failed before an edit, by itself": {
+			in:    input(group(1), vm(0, off)).with(failures(times(9, ago(time.Minute, failed(vsphere.OperationPowerOn, 0, vsphere.ClassTransient)))), specSince(time.Second)),
+			retry: time.Minute},
+		"3: it does not stay on": {
+			in: input(group(1), vm(0, off)).with(powerOns(0, 2, 5*time.Second)), retry: 15 * time.Second},
+		"3: it does not stay on, suspended": {
+			in: input(group(1), vm(0, suspended)).with(powerOns(0, 2, 5*time.Second)), retry: 15 * time.Second},
+		"3: the others do not wait": {
+			in:   input(group(2), vm(0, off), vm(1, off)).with(powerOns(0, 2, 5*time.Second)),
+			want: []string{"power on vm-1"}, retry: 15 * time.Second},
+		"3: that is waited out": {
+			in: input(group(1), vm(0, off)).with(powerOns(0, 2, 20*time.Second)), want: []string{"power on vm-0"}},
+		"3: it does not stay on, and is surplus": {
+			in: input(group(0), vm(0, off)).with(powerOns(0, 2, 5*time.Second)), want: []string{"destroy vm-0"}},
 		"3: wanted again after a removal that failed": {
 			in: input(group(1), vm(0, off)).with(failures(destroyFailed)), want: []string{"power on vm-0"}},
 		"3: a change of mind, while it is powered off": {
@@ -244,6 +273,8 @@ func TestRemove(t *testing.T) {
 		"1: everything that is ours, wherever it is": {
 			in:   input(group(3, deleting), vm(0), vm(1, off), vm(2, off, moved)).with(operations(cloning(3))),
 			want: []string{"cancel web-0d1f2-3", "power off vm-0", "destroy vm-1", "destroy vm-2"}},
+		"1: also what does not stay on": {
+			in: input(group(1, deleting), vm(0, off)).with(powerOns(0, 2, 5*time.Second)), want: []string{"destroy vm-0"}},
 		"1: no template is needed": {
 			in:   input(group(1, deleting), vm(0, off)).with(templateError(vsphere.ClassInvalid)),
 			want: []string{"destroy vm-0"}},

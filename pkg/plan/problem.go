@@ -58,9 +58,9 @@ func vCenterChanged(in Input) *Problem {
 //  2. the root folder is gone, and is not to be made again beside its lost VMs
 //  3. a mass disappearance is being looked into, and clones are due
 //  4. VMs that the status counts cannot be read or listed, and clones are due
-//  5. the template is unusable (also if no clone is due: the next one would fail)
+//  5. the template is unusable, and clones are due (otherwise it is an aside: the group lacks nothing)
 //  6. clones fail
-//  7. operations on VMs fail
+//  7. operations on VMs fail, or a VM does not stay on
 //  8. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
 func groupProblems(in Input, p *Plan) []*Problem {
 	c := &p.census
@@ -81,10 +81,10 @@ func groupProblems(in Input, p *Plan) []*Problem {
 		problems = append(problems, waiting(v1alpha1.ReasonVMsUnreadable, fmt.Sprintf(
 			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", n)))
 	}
-	if in.TemplateError != nil {
+	if in.TemplateError != nil && p.due.clones > 0 {
 		problems = append(problems, fromError(in.TemplateError))
 	}
-	if f := cloneFailure(in.Snapshot.Failures, Revision(in.Group.Spec)); f != nil && p.due.clones+len(c.pending) > 0 {
+	if f := cloneFailure(in); f != nil && p.due.clones+len(c.pending) > 0 {
 		problems = append(problems, fromFailure(f))
 	}
 	return slices.Concat(problems, memberProblems(in, c), pendingProblems(c))
@@ -111,6 +111,8 @@ func memberProblems(in Input, c *census) []*Problem {
 				problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
 			}
 			problems = append(problems, problem)
+		case m.resting(in.Now):
+			problems = append(problems, waiting(v1alpha1.ReasonCrashLoopBackOff, fmt.Sprintf("VM %s: %s", m.name, m.message)))
 		}
 	}
 	return problems
@@ -175,9 +177,9 @@ func reasonOr(reason, fallback string) string {
 	return reason
 }
 
-// orphans returns what people should know of a group that goes without our finalizer.
-func orphans(in Input) []Notice {
-	if in.Unavailable != nil || otherVCenter(in) {
+// leftBehind returns what people should know of a group that goes without our finalizer.
+func leftBehind(in Input) []Notice {
+	if in.Unavailable != nil || otherVCenter(in) || orphans(in) { // that VMs are to stay is told when the finalizer goes
 		return nil
 	}
 	c := takeCensus(in)

@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,7 +39,8 @@ func TestProblem(t *testing.T) {
 		"3: no problem if no clone is due":            {input(group(1), vm(0)).with(disappeared), "", false},
 		"3: it holds a deletion":                      {input(group(1, deleting)).with(disappeared), v1alpha1.ReasonMassDisappearance, false},
 		"5: the template is missing":                  {input(group(2)).with(noTemplate, cloneInvalid), v1alpha1.ReasonInvalidConfiguration, true},
-		"5: also if no clone is due":                  {input(group(1), vm(0)).with(noTemplate), v1alpha1.ReasonInvalidConfiguration, true},
+		"5: no problem if no clone is due":            {input(group(1), vm(0)).with(noTemplate), "", false},
+		"5: nor if a VM is off":                       {input(group(1), vm(0, off)).with(noTemplate), "", false},
 		"5: the look-up failed":                       {input(group(1)).with(templateError(vsphere.ClassTransient)), v1alpha1.ReasonRetrying, false},
 		"6: clones are refused":                       {input(group(2), vm(0, off)).with(cloneInvalid, powerOnFailed), v1alpha1.ReasonInvalidConfiguration, true},
 		"6: clones find no room":                      {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassExhausted))), v1alpha1.ReasonResourceExhausted, false},
@@ -48,6 +50,14 @@ func TestProblem(t *testing.T) {
 		"6: no problem for another spec":              {input(group(2, func(g *v1alpha1.VmGroup) { g.Spec.CPU = 4 }), vm(0)).with(cloneInvalid), "", false},
 		"7: a VM cannot be powered on":                {input(group(1), vm(0, off)).with(powerOnFailed), v1alpha1.ReasonRetrying, false},
 		"7: what waits is worse than what is retried": {input(group(1), vm(0, off)).with(powerOnFailed, operations(cloning(1, overdue))), v1alpha1.ReasonCloneStalled, false},
+		"7: a VM does not stay on":                    {input(group(1), vm(0, off)).with(powerOns(0, 1, time.Second)), v1alpha1.ReasonCrashLoopBackOff, false},
+		"7: a failed power on is told first":          {input(group(1), vm(0, off)).with(powerOns(0, 1, time.Second), failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), v1alpha1.ReasonInvalidConfiguration, true},
+		"7: no problem while it is powered on again":  {input(group(1), vm(0, off)).with(powerOns(0, 1, time.Minute)), "", false},
+		"7: no problem if it is on":                   {input(group(1), vm(0)).with(powerOns(0, 1, time.Second)), "", false},
+		"7: no problem of one that is surplus":        {input(group(0), vm(0, off)).with(powerOns(0, 1, time.Second)), "", false},
+		"7: no problem if it cannot be reached":       {input(group(1), vm(0, off, disconnected)).with(powerOns(0, 1, time.Second)), "", false},
+		"7: a refusal from before an edit":            {input(group(1), vm(0, off)).with(failures(ago(time.Minute, failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), specSince(time.Second)), "", false},
+		"6: a refusal from before an edit":            {input(group(2), vm(0)).with(failures(ago(time.Minute, cloneFailed(1, vsphere.ClassInvalid))), specSince(time.Second)), "", false},
 		"7: surplus with a foreign disk":              {input(group(0), vm(0, off)).with(failures(foreignDisk)), v1alpha1.ReasonForeignDisk, true},
 		"7: deleted with a foreign disk":              {input(group(0, deleting), vm(0, off)).with(failures(foreignDisk)), v1alpha1.ReasonForeignDisk, true},
 		"7: no problem if it is to stay":              {input(group(1), vm(0)).with(failures(foreignDisk)), "", false},
@@ -143,6 +153,10 @@ func TestNotices(t *testing.T) {
 		"a folder that stays":      {input(group(1, deleting), vm(0, foreign, named("db"))), []string{"FolderNotEmpty"}},
 		"a folder that goes later": {input(group(1, deleting), vm(0), vm(1, foreign, named("db"))), nil},
 		"VMs that are left":        {input(group(1, deleting, noFinalizer), vm(0), vm(1)), []string{"Orphaned"}},
+		"VMs that are to be left":  {input(group(1, deleting, noFinalizer, orphaning), vm(0), vm(1)), nil},
+		"left by an earlier group": {input(group(1), vm(0), vm(0, earlier)), []string{"Orphaned"}},
+		"a template that is gone":  {input(group(1), vm(0)).with(templateError(vsphere.ClassInvalid)), []string{"InvalidConfiguration"}},
+		"a template in the way":    {input(group(1)).with(templateError(vsphere.ClassInvalid)), nil},
 		"no VMs that are left":     {input(group(1, deleting, noFinalizer)), nil},
 		"nobody can tell":          {input(group(1, deleting, noFinalizer)).with(vCenterAway), nil},
 		"another vCenter":          {input(group(1, recorded("vcenter-1")), vm(0, copied)).with(otherVCenterAnswers), nil},

@@ -78,6 +78,12 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if in.Group.DeletionTimestamp != nil && len(p.Clone)+len(p.PowerOn) > 0 {
 		t.Error("P2: a group that is being deleted grows")
 	}
+	if unknownWish(in.Group) != "" && in.Group.DeletionTimestamp != nil && (p.Writes() || p.RemoveFinalizer && !p.Orphan) {
+		t.Errorf("P2: nobody can tell what is wished, yet it does %v", steps(p))
+	}
+	if wished := in.OrphanAsked || AsksToOrphan(in.Group); wished && in.Group.DeletionTimestamp != nil && p.Writes() {
+		t.Errorf("P2: the VMs are to stay, yet it does %v", steps(p))
+	}
 	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.Strays > 0 || len(victims) > 0) {
 		t.Errorf("P2: the finalizer goes before %d VMs, %d pending, %d strays", ours, pending, in.Snapshot.Strays)
 	}
@@ -212,6 +218,7 @@ func shuffle(t *rapid.T, in Input) Input {
 	in.Snapshot.VMs = rapid.Permutation(in.Snapshot.VMs).Draw(t, "order of VMs")
 	in.Snapshot.Operations = rapid.Permutation(in.Snapshot.Operations).Draw(t, "order of operations")
 	in.Snapshot.Failures = rapid.Permutation(in.Snapshot.Failures).Draw(t, "order of failures")
+	in.Snapshot.PowerOns = rapid.Permutation(in.Snapshot.PowerOns).Draw(t, "order of power-ons")
 	in.Snapshot.Folders = rapid.Permutation(in.Snapshot.Folders).Draw(t, "order of folders")
 	return in
 }

@@ -68,7 +68,7 @@ func sumUp(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupStatus {
 }
 
 // Selector is published for the scale subresource: no object carries the label.
-func Selector(group string) string { return v1alpha1.SchemeGroupVersion.Group + "/vmgroup=" + group }
+func Selector(group string) string { return v1alpha1.GroupLabel + "=" + group }
 
 // folderStatus returns where the group lives. In order:
 //
@@ -123,17 +123,27 @@ func listVMs(c *census, limit int) []v1alpha1.VMStatus {
 // finding is what the conditions are made from.
 type finding struct {
 	ready, reconciling, stalled bool
+	problem                     bool // something stands in the way, be it for a human or not
 	reason, message             string
 }
 
-// verdict sums up where the group stands. In order:
+// verdict sums up where the group stands, with the asides where no problem has to be told first.
+func verdict(in Input, p Plan, out Outcome) finding {
+	f := standing(in, p, out)
+	if in.Group.DeletionTimestamp == nil && !f.problem {
+		f.message += said(asides(in, &p))
+	}
+	return f
+}
+
+// standing sums up where the group stands, in order:
 //
 //  1. the problem, or else the error of this sync: Stalled or Reconciling
 //  2. changes are due and held back: neither, but not Ready
 //  3. changes are due or under way: Reconciling
 //  4. as many VMs as wanted are there, all are available: Ready
 //  5. some are not available, and nothing can be done about it: Reconciling
-func verdict(in Input, p Plan, out Outcome) finding {
+func standing(in Input, p Plan, out Outcome) finding {
 	c, want := &p.census, int(in.Group.DesiredReplicas())
 	problem := p.Problem
 	if out.Err != nil && out.Err.Class != vsphere.ClassConflict {
@@ -145,6 +155,7 @@ func verdict(in Input, p Plan, out Outcome) finding {
 	case problem != nil:
 		return finding{
 			stalled: problem.Stalled, reconciling: !problem.Stalled, reason: problem.Reason, message: problem.Message,
+			problem: true,
 		}
 	case p.Held == v1alpha1.ReasonPaused:
 		return finding{reason: p.Held, message: "spec.paused holds back: " + p.due.String() + "; " + progress}

@@ -15,7 +15,7 @@ import (
 
 func statusOf(in Input, out Outcome) v1alpha1.VmGroupStatus { return Status(in, Compute(in), out) }
 
-// The numbers are those of the rules of verdict.
+// The numbers are those of the rules of standing.
 func TestVerdict(t *testing.T) {
 	noRoom := failures(cloneFailed(2, vsphere.ClassExhausted))
 	tests := map[string]struct {
@@ -23,7 +23,7 @@ func TestVerdict(t *testing.T) {
 		out  Outcome
 		want string
 	}{
-		"1: a problem that somebody has to solve":  {input(group(2), vm(0), vm(1)).with(templateError(vsphere.ClassInvalid)), Outcome{}, "2/2 ERROR InvalidConfiguration"},
+		"1: a problem that somebody has to solve":  {input(group(3), vm(0), vm(1)).with(templateError(vsphere.ClassInvalid)), Outcome{}, "2/2 ERROR InvalidConfiguration"},
 		"1: a problem that is worked on":           {input(group(3), vm(0), vm(1)).with(noRoom), Outcome{}, "2/2 PENDING ResourceExhausted"},
 		"1: an error of this sync":                 {input(group(3), vm(0)), Outcome{Err: newError(vsphere.ClassInvalid)}, "1/1 ERROR InvalidConfiguration"},
 		"1: the worse of both":                     {input(group(3), vm(0)).with(noRoom), Outcome{Err: newError(vsphere.ClassTransient)}, "1/1 PENDING ResourceExhausted"},
@@ -43,6 +43,7 @@ func TestVerdict(t *testing.T) {
 		"3: clones are cancelled":                  {input(group(1), vm(0)).with(operations(cloning(1, cancelled))), Outcome{}, "1/2 PENDING ScalingDown"},
 		"4: all there":                             {input(group(2), vm(0), vm(1)), Outcome{}, "2/2 READY AllReplicasAvailable"},
 		"4: none wanted, none there":               {input(group(0)).with(noFolder), Outcome{}, "0/0 READY AllReplicasAvailable"},
+		"4: the template is gone, nobody needs it": {input(group(2), vm(0), vm(1)).with(templateError(vsphere.ClassInvalid)), Outcome{}, "2/2 READY AllReplicasAvailable"},
 		"4: moved":                                 {input(group(1), vm(0, moved)), Outcome{}, "1/1 READY AllReplicasAvailable"},
 		"4: made from an earlier spec":             {input(group(1), vm(0, oldRevision)), Outcome{}, "1/1 READY AllReplicasAvailable"},
 		"4: copies, templates, foreign: not ours":  {input(group(1), vm(0), vm(1, copied, named("mine")), vm(2, template), vm(3, foreign)), Outcome{}, "1/1 READY AllReplicasAvailable"},

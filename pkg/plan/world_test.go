@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ type world struct {
 	noTemplate bool
 	readOnly   bool
 	failures   []vsphere.Failure
+	powerOns   map[vsphere.Ref]vsphere.PowerOn
+	specSince  time.Time
 	made       map[int]int // VMs there ever were in a slot
 	last       int         // number of the last task or folder
 	plan       Plan
@@ -44,7 +47,7 @@ type task struct {
 func newWorld(replicas int32) *world {
 	return &world{
 		group: group(replicas, noFinalizer), now: testNow, vCenter: "vcenter-1", root: true,
-		hidden: map[vsphere.Ref]bool{}, made: map[int]int{},
+		hidden: map[vsphere.Ref]bool{}, made: map[int]int{}, powerOns: map[vsphere.Ref]vsphere.PowerOn{},
 	}
 }
 
@@ -55,14 +58,14 @@ func (w *world) newRef(kind string) vsphere.Ref {
 
 // input is what the controller sees.
 func (w *world) input() Input {
-	in := Input{Group: w.group, Now: w.now, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group)}
+	in := Input{Group: w.group, Now: w.now, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group), SpecSince: w.specSince}
 	if w.away {
 		in.Unavailable = newError(vsphere.ClassUnavailable)
 		return in
 	}
 	s := &in.Snapshot
 	s.VCenter, s.Owner, s.RootExists, s.Path = w.vCenter, testOwner, w.root, testPath
-	s.Failures = slices.Clone(w.failures)
+	s.Failures, s.PowerOns = slices.Clone(w.failures), slices.Collect(maps.Values(w.powerOns))
 	if w.folder != "" {
 		s.Folders = []vsphere.Folder{{Ref: w.folder, Name: "web", Path: testPath, UnderRoot: true, Children: w.children()}}
 	}
@@ -181,6 +184,7 @@ func (w *world) end(t *task, class vsphere.Class) {
 	case i < 0: // somebody else has removed it
 	case t.Kind == vsphere.OperationPowerOn:
 		w.vms[i].Power = vsphere.PoweredOn
+		w.poweredOn(t.VM)
 	case t.Kind == vsphere.OperationPowerOff:
 		w.vms[i].Power = vsphere.PoweredOff
 	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
@@ -188,6 +192,15 @@ func (w *world) end(t *task, class vsphere.Class) {
 	default:
 		w.remove(w.vms[i].Ref)
 	}
+}
+
+// poweredOn counts a power-on as vsphere.PowerOn says.
+func (w *world) poweredOn(ref vsphere.Ref) {
+	p := w.powerOns[ref]
+	if w.now.Sub(p.At) >= vsphere.PowerOnDelay(p.Count)+vsphere.StableAfter {
+		p.Count = 0
+	}
+	w.powerOns[ref] = vsphere.PowerOn{VM: ref, Count: p.Count + 1, At: w.now}
 }
 
 // appear makes the VM of a clone: vm-<slot>, and vm-<slot>.<n> if it is not the first there.
@@ -212,7 +225,7 @@ func (w *world) endAll() {
 
 // restart begins a new process of the controller: what the old one had under way goes on.
 func (w *world) restart() {
-	w.hidden, w.failures = map[vsphere.Ref]bool{}, nil
+	w.hidden, w.failures, w.powerOns = map[vsphere.Ref]bool{}, nil, map[vsphere.Ref]vsphere.PowerOn{}
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
 	for _, t := range w.tasks {
 		t.stray = t.Kind == vsphere.OperationClone
@@ -252,6 +265,7 @@ func (w *world) remove(ref vsphere.Ref) {
 func (w *world) scale(replicas int32) {
 	w.group.Spec.Replicas = ptr.To(replicas)
 	w.group.Generation++
+	w.specSince = w.now
 }
 
 func (w *world) delete() {

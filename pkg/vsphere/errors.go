@@ -93,6 +93,13 @@ func RetryDelay(class Class, n int) time.Duration {
 	}
 }
 
+// StableAfter is how long a VM has to stay on for its next power-on to be the first of a new row.
+const StableAfter = 10 * time.Minute
+
+// PowerOnDelay is how long after the n-th power-on in a row (n from 1) the next one comes at the earliest, if the VM does
+// not stay on: 10 s, doubling to 10 min.
+func PowerOnDelay(n int) time.Duration { return double(10*time.Second, 10*time.Minute, n) }
+
 func double(d, limit time.Duration, n int) time.Duration {
 	for ; n > 1 && d < limit; n-- {
 		d *= 2

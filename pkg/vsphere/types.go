@@ -81,6 +81,8 @@ type Snapshot struct {
 	Strays int
 	// Failures are the last failures of each kind of operation, until the same succeeds.
 	Failures []Failure
+	// PowerOns are the power-ons by this process that have succeeded and not proven to last, one for each VM.
+	PowerOns []PowerOn
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
 }
@@ -130,6 +132,15 @@ type Failure struct {
 	Err      *Error
 	Count    int // consecutive failures
 	At       time.Time
+}
+
+// PowerOn is how often in a row a VM was powered on without staying on, kept until its VM is gone, or PowerOnDelay of the
+// count and StableAfter have passed: the VM has stayed on then. What others power on, and a clone that is born on, does not
+// count.
+type PowerOn struct {
+	VM    Ref
+	Count int
+	At    time.Time // of the last
 }
 
 // Template is a VM template that a group can be cloned from.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,12 +63,13 @@ func (r *result) fail(err error) {
 }
 
 // confirm reads the group live before anything is made or removed: the cache may be older than a change of mind. Neither
-// the finalizer nor the annotation counts in the generation.
+// finalizers nor annotations nor labels count in the generation.
 func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	if !p.Makes() && !p.Removes() && !p.RemoveFinalizer {
+	cached := in.Group
+	ends := cached.DeletionTimestamp != nil && len(p.Cancel) > 0
+	if !p.Makes() && !p.Removes() && !p.RemoveFinalizer && !ends {
 		return nil
 	}
-	cached := in.Group
 	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name, errors.New("it is gone, and the cache does not know yet"))
@@ -78,9 +80,14 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 	if live.UID != cached.UID || live.Generation != cached.Generation ||
 		(live.DeletionTimestamp == nil) != (cached.DeletionTimestamp == nil) ||
 		slices.Contains(live.Finalizers, v1alpha1.Finalizer) != slices.Contains(cached.Finalizers, v1alpha1.Finalizer) ||
-		live.Annotations[v1alpha1.OnDeleteAnnotation] != cached.Annotations[v1alpha1.OnDeleteAnnotation] {
+		!maps.Equal(live.Annotations, cached.Annotations) || !maps.Equal(live.Labels, cached.Labels) {
 		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name,
 			errors.New("it was changed since the cache was filled"))
+	}
+	if live.DeletionTimestamp != nil && !p.Orphan {
+		if err := s.confirmDeletion(ctx, live); err != nil {
+			return err
+		}
 	}
 	r.group = live
 	return nil
@@ -94,7 +101,7 @@ func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r 
 	return s.patchFinalizers(ctx, r, finalizers)
 }
 
-func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r *result) error {
+func (s *Syncer) removeFinalizer(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
 	if !p.RemoveFinalizer || r.failed() {
 		return nil
 	}
@@ -106,7 +113,7 @@ func (s *Syncer) removeFinalizer(ctx context.Context, _ plan.Input, p plan.Plan,
 	r.finished = err == nil
 	if r.finished && p.Orphan {
 		s.event(ctx, r.group, corev1.EventTypeWarning, v1alpha1.ReasonOrphaned,
-			"the VmGroup goes and its VMs stay, as the annotation "+v1alpha1.OnDeleteAnnotation+" says")
+			"the VmGroup goes and its VMs stay, as "+plan.OrphanedBy(in.Group))
 	}
 	return err
 }

@@ -14,17 +14,28 @@ import (
 )
 
 // gather collects what a decision depends on. It changes nothing. The error is what could not be learned, and so has to be
-// asked again; the input says it too.
+// asked again; the input says it too. An error of the template is none of these, see lacks.
 func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, error) {
 	in := plan.Input{Group: vg, Now: s.cfg.Clock.Now(), ReadOnly: s.cfg.ReadOnly}
+	if m.generation != vg.Generation {
+		m.generation, m.specSince = vg.Generation, in.Now
+	}
+	m.orphan = m.orphan || plan.AsksToOrphan(vg)
+	in.SpecSince, in.OrphanAsked = m.specSince, m.orphan
 	if err := s.look(ctx, vg, m, &in); err != nil {
 		in.Unavailable = asUnavailable(err)
 		return in, err
 	}
-	if in.TemplateError != nil {
-		return in, in.TemplateError
-	}
 	return in, nil
+}
+
+// lacks returns what could not be learned, and has to be asked again: the error of gather, or that of the template. That
+// there is no template is an answer, and in nobody's way until a clone is due.
+func lacks(in plan.Input, p plan.Plan, err error) error {
+	if err == nil && in.TemplateError != nil && !p.TemplateIsAside(in) {
+		return in.TemplateError
+	}
+	return err
 }
 
 func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *plan.Input) error {
@@ -49,6 +60,9 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	if vg.DeletionTimestamp != nil {
 		return nil
 	}
+	if in.Living, err = s.living(vg, in.Snapshot); err != nil {
+		return err
+	}
 	in.Template, err = s.cfg.VCenter.FindTemplate(ctx, groupID(vg), vg.Spec.Template)
 	if err != nil && vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 		in.TemplateError = asError(err)
@@ -72,6 +86,27 @@ func recordedButMissing(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) []vsphere.R
 		}
 	}
 	return missing
+}
+
+// living returns which of the other groups of this name exist whose VMs are in a snapshot.
+func (s *Syncer) living(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) (map[string]bool, error) {
+	namesake := func(vm vsphere.VM) bool {
+		return vm.Stamp != nil && vm.Stamp.Name == vg.Name && vm.Stamp.UID != string(vg.UID)
+	}
+	if !slices.ContainsFunc(snap.VMs, namesake) {
+		return nil, nil
+	}
+	groups, err := s.cfg.Lister.List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("list VmGroups: %w", err)
+	}
+	living := map[string]bool{}
+	for _, other := range groups {
+		if other.Name == vg.Name {
+			living[string(other.UID)] = true
+		}
+	}
+	return living, nil
 }
 
 func (s *Syncer) folderRecorded() (bool, error) {

@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"k8s.io/utils/ptr"
@@ -130,4 +131,62 @@ func TestDesiredReplicasByDefault(t *testing.T) {
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = ptr.To[int32](0) })
 	f.settle()
 	f.wantStatus("none", "0/0 READY AllReplicasAvailable")
+}
+
+// A refusal is not waited out once the spec was edited, and is again after that.
+func TestAnEditIsANewChance(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	refuse := fake.Fault{Method: fake.StartPowerOn, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "no"}}
+	f.world.PowerOff(f.vm(0).Ref)
+	f.world.Inject(refuse)
+	f.try()
+	f.wantStatus("it is refused", "0/1 ERROR InvalidConfiguration")
+	f.want("it is not asked again soon")
+	f.world.Inject(refuse)
+	f.scale(1)
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Memory++ })
+	f.journal = nil
+	f.pass(lastInterval)
+	f.try()
+	f.said("an edit: at once", "StartPowerOn", "update status")
+	f.want("it is refused again: not asked again soon")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Memory++ })
+	f.settle()
+	f.wantStatus("once more", "1/1 READY AllReplicasAvailable")
+}
+
+// VMs of a VmGroup of the same name are nobody's only if it does not exist.
+func TestVMsOfANamesake(t *testing.T) {
+	for name, tc := range map[string]struct {
+		living bool
+		want   []string
+	}{
+		"it exists no more":             {false, []string{"Normal ScalingUp", "Warning Orphaned", "Normal AllReplicasAvailable"}},
+		"it lives in another namespace": {true, []string{"Normal ScalingUp", "Normal AllReplicasAvailable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1))
+			f.settle()
+			f.events()
+			f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.Name, vm.Stamp.UID = "old-0", "another" })
+			if tc.living {
+				namesake := group(1, func(vg *v1alpha1.VmGroup) { vg.Namespace, vg.UID = "kube-public", "another" })
+				if err := f.cache.Add(namesake); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.settle()
+			f.wantStatus("all there", "1/1 READY AllReplicasAvailable")
+			got := f.events()
+			slices.Sort(got)
+			slices.Sort(tc.want)
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("events %q, want %q", got, tc.want)
+			}
+			if said := f.live().Status.Message; (len(said) > len("1 of 1 VMs available")) == tc.living {
+				t.Errorf("the message says %q", said)
+			}
+		})
+	}
 }

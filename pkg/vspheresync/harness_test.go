@@ -34,7 +34,7 @@ const (
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // fixture is a Syncer between an API server and a vCenter that are both fake. Its journal holds what the Syncer has asked
-// of either, in one order, but for what it asks in each sync: snapshots and templates.
+// of either, in one order, but for what it asks in each sync: snapshots, templates, and versions of a group that goes.
 type fixture struct {
 	*Syncer
 	t        *testing.T
@@ -73,6 +73,9 @@ func newFixture(t *testing.T, groups ...*v1alpha1.VmGroup) *fixture {
 	}
 	f.kube = kubefake.NewClientset(objects...)
 	f.kube.PrependReactor("*", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		if action.GetVerb() == "list" {
+			return false, nil, nil
+		}
 		f.say("%s", strings.TrimSpace(action.GetVerb()+" "+action.GetSubresource()))
 		return false, nil, nil
 	})

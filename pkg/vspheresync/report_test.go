@@ -40,10 +40,10 @@ func TestEventsOnTransitionsOnly(t *testing.T) {
 	f.wantEvents("step 5/7, the template is missing", "Warning TemplateNotFound")
 	f.restart(fake.Config{}, Config{})
 	f.try()
-	f.wantEvents("step 6/7, a restart is no transition")
+	f.wantEvents("step 6/7, a restart is no transition, and notices are told again", "Warning TemplateNotFound")
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "golden" })
 	f.settle()
-	f.wantEvents("step 7/7, healed", "Normal AllReplicasAvailable")
+	f.wantEvents("step 7/7, healed: it was READY all the time")
 }
 
 // An outage is one event, not one for each group: it is in the conditions, and so is its end.
@@ -134,20 +134,21 @@ func TestOutageInBetween(t *testing.T) {
 func TestWhatTheAPIServerRefusedIsTriedSoon(t *testing.T) {
 	tests := map[string]struct {
 		fault        fake.Fault
+		replicas     int32
 		verb, subres string
 	}{
 		"the status, while vCenter is away": {
-			fake.Fault{Method: fake.Snapshot, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}}, "update", "status"},
+			fake.Fault{Method: fake.Snapshot, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}}, 1, "update", "status"},
 		"the status, and the template is wrong": {
-			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, "update", "status"},
-		"the live read, and the template is wrong": {
-			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, "get", ""},
+			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, 3, "update", "status"},
+		"the live read, and the template cannot be looked up": {
+			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassExhausted, Message: "none"}}, 1, "get", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, group(2))
 			f.settle()
-			f.scale(1)
+			f.scale(tc.replicas)
 			f.world.Inject(tc.fault)
 			f.kube.PrependReactor(tc.verb, "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
 				return action.GetSubresource() == tc.subres, nil, apierrors.NewInternalError(errors.New("no etcd"))

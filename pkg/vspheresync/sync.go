@@ -66,7 +66,14 @@ type memory struct {
 	notices  map[plan.Notice]bool
 	said     *finding // what the last event about the condition Ready was about
 	report   pace
-	unsure   bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
+	// generation is that of the spec as it was last seen, specSince since when.
+	generation int64
+	specSince  time.Time
+	// orphan is true once the deletion was seen to ask for its VMs to stay; history is up to which version of the VmGroup
+	// everything was looked at for that.
+	orphan  bool
+	history string
+	unsure  bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
 }
 
 // Sync gathers, decides, acts and reports, once. vg is not changed. It returns after how long to sync again if nothing
@@ -88,6 +95,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	logger.V(4).Info("Planned", "clone", len(p.Clone), "powerOn", len(p.PowerOn), "powerOff", len(p.PowerOff),
 		"destroy", len(p.Destroy), "finish", p.RemoveFinalizer, "held", p.Held, "retryAfter", p.RetryAfter)
 
+	err = lacks(in, p, err)
 	done := s.act(ctx, in, p)
 	again := p.RetryAfter
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
@@ -95,6 +103,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	if err == nil && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
 		in, err = s.gather(ctx, vg, m)
 		p = plan.Compute(in)
+		err = lacks(in, p, err)
 		again = shorter(again, p.RetryAfter)
 	}
 	s.saw(vg.UID, p.VMStates(in))

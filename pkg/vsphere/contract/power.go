@@ -19,11 +19,44 @@ var powerScenarios = []scenario{
 		f.notifies(f.group, func() { f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
 	}},
+	{name: "power-ons in a row are counted for each VM", run: func(f *fixture) {
+		vm, other := f.made(f.group, 0), f.made(f.group, 1)
+		f.powersOn(vm.Ref, 1)
+		f.powersOn(vm.Ref, 2)
+		f.powersOn(other.Ref, 1)
+		f.powersOn(vm.Ref, 3)
+		f.Destroy(vm.Ref)
+		f.await(f.group, "what is gone is forgotten", func(s vsphere.Snapshot) bool {
+			return len(s.PowerOns) == 1 && s.PowerOns[0].VM == other.Ref
+		})
+		f.Client().Forget(f.group)
+		if got := f.snapshot(f.group).PowerOns; len(got) > 0 {
+			f.t.Errorf("the group is forgotten, its power-ons are not: %v", got)
+		}
+	}},
 	{name: "switched off behind the back", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
 		f.notifies(f.group, func() { f.PowerOff(vm.Ref) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
 	}},
+}
+
+// powersOn has somebody switch a VM off, powers it on, and waits until that is counted as the n-th time.
+func (f *fixture) powersOn(ref vsphere.Ref, n int) {
+	f.t.Helper()
+	f.PowerOff(ref)
+	f.awaitPower(ref, vsphere.PoweredOff)
+	f.must(f.Client().StartPowerOn(f.t.Context(), f.group, ref))
+	f.awaitPower(ref, vsphere.PoweredOn)
+	for _, p := range f.snapshot(f.group).PowerOns {
+		if p.VM == ref {
+			if p.Count != n || p.At.IsZero() {
+				f.t.Errorf("VM %s was powered on for the %d. time, and counted is %+v", ref, n, p)
+			}
+			return
+		}
+	}
+	f.t.Errorf("VM %s was powered on for the %d. time, and nothing is counted", ref, n)
 }
 
 // awaitPower waits until a VM has the state, nothing is under way, and nothing has failed.

@@ -94,6 +94,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		Disappearance: c.absences.Current(),
 	}
 	s.Operations, s.Failures = c.tracker.Of(g.UID)
+	s.PowerOns = c.tracker.PowerOns(g.UID)
 	s.Folders = c.foldersOf(g)
 	for ref := range c.known {
 		m := c.vc.machines[ref]

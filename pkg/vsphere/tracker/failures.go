@@ -57,6 +57,9 @@ func (t *Tracker) succeed(o *operation) {
 	t.ended(o, "")
 	t.forgive(o.group.UID, keyOf(o.Operation, ""))
 	t.forgive(o.group.UID, keyOf(o.Operation, vsphere.ClassConflict))
+	if o.Kind == vsphere.OperationPowerOn && !o.moot {
+		t.poweredOn(o.group.UID, o.VM)
+	}
 }
 
 func (t *Tracker) forgive(uid string, key failureKey) {

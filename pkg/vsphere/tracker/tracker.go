@@ -73,7 +73,8 @@ type Tracker struct {
 	echoes   map[vsphere.Ref]time.Time  // clone tasks that were cancelled, until when they count
 	late     map[string]map[string]late // requests that may still arrive, by UID and name
 	budgets  map[string]*budget
-	failures map[string]map[failureKey]vsphere.Failure // by UID
+	failures map[string]map[failureKey]vsphere.Failure  // by UID
+	powerOns map[string]map[vsphere.Ref]vsphere.PowerOn // by UID
 }
 
 // New returns an empty Tracker.
@@ -92,6 +93,7 @@ func New(cfg Config) *Tracker {
 			budgetDestroy: {limit: cfg.MaxDestroys},
 		},
 		failures: map[string]map[failureKey]vsphere.Failure{},
+		powerOns: map[string]map[vsphere.Ref]vsphere.PowerOn{},
 	}
 }
 
@@ -289,6 +291,9 @@ func (t *Tracker) Gone(vm vsphere.Ref) {
 			o.moot = true
 		}
 	}
+	for uid := range t.powerOns {
+		t.forgetPowerOn(uid, vm)
+	}
 	for uid, failures := range t.failures {
 		for key, f := range failures {
 			if f.VM == vm {
@@ -304,7 +309,7 @@ func (t *Tracker) Record(g vsphere.GroupID, op vsphere.Operation, err *vsphere.E
 	t.fail(g, op, "", err)
 }
 
-// Reset forgets all operations, strays and failures: another vCenter answers, which knows nothing of them.
+// Reset forgets all operations, strays, failures and power-ons: another vCenter answers, which knows nothing of them.
 func (t *Tracker) Reset() {
 	defer t.wake(t.lock())
 	for _, o := range t.ops {
@@ -314,13 +319,15 @@ func (t *Tracker) Reset() {
 	clear(t.echoes)
 	clear(t.late)
 	clear(t.failures)
+	clear(t.powerOns)
 }
 
-// Forget drops the failures of a group that exists no more, those to come of what is still under way included, and its
+// Forget drops the failures and power-ons of a group that exists no more, those to come of what is still under way included, and its
 // place in the line.
 func (t *Tracker) Forget(uid string) {
 	defer t.wake(t.lock())
 	delete(t.failures, uid)
+	delete(t.powerOns, uid)
 	delete(t.late, uid)
 	for _, o := range t.byGroup[uid] {
 		o.moot = true

@@ -28,6 +28,9 @@ const (
 	ReasonPaused = "Paused"
 	// ReasonReadOnly: the controller runs with -read-only and holds back the changes that are due.
 	ReasonReadOnly = "ReadOnly"
+	// ReasonCrashLoopBackOff: a VM is switched off again soon after it was powered on. It is powered on again after a pause
+	// that grows.
+	ReasonCrashLoopBackOff = "CrashLoopBackOff"
 	// ReasonReplicasUnavailable: there are enough VMs, but not all of them are in service.
 	ReasonReplicasUnavailable = "ReplicasUnavailable"
 	// ReasonRetrying: an operation failed and will be tried again.
@@ -55,6 +58,12 @@ const (
 
 // Reasons of a group that waits for somebody to act.
 const (
+	// ReasonInvalidAnnotation: the VmGroup is being deleted, and one of its annotations or labels below vsphere.vmware.com/
+	// is not known. Nothing is destroyed until it is corrected or removed. A VmGroup that lives says so in its message.
+	ReasonInvalidAnnotation = "InvalidAnnotation"
+	// The templates' reasons: VMs are to be cloned and spec.template cannot be cloned from. A group that lacks no VM stays
+	// READY, and its message says that the next clone would fail.
+
 	// ReasonTemplateEmpty: spec.template names nothing.
 	ReasonTemplateEmpty = "TemplateEmpty"
 	// ReasonTemplateNotFound: no template of that name or path is where templates are looked for.

@@ -8,10 +8,16 @@ const (
 	// Finalizer keeps a VmGroup until its VMs and its folder are gone. It is set before the first write to vCenter.
 	Finalizer = "vsphere.vmware.com/vmgroup"
 
-	// OnDeleteAnnotation says what a deletion of the VmGroup does to its VMs. Without it they are destroyed.
+	// OnDeleteAnnotation says what a deletion of the VmGroup does to its VMs. Without it they are destroyed. With a value that
+	// is not known the deletion is held, and so it is with any other annotation or label of this prefix: see
+	// ReasonInvalidAnnotation.
 	OnDeleteAnnotation = "vsphere.vmware.com/on-delete"
 	// OnDeleteOrphan is the value of OnDeleteAnnotation that leaves the VMs and the folder as they are.
 	OnDeleteOrphan = "orphan"
+	// OnDeleteDelete is the value of OnDeleteAnnotation that destroys the VMs, as without the annotation.
+	OnDeleteDelete = "delete"
+	// GroupLabel is the label in status.selector. No object carries it; on a VmGroup it means nothing.
+	GroupLabel = "vsphere.vmware.com/vmgroup"
 	// OpIDAnnotation is on Events: the opID of the sync that recorded it, as it is in the controller's log, and in vCenter's
 	// as the operationID of what that sync submitted.
 	OpIDAnnotation = "vsphere.vmware.com/op-id"

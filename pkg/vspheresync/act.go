@@ -85,8 +85,12 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 			errors.New("it was changed since the cache was filled"))
 	}
 	if live.DeletionTimestamp != nil && !p.Orphan {
-		if err := s.confirmDeletion(ctx, live); err != nil {
+		m := s.remember(live.UID)
+		if err := s.learnWish(ctx, live, m); err != nil {
 			return err
+		}
+		if m.orphan {
+			return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), live.Name, errors.New("its deletion asks for its VMs to stay"))
 		}
 	}
 	r.group = live

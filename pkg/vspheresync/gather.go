@@ -20,7 +20,6 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 	if m.generation != vg.Generation {
 		m.generation, m.specSince = vg.Generation, in.Now
 	}
-	m.orphan = m.orphan || plan.AsksToOrphan(vg)
 	in.SpecSince, in.OrphanAsked = m.specSince, m.orphan
 	if err := s.look(ctx, vg, m, &in); err != nil {
 		in.Unavailable = asUnavailable(err)

@@ -2,7 +2,6 @@ package vspheresync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -19,17 +18,16 @@ import (
 // maxHistory bounds how many versions of a VmGroup are looked at before something is destroyed.
 const maxHistory = 100
 
-// confirmDeletion fails if the deletion of a group asks for its VMs to stay, now or at any time since it began. The API
+// learnWish finds out whether the deletion of a group asks for its VMs to stay, now or at any time since it began. The API
 // server notes that wish as a finalizer only, and the garbage collector removes that within milliseconds: mostly before this
 // process has seen it, and always while none runs. So it is looked for in the history that the API server keeps (5 minutes
-// with its defaults). Where that is gone already, nothing is left that tells the two deletions apart.
-func (s *Syncer) confirmDeletion(ctx context.Context, live *v1alpha1.VmGroup) error {
-	m := s.remember(live.UID)
-	vg := live
+// with its defaults), whether or not anything is to be done now: later it may be gone. Then nothing is left that tells the
+// two deletions apart.
+func (s *Syncer) learnWish(ctx context.Context, deleted *v1alpha1.VmGroup, m *memory) error {
+	vg := deleted
 	for range maxHistory {
-		if plan.AsksToOrphan(vg) {
-			m.orphan = true
-			return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), live.Name, errors.New("its deletion asks for its VMs to stay"))
+		if m.orphan = m.orphan || plan.AsksToOrphan(vg); m.orphan {
+			return nil
 		}
 		before, err := s.before(ctx, vg, m.history)
 		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
@@ -38,14 +36,14 @@ func (s *Syncer) confirmDeletion(ctx context.Context, live *v1alpha1.VmGroup) er
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read the history of the VmGroup before its VMs are destroyed: %w", err)
+			return fmt.Errorf("read whether the deletion has asked for the VMs to stay: %w", err)
 		}
 		if before == nil || before.DeletionTimestamp == nil {
 			break
 		}
 		vg = before
 	}
-	m.history = live.ResourceVersion
+	m.history = deleted.ResourceVersion
 	return nil
 }
 

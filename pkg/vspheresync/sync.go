@@ -82,6 +82,11 @@ type memory struct {
 func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration, error) {
 	logger := klog.FromContext(ctx)
 	m := s.remember(vg.UID)
+	if vg.DeletionTimestamp != nil {
+		if err := s.learnWish(ctx, vg, m); err != nil {
+			return 0, err
+		}
+	}
 	in, err := s.gather(ctx, vg, m)
 	p := plan.Compute(in)
 	if p.Finishes() {

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -168,7 +170,8 @@ func listed(vg *v1alpha1.VmGroup, vm control.VM, match func(v1alpha1.VMStatus) b
 	return fmt.Errorf("the status does not report it: %+v", vg.Status.VMs)
 }
 
-// TestTemplateErrors heals by itself when the spec is patched, or when the template appears.
+// TestTemplateErrors leaves a group READY that lacks nothing, and tells it. When VMs are due, it heals by itself when the spec
+// is patched, or when the template appears.
 func TestTemplateErrors(t *testing.T) {
 	w := newWorld(t, vcsim.Options{TemplateFolder: "templates"})
 	w.StartController("-template-folder", "templates")
@@ -176,6 +179,9 @@ func TestTemplateErrors(t *testing.T) {
 	w.Ready("web", 2)
 
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "no-such-template" })
+	w.Phase("web", v1alpha1.PhaseReady, saying("no-such-template"))
+	eventOf(w, "web", v1alpha1.ReasonTemplateNotFound)
+	w.Scale("web", 3)
 	vg := w.Phase("web", v1alpha1.PhaseError)
 	stalled := meta.FindStatusCondition(vg.Status.Conditions, v1alpha1.ConditionStalled)
 	if stalled.Reason != v1alpha1.ReasonTemplateNotFound || !strings.Contains(vg.Status.Message, "no-such-template") {
@@ -186,12 +192,31 @@ func TestTemplateErrors(t *testing.T) {
 	}
 	_, err := w.VCenter.Control.AddTemplate(t.Context(), "no-such-template", "templates")
 	harness.Must(t, err)
-	w.Ready("web", 2)
+	w.Ready("web", 3)
 
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "" })
-	w.Phase("web", v1alpha1.PhaseError)
+	w.Phase("web", v1alpha1.PhaseReady, saying("spec.template"))
+	harness.Must(t, w.VCenter.Control.DestroyVM(t.Context(), w.VMs(vg)[0].MoRef))
+	w.Phase("web", v1alpha1.PhaseError, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonTemplateEmpty))
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = harness.Template })
-	w.Ready("web", 2)
+	w.Ready("web", 3)
+}
+
+// eventOf waits for a Warning about a group.
+func eventOf(w *harness.World, name, reason string) {
+	w.T.Helper()
+	w.Eventually("an event "+reason, func() error {
+		events, err := w.Kube.CoreV1().Events(w.Namespace).List(w.T.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=" + name})
+		if err != nil {
+			return err
+		}
+		for _, e := range events.Items {
+			if e.Reason == reason && e.Type == corev1.EventTypeWarning {
+				return nil
+			}
+		}
+		return fmt.Errorf("there are %d others", len(events.Items))
+	})
 }
 
 // TestForeign leaves alone what is not ours: VMs in our folder, copies of our VMs, VMs made templates.

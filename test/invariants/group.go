@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -19,7 +20,9 @@ type group struct {
 	wants      map[int64]int // replicas by generation
 	gone       bool
 	deleting   bool
-	orphan     bool // its VMs stay when it goes, as an annotation says
+	orphan     bool // its VMs stay when it goes, as an annotation or its deletion says
+	cascade    bool // the deletion has asked for that, if only for a moment
+	spared     bool // it has from its very beginning
 
 	finalized bool      // the finalizer was there once
 	released  bool      // the controller has asked for the finalizer to go, and was not refused
@@ -58,8 +61,10 @@ func (s *state) learn(g *group, vg *v1alpha1.VmGroup) {
 	if wanted > g.replicas.last() {
 		s.spare(g)
 	}
+	asks := vg.DeletionTimestamp != nil && slices.Contains(vg.Finalizers, metav1.FinalizerOrphanDependents)
+	g.cascade, g.spared = g.cascade || asks, g.spared || asks && !g.deleting
 	g.generation, g.deleting = vg.Generation, vg.DeletionTimestamp != nil
-	g.orphan = vg.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan
+	g.orphan = g.cascade || vg.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan
 	g.wants[vg.Generation] = wanted
 	if slices.Contains(vg.Finalizers, v1alpha1.Finalizer) {
 		g.finalized = true

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -43,17 +44,24 @@ func (s *state) checkRelease(g *group, w write) {
 		})
 	}
 	g.released, g.releasing = true, max(w.version, g.version)
-	if g.orphan {
-		return
-	}
 	for _, v := range s.members(g.uid) {
-		s.breach("I6", g, "the finalizer of %s is let go while %s is there", g.key, v.label())
+		s.checkWanted(g, fmt.Sprintf("the finalizer of %s is let go while %s is there", g.key, v.label()))
 	}
 	for _, c := range s.clones {
 		if !c.over && c.stamp != nil && c.stamp.UID == g.uid {
-			s.breach("I6", g, "the finalizer of %s is let go while %s is being cloned", g.key, c.Name)
+			s.checkWanted(g, fmt.Sprintf("the finalizer of %s is let go while %s is being cloned", g.key, c.Name))
 		}
 	}
+}
+
+// checkWanted is a breach unless the VMs were to stay. The wish may be seen after the controller has acted on it.
+func (s *state) checkWanted(g *group, breach string) {
+	s.later("I6", g, func() string {
+		if g.orphan {
+			return ""
+		}
+		return breach
+	})
 }
 
 // refused takes back what the API server has not done.

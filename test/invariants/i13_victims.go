@@ -6,7 +6,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// checkVictim is I13: a VM is switched off or destroyed only if the group has enough others. Whose turn it was already does
+// checkVictim is I13: a VM is switched off or destroyed only if the group has enough others, and never if the deletion of the
+// group has asked from its beginning for the VMs to stay. Whose turn it was already does
 // not count among these. What somebody else took away a moment ago could not be known.
 func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
 	switch e.Method {
@@ -18,6 +19,14 @@ func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
 		return
 	}
 	v.going = true
+	if g != nil {
+		s.later("I13", g, func() string {
+			if !g.spared {
+				return ""
+			}
+			return fmt.Sprintf("%s of %s, which was to stay: the deletion of %s says so", e.Method, v.label(), g.key)
+		})
+	}
 	if g == nil || g.deleting || g.gone {
 		return
 	}

@@ -147,6 +147,10 @@ func TestFinalizer(t *testing.T) {
 			seen("u1", 1, 1), seen("u1", 2, 1, deleting), released(), seen("u1", 2, 1, deleting), cloneOf("t", "u1", 0)}},
 		"I6: the VMs stay, as was asked": {steps: []any{
 			seen("u1", 1, 1), grown("u1", 1), seen("u1", 2, 1, deleting, orphaning), released()}, gone: true},
+		"I6: the VMs stay, as the deletion has asked": {steps: []any{
+			seen("u1", 1, 1), grown("u1", 1), seen("u1", 2, 1, deleting, cascading), seen("u1", 2, 1, deleting), released()}, gone: true},
+		"I6: the same, seen late": {steps: []any{
+			seen("u1", 1, 1), grown("u1", 1), seen("u1", 2, 1, deleting), released(), seen("u1", 2, 1, deleting, cascading)}, gone: true},
 		"I6: taken ones hold nothing": {steps: []any{
 			seen("u1", 1, 1), grown("u1", 1), made("u1", 0, template), seen("u1", 2, 1, deleting), released()}, gone: true},
 		"P2: an orphan": {steps: []any{seen("u1", 1, 1), seen("u1", 2, 1, deleting), released(), made("u1", 0)}, o: Options{Owner: "me"}, gone: true,
@@ -215,16 +219,18 @@ func TestVictims(t *testing.T) {
 	child := func(uid string) control.Entry { return folder("folder-"+uid, "/DC0/vm/vmgroups/ns/web-"+uid) }
 	first := call(methodCreateFolder, "folder-ns", "op1")
 	for name, r := range map[string]row{
-		"I13: surplus":             {steps: []any{start, down, offOne, call(methodDestroy, "vm-u1-2", ""), lost("vm-u1-2")}},
-		"I13: a change seen late":  {steps: []any{start, offOne, down}},
-		"I13: not surplus":         {steps: []any{start, call(methodPowerOff, "vm-u1-2", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-2 (web-u1-2) leaves the group ns/web-u1 with 2 VMs, and it wants 3"},
-		"I13: two instead of one":  {steps: []any{start, down, offOne, call(methodPowerOff, "vm-u1-1", ""), long}, want: "I13", says: "leaves the group ns/web-u1 with 1 VMs, and it wants 2"},
-		"I13: deleting":            {steps: []any{start, seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", "")}},
-		"I13: lost a moment ago":   {steps: []any{start, down, lost("vm-u1-0"), call(methodPowerOff, "vm-u1-2", "")}},
-		"I13: lost long ago":       {steps: []any{start, down, lost("vm-u1-0"), long, call(methodPowerOff, "vm-u1-2", "")}, want: "I13", says: "with 1 VMs, and it wants 2"},
-		"I13: wanted again":        {steps: []any{start, down, call(methodPowerOff, "vm-u1-2", ""), long, seen("u1", 3, 3), seen("u1", 4, 2), call(methodPowerOff, "vm-u1-1", "")}},
-		"I13: switched on again":   {steps: []any{start, down, offOne, call(methodPowerOn, "vm-u1-2", ""), made("u1", 2), call(methodPowerOff, "vm-u1-1", "")}},
-		"I14: one sync, one group": {steps: []any{seen("u1", 2, 3, deleting), seen("u2", 2, 3, deleting), made("u1", 0), made("u2", 0), call(methodPowerOff, "vm-u1-0", "op1"), call(methodPowerOff, "vm-u2-0", "op2")}, o: Options{Owner: "me"}},
+		"I13: surplus":                          {steps: []any{start, down, offOne, call(methodDestroy, "vm-u1-2", ""), lost("vm-u1-2")}},
+		"I13: a change seen late":               {steps: []any{start, offOne, down}},
+		"I13: not surplus":                      {steps: []any{start, call(methodPowerOff, "vm-u1-2", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-2 (web-u1-2) leaves the group ns/web-u1 with 2 VMs, and it wants 3"},
+		"I13: two instead of one":               {steps: []any{start, down, offOne, call(methodPowerOff, "vm-u1-1", ""), long}, want: "I13", says: "leaves the group ns/web-u1 with 1 VMs, and it wants 2"},
+		"I13: deleting":                         {steps: []any{start, seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", "")}},
+		"I13: deleting, to stay":                {steps: []any{start, seen("u1", 2, 3, deleting, cascading), seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-0 (web-u1-0), which was to stay"},
+		"I13: deleting, a wish that comes late": {steps: []any{start, seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", ""), seen("u1", 2, 3, deleting, cascading), long}},
+		"I13: lost a moment ago":                {steps: []any{start, down, lost("vm-u1-0"), call(methodPowerOff, "vm-u1-2", "")}},
+		"I13: lost long ago":                    {steps: []any{start, down, lost("vm-u1-0"), long, call(methodPowerOff, "vm-u1-2", "")}, want: "I13", says: "with 1 VMs, and it wants 2"},
+		"I13: wanted again":                     {steps: []any{start, down, call(methodPowerOff, "vm-u1-2", ""), long, seen("u1", 3, 3), seen("u1", 4, 2), call(methodPowerOff, "vm-u1-1", "")}},
+		"I13: switched on again":                {steps: []any{start, down, offOne, call(methodPowerOn, "vm-u1-2", ""), made("u1", 2), call(methodPowerOff, "vm-u1-1", "")}},
+		"I14: one sync, one group":              {steps: []any{seen("u1", 2, 3, deleting), seen("u2", 2, 3, deleting), made("u1", 0), made("u2", 0), call(methodPowerOff, "vm-u1-0", "op1"), call(methodPowerOff, "vm-u2-0", "op2")}, o: Options{Owner: "me"}},
 		"I14: one sync, two groups": {steps: []any{seen("u1", 2, 3, deleting), seen("u2", 2, 3, deleting), made("u1", 0), made("u2", 0), call(methodPowerOff, "vm-u1-0", "op1"), call(methodPowerOff, "vm-u2-0", "op1")}, o: Options{Owner: "me"},
 			want: "I14", says: "for VmGroup u2 by sync op1, which was for VmGroup u1"},
 		"I14: folders of two syncs, neither of them answered": {steps: []any{

@@ -102,6 +102,10 @@ func orphaning(vg *v1alpha1.VmGroup) {
 	vg.Annotations = map[string]string{v1alpha1.OnDeleteAnnotation: v1alpha1.OnDeleteOrphan}
 }
 
+func cascading(vg *v1alpha1.VmGroup) {
+	vg.Finalizers = append(vg.Finalizers, metav1.FinalizerOrphanDependents)
+}
+
 func reached(vg *v1alpha1.VmGroup) {
 	vg.Status.ObservedGeneration, vg.Status.Phase = vg.Generation, v1alpha1.PhaseReady
 }

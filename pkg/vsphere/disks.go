@@ -1,0 +1,102 @@
+package vsphere
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DatastorePath is a file on a datastore. Both parts are compared exactly, as a datastore does.
+type DatastorePath struct {
+	Datastore string // its name
+	Path      string // of the file, from the datastore's top
+}
+
+// String returns the path as vCenter writes it, such as "[ds1] web-0/web-0.vmdk".
+func (p DatastorePath) String() string { return strings.TrimSuffix("["+p.Datastore+"] "+p.Path, " ") }
+
+// Dir returns the directory that holds the file: all but the last element of its path, and no path at all for a file at the
+// top of the datastore. Nothing is cleaned: a path that goes by "." or ".." lies in no directory but the one it spells.
+func (p DatastorePath) Dir() DatastorePath {
+	return DatastorePath{p.Datastore, p.Path[:max(0, strings.LastIndex(p.Path, "/"))]}
+}
+
+// Disk is one virtual disk of a VM, as far as it tells whose it is.
+type Disk struct {
+	Key   int32  // device key: it says at which controller and unit the disk is, and is used again
+	Label string // for people; may be empty
+	// Files are the files of its backing, the top of the chain first, then the parents that snapshots have left below it.
+	// It is empty if vCenter does not show all of them.
+	Files []DatastorePath
+	// FirstClass is true for a disk with a life of its own (vDiskId), as the container storage driver makes them.
+	FirstClass bool
+}
+
+// ForeignDisk is a disk that must not be destroyed with the VM that it is attached to.
+type ForeignDisk struct {
+	Disk
+	// Why it is foreign, in words that go on from "it".
+	Why string
+}
+
+// String names the disk, its file, and why it is foreign.
+func (d ForeignDisk) String() string {
+	name := d.Label
+	if name == "" {
+		name = fmt.Sprintf("disk %d", d.Key)
+	}
+	if len(d.Files) > 0 {
+		name += ", " + d.Files[0].String()
+	}
+	return name + ": it " + d.Why
+}
+
+// ForeignDisks returns the disks of a VM that vCenter would delete with it and that are not the VM's own, and whether
+// something is hidden that it takes to know. vmFile is the VM's configuration file (config.files.vmPathName), whose
+// directory is the VM's home; it is the zero value if that could not be read. A disk is
+//
+//  1. foreign, if it is a first-class disk
+//  2. foreign, if its key is not in the stamp: it did not come from the template
+//  3. hidden, if its files or the VM's home are not shown: what is hidden is nobody's to destroy
+//  4. foreign, if any file of its chain does not lie in the VM's home, on the same datastore: a key is used again, so that
+//     somebody else's disk may have the key of one of the template's. A home at the top of a datastore is shared with
+//     everybody, and is nobody's
+//  5. the VM's own
+//
+// Rule 4 holds for the whole chain, and not for its top alone, because clones are full ones: no file of theirs lies anywhere
+// else. A snapshot that was taken over somebody else's disk has its top in the VM's home and the stranger's file below it,
+// and vCenter deletes both. Linked clones, once there are any, have to name the base that they share.
+//
+// A raw device mapping is judged by its mapping file, as any other: vCenter deletes that, and never what is on the device.
+func ForeignDisks(stamp Stamp, vmFile DatastorePath, disks []Disk) (foreign []ForeignDisk, hidden bool) {
+	home := vmFile.Dir()
+	hidden = vmFile == DatastorePath{}
+	for _, d := range disks {
+		switch stray, lies := outside(home, d.Files); {
+		case d.FirstClass:
+			foreign = append(foreign, ForeignDisk{d, "is a first-class disk, which outlives the VM"})
+		case !slices.Contains(stamp.Disks, d.Key):
+			foreign = append(foreign, ForeignDisk{d, "did not come from the VM's template"})
+		case len(d.Files) == 0 || vmFile == DatastorePath{}:
+			hidden = true
+		case home.Path == "":
+			foreign = append(foreign, ForeignDisk{d, "lies at the top of the datastore, where any VM's files may lie"})
+		case lies:
+			why := "does not lie in the VM's own directory " + home.String()
+			if stray != d.Files[0] {
+				why = "has " + stray.String() + " below it, which does not lie in the VM's own directory " + home.String()
+			}
+			foreign = append(foreign, ForeignDisk{d, why})
+		}
+	}
+	return foreign, hidden
+}
+
+// outside returns the first of some files that does not lie in a directory itself: what lies deeper is not in it.
+func outside(dir DatastorePath, files []DatastorePath) (DatastorePath, bool) {
+	i := slices.IndexFunc(files, func(f DatastorePath) bool { return f.Dir() != dir })
+	if i < 0 {
+		return DatastorePath{}, false
+	}
+	return files[i], true
+}

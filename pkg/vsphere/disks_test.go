@@ -1,0 +1,111 @@
+package vsphere
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func onDS1(paths ...string) (files []DatastorePath) {
+	for _, path := range paths {
+		files = append(files, DatastorePath{"ds1", path})
+	}
+	return files
+}
+
+// TestForeignDisks names its rows by the numbers of the rules.
+func TestForeignDisks(t *testing.T) {
+	home := DatastorePath{"ds1", "web-0_1/web-0.vmx"}
+	own := Disk{Key: 2000, Files: onDS1("web-0_1/web-0.vmdk")}
+	for name, row := range map[string]struct {
+		vmFile DatastorePath
+		disk   Disk
+		want   string // the words that say why; "" is the VM's own, "hidden" is hidden
+	}{
+		"1: first-class, in the stamp and at home":   {home, Disk{Key: 2000, Files: own.Files, FirstClass: true}, "first-class"},
+		"1: first-class, nothing else is shown":      {DatastorePath{}, Disk{Key: 2000, FirstClass: true}, "first-class"},
+		"2: another key, at home":                    {home, Disk{Key: 2001, Files: own.Files}, "template"},
+		"2: another key, nothing else is shown":      {home, Disk{Key: 2001}, "template"},
+		"3: no file is shown":                        {home, Disk{Key: 2000}, "hidden"},
+		"3: the home is not shown":                   {DatastorePath{}, own, "hidden"},
+		"4: another VM's file under a key of ours":   {home, Disk{Key: 2000, Files: onDS1("db-0/db-0.vmdk")}, "[ds1] web-0_1"},
+		"4: on another datastore":                    {home, Disk{Key: 2000, Files: []DatastorePath{{"ds2", "web-0_1/web-0.vmdk"}}}, "directory"},
+		"4: in a directory below":                    {home, Disk{Key: 2000, Files: onDS1("web-0_1/fcd/web-0.vmdk")}, "directory"},
+		"4: in a directory above":                    {DatastorePath{"ds1", "a/web-0/web-0.vmx"}, Disk{Key: 2000, Files: onDS1("a/web-0.vmdk")}, "directory"},
+		"4: in one whose name begins the same":       {home, Disk{Key: 2000, Files: onDS1("web-0_10/web-0.vmdk")}, "directory"},
+		"4: in one whose name ends the same":         {home, Disk{Key: 2000, Files: onDS1("x/web-0_1/web-0.vmdk")}, "directory"},
+		"4: in one that differs in case":             {home, Disk{Key: 2000, Files: onDS1("WEB-0_1/web-0.vmdk")}, "directory"},
+		"4: in one that differs in a blank":          {home, Disk{Key: 2000, Files: onDS1(" web-0_1/web-0.vmdk")}, "directory"},
+		"4: out of the home by ..":                   {home, Disk{Key: 2000, Files: onDS1("web-0_1/../db-0/web-0.vmdk")}, "directory"},
+		"4: at the top of the datastore":             {home, Disk{Key: 2000, Files: onDS1("web-0.vmdk")}, "directory"},
+		"4: the home is the top of the datastore":    {DatastorePath{"ds1", "web-0.vmx"}, Disk{Key: 2000, Files: onDS1("web-0.vmdk")}, "top of the datastore"},
+		"4: a snapshot over another VM's file":       {home, Disk{Key: 2000, Files: onDS1("web-0_1/db-0-000001.vmdk", "db-0/db-0.vmdk")}, "has [ds1] db-0/db-0.vmdk below it"},
+		"4: two snapshots over another VM's file":    {home, Disk{Key: 2000, Files: onDS1("web-0_1/b.vmdk", "web-0_1/a.vmdk", "db-0/db-0.vmdk")}, "below it"},
+		"4: the top of a chain lies elsewhere":       {home, Disk{Key: 2000, Files: onDS1("db-0/a.vmdk", "web-0_1/web-0.vmdk")}, "[ds1] web-0_1"},
+		"5: the template's disk, as it was cloned":   {home, own, ""},
+		"5: with snapshots of its own":               {home, Disk{Key: 2000, Files: onDS1("web-0_1/b.vmdk", "web-0_1/a.vmdk", "web-0_1/web-0.vmdk")}, ""},
+		"5: names with blanks and brackets":          {DatastorePath{"d [s] 1", "a ] b [c]/x y.vmx"}, Disk{Key: 2016, Files: []DatastorePath{{"d [s] 1", "a ] b [c]/z.vmdk"}}}, ""},
+		"5: a home that lies deep, as one of a vApp": {DatastorePath{"ds1", "a/b/x.vmx"}, Disk{Key: 2000, Files: onDS1("a/b/y.vmdk")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			foreign, hidden := ForeignDisks(Stamp{Disks: []int32{2000, 2016}}, row.vmFile, []Disk{row.disk})
+			if wantHidden := row.want == "hidden" || row.vmFile == (DatastorePath{}); hidden != wantHidden {
+				t.Errorf("hidden: %t, want %t", hidden, wantHidden)
+			}
+			if wantForeign := row.want != "" && row.want != "hidden"; (len(foreign) == 1) != wantForeign {
+				t.Fatalf("foreign: %v, want %q", foreign, row.want)
+			}
+			if len(foreign) == 1 && !strings.Contains(foreign[0].Why, row.want) {
+				t.Errorf("it says %q, want %q", foreign[0].Why, row.want)
+			}
+		})
+	}
+}
+
+// TestForeignDisksOfSeveral finds the strangers among the VM's own, and what is hidden beside them.
+func TestForeignDisksOfSeveral(t *testing.T) {
+	foreign, hidden := ForeignDisks(Stamp{Disks: []int32{2000, 2001, 2002}}, DatastorePath{"ds1", "web-0/web-0.vmx"}, []Disk{
+		{Key: 2000, Files: onDS1("web-0/web-0.vmdk")},
+		{Key: 2001, Label: "Hard disk 2", Files: onDS1("db-0/db-0.vmdk")},
+		{Key: 2002},
+		{Key: 2003},
+	})
+	want := []string{
+		"Hard disk 2, [ds1] db-0/db-0.vmdk: it does not lie in the VM's own directory [ds1] web-0",
+		"disk 2003: it did not come from the VM's template",
+	}
+	var got []string
+	for _, d := range foreign {
+		got = append(got, d.String())
+	}
+	if !slices.Equal(got, want) || !hidden {
+		t.Errorf("hidden %t, foreign %q, want %q", hidden, got, want)
+	}
+	if foreign, hidden := ForeignDisks(Stamp{}, DatastorePath{"ds1", "a/a.vmx"}, nil); len(foreign) > 0 || hidden {
+		t.Errorf("a VM without disks has %v, hidden %t", foreign, hidden)
+	}
+}
+
+// FuzzForeignDisks attaches a file from anywhere under a key of the template's: it passes only where every file begins with
+// the home as it is spelled, and has nothing but a name behind it.
+func FuzzForeignDisks(f *testing.F) {
+	f.Add("ds1", "web-0/web-0.vmx", "ds1", "web-0/web-0.vmdk", "web-0/web-0.vmdk")
+	f.Add("ds1", "web-0/web-0.vmx", "ds1", "web-0/a.vmdk", "db-0/a.vmdk")
+	f.Add("ds1", "web-0.vmx", "ds1", "web-0.vmdk", "web-0.vmdk")
+	f.Add("] ", "/", "] ", "//", "/")
+	f.Fuzz(func(t *testing.T, vmStore, vmPath, diskStore, top, parent string) {
+		vmFile := DatastorePath{vmStore, vmPath}
+		disk := Disk{Key: 2000, Files: []DatastorePath{{diskStore, top}, {diskStore, parent}}}
+		foreign, hidden := ForeignDisks(Stamp{Disks: []int32{2000}}, vmFile, []Disk{disk})
+		home := fmt.Sprintf("[%s] %s", vmStore, vmPath[:strings.LastIndex(vmPath, "/")+1])
+		proven := vmStore == diskStore && strings.LastIndex(vmPath, "/") > 0
+		for _, path := range []string{top, parent} {
+			rest, ok := strings.CutPrefix(fmt.Sprintf("[%s] %s", diskStore, path), home)
+			proven = proven && ok && !strings.Contains(rest, "/")
+		}
+		if passes := len(foreign) == 0 && !hidden; passes != proven {
+			t.Errorf("%s with %v passes: %t, want %t", vmFile, disk.Files, passes, proven)
+		}
+	})
+}

@@ -154,6 +154,21 @@ func (t *Tracker) Refused(id ID, err *vsphere.Error) {
 	t.drop(o)
 }
 
+// Withdraw gives back the place of an operation that is not submitted after all: the adapter has looked first, and it must
+// not be (err), or there is nothing to be done or nobody to be asked (nil). It is no operation that has ended, so that
+// nothing is measured.
+func (t *Tracker) Withdraw(id ID, err *vsphere.Error) {
+	defer t.wake(t.lock())
+	o := t.ops[id]
+	if o == nil {
+		return
+	}
+	if err != nil && !o.moot {
+		t.fail(o.group, o.Operation, o.revision, err)
+	}
+	t.drop(o)
+}
+
 // Lost records that a task can no longer be read: its outcome is unknown.
 func (t *Tracker) Lost(task vsphere.Ref) {
 	woken := t.lock()

@@ -5,15 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
-// StartDestroy reads all vms live and submits the destruction of those that may go.
+const (
+	// proofFor is how long after a VM was asked about its destruction may be sent: who attaches a disk to it meanwhile, or
+	// switches it on, must find it alive.
+	proofFor = 5 * time.Second
+	// provenAtOnce is how many VMs are read in one call. The more there are, the older is what is known of the last.
+	provenAtOnce = 8
+)
+
+// victim is a VM for whose destruction there is a place in the budget.
+type victim struct {
+	ref vsphere.Ref
+	id  tracker.ID
+}
+
+// StartDestroy takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
+// that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
 func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
 	if len(vms) == 0 {
 		return nil
@@ -23,10 +39,9 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 		return err
 	}
 	var worst *vsphere.Error
-	for batch := range slices.Chunk(vms, v.cfg.MaxDestroys) { // no more can go at once, and to read a VM's devices is dear
-		err := c.destroyBatch(ctx, g, batch)
-		worst = worse(worst, err)
-		if stops(err) {
+	for batch := range slices.Chunk(vms, provenAtOnce) {
+		more, err := c.destroyBatch(ctx, g, batch)
+		if worst = worse(worst, err); !more {
 			break
 		}
 	}
@@ -36,77 +51,135 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 	return nil
 }
 
-// destroyBatch reads a few VMs in one call and submits the destruction of those that may go.
-func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) *vsphere.Error {
-	objects := make([]types.ManagedObjectReference, len(vms))
-	for i, ref := range vms {
-		objects[i] = vmRef(ref)
-	}
-	readings, err := c.readEach(ctx, objects, append(vmProps(), propDevices)...)
-	if err != nil {
-		return c.v.fail("Read the VMs to be destroyed", err)
-	}
-	var worst *vsphere.Error
+// destroyBatch submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
+// have one too.
+func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
+	victims, more, worst := c.v.beginDestroys(g, vms)
 	var t touched
 	defer c.v.settle(&t)
-	for _, obj := range objects {
-		ref, r := vsphere.Ref(obj.Value), readings[obj]
-		if r.gone {
-			c.v.gone(ref, &t)
-			continue
-		}
-		err := c.destroy(ctx, g, ref, r, &t)
+	for len(victims) > 0 {
+		rest, err := c.destroyProven(ctx, g, victims, &t)
 		worst = worse(worst, err)
-		if stops(err) {
-			break
+		switch {
+		case err != nil && err.Class == vsphere.ClassUnavailable:
+			c.v.withdraw(rest, nil)
+			return false, worst
+		case len(rest) == len(victims): // not one could be judged in time
+			c.v.withdraw(rest, errProofTooOld)
+			return false, worse(worst, errProofTooOld)
 		}
+		victims = rest
 	}
-	return worst
+	return more, worst
 }
 
-// stops reports whether an error of one VM is one of all others too.
-func stops(err *vsphere.Error) bool {
-	return err != nil && (err.Class == vsphere.ClassUnavailable || errors.Is(err, vsphere.ErrNoBudget))
+// beginDestroys takes places in the budget, in order, until there is none left.
+func (v *VCenter) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
+	for _, ref := range vms {
+		id, err := v.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
+		switch {
+		case err == nil:
+			victims = append(victims, victim{ref, id})
+		case errors.Is(err, vsphere.ErrNoBudget):
+			return victims, false, worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+		default:
+			worst = worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+		}
+	}
+	return victims, true, worst
 }
 
-// destroy submits the destruction of one VM that was just read, unless it is refused.
-func (c *connection) destroy(
-	ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, r reading, t *touched,
-) *vsphere.Error {
-	v := c.v
-	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
-	if r.err != nil {
-		err := v.fail(fmt.Sprintf("Read VM %s before it is destroyed", ref), r.err)
-		v.tracker.Record(g, op, err)
-		return err
+// withdraw gives back the places of VMs whose destruction is not sent. An error is a failure of each.
+func (v *VCenter) withdraw(victims []victim, err *vsphere.Error) {
+	for _, vm := range victims {
+		v.tracker.Withdraw(vm.id, err)
 	}
-	last, _, _ := v.inv.get(ref)
-	vm := r.props.vm(ref, last)
-	if err := refuse(v.cfg.Owner, g, vm, r.props); err != nil {
-		if err.Reason == reasonPoweredOn {
-			v.inv.setPower(ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
-		}
-		v.tracker.Record(g, op, err)
-		return err
+}
+
+// errProofTooOld means that a VM was read, and that too long ago to act on it.
+var errProofTooOld = &vsphere.Error{
+	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be destroyed, which may have changed meanwhile; it is read again.", proofFor),
+}
+
+// destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
+// those that are left, whose places are still taken.
+func (c *connection) destroyProven(
+	ctx context.Context, g vsphere.GroupID, victims []victim, t *touched,
+) (rest []victim, worst *vsphere.Error) {
+	objects := make([]types.ManagedObjectReference, len(victims))
+	for i, vm := range victims {
+		objects[i] = vmRef(vm.ref)
 	}
-	pending := pendingTask{what: "Destroy VM " + vm.Name, name: vm.Name, kind: op.Kind, vm: ref}
-	id, err := v.tracker.Begin(g, op, "")
+	asked := c.v.cfg.Clock.Now()
+	readings, err := c.readEach(ctx, objects, append(vmProps(), propDevices, propVMFile)...)
 	if err != nil {
-		return v.fail(pending.what, err)
+		failure := c.v.fail("Read the VMs to be destroyed", err)
+		c.v.withdraw(victims, nil)
+		return nil, failure
 	}
-	pending.id = id
+	for i, vm := range victims {
+		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], t)
+		switch {
+		case refusal != nil:
+			worst = worse(worst, refusal)
+		case name == "": // it is gone
+		case c.v.cfg.Clock.Since(asked) > proofFor:
+			rest = append(rest, vm)
+		default:
+			err := c.destroy(ctx, vm, name, t)
+			worst = worse(worst, err)
+			if err != nil && err.Class == vsphere.ClassUnavailable {
+				return append(rest, victims[i+1:]...), worst
+			}
+		}
+	}
+	return rest, worst
+}
+
+// judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
+// already, gives its place back.
+func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *touched) (name string, refusal *vsphere.Error) {
+	v := c.v
+	switch {
+	case r.gone:
+		v.tracker.Withdraw(victim.id, nil)
+		v.gone(victim.ref, t)
+		return "", nil
+	case r.err != nil:
+		err := v.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
+		v.tracker.Withdraw(victim.id, err)
+		return "", err
+	}
+	last, _, _ := v.inv.get(victim.ref)
+	vm := r.props.vm(victim.ref, last)
+	err := refuse(v.cfg.Owner, g, vm, r.props)
+	if err == nil {
+		return vm.Name, nil
+	}
+	if err.Reason == reasonPoweredOn {
+		v.inv.setPower(victim.ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
+	}
+	v.tracker.Withdraw(victim.id, err)
+	return "", err
+}
+
+// destroy submits the destruction of one VM that was just judged.
+func (c *connection) destroy(ctx context.Context, victim victim, name string, t *touched) *vsphere.Error {
+	v, ref := c.v, victim.ref
+	pending := pendingTask{what: "Destroy VM " + name, name: name, kind: vsphere.OperationDestroy, vm: ref, id: victim.id}
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})
 	if err == nil {
 		c.submitted(ctx, pending, res.Returnval)
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {
-		v.tracker.Resolved(id)
+		v.tracker.Resolved(victim.id)
 		v.gone(ref, t)
 		return nil
 	}
 	failure := v.fail(pending.what, err)
-	v.tracker.Refused(id, failure)
+	v.tracker.Refused(victim.id, failure)
 	if failure.Class == vsphere.ClassUnknown {
 		c.chores.wantVerified(ref)
 	}
@@ -118,8 +191,8 @@ func (c *connection) destroy(
 //  1. its stamp and instance do not show it to be the group's: NotOurs
 //  2. its host does not answer: VictimUnreachable, it is waited for
 //  3. it is not switched off: PoweredOn
-//  4. its disks cannot be seen, and one may not be ours: Retrying
-//  5. it has a disk that vCenter would delete with it, and that did not come from the template: ForeignDisk
+//  4. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
+//  5. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
 func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *vsphere.Error {
 	what := "Destroy VM " + vm.Name
 	switch {
@@ -136,19 +209,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 			Message: fmt.Sprintf("%s: it is %s and has to be switched off first.", what, vm.Power),
 		}
 	}
-	if !props.showsDisks() {
-		return &vsphere.Error{
-			Class: errDisksHidden.Class, Reason: errDisksHidden.Reason, Message: what + ": " + errDisksHidden.Message, Err: errDisksHidden,
-		}
-	}
-	if foreign := foreignDisks(vm.Stamp, props); len(foreign) > 0 {
-		return &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonForeignDisk,
-			Message: fmt.Sprintf("%s: it has a disk that did not come from its template and would be deleted with it (%s). Detach the disk in vCenter; the VM is destroyed then.",
-				what, strings.Join(foreign, ", ")),
-		}
-	}
-	return nil
+	return refuseDisks(what, vm, props)
 }
 
 func unreachable(what string, vm vsphere.VM) *vsphere.Error {
@@ -156,23 +217,6 @@ func unreachable(what string, vm vsphere.VM) *vsphere.Error {
 		Class: vsphere.ClassTransient, Reason: reasonVictimUnreachable,
 		Message: fmt.Sprintf("%s: it is %s; waiting until vCenter can reach it.", what, vm.Connection),
 	}
-}
-
-// foreignDisks names the disks of a VM that did not come from its template: first-class disks, which outlive their VM,
-// and those whose key is not in the stamp.
-func foreignDisks(stamp *vsphere.Stamp, props properties) []string {
-	var foreign []string
-	for _, disk := range props.disks() {
-		if disk.VDiskId == nil && slices.Contains(stamp.Disks, disk.Key) {
-			continue
-		}
-		label := fmt.Sprintf("disk %d", disk.Key)
-		if disk.DeviceInfo != nil && disk.DeviceInfo.GetDescription().Label != "" {
-			label = disk.DeviceInfo.GetDescription().Label
-		}
-		foreign = append(foreign, label)
-	}
-	return foreign
 }
 
 // severities order errors by who has to act: nobody can, a human must, vCenter must, we look, we wait.

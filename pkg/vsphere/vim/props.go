@@ -22,6 +22,7 @@ const (
 	propMemoryMB     = "config.hardware.memoryMB"
 	propCreateDate   = "config.createDate" // since 6.7
 	propDevices      = "config.hardware.device"
+	propVMFile       = "config.files.vmPathName"
 	propStamp        = `config.extraConfig["` + vsphere.StampKey + `"]`
 	propPower        = "runtime.powerState"
 	propConnection   = "runtime.connectionState"

@@ -118,6 +118,7 @@ func asRead(changes properties) properties {
 	props.apply(described("web-0", "group-3"))
 	props[propPower] = types.VirtualMachinePowerStatePoweredOff
 	props[propDevices] = types.ArrayOfVirtualDevice{}
+	props[propVMFile] = "[ds1] web-0/web-0.vmx"
 	for name, val := range changes {
 		props[name] = val
 	}

@@ -76,6 +76,14 @@ func actions() map[string]action {
 			_, err := c.AddDisk(ctx, vm)
 			return err
 		}),
+		"detach-disk": vm("detach the first disk of a VM, without deleting its files", func(c *control.Client, ctx context.Context, vm string) error {
+			return c.DetachDisk(ctx, vm, 0)
+		}),
+		"attach-disk": {[]string{"VM", "OTHER"}, "attach the first disk of another VM to a VM", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			_, err := c.AttachDisk(ctx, a[0], a[1])
+			return err
+		}},
+		"snapshot":   vm("take a snapshot of a VM", (*control.Client).TakeSnapshot),
 		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
 			return c.EndSessions(ctx)

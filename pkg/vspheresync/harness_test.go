@@ -80,6 +80,11 @@ func newFixture(t *testing.T, groups ...*v1alpha1.VmGroup) *fixture {
 		return false, nil, nil
 	})
 	f.world = fake.NewVCenter(f.clock)
+	t.Cleanup(func() {
+		for _, violation := range f.world.Violations() {
+			t.Error(violation)
+		}
+	})
 	f.world.AddTemplate("templates", "golden")
 	f.restart(fake.Config{}, Config{})
 	return f

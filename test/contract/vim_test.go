@@ -214,6 +214,49 @@ func (w *world) AddDisk(vm vsphere.Ref) {
 	})
 }
 
+func (w *world) ReplaceDisk(vm, other vsphere.Ref) {
+	w.t.Helper()
+	w.DetachDisks(vm)
+	w.control(func(ctx context.Context, c *control.Client) error {
+		_, err := c.AttachDisk(ctx, string(vm), string(other))
+		return err
+	})
+}
+
+func (w *world) DetachDisks(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.DetachDisk(ctx, string(vm), 0) })
+}
+
+func (w *world) TakeSnapshot(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.TakeSnapshot(ctx, string(vm)) })
+}
+
+func (w *world) MoveDisk(vm vsphere.Ref, directory string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.MoveDisk(ctx, string(vm), directory) })
+}
+
+func (w *world) RegisterDisk(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.RegisterDisk(ctx, string(vm)) })
+}
+
+// Violations are the calls that the simulator has refused, for they must never be made.
+func (w *world) Violations() (violations []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.t.Context()), patience)
+	defer cancel()
+	seen, err := w.process.Control.Violations(ctx)
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, v := range seen {
+		violations = append(violations, v.String())
+	}
+	return violations
+}
+
 func (w *world) RemoveFolder(folder string) {
 	w.t.Helper()
 	w.control(func(ctx context.Context, c *control.Client) error { return c.RemoveFolder(ctx, folder) })

@@ -178,6 +178,34 @@ func (c *Client) AddFirstClassDisk(ctx context.Context, vm string) (int32, error
 	return out.Key, err
 }
 
+// DetachDisk detaches a virtual machine's disk and leaves its files. The key 0 is the first disk.
+func (c *Client) DetachDisk(ctx context.Context, vm string, key int32) error {
+	return c.do(ctx, "detach-disk", Request{VM: vm, Key: key}, nil)
+}
+
+// AttachDisk attaches the first disk of another virtual machine, which keeps it, and returns its device key. That is the key
+// of a disk that was detached before, if there was one: keys are used again.
+func (c *Client) AttachDisk(ctx context.Context, vm, from string) (int32, error) {
+	var out Reply
+	err := c.do(ctx, "attach-disk", Request{VM: vm, From: from}, &out)
+	return out.Key, err
+}
+
+// TakeSnapshot takes a snapshot of a virtual machine with one disk, which then has a new file on top of its own.
+func (c *Client) TakeSnapshot(ctx context.Context, vm string) error {
+	return c.do(ctx, "take-snapshot", Request{VM: vm}, nil)
+}
+
+// MoveDisk moves the first disk of a virtual machine into a new directory at the top of its datastore.
+func (c *Client) MoveDisk(ctx context.Context, vm, directory string) error {
+	return c.do(ctx, "move-disk", Request{VM: vm, Folder: directory}, nil)
+}
+
+// RegisterDisk makes the first disk of a virtual machine a first-class disk.
+func (c *Client) RegisterDisk(ctx context.Context, vm string) error {
+	return c.do(ctx, "register-disk", Request{VM: vm}, nil)
+}
+
 // CreateFolder makes a folder and those above it on demand, and returns its MoRef value.
 func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) {
 	return c.made(ctx, "create-folder", Request{Folder: path})

@@ -7,6 +7,8 @@ type Request struct {
 	VM         string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
 	Folder     string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
 	Name       string        `json:"name,omitempty"`   // new name
+	From       string        `json:"from,omitempty"`   // another virtual machine, named as VM is
+	Key        int32         `json:"key,omitempty"`    // device key; 0 is the first disk
 	Stamp      string        `json:"stamp,omitempty"`
 	CPU        int32         `json:"cpu,omitempty"`
 	MemoryMB   int64         `json:"memoryMB,omitempty"`

@@ -15,6 +15,7 @@ import (
 type hub struct {
 	self   types.ManagedObjectReference
 	record recorder
+	files  *diskFiles
 
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
@@ -96,6 +97,7 @@ func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []typ
 		born := names(changes)
 		h.record.updated(obj, !born || h.embryonic(obj))
 		if born {
+			h.files.born(obj) // before anybody can see it, and destroy it
 			h.mu.Lock()
 			delete(h.unborn, ref)
 			h.mu.Unlock()

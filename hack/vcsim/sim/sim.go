@@ -27,6 +27,7 @@ type Simulator struct {
 	faults     faults
 	violations violations
 	owners     owners
+	disks      diskFiles
 	denied     denied
 	clones     clones
 	tasks      tasks
@@ -85,6 +86,7 @@ func (s *Simulator) start() error {
 // extend hooks everything of ours into the stock simulator.
 func (s *Simulator) extend() {
 	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
+	s.hub.files = &s.disks
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)

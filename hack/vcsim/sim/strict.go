@@ -20,10 +20,9 @@ const maxName = 80
 // stamp is what the simulator reads of a stamp. It is read here by the letter of the design and not by the controller's
 // code, which a mistake of its own would not contradict.
 type stamp struct {
-	Owner    string  `json:"owner"`
-	UID      string  `json:"uid"`
-	Disks    []int32 `json:"disks"`
-	Instance string  `json:"instance"`
+	Owner    string `json:"owner"`
+	UID      string `json:"uid"`
+	Instance string `json:"instance"`
 }
 
 // owners is whose virtual machines clients may change.
@@ -154,20 +153,7 @@ func (s *Simulator) notOwn(session string, vm *simulator.VirtualMachine, destroy
 	case destroy && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn:
 		return "the VM is powered on"
 	case destroy:
-		return foreignDisk(vm, own)
-	}
-	return ""
-}
-
-func foreignDisk(vm *simulator.VirtualMachine, own stamp) string {
-	for _, device := range object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil)) {
-		disk := device.(*types.VirtualDisk)
-		switch {
-		case disk.VDiskId != nil:
-			return fmt.Sprintf("its disk %d is a first-class disk", disk.Key)
-		case !slices.Contains(own.Disks, disk.Key):
-			return fmt.Sprintf("its disk %d did not come from the template", disk.Key)
-		}
+		return s.foreignDisk(vm)
 	}
 	return ""
 }

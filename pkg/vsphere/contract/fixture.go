@@ -34,6 +34,11 @@ func newFixture(t *testing.T, newWorld func(*testing.T, Options) World, s scenar
 		opts.TemplateFolder = templateFolder
 	}
 	f.World = newWorld(t, opts)
+	t.Cleanup(func() {
+		for _, violation := range f.Violations() {
+			t.Error(violation)
+		}
+	})
 	f.template = f.AddTemplate(templateFolder, "linux")
 	return f
 }

@@ -22,6 +22,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Clone", cloneScenarios},
 		{"Power", powerScenarios},
 		{"Destroy", destroyScenarios},
+		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},
 		{"Template", templateScenarios},
 		{"Outage", outageScenarios},

@@ -46,6 +46,19 @@ type World interface {
 	Disconnect(vm vsphere.Ref, disconnected bool)
 	// AddDisk attaches a disk to a VM that it did not get from its template.
 	AddDisk(vm vsphere.Ref)
+	// ReplaceDisk detaches a VM's disk and attaches that of another VM in its place, under the same device key.
+	ReplaceDisk(vm, other vsphere.Ref)
+	// DetachDisks detaches all disks of a VM, and leaves their files.
+	DetachDisks(vm vsphere.Ref)
+	// TakeSnapshot puts a file on top of a VM's disk, in the VM's own directory.
+	TakeSnapshot(vm vsphere.Ref)
+	// MoveDisk moves a VM's disk to another directory of its datastore.
+	MoveDisk(vm vsphere.Ref, directory string)
+	// RegisterDisk makes a VM's disk a first-class disk.
+	RegisterDisk(vm vsphere.Ref)
+	// Violations tells what an implementation has done that it must never do: what it has destroyed that was not the VM's
+	// own. It goes by whose things are, and not by how that can be known.
+	Violations() []string
 
 	// RemoveFolder removes an empty folder.
 	RemoveFolder(folder string)

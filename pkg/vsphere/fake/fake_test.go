@@ -228,6 +228,24 @@ func TestUnreadableVMKeepsItsPlace(t *testing.T) {
 	}
 }
 
+// TestADestructionIsJudgedByTheTruth: a disk that the rule cannot tell from the VM's own, for it has been moved into the VM's
+// directory, is destroyed, and the fake says so. Tests look at what it says.
+func TestADestructionIsJudgedByTheTruth(t *testing.T) {
+	vc, c, _, spec := setup(t, fake.Config{})
+	if err := c.StartClone(t.Context(), web, "a", spec); err != nil {
+		t.Fatal(err)
+	}
+	ours, other := snapshot(t, c).VMs[0].Ref, vc.AddForeignVM("others", "db")
+	vc.MoveDisk(other, fmt.Sprintf("a_%s", ours))
+	vc.ReplaceDisk(ours, other)
+	if err := c.StartDestroy(t.Context(), web, []vsphere.Ref{ours}); err != nil {
+		t.Fatal(err)
+	}
+	if got := vc.Violations(); len(got) != 1 {
+		t.Errorf("violations: %q, want one", got)
+	}
+}
+
 func TestLostRoot(t *testing.T) {
 	vc, c, _, _ := setup(t, fake.Config{})
 	if !snapshot(t, c).RootExists {

@@ -2,9 +2,10 @@ package fake
 
 import (
 	"context"
-	"slices"
+	"errors"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // EnsureFolder implements vsphere.Interface.
@@ -70,7 +71,7 @@ func (c *Client) clone(g vsphere.GroupID, name string, spec vsphere.CloneSpec, t
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: "host-1",
 		Stamp: &vsphere.Stamp{
 			Owner: c.cfg.Owner, UID: g.UID, Name: g.Name, Slot: spec.Slot, Revision: spec.Revision,
-			Disks: slices.Clone(template.disks), Instance: instance,
+			Disks: keysOf(template.disks), Instance: instance,
 		},
 	}
 	if spec.PowerOn {
@@ -121,28 +122,38 @@ func (c *Client) StartDestroy(_ context.Context, g vsphere.GroupID, vms []vspher
 	}
 	var worst error
 	for _, ref := range vms {
-		if err := c.startDestroy(g, ref); severity(err) > severity(worst) {
+		err := c.startDestroy(g, ref)
+		if severity(err) > severity(worst) {
 			worst = err
+		}
+		if errors.Is(err, vsphere.ErrNoBudget) {
+			break
 		}
 	}
 	return worst
 }
 
 func (c *Client) startDestroy(g vsphere.GroupID, ref vsphere.Ref) error {
+	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
+	id, err := c.tracker.Begin(g, op, "")
+	if err != nil {
+		return err // it is not looked at before it is its turn
+	}
 	m := c.vc.machines[ref]
 	if m == nil {
+		c.tracker.Withdraw(id, nil)
 		c.tracker.Gone(ref)
 		return nil
 	}
-	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
 	if err := c.refusal(g, m); err != nil {
-		c.tracker.Record(g, op, err)
+		c.tracker.Withdraw(id, err)
 		return err
 	}
-	return c.submit(StartDestroy, g, op, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
+	return c.send(id, StartDestroy, g, op, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
 		if m.Power != vsphere.PoweredOff {
 			return "", faultError(vsphere.ClassConflict, "InvalidPowerState", "%s is %s", m.Name, m.Power)
 		}
+		c.vc.deleteFiles(m)
 		c.vc.remove(m)
 		c.absences.Dismiss(m.Ref) // by our own hand
 		return "", nil
@@ -151,7 +162,6 @@ func (c *Client) startDestroy(g vsphere.GroupID, ref vsphere.Ref) error {
 
 // refusal says why a VM must not be destroyed, or is nil.
 func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
-	foreignDisk := func(key int32) bool { return !slices.Contains(m.Stamp.Disks, key) }
 	identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM)
 	switch {
 	case m.Unreadable:
@@ -162,10 +172,8 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s is %s", m.Name, m.Connection)
 	case m.Power != vsphere.PoweredOff:
 		return newError(vsphere.ClassConflict, "NotPoweredOff", "%s is %s", m.Name, m.Power)
-	case slices.ContainsFunc(m.disks, foreignDisk):
-		return newError(vsphere.ClassInvalid, "ForeignDisk", "%s has a disk that did not come from its template", m.Name)
 	}
-	return nil
+	return refuseDisks(m)
 }
 
 // Cancel implements vsphere.Interface. It is recorded and has no effect: a test ends the task as it likes.
@@ -225,6 +233,13 @@ func (c *Client) submit(
 	if err != nil {
 		return err
 	}
+	return c.send(id, method, g, op, spec, run)
+}
+
+// send sends a request that has its place already.
+func (c *Client) send(
+	id tracker.ID, method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
+) error {
 	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: op.Name, Ref: op.VM, Spec: spec}
 	if m := c.vc.machines[op.VM]; m != nil {
 		call.Name = m.Name

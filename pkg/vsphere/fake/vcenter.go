@@ -29,6 +29,11 @@ type VCenter struct {
 	faults   []*Fault
 	calls    []Call
 	clients  []*Client
+	// madeFor is the VM that each file of a disk was made for. It is the truth by which a destruction is judged once it has
+	// happened; a file that it lacks was made by hand.
+	madeFor    map[vsphere.DatastorePath]vsphere.Ref
+	lastFile   int // number of the youngest file
+	violations []string
 }
 
 type folder struct {
@@ -40,7 +45,8 @@ type folder struct {
 // machine is a VM or a template. Its ParentPath means nothing: it is worked out when somebody asks.
 type machine struct {
 	vsphere.VM
-	disks []int32 // device keys
+	file  vsphere.DatastorePath // its configuration file, in a directory of its own
+	disks []vsphere.Disk
 }
 
 // NewVCenter returns a vCenter that holds nothing.
@@ -50,6 +56,7 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 		uuid:     "vcenter-1",
 		folders:  map[vsphere.Ref]*folder{},
 		machines: map[vsphere.Ref]*machine{},
+		madeFor:  map[vsphere.DatastorePath]vsphere.Ref{},
 	}
 	v.addFolder("", VMFolder)
 	return v
@@ -91,12 +98,18 @@ func (v *VCenter) addFolder(parent vsphere.Ref, name string) *folder {
 	return f
 }
 
-func (v *VCenter) addMachine(vm vsphere.VM, disks []int32) *machine {
+// addMachine makes a VM with disks of its own, which have the keys of others.
+func (v *VCenter) addMachine(vm vsphere.VM, like []vsphere.Disk) *machine {
 	vm.Ref = v.newRef("vm")
 	if vm.Created.IsZero() {
 		vm.Created = v.clock.Now()
 	}
-	m := &machine{VM: vm, disks: slices.Clone(disks)}
+	m := &machine{VM: vm, file: newFile(directoryOf(vm), "vm.vmx")}
+	for _, d := range like {
+		file := v.newDiskFile(m)
+		m.disks = append(m.disks, vsphere.Disk{Key: d.Key, Files: []vsphere.DatastorePath{file}})
+		v.madeFor[file] = m.Ref
+	}
 	m.VM = v.view(m) // its own copy of the stamp
 	v.machines[m.Ref] = m
 	return m

@@ -61,7 +61,7 @@ func (v *VCenter) AddVM(folder string, vm vsphere.VM) vsphere.Ref {
 	vm.InstanceUUID = cmp.Or(vm.InstanceUUID, v.newInstance())
 	vm.Power = cmp.Or(vm.Power, vsphere.PoweredOff)
 	vm.Connection = cmp.Or(vm.Connection, vsphere.Connected)
-	m := v.addMachine(vm, []int32{TemplateDisk})
+	m := v.addMachine(vm, []vsphere.Disk{{Key: TemplateDisk}})
 	v.changed(m)
 	v.templatesChanged()
 	return m.Ref
@@ -130,22 +130,6 @@ func (v *VCenter) Disconnect(ref vsphere.Ref, disconnected bool) {
 			vm.Connection = "disconnected"
 		}
 	})
-}
-
-// AddDisk attaches somebody else's disk to a VM.
-func (v *VCenter) AddDisk(ref vsphere.Ref) {
-	v.mu.Lock()
-	defer v.unlock()
-	m := v.machine(ref)
-	m.disks = append(m.disks, slices.Max(append(m.disks, TemplateDisk))+1)
-}
-
-// RemoveDisks detaches all disks that a VM did not get from its template.
-func (v *VCenter) RemoveDisks(ref vsphere.Ref) {
-	v.mu.Lock()
-	defer v.unlock()
-	m := v.machine(ref)
-	m.disks = []int32{TemplateDisk}
 }
 
 // AddFolder makes a folder and those above it, where they are missing.

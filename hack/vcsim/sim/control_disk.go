@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// diskOf finds a disk of a virtual machine, the first if no key is given. It returns a copy.
+func (s *Simulator) diskOf(vmKey string, key int32) (*simulator.VirtualMachine, *types.VirtualDisk, error) {
+	vm, err := s.findVM(vmKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	var config types.VirtualMachineConfigInfo
+	s.background().WithLock(vm, func() { config = copyOf(*vm.Config) })
+	for _, disk := range disksOf(config.Hardware.Device) {
+		if key == 0 || disk.Key == key {
+			return vm, disk, nil
+		}
+	}
+	return nil, nil, &lookupError{"disk", fmt.Sprintf("%d of %s", key, vm.Name), 0}
+}
+
+// reconfigureDisks carries out changes of disks.
+func (s *Simulator) reconfigureDisks(vm *simulator.VirtualMachine, changes ...types.VirtualDeviceConfigSpec) error {
+	var spec types.VirtualMachineConfigSpec
+	for i := range changes {
+		spec.DeviceChange = append(spec.DeviceChange, &changes[i])
+	}
+	_, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec})
+	return err
+}
+
+// without takes a disk away and leaves its files.
+func without(disk *types.VirtualDisk) types.VirtualDeviceConfigSpec {
+	return types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: disk}
+}
+
+// with adds a disk, whose file is there unless op says that it is to be made.
+func with(disk *types.VirtualDisk, op types.VirtualDeviceConfigSpecFileOperation) types.VirtualDeviceConfigSpec {
+	return types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: disk, FileOperation: op}
+}
+
+// opDetachDisk detaches a disk as an administrator does who wants to keep it.
+func (s *Simulator) opDetachDisk(r control.Request) (any, error) {
+	vm, disk, err := s.diskOf(r.VM, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key}, s.reconfigureDisks(vm, without(disk))
+}
+
+// opAttachDisk attaches a disk of another virtual machine, which keeps it, at the first unit that is free. A key is used
+// again: it is that of a disk which was there before.
+func (s *Simulator) opAttachDisk(r control.Request) (any, error) {
+	_, disk, err := s.diskOf(r.From, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	var devices object.VirtualDeviceList
+	s.background().WithLock(vm, func() { devices = copyOf(*vm.Config).Hardware.Device })
+	controller, err := devices.FindDiskController("")
+	if err != nil {
+		return nil, err
+	}
+	disk.Key, disk.DeviceInfo, disk.UnitNumber = 0, nil, nil
+	devices.AssignController(disk, controller)
+	file := chain(disk)[0]
+	if err := s.reconfigureDisks(vm, with(disk, "")); err != nil {
+		return nil, err
+	}
+	reply := control.Reply{MoRef: vm.Self.Value}
+	s.background().WithLock(vm, func() {
+		for _, disk := range disksOf(vm.Config.Hardware.Device) {
+			if chain(disk)[0] == file {
+				reply.Key = disk.Key
+			}
+		}
+	})
+	return reply, nil
+}
+
+// opTakeSnapshot takes a snapshot. The stock simulator leaves the disks alone; vCenter puts a file on top of each, in the
+// directory of the virtual machine.
+func (s *Simulator) opTakeSnapshot(r control.Request) (any, error) {
+	vm, disk, err := s.diskOf(r.VM, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	body := types.CreateSnapshot_Task{This: vm.Self, Name: "snapshot"}
+	if _, err := s.do("CreateSnapshot_Task", vm.Self, &body); err != nil {
+		return nil, err
+	}
+	top := copyOf(*disk)
+	backing := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+	above := *backing
+	above.FileName, above.Uuid, above.Parent = path.Dir(vm.Config.Files.VmPathName)+"/"+newUUID()+".vmdk", "", backing
+	top.Backing = &above
+	s.disks.made(vm.Self, above.FileName)
+	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key},
+		s.reconfigureDisks(vm, without(disk), with(&top, types.VirtualDeviceConfigSpecFileOperationCreate))
+}
+
+// opMoveDisk moves a disk to another directory of its datastore. It belongs to whom it did.
+func (s *Simulator) opMoveDisk(r control.Request) (any, error) {
+	vm, disk, err := s.diskOf(r.VM, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	dc := datacenterOf(s.registry, vm)
+	moved := copyOf(*disk)
+	backing := moved.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+	var at object.DatastorePath
+	at.FromString(backing.FileName)
+	at.Path = r.Folder
+	files := s.registry.FileManager().Self
+	if _, err := s.call("MakeDirectory", files, &types.MakeDirectory{This: files, Name: at.String(), Datacenter: &dc.Self}); err != nil {
+		return nil, err
+	}
+	at.Path = path.Join(r.Folder, newUUID()+".vmdk")
+	if maker, ok := s.disks.maker(backing.FileName); ok {
+		s.disks.made(maker, at.String())
+	}
+	backing.FileName, backing.Uuid = at.String(), ""
+	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key},
+		s.reconfigureDisks(vm, without(disk), with(&moved, types.VirtualDeviceConfigSpecFileOperationCreate))
+}
+
+// opRegisterDisk makes a disk of a virtual machine a first-class disk, which gives it a life of its own.
+func (s *Simulator) opRegisterDisk(r control.Request) (any, error) {
+	vm, disk, err := s.diskOf(r.VM, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	registered := copyOf(*disk)
+	registered.VDiskId = &types.ID{Id: newUUID()}
+	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key}, s.reconfigureDisks(vm, without(disk), with(&registered, ""))
+}

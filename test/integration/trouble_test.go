@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,43 @@ func TestForeignDisk(t *testing.T) {
 	w.Phase("web", v1alpha1.PhaseError, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonForeignDisk))
 	if got := len(w.VMs(vg)); got != 1 {
 		t.Errorf("%d VMs are left, want 1", got)
+	}
+}
+
+// TestForeignDiskUnderAKeyOfTheTemplates refuses to destroy another VM's disk that somebody has attached where the VM's own
+// was: it has the same device key. Who detaches it is told which file it is.
+func TestForeignDiskUnderAKeyOfTheTemplates(t *testing.T) {
+	for name, change := range map[string]func(ctx context.Context, vc *control.Client, ours string) error{
+		"as it is":              func(context.Context, *control.Client, string) error { return nil },
+		"with a snapshot on it": func(ctx context.Context, vc *control.Client, ours string) error { return vc.TakeSnapshot(ctx, ours) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, vcsim.Options{})
+			vc := w.VCenter.Control
+			db, err := vc.AddForeignVM(t.Context(), "databases", "db")
+			harness.Must(t, err)
+			w.StartController()
+			w.Create(w.Group("web", 1))
+			vg := w.Ready("web", 1)
+			ours := w.VMs(vg)[0]
+			harness.Must(t, vc.DetachDisk(t.Context(), ours.MoRef, 0))
+			key, err := vc.AttachDisk(t.Context(), ours.MoRef, db)
+			harness.Must(t, err)
+			if !slices.Equal(ours.Disks, []int32{key}) {
+				t.Fatalf("the disk has the key %d, the VM's own had %v", key, ours.Disks)
+			}
+			harness.Must(t, change(t.Context(), vc, ours.MoRef))
+			w.Scale("web", 0)
+			w.Phase("web", v1alpha1.PhaseError, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonForeignDisk), func(vg *v1alpha1.VmGroup) error {
+				if !strings.Contains(vg.Status.Message, "/db.vmdk") {
+					return fmt.Errorf("the message does not name the file: %s", vg.Status.Message)
+				}
+				return nil
+			})
+			if got := len(w.VMs(vg)); got != 1 {
+				t.Errorf("%d VMs are left, want 1", got)
+			}
+		})
 	}
 }
 

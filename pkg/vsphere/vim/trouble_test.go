@@ -65,8 +65,12 @@ func TestTroubleWithADestruction(t *testing.T) {
 			}
 			wantKnown(t, c, "vm-1", tt.known)
 			wantVerified(t, c, "vm-1", tt.verified)
-			if _, failures := c.v.tracker.Of(testUID); len(failures) > 0 != tt.recorded {
+			ops, failures := c.v.tracker.Of(testUID)
+			if len(failures) > 0 != tt.recorded {
 				t.Errorf("failures: %+v", failures)
+			}
+			if len(ops) > 0 {
+				t.Errorf("places that were not given back: %+v", ops)
 			}
 		})
 	}

@@ -178,3 +178,42 @@ func (e *env) stream(w *watch) <-chan string {
 	}()
 	return updates
 }
+
+// BenchmarkControl measures what the control port takes for one call, by how many virtual machines there are: it must not
+// be measured in place of the controller. Run it with -benchtime=100x.
+func BenchmarkControl(b *testing.B) {
+	for _, n := range []int{500, 5000} {
+		b.Run(fmt.Sprintf("vms=%d", n), func(b *testing.B) { benchmarkControl(b, n) })
+	}
+}
+
+func benchmarkControl(b *testing.B, n int) {
+	e := start(b, sim.Options{})
+	e.ctx = b.Context() // so many take longer to make than any wait of a test
+	e.cloneMany(n)
+	_, err := e.control.CreateFolder(e.ctx, "elsewhere")
+	e.must(err)
+	vms, err := e.control.VMs(e.ctx)
+	e.must(err)
+	vms = slices.DeleteFunc(vms, func(vm control.VM) bool { return vm.Template })
+	for _, op := range []struct {
+		name string
+		do   func(vm control.VM) error
+	}{
+		{"reconfigure", func(vm control.VM) error { return e.control.Reconfigure(e.ctx, vm.MoRef, 2, 512) }},
+		{"reconfigure-by-name", func(vm control.VM) error { return e.control.Reconfigure(e.ctx, vm.Name, 2, 512) }},
+		{"move", func(vm control.VM) error { return e.control.Move(e.ctx, vm.MoRef, "elsewhere") }},
+		{"destroy", func(vm control.VM) error { return e.control.DestroyVM(e.ctx, vm.MoRef) }},
+	} {
+		b.Run(op.name, func(b *testing.B) {
+			for range b.N {
+				if op.name == "destroy" {
+					e.must(op.do(vms[0]))
+					vms = vms[1:]
+					continue
+				}
+				e.must(op.do(vms[len(vms)-1]))
+			}
+		})
+	}
+}

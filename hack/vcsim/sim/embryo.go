@@ -98,6 +98,7 @@ func (h *hub) born(vm *simulator.VirtualMachine) {
 	h.mu.Lock()
 	delete(h.embryos, vm.Self)
 	h.mu.Unlock()
+	h.names.note(vm)
 	h.record.put(vm, false)
 	h.each(func(f *filter) { f.put(vm, vm.Self) })
 }

@@ -16,6 +16,7 @@ type hub struct {
 	self   types.ManagedObjectReference
 	record recorder
 	files  *diskFiles
+	names  *nameIndex
 
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
@@ -31,6 +32,7 @@ type hub struct {
 func newHub(record recorder) *hub {
 	return &hub{
 		record:  record,
+		names:   newNameIndex(),
 		self:    types.ManagedObjectReference{Type: "Hub", Value: "Hub"},
 		filters: make(map[*filter]struct{}),
 		unborn:  make(map[types.ManagedObjectReference]struct{}),
@@ -72,6 +74,7 @@ func (h *hub) each(mark func(*filter)) {
 // recordFolders puts the folders that are there from the start into the journal.
 func (h *hub) recordFolders() {
 	for _, e := range h.record.registry.All("Folder") {
+		h.names.note(e)
 		h.record.put(e, false)
 	}
 }
@@ -86,6 +89,7 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 		h.record.put(obj, true)
 		return
 	}
+	h.names.note(obj)
 	h.record.put(obj, h.isEmbryo(ref))
 	h.each(func(f *filter) { f.put(obj, ref) })
 }
@@ -93,6 +97,7 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 // UpdateObject implements simulator.RegisterObject.
 func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
 	ref := obj.Reference()
+	h.names.note(obj) // at any change: some change the name and do not say so
 	if ref.Type == "VirtualMachine" && h.isUnborn(ref) {
 		born := names(changes)
 		h.record.updated(obj, !born || h.embryonic(obj))
@@ -120,6 +125,7 @@ func reconfigured(changes []types.PropertyChange) bool {
 // RemoveObject implements simulator.RegisterObject. The object is still in the registry, but gone for good.
 func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
 	h.record.journal.gone(ref)
+	h.names.forget(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
 	delete(h.embryos, ref)

@@ -33,6 +33,12 @@ func (s *Simulator) createModel() error {
 			return fmt.Errorf("no datacenter DC%d", i)
 		}
 		ctx.Update(dc, []types.PropertyChange{{Name: "name", Val: name}})
+		if i == 0 {
+			s.firstVMFolder = dc.VmFolder
+		}
+	}
+	for _, e := range s.registry.All("ClusterComputeResource") {
+		s.clusters = append(s.clusters, e.(*simulator.ClusterComputeResource))
 	}
 	return nil
 }
@@ -48,7 +54,7 @@ func (s *Simulator) datacenter(name string) *simulator.Datacenter {
 
 // vmFolder is the first datacenter's folder of virtual machines.
 func (s *Simulator) vmFolder() *simulator.Folder {
-	return s.registry.Get(s.datacenter(s.options.Datacenters[0]).VmFolder).(*simulator.Folder)
+	return s.registry.Get(s.firstVMFolder).(*simulator.Folder)
 }
 
 func (s *Simulator) createTemplates() error {
@@ -100,9 +106,9 @@ func (s *Simulator) addVM(folderPath, name string) (types.ManagedObjectReference
 
 // poolOf is the root resource pool of some cluster of a datacenter.
 func (s *Simulator) poolOf(dc *simulator.Datacenter) *simulator.ResourcePool {
-	for _, e := range s.registry.All("ClusterComputeResource") {
-		if datacenterOf(s.registry, e) == dc {
-			return s.registry.Get(*e.(*simulator.ClusterComputeResource).ResourcePool).(*simulator.ResourcePool)
+	for _, cluster := range s.clusters {
+		if datacenterOf(s.registry, cluster) == dc {
+			return s.registry.Get(*cluster.ResourcePool).(*simulator.ResourcePool)
 		}
 	}
 	return nil

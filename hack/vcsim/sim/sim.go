@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // Simulator is one simulated vCenter with its control port. Many can run in one process.
@@ -17,6 +18,9 @@ type Simulator struct {
 	options  Options
 	model    *simulator.Model
 	registry *simulator.Registry
+	// What there is from the start, and stays.
+	firstVMFolder types.ManagedObjectReference
+	clusters      []*simulator.ClusterComputeResource
 
 	gateway    *gateway
 	hub        *hub

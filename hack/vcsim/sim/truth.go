@@ -134,17 +134,27 @@ func (s *Simulator) path(e mo.Entity) string {
 
 // findVM finds a virtual machine by MoRef value, inventory path, or name. A name that is not unique finds none.
 func (s *Simulator) findVM(key string) (*simulator.VirtualMachine, error) {
+	get := func(ref types.ManagedObjectReference) *simulator.VirtualMachine {
+		vm, ok := s.registry.Get(ref).(*simulator.VirtualMachine)
+		if !ok || s.hub.isUnborn(ref) {
+			return nil
+		}
+		return vm
+	}
+	if vm := get(types.ManagedObjectReference{Type: "VirtualMachine", Value: key}); vm != nil {
+		return vm, nil
+	}
 	var found []*simulator.VirtualMachine
-	for _, e := range s.registry.All("VirtualMachine") {
-		vm, ok := e.(*simulator.VirtualMachine)
-		if !ok || s.hub.isUnborn(e.Reference()) {
-			continue
-		}
-		if vm.Self.Value == key {
-			return vm, nil
-		}
-		if key != "" && (vm.Name == key || s.path(vm) == s.path(s.vmFolder())+"/"+strings.Trim(key, "/")) {
+	for _, ref := range s.hub.names.find("VirtualMachine", key) {
+		if vm := get(ref); vm != nil {
 			found = append(found, vm)
+		}
+	}
+	if at := s.path(s.vmFolder()) + "/" + strings.Trim(key, "/"); strings.Contains(key, "/") {
+		for _, ref := range s.hub.names.find("VirtualMachine", path.Base(at)) {
+			if vm := get(ref); vm != nil && s.path(vm) == at {
+				found = append(found, vm)
+			}
 		}
 	}
 	if len(found) != 1 {
@@ -159,8 +169,8 @@ func (s *Simulator) findFolder(key string) (*simulator.Folder, error) {
 		return f, nil
 	}
 	want := path.Join(s.path(s.vmFolder()), key)
-	for _, e := range s.registry.All("Folder") {
-		if f, ok := e.(*simulator.Folder); ok && s.path(f) == want {
+	for _, ref := range s.hub.names.find("Folder", path.Base(want)) {
+		if f, ok := s.registry.Get(ref).(*simulator.Folder); ok && s.path(f) == want {
 			return f, nil
 		}
 	}

@@ -21,7 +21,7 @@ func TestLookUp(t *testing.T) {
 				}
 			}
 			vm := e.clone("a")
-			for _, key := range []string{vm.Value, "a", "group/a", "/group/a"} {
+			for _, key := range []string{"a", vm.Value, "group/a", "/group/a"} {
 				found(true, key)
 			}
 			for _, key := range []string{"", "b", "group", "other/a", e.folder.Value} {

@@ -274,7 +274,7 @@ func (c *census) addFailures(in Input) {
 			continue
 		}
 		slot, ok := slotOf(in.Group.Name, string(in.Group.UID), f.Name)
-		if f.Err.Class == vsphere.ClassConflict && ok && !c.slots[slot] && wait(f, in.Now) > 0 {
+		if vsphere.ConcernsName(f.Err) && ok && !c.slots[slot] && wait(f, in.Now) > 0 {
 			c.slots[slot] = true
 			c.pending = append(c.pending, &member{
 				name: f.Name, slot: slot, failures: []*vsphere.Failure{f}, state: v1alpha1.VMPending,

@@ -57,6 +57,7 @@ func TestTakeCensus(t *testing.T) {
 		"pending 1: a clone that has ended, VM seen":       {[]vsphere.VM{vm(4, named("new"))}, []func(*Input){operations(cloning(4, landed("vm-4")))}, "o1 p0 u0 t0 c0 s0 i0 [4]"},
 		"pending 1: the VM of that name is another one":    {[]vsphere.VM{vm(1, named("web-0d1f2-4"), moved)}, []func(*Input){operations(cloning(4))}, "o1 p1 u0 t0 c0 s0 i0 [1 4]"},
 		"pending 1: a clone whose VM is a template by now": {[]vsphere.VM{vm(4, template)}, []func(*Input){operations(cloning(4))}, "o0 p0 u0 t1 c0 s0 i0 [4]"},
+		"pending 1: nobody, for something else was gone":   {nil, []func(*Input){failures(about("Gone", conflict))}, "o0 p0 u0 t0 c0 s0 i0 []"},
 		"pending 1: a name in use by something invisible":  {nil, []func(*Input){failures(conflict)}, "o0 p1 u0 t0 c0 s0 i0 [0]"},
 		"pending 1: it is time to try that name again":     {nil, []func(*Input){failures(ago(5*time.Second, conflict))}, "o0 p0 u0 t0 c0 s0 i0 []"},
 		"pending 1: what uses the name is visible":         {[]vsphere.VM{vm(0)}, []func(*Input){failures(conflict)}, "o1 p0 u0 t0 c0 s0 i0 [0]"},

@@ -160,6 +160,7 @@ func drawFailure(t *rapid.T) vsphere.Failure {
 		At: testNow.Add(-pick(t, "age", 0, time.Second, time.Minute, time.Hour)),
 	}
 	if op.Kind == vsphere.OperationClone {
+		f = about(pick(t, "reason", vsphere.ReasonNameTaken, "Gone"), f)
 		f.Revision = pick(t, "revision", Revision(group(0).Spec), "old")
 	}
 	return f

@@ -49,14 +49,14 @@ func cloneGate(failure *vsphere.Failure, wanted, underWay int, now time.Time) (i
 	}
 }
 
-// cloneFailure returns the failure that concerns all clones of the group, if it is one of this revision and not outdated: a
-// spec that was changed gets a new chance at once.
+// cloneFailure returns the failure that concerns all clones of the group, and not the name of one, if it is one of this
+// revision and not outdated: a spec that was changed gets a new chance at once.
 func cloneFailure(in Input) *vsphere.Failure {
 	var latest *vsphere.Failure
 	revision := Revision(in.Group.Spec)
 	for i := range in.Snapshot.Failures {
 		f := &in.Snapshot.Failures[i]
-		mine := f.Kind == vsphere.OperationClone && f.Err.Class != vsphere.ClassConflict && f.Revision == revision
+		mine := f.Kind == vsphere.OperationClone && !vsphere.ConcernsName(f.Err) && f.Revision == revision
 		if mine && !in.outdated(f) && (latest == nil || latestFirst(*f, *latest) < 0) {
 			latest = f
 		}

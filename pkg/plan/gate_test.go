@@ -50,6 +50,7 @@ func TestCloneFailure(t *testing.T) {
 		"refused after it":                      {[]vsphere.Failure{ago(time.Second, cloneFailed(0, vsphere.ClassInvalid))}, vsphere.ClassInvalid},
 		"no edit makes room":                    {[]vsphere.Failure{ago(3*time.Second, cloneFailed(0, vsphere.ClassExhausted))}, vsphere.ClassExhausted},
 		"a conflict concerns one name":          {[]vsphere.Failure{cloneFailed(0, vsphere.ClassConflict)}, ""},
+		"a conflict over something else":        {[]vsphere.Failure{about("Gone", cloneFailed(0, vsphere.ClassConflict))}, vsphere.ClassConflict},
 		"of another operation":                  {[]vsphere.Failure{failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid)}, ""},
 		"the latest of several":                 {[]vsphere.Failure{before, latest}, vsphere.ClassExhausted},
 		"the latest of several, in other order": {[]vsphere.Failure{latest, before}, vsphere.ClassExhausted},

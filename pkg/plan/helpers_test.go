@@ -198,8 +198,21 @@ func ago(d time.Duration, f vsphere.Failure) vsphere.Failure {
 	return f
 }
 
+// newError returns an error of a class. A conflict is one about a name.
 func newError(class vsphere.Class) *vsphere.Error {
-	return &vsphere.Error{Class: class, Message: "an error of class " + string(class)}
+	err := &vsphere.Error{Class: class, Message: "an error of class " + string(class)}
+	if class == vsphere.ClassConflict {
+		err.Reason = vsphere.ReasonNameTaken
+	}
+	return err
+}
+
+// about returns a failure with another reason.
+func about(reason string, f vsphere.Failure) vsphere.Failure {
+	err := *f.Err
+	err.Reason = reason
+	f.Err = &err
+	return f
 }
 
 // steps returns what a plan does, in words and in order.

@@ -44,7 +44,7 @@ type Plan struct {
 	EnsureFolder bool
 	Folder       vsphere.Ref
 	PowerOn      []vsphere.Ref
-	Clone        []Clone
+	Clone        []vsphere.Clone
 	Cancel       []vsphere.Operation
 	// PowerOff and Destroy hold victims only: VMs that are surplus, or whose group goes.
 	PowerOff []vsphere.Ref
@@ -68,12 +68,6 @@ type Plan struct {
 	census census
 	// due is what the plan wants and how much of it, also if it is held back.
 	due due
-}
-
-// Clone is one VM to be made.
-type Clone struct {
-	Name string
-	Spec vsphere.CloneSpec
 }
 
 // Notice is told once, as an event.

@@ -71,7 +71,7 @@ func (m *member) failure() *vsphere.Failure {
 // trouble is a failure that is worth telling: not a conflict that may be settled the next time.
 func (m *member) trouble() *vsphere.Failure {
 	f := m.failure()
-	if f == nil || (f.Err.Class == vsphere.ClassConflict && f.Count <= quietConflicts) {
+	if f == nil || isQuiet(f) {
 		return nil
 	}
 	return f
@@ -80,6 +80,11 @@ func (m *member) trouble() *vsphere.Failure {
 // resting reports whether the VM is off and to be on, and is not powered on yet because it does not stay on.
 func (m *member) resting(now time.Time) bool {
 	return m.next() == vsphere.OperationPowerOn && m.op == nil && m.reachable() && powerOnWait(m.powerOn, now) > 0
+}
+
+// isQuiet reports whether a failure may well be settled the next time.
+func isQuiet(f *vsphere.Failure) bool {
+	return f.Err.Class == vsphere.ClassConflict && f.Count <= quietConflicts
 }
 
 // broken reports whether the VM could not be powered on and is not, or could not be removed once.

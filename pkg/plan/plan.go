@@ -133,10 +133,9 @@ func (p *Plan) grow(in Input) {
 		if c.slots[slot] {
 			continue
 		}
-		p.Clone = append(p.Clone, Clone{
+		p.Clone = append(p.Clone, vsphere.Clone{
 			Name: VMName(in.Group.Name, string(in.Group.UID), slot),
 			Spec: vsphere.CloneSpec{
-				Template:  in.Template.Ref,
 				Folder:    p.Folder,
 				CPU:       spec.CPU,
 				MemoryMiB: memoryMiB(spec),

@@ -181,6 +181,11 @@ func TestKeep(t *testing.T) {
 			in:    input(group(2)).with(failures(cloneFailed(0, vsphere.ClassConflict))),
 			want:  []string{"clone web-0d1f2-1"},
 			retry: 5 * time.Second},
+		"1: a conflict over something else is no name in use, and is waited out by all": {
+			in: input(group(2)).with(failures(about("Gone", cloneFailed(0, vsphere.ClassConflict)))), retry: 5 * time.Second},
+		"1: the same, waited out": {
+			in:   input(group(2)).with(failures(about("Gone", ago(5*time.Second, cloneFailed(0, vsphere.ClassConflict))))),
+			want: []string{"clone web-0d1f2-0", "clone web-0d1f2-1"}},
 		"1: a name that was in use is tried again": {
 			in:   input(group(1)).with(failures(ago(5*time.Second, cloneFailed(0, vsphere.ClassConflict)))),
 			want: []string{"clone web-0d1f2-0"}},
@@ -286,6 +291,7 @@ func TestRemove(t *testing.T) {
 		"2: held by a clone whose VM is not seen yet":           {in: input(group(1, deleting)).with(operations(cloning(0, landed("vm-0"))))},
 		"2: held by a clone that may be of an earlier process":  {in: input(group(1, deleting)).with(strays)},
 		"2: held by a VM that may be made by such a clone":      {in: input(group(1, deleting), vm(0, foreign)).with(strays)},
+		"2: a conflict over something else holds nothing":       {in: input(group(1, deleting)).with(failures(about("Gone", cloneFailed(0, vsphere.ClassConflict)))), want: []string{"remove folder group-1", "remove finalizer"}},
 		"2: held by a name that something invisible uses":       {in: input(group(1, deleting)).with(failures(cloneFailed(0, vsphere.ClassConflict))), retry: 5 * time.Second},
 		"2: held while many VMs are missing":                    {in: input(group(1, deleting)).with(empty, disappeared)},
 		"3: an empty folder goes":                               {in: input(group(1, deleting)).with(empty), want: []string{"remove folder group-1", "remove finalizer"}},
@@ -300,7 +306,7 @@ func TestRemove(t *testing.T) {
 func TestCloneSpec(t *testing.T) {
 	spec := func(in Input) vsphere.CloneSpec { return Compute(in).Clone[0].Spec }
 	want := vsphere.CloneSpec{
-		Template: "vm-golden", Folder: testFolder, CPU: 2, MemoryMiB: 4096, Slot: 1, Revision: Revision(group(0).Spec), PowerOn: true,
+		Folder: testFolder, CPU: 2, MemoryMiB: 4096, Slot: 1, Revision: Revision(group(0).Spec), PowerOn: true,
 	}
 	if diff := cmp.Diff(want, spec(input(group(2), vm(0)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -84,7 +84,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if in.TemplateError != nil && p.due.clones > 0 {
 		problems = append(problems, fromError(in.TemplateError))
 	}
-	if f := cloneFailure(in); f != nil && p.due.clones+len(c.pending) > 0 {
+	if f := cloneFailure(in); f != nil && !isQuiet(f) && p.due.clones+len(c.pending) > 0 {
 		problems = append(problems, fromFailure(f))
 	}
 	return slices.Concat(problems, memberProblems(in, c), pendingProblems(c))

@@ -46,6 +46,8 @@ func TestProblem(t *testing.T) {
 		"6: clones find no room":                      {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassExhausted))), v1alpha1.ReasonResourceExhausted, false},
 		"6: clones fail":                              {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassTransient))), v1alpha1.ReasonRetrying, false},
 		"6: also while one is under way again":        {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassTransient)), operations(cloning(0))), v1alpha1.ReasonRetrying, false},
+		"6: a conflict is no problem at first":        {input(group(1)).with(failures(about("Gone", conflict))), "", false},
+		"6: it is when it stays":                      {input(group(1)).with(failures(times(6, about("Gone", conflict)))), v1alpha1.ReasonRetrying, false},
 		"6: no problem once enough are there":         {input(group(1), vm(0)).with(cloneInvalid), "", false},
 		"6: no problem for another spec":              {input(group(2, func(g *v1alpha1.VmGroup) { g.Spec.CPU = 4 }), vm(0)).with(cloneInvalid), "", false},
 		"7: a VM cannot be powered on":                {input(group(1), vm(0, off)).with(powerOnFailed), v1alpha1.ReasonRetrying, false},

@@ -202,7 +202,7 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 func diffPlans(a, b Plan) string {
 	type visible struct {
 		Steps   []string
-		Clones  []Clone
+		Clones  []vsphere.Clone
 		Retry   time.Duration
 		Problem *Problem
 		Notices []Notice

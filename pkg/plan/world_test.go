@@ -146,7 +146,7 @@ func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
 	w.tasks = append(w.tasks, &task{Operation: vsphere.Operation{Kind: kind, VM: ref, Task: w.newRef("task"), Started: w.now}})
 }
 
-func (w *world) clone(c Clone) {
+func (w *world) clone(c vsphere.Clone) {
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: c.Name, Task: w.newRef("task"), Started: w.now}
 	if w.nameInUse(c.Name) {
 		w.fail(op, c.Spec.Revision, vsphere.ClassConflict)
@@ -244,14 +244,14 @@ func (w *world) fail(op vsphere.Operation, revision string, class vsphere.Class)
 }
 
 func sameFailure(a, b vsphere.Failure) bool {
-	conflict := a.Err.Class == vsphere.ClassConflict
+	name := vsphere.ConcernsName(a.Err)
 	return a.Kind == b.Kind && a.VM == b.VM && (a.Kind != vsphere.OperationClone ||
-		conflict == (b.Err.Class == vsphere.ClassConflict) && (!conflict || a.Name == b.Name))
+		name == vsphere.ConcernsName(b.Err) && (!name || a.Name == b.Name))
 }
 
 func (w *world) forgive(op vsphere.Operation) {
 	w.failures = slices.DeleteFunc(w.failures, func(f vsphere.Failure) bool {
-		return f.Kind == op.Kind && f.VM == op.VM && (f.Err.Class != vsphere.ClassConflict || f.Name == op.Name)
+		return f.Kind == op.Kind && f.VM == op.VM && (!vsphere.ConcernsName(f.Err) || f.Name == op.Name)
 	})
 }
 

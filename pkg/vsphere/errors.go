@@ -53,6 +53,29 @@ func (e *Error) Unwrap() error { return e.Err }
 // process, and nothing of vCenter.
 const ReasonWriteForbidden = "WriteForbidden"
 
+// Reasons by which one conflict over a clone is told from another.
+const (
+	// ReasonNameTaken is about the name: vCenter has a VM of it, or is about to. Another name may do.
+	ReasonNameTaken = "NameTaken"
+	// ReasonUnderWay is about the name too: the same is under way already.
+	ReasonUnderWay = "AlreadyUnderWay"
+	// ReasonTemplateChanged is about the template: it is no more what it was looked up as. The next look-up knows better.
+	ReasonTemplateChanged = "TemplateChanged"
+)
+
+// ConcernsName reports whether an error is about the name of one VM, and so says nothing of others. A conflict of any other
+// kind (a template, a pool, a folder that is gone) is no name in use.
+func ConcernsName(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Class == ClassConflict && (e.Reason == ReasonNameTaken || e.Reason == ReasonUnderWay)
+}
+
+// TemplateChanged reports whether an error says that the template has to be looked up again.
+func TemplateChanged(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Reason == ReasonTemplateChanged
+}
+
 // ErrNoBudget is returned by Start methods when as many operations of that kind as allowed are under way.
 var ErrNoBudget error = &Error{
 	Class:   ClassConflict,

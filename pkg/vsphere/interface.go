@@ -42,10 +42,16 @@ type Interface interface {
 	// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
 	EnsureFolder(ctx context.Context, g GroupID) (Ref, error)
 
-	// StartClone submits one clone with a fresh stamp and instance. It fails with ErrNoBudget, and nothing is sent,
-	// when all clones that are allowed at once are under way; the group is then notified when it is its turn.
-	// An answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
-	StartClone(ctx context.Context, g GroupID, name string, spec CloneSpec) error
+	// StartClones submits clones of one template, one after the other, each with a fresh stamp and instance. Once there is a
+	// turn for the first, the template is read live, and what is read is cloned at once: if it is not the template any more
+	// that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing is sent, the answer of
+	// the look-up is forgotten, and it fails with ClassConflict and ReasonTemplateChanged. That is no Failure.
+	//
+	// It fails with ErrNoBudget, and sends no more, when all clones that are allowed at once are under way; the group is
+	// then notified when it is its turn. An error that concerns one name (see ConcernsName) does not keep the others back,
+	// any other ends it; of several the first is returned. An answer that is lost (ClassUnknown) leaves an operation in
+	// the snapshot until the adapter has looked.
+	StartClones(ctx context.Context, g GroupID, t Template, clones []Clone) error
 
 	// StartPowerOn and StartPowerOff submit one power operation. A VM that has the wanted state already is a success.
 	// They too can fail with ErrNoBudget, from a budget of their own.

@@ -123,7 +123,8 @@ type Operation struct {
 }
 
 // Failure is the last failure of an operation, kept until the same succeeds, its VM is gone, or, for a clone, its VM is
-// there. Failures of clones count per group and revision, those with ClassConflict per name, all others per VM.
+// there. Failures of clones count per group and revision, those that concern a name (see ConcernsName) per name, all others
+// per VM.
 type Failure struct {
 	Kind     OperationKind
 	Name     string // the VM's name, of a clone
@@ -145,13 +146,19 @@ type PowerOn struct {
 
 // Template is a VM template that a group can be cloned from.
 type Template struct {
-	Ref  Ref
-	Path string // inventory path
+	Ref    Ref
+	Path   string // inventory path, as far as it is visible
+	Parent Ref    // the folder that holds it
+}
+
+// Clone is one VM to be made.
+type Clone struct {
+	Name string
+	Spec CloneSpec
 }
 
 // CloneSpec says what a clone shall be.
 type CloneSpec struct {
-	Template  Ref
 	Folder    Ref
 	CPU       int32 // vCPUs
 	MemoryMiB int64

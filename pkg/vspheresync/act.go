@@ -26,6 +26,7 @@ type result struct {
 	outcome  plan.Outcome
 	err      error // what stopped it
 	finished bool  // the finalizer is gone, and with it perhaps the group
+	outdated error // the plan names a template that is not what it was; all else of it was carried out
 }
 
 // act carries a plan out, in the order of its fields, and submits only. An error of one kind of change does not keep the
@@ -37,7 +38,11 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 		s.removeFinalizer,
 	} {
 		err := step(ctx, in, p, &r)
-		if err == nil || errors.Is(err, vsphere.ErrNoBudget) {
+		switch {
+		case err == nil || errors.Is(err, vsphere.ErrNoBudget):
+			continue
+		case vsphere.TemplateChanged(err):
+			r.outdated = err
 			continue
 		}
 		r.fail(err)
@@ -168,25 +173,20 @@ func (s *Syncer) clone(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 	if p.EnsureFolder && r.outcome.Folder == nil {
 		return nil
 	}
-	var first error
-	for _, c := range p.Clone {
+	if len(p.Clone) == 0 {
+		return nil
+	}
+	clones := slices.Clone(p.Clone)
+	for i := range clones {
 		if r.outcome.Folder != nil {
-			c.Spec.Folder = r.outcome.Folder.Ref
-		}
-		err := s.cfg.VCenter.StartClone(ctx, groupID(in.Group), c.Name, c.Spec)
-		if err == nil {
-			klog.FromContext(ctx).V(4).Info("Clone submitted", "vm", c.Name, "template", in.Template.Path)
-			continue
-		}
-		err = fmt.Errorf("clone %s: %w", c.Name, err)
-		if last(err) || vsphere.ClassOf(err) != vsphere.ClassConflict {
-			return worse(first, err) // what is wrong with this one is wrong with all; a name that is in use is not
-		}
-		if first == nil {
-			first = err
+			clones[i].Spec.Folder = r.outcome.Folder.Ref
 		}
 	}
-	return first
+	if err := s.cfg.VCenter.StartClones(ctx, groupID(in.Group), in.Template, clones); err != nil {
+		return fmt.Errorf("clone: %w", err)
+	}
+	klog.FromContext(ctx).V(4).Info("Clones submitted", "vms", len(clones), "template", in.Template.Path)
+	return nil
 }
 
 func (s *Syncer) cancel(ctx context.Context, _ plan.Input, p plan.Plan, _ *result) error {

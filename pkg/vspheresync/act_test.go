@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,8 +19,11 @@ func TestNoBudget(t *testing.T) {
 	f := newFixture(t, group(3))
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
-	f.want("one may be sent, the next is not",
-		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "update status")
+	f.want("three are to be made",
+		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2", "update status")
+	if diff := cmp.Diff([]string{"StartClone web-0d1f2-0"}, f.sent(fake.StartClone)); diff != "" {
+		t.Errorf("one may be sent, the next is not (-want +got):\n%s", diff)
+	}
 	f.wantStatus("then", "0/0 PENDING ScalingUp")
 	f.world.Release()
 	for range 3 {
@@ -44,27 +48,101 @@ func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
 
 // A name that is in use concerns one clone, all other errors concern all.
 func TestCloneErrors(t *testing.T) {
+	first, both := []string{"StartClone web-0d1f2-0"}, []string{"StartClone web-0d1f2-0", "StartClone web-0d1f2-1"}
 	tests := map[string]struct {
-		class vsphere.Class
-		want  []string
+		class  vsphere.Class
+		reason string
+		want   []string
 	}{
-		"a name is in use":  {vsphere.ClassConflict, []string{"StartClone web-0d1f2-0", "StartClone web-0d1f2-1"}},
-		"a value is wrong":  {vsphere.ClassInvalid, []string{"StartClone web-0d1f2-0"}},
-		"there is no room":  {vsphere.ClassExhausted, []string{"StartClone web-0d1f2-0"}},
-		"vCenter is away":   {vsphere.ClassUnavailable, []string{"StartClone web-0d1f2-0"}},
-		"no answer came":    {vsphere.ClassUnknown, []string{"StartClone web-0d1f2-0"}},
-		"nobody knows what": {vsphere.ClassTransient, []string{"StartClone web-0d1f2-0"}},
+		"a name is in use":       {vsphere.ClassConflict, vsphere.ReasonNameTaken, both},
+		"something else is gone": {vsphere.ClassConflict, "Gone", first},
+		"a value is wrong":       {vsphere.ClassInvalid, "", first},
+		"there is no room":       {vsphere.ClassExhausted, "", first},
+		"vCenter is away":        {vsphere.ClassUnavailable, "", first},
+		"no answer came":         {vsphere.ClassUnknown, "", first},
+		"nobody knows what":      {vsphere.ClassTransient, "", first},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, group(2))
-			f.world.Inject(fake.Fault{Method: fake.StartClone, Err: &vsphere.Error{Class: tc.class, Message: "no"}})
+			f.world.Inject(fake.Fault{Method: fake.StartClone, Err: &vsphere.Error{Class: tc.class, Reason: tc.reason, Message: "no"}})
 			if _, err := f.sync(); vsphere.ClassOf(err) != tc.class {
 				t.Errorf("got %v, want class %s", err, tc.class)
 			}
-			want := slices.Concat([]string{"get", "patch", "EnsureFolder"}, tc.want, []string{"update status"})
-			f.said("sent", want...)
+			if diff := cmp.Diff(tc.want, f.sent(fake.StartClone)); diff != "" {
+				t.Errorf("sent (-want +got):\n%s", diff)
+			}
 		})
+	}
+}
+
+// What is cloned is looked up anew at once, and what is planned then is carried out.
+func TestATemplateThatHasChanged(t *testing.T) {
+	ask := []string{"get", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2"}
+	for name, tc := range map[string]struct {
+		change func(f *fixture)
+		class  vsphere.Class
+		asked  []string
+		status string
+	}{
+		"another one has its name": {func(f *fixture) {
+			f.world.Rename(f.golden, "old")
+			f.world.AddTemplate("templates", "golden")
+		}, "", slices.Concat(ask, ask, []string{"update status"}), "3/3 READY AllReplicasAvailable"},
+		"it is gone": {func(f *fixture) { f.world.Destroy(f.golden) },
+			vsphere.ClassInvalid, slices.Concat(ask, []string{"update status"}), "1/1 ERROR TemplateNotFound"},
+		"it is a VM now": {func(f *fixture) { f.world.MarkAsTemplate(f.golden, false) },
+			vsphere.ClassInvalid, slices.Concat(ask, []string{"update status"}), "1/1 ERROR TemplateUnusable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1))
+			f.settle()
+			f.scale(3)
+			f.beforeClones = func() { f.beforeClones = nil; tc.change(f) }
+			f.journal = nil
+			f.pass(lastInterval)
+			if _, err := f.sync(); vsphere.ClassOf(err) != tc.class {
+				t.Errorf("got %v, want class %q", err, tc.class)
+			}
+			f.said("asked", tc.asked...)
+			f.try() // sees what the first has brought about
+			f.wantStatus("then", tc.status)
+		})
+	}
+}
+
+// Planning again has an end.
+func TestATemplateThatChangesAgainAndAgain(t *testing.T) {
+	f := newFixture(t, group(1))
+	n := 0
+	f.beforeClones = func() {
+		n++
+		f.world.Rename(f.golden, fmt.Sprint("old-", n))
+		f.golden = f.world.AddTemplate("templates", "golden")
+	}
+	if _, err := f.sync(); !vsphere.TemplateChanged(err) || vsphere.ClassOf(err) != vsphere.ClassConflict || n != 2 {
+		t.Errorf("after %d attempts: %v", n, err)
+	}
+	f.wantStatus("then", "0/0 PENDING ScalingUp")
+	f.beforeClones = nil
+	f.settle()
+	f.wantStatus("it stays as it is", "1/1 READY AllReplicasAvailable")
+}
+
+// What else is wrong is still told.
+func TestATemplateThatHasChangedHidesNothing(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.PowerOff(f.vm(0).Ref)
+	f.scale(2)
+	f.world.Inject(fake.Fault{Method: fake.StartPowerOn, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
+	f.beforeClones = func() {
+		f.beforeClones = nil
+		f.world.Rename(f.golden, "old")
+		f.world.AddTemplate("templates", "golden")
+	}
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient", err)
 	}
 }
 

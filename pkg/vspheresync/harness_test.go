@@ -40,12 +40,15 @@ type fixture struct {
 	t        *testing.T
 	clock    *clocktesting.FakePassiveClock
 	world    *fake.VCenter
+	golden   vsphere.Ref // the template
 	client   *fake.Client
 	kube     *kubefake.Clientset
 	recorder *record.FakeRecorder
 	cache    cache.Indexer
 	journal  []string
 	wrote    []string
+	// beforeClones is called when clones are to be started, after all that the plan was made from was read.
+	beforeClones func()
 }
 
 // group returns a VmGroup "web", as it was just created.
@@ -85,7 +88,7 @@ func newFixture(t *testing.T, groups ...*v1alpha1.VmGroup) *fixture {
 			t.Error(violation)
 		}
 	})
-	f.world.AddTemplate("templates", "golden")
+	f.golden = f.world.AddTemplate("templates", "golden")
 	f.restart(fake.Config{}, Config{})
 	return f
 }
@@ -98,7 +101,7 @@ func (f *fixture) restart(vc fake.Config, cfg Config) {
 	vc.Root, vc.TemplateFolder = fake.VMFolder+"/vmgroups", fake.VMFolder+"/templates"
 	f.client = f.world.Connect(vc)
 	f.recorder = record.NewFakeRecorder(100)
-	cfg.VCenter = &recordingVCenter{Interface: f.client, say: f.say}
+	cfg.VCenter = &recordingVCenter{Interface: f.client, fixture: f}
 	cfg.Client = f.kube.VsphereV1alpha1()
 	cfg.Lister = listers.NewVmGroupLister(f.cache)
 	cfg.Recorder, cfg.Clock = f.recorder, f.clock
@@ -264,10 +267,21 @@ func (f *fixture) conflict(verb, subresource string) {
 	})
 }
 
+// sent returns the requests of a method that vCenter has got.
+func (f *fixture) sent(method fake.Method) []string {
+	var calls []string
+	for _, call := range f.world.Calls() {
+		if call.Method == method {
+			calls = append(calls, call.String())
+		}
+	}
+	return calls
+}
+
 // recordingVCenter writes down what is asked of a vCenter.
 type recordingVCenter struct {
 	vsphere.Interface
-	say func(format string, args ...any)
+	*fixture
 }
 
 func (r *recordingVCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
@@ -285,9 +299,15 @@ func (r *recordingVCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) 
 	return r.Interface.EnsureFolder(ctx, g)
 }
 
-func (r *recordingVCenter) StartClone(ctx context.Context, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
-	r.say("StartClone %s", name)
-	return r.Interface.StartClone(ctx, g, name, spec)
+// StartClones writes down each clone that is to be started. Which of them are sent, the vCenter's own calls tell.
+func (r *recordingVCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
+	for _, c := range clones {
+		r.say("StartClone %s", c.Name)
+	}
+	if r.beforeClones != nil {
+		r.beforeClones()
+	}
+	return r.Interface.StartClones(ctx, g, t, clones)
 }
 
 func (r *recordingVCenter) StartPowerOn(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {

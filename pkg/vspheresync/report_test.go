@@ -125,7 +125,10 @@ func TestOutageInBetween(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 		t.Errorf("got %v, want ClassUnavailable", err)
 	}
-	f.said("no other clone is tried", "get", "StartClone web-0d1f2-2", "update status")
+	f.said("two are to be made", "get", "StartClone web-0d1f2-2", "StartClone web-0d1f2-3", "update status")
+	if sent := f.sent(fake.StartClone); sent[len(sent)-1] != "StartClone web-0d1f2-2" {
+		t.Errorf("the other clone is tried: %v", sent)
+	}
 	f.wantStatus("then", "2/2 PENDING VCenterUnreachable")
 }
 

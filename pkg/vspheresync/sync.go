@@ -102,6 +102,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 
 	err = lacks(in, p, err)
 	done := s.act(ctx, in, p)
+	if done.outdated != nil {
+		in, p, done, err = s.actAgain(ctx, m, done)
+	}
 	again := p.RetryAfter
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
 	// lose the error, and the plan that follows.
@@ -114,6 +117,23 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	s.saw(vg.UID, p.VMStates(in))
 	after, reportErr := s.report(ctx, done.group, m, in, p, done)
 	return shorter(again, after), together(done.err, err, reportErr)
+}
+
+// actAgain plans anew with the template looked up anew, and carries that out. It does so once: what changes again meanwhile is
+// a conflict like any other.
+func (s *Syncer) actAgain(ctx context.Context, m *memory, first result) (plan.Input, plan.Plan, result, error) {
+	klog.FromContext(ctx).V(2).Info("Planning again", "reason", first.outdated)
+	in, err := s.gather(ctx, first.group, m)
+	p := plan.Compute(in)
+	err = lacks(in, p, err)
+	done := s.act(ctx, in, p)
+	if first.failed() {
+		done.fail(first.err)
+	}
+	if done.outdated != nil {
+		done.fail(done.outdated)
+	}
+	return in, p, done, err
 }
 
 // together joins what went wrong. If anything of it is the API server's, all of it is Transient: the classes of vCenter's

@@ -42,7 +42,7 @@ var cloneScenarios = []scenario{
 	}},
 	{name: "a second one of the same name makes no second VM", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
-		if err := f.Client().StartClone(f.t.Context(), f.group, vm.Name, f.spec(vm.Parent, 0)); err != nil {
+		if err := f.start(f.group, vm.Name, f.spec(vm.Parent, 0)); err != nil {
 			f.mustBe(vsphere.ClassConflict, err)
 		}
 		s := f.await(f.group, "the second one has ended", idle)
@@ -59,7 +59,7 @@ var cloneScenarios = []scenario{
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.AddForeignVM(RootFolder+"/default/web", name)
-		if err := f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)); err != nil {
+		if err := f.start(f.group, name, f.spec(folder, 0)); err != nil {
 			f.mustBe(vsphere.ClassConflict, err)
 		}
 		s := f.await(f.group, "the failure is told", func(s vsphere.Snapshot) bool { return idle(s) && len(s.Failures) == 1 })
@@ -74,13 +74,13 @@ var cloneScenarios = []scenario{
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.SlowClones(true)
-		f.must(f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		ops := f.snapshot(f.group).Operations
 		if len(ops) != 1 || ops[0].Kind != vsphere.OperationClone || ops[0].Name != name || ops[0].Task == "" ||
 			ops[0].Started.IsZero() {
 			f.t.Errorf("operations are %+v", ops)
 		}
-		f.mustBe(vsphere.ClassConflict, f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.mustBe(vsphere.ClassConflict, f.start(f.group, name, f.spec(folder, 0)))
 		f.SlowClones(false)
 		f.await(f.group, "one VM is made", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 1 })
 	}},
@@ -88,14 +88,14 @@ var cloneScenarios = []scenario{
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.SlowClones(true)
-		f.must(f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		f.must(f.Client().Cancel(f.t.Context(), f.snapshot(f.group).Operations[0]))
 		f.SlowClones(false)
 		f.await(f.group, "it has ended", idle)
 		if n := f.count(name); n != 1 {
 			f.t.Errorf("it counts no more, and there are %d VMs of that name: vCenter was only asked to cancel it", n)
 		}
-		if err := f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)); err != nil {
+		if err := f.start(f.group, name, f.spec(folder, 0)); err != nil {
 			f.mustBe(vsphere.ClassConflict, err)
 		}
 		f.await(f.group, "there is one VM", func(s vsphere.Snapshot) bool {
@@ -109,22 +109,22 @@ var cloneScenarios = []scenario{
 	{name: "with no budget left the group waits for its turn", opts: Options{MaxClones: 1}, run: func(f *fixture) {
 		web, db := f.folder(f.group), f.folder(f.other())
 		f.SlowClones(true)
-		f.must(f.Client().StartClone(f.t.Context(), f.group, vmName(f.group, 0), f.spec(web, 0)))
-		if err := f.Client().StartClone(f.t.Context(), f.other(), vmName(f.other(), 0), f.spec(db, 0)); !errors.Is(err, vsphere.ErrNoBudget) {
+		f.must(f.start(f.group, vmName(f.group, 0), f.spec(web, 0)))
+		if err := f.start(f.other(), vmName(f.other(), 0), f.spec(db, 0)); !errors.Is(err, vsphere.ErrNoBudget) {
 			f.t.Fatalf("want ErrNoBudget, got %v", err)
 		}
 		if ops := f.snapshot(f.other()).Operations; len(ops) != 0 {
 			f.t.Errorf("who waits has no operation, got %+v", ops)
 		}
 		f.notifies(f.other(), func() { f.SlowClones(false) })
-		f.must(f.Client().StartClone(f.t.Context(), f.other(), vmName(f.other(), 0), f.spec(db, 0)))
+		f.must(f.start(f.other(), vmName(f.other(), 0), f.spec(db, 0)))
 		f.await(f.other(), "its VM is made", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 1 })
 	}},
 	{name: "an answer that is lost ends in one VM", run: func(f *fixture) {
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.LoseCloneAnswer()
-		f.mustBe(vsphere.ClassUnknown, f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.mustBe(vsphere.ClassUnknown, f.start(f.group, name, f.spec(folder, 0)))
 		s := f.await(f.group, "the outcome is known", func(s vsphere.Snapshot) bool {
 			_, ok := named(s, name)
 			return ok && idle(s)
@@ -139,7 +139,7 @@ var cloneScenarios = []scenario{
 			f.t.Helper()
 			spec.Revision = revision
 			f.FailClone()
-			f.must(f.Client().StartClone(f.t.Context(), f.group, vmName(f.group, 0), spec))
+			f.must(f.start(f.group, vmName(f.group, 0), spec))
 			s := f.await(f.group, "the failure is told", func(s vsphere.Snapshot) bool {
 				return idle(s) && len(s.Failures) == 1 && s.Failures[0].Revision == revision && s.Failures[0].Count == want
 			})
@@ -159,7 +159,7 @@ var cloneScenarios = []scenario{
 		folder := f.folder(f.group)
 		f.must(f.Client().RemoveFolder(f.t.Context(), f.group, folder))
 		name := vmName(f.group, 0)
-		err := f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0))
+		err := f.start(f.group, name, f.spec(folder, 0))
 		s := f.await(f.group, "it has ended", idle)
 		if err == nil && len(s.Failures) == 0 {
 			f.t.Error("nobody was told")

@@ -20,6 +20,7 @@ type fixture struct {
 	heard    *recorder
 	group    vsphere.GroupID
 	template vsphere.Ref
+	linux    vsphere.Template // what template was found as, see start
 }
 
 func newFixture(t *testing.T, newWorld func(*testing.T, Options) World, s scenario) *fixture {
@@ -155,8 +156,21 @@ func describe(s vsphere.Snapshot) string {
 // spec is what all VMs are made with.
 func (f *fixture) spec(folder vsphere.Ref, slot int) vsphere.CloneSpec {
 	return vsphere.CloneSpec{
-		Template: f.template, Folder: folder, CPU: 2, MemoryMiB: 1024, Slot: slot, Revision: "r1", PowerOn: true,
+		Folder: folder, CPU: 2, MemoryMiB: 1024, Slot: slot, Revision: "r1", PowerOn: true,
 	}
+}
+
+// start submits one clone of the template of all scenarios.
+func (f *fixture) start(g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
+	f.t.Helper()
+	if f.linux.Ref == "" {
+		f.linux = f.found("linux", f.template)
+	}
+	return f.startFrom(f.linux, g, name, spec)
+}
+
+func (f *fixture) startFrom(t vsphere.Template, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
+	return f.Client().StartClones(f.t.Context(), g, t, []vsphere.Clone{{Name: name, Spec: spec}})
 }
 
 // folder makes the group's folder.
@@ -189,7 +203,7 @@ func (f *fixture) madeOff(g vsphere.GroupID, slot int) vsphere.VM {
 func (f *fixture) clone(g vsphere.GroupID, slot int, spec vsphere.CloneSpec) vsphere.VM {
 	f.t.Helper()
 	name := vmName(g, slot)
-	f.notifies(g, func() { f.must(f.Client().StartClone(f.t.Context(), g, name, spec)) })
+	f.notifies(g, func() { f.must(f.start(g, name, spec)) })
 	want := vsphere.PoweredOff
 	if spec.PowerOn {
 		want = vsphere.PoweredOn

@@ -106,7 +106,7 @@ var folderScenarios = []scenario{
 	{name: "removed before anybody saw it, it is found out by the next clone", run: func(f *fixture) {
 		ref := f.folder(f.group)
 		f.RemoveFolder(RootFolder + "/default/web")
-		if err := f.Client().StartClone(f.t.Context(), f.group, vmName(f.group, 0), f.spec(ref, 0)); err != nil {
+		if err := f.start(f.group, vmName(f.group, 0), f.spec(ref, 0)); err != nil {
 			f.mustBe(vsphere.ClassConflict, err)
 		}
 		f.await(f.group, "the folder is gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.Folders) == 0 })

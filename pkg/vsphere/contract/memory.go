@@ -82,7 +82,7 @@ var memoryScenarios = []scenario{
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.SlowClones(true)
-		f.must(f.Client().StartClone(f.t.Context(), f.group, name, f.spec(folder, 0)))
+		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		f.Restart()
 		f.must(f.Client().Sweep(f.t.Context()))
 		if s := f.snapshot(f.group); s.Strays == 0 && f.count(name) == 0 {

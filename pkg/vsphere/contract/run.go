@@ -25,6 +25,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},
 		{"Template", templateScenarios},
+		{"ChangedTemplate", changedTemplateScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
 	}

@@ -2,6 +2,8 @@ package contract
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -71,16 +73,94 @@ var templateScenarios = []scenario{
 			got, ok := byRef(s, vm.Ref)
 			return ok && got.Template && got.Parent != vm.Parent
 		})
-		if got, err := f.Client().FindTemplate(f.t.Context(), f.group, vm.Name); err == nil {
-			f.t.Errorf("found %+v", got)
-		} else {
-			f.mustBe(vsphere.ClassInvalid, err)
+		f.saysUnusable(vm.Name, `VM of VmGroup "web"`, vsphere.StampKey)
+	}},
+	{name: "where no folder is set, nothing below the root is one", anywhere: true, run: func(f *fixture) {
+		f.folder(f.other())
+		f.AddTemplate(RootFolder+"/default/db", "bsd")
+		f.saysUnusable("bsd", "below the root folder")
+	}},
+	{name: "what is no template is said to be none", run: func(f *fixture) {
+		f.AddForeignVM(templateFolder, "bsd")
+		f.lacks("bsd", "TemplateUnusable")
+		f.saysUnusable("bsd", "no template")
+	}},
+	{name: "a template made of a copy of a VM of ours is one, and its clones are VMs of ours", run: func(f *fixture) {
+		vm := f.madeOff(f.group, 0)
+		golden := f.CopyVM(vm.Ref, "golden")
+		f.await(f.group, "it has the stamp of the VM", func(s vsphere.Snapshot) bool {
+			got, ok := byRef(s, golden)
+			return ok && f.identify(s, got) == vsphere.Copy
+		})
+		f.Move(golden, templateFolder)
+		f.MarkAsTemplate(golden, true)
+		found := f.found("golden", golden)
+		name := vmName(f.group, 1)
+		f.notifies(f.group, func() { f.must(f.startFrom(found, f.group, name, f.spec(vm.Parent, 1))) })
+		s := f.await(f.group, "it is cloned", func(s vsphere.Snapshot) bool {
+			_, ok := named(s, name)
+			return ok && idle(s)
+		})
+		clone, _ := named(s, name)
+		if f.identify(s, clone) != vsphere.Ours || clone.Stamp.Slot != 1 || clone.Stamp.Instance == vm.Stamp.Instance {
+			f.t.Errorf("its clone is %s with stamp %+v", f.identify(s, clone), clone.Stamp)
+		}
+		if got, ok := byRef(s, vm.Ref); !ok || f.identify(s, got) != vsphere.Ours {
+			f.t.Errorf("the VM that was copied is not ours any more: %s", describe(s))
+		}
+		f.PowerOff(clone.Ref)
+		f.await(f.group, "it is off", func(s vsphere.Snapshot) bool {
+			got, ok := byRef(s, clone.Ref)
+			return ok && got.Power == vsphere.PoweredOff
+		})
+		f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{clone.Ref}))
+		f.await(f.group, "it goes", func(s vsphere.Snapshot) bool { return idle(s) && !f.exists(clone.Ref) })
+		f.refuses(golden)
+	}},
+	{name: "a name that only looks the same is named", run: func(f *fixture) {
+		for have, want := range map[string]string{
+			"caf\u00e9": "cafe\u0301", // NFC and NFD
+			"Windows":   "windows",
+			"bsd ":      "bsd",
+		} {
+			f.finds(have, f.AddTemplate(templateFolder, have))
+			err := f.lacksNow(want, "TemplateNotFound")
+			if text := fmt.Sprintf("%+q", have); !strings.Contains(err.Message, text) {
+				f.t.Errorf("%q does not name %s", err.Message, text)
+			}
+		}
+		if err := f.lacksNow("nothing", "TemplateNotFound"); strings.Contains(err.Message, "differs") {
+			f.t.Errorf("%q names one that does not look the same", err.Message)
+		}
+	}},
+	{name: "what looks the same below the root concerns only whose it is", anywhere: true, run: func(f *fixture) {
+		f.folder(f.other())
+		f.AddTemplate(RootFolder+"/default/db", "Secret")
+		if err := f.lacksNow("secret", "TemplateNotFound"); strings.Contains(err.Message, "Secret") {
+			f.t.Errorf("%q names it", err.Message)
 		}
 	}},
 }
 
+// saysUnusable expects that a template is refused with words that say what is wrong with it.
+func (f *fixture) saysUnusable(path string, words ...string) {
+	f.t.Helper()
+	err := f.lacksNow(path, "TemplateUnusable")
+	for _, word := range words {
+		if !strings.Contains(err.Message, word) {
+			f.t.Errorf("%q does not say %q", err.Message, word)
+		}
+	}
+}
+
 // finds expects that a template is found, now or when the group is notified that the answer may have changed.
 func (f *fixture) finds(path string, want vsphere.Ref) {
+	f.t.Helper()
+	f.found(path, want)
+}
+
+// found is finds, and returns the template.
+func (f *fixture) found(path string, want vsphere.Ref) vsphere.Template {
 	f.t.Helper()
 	var got vsphere.Template
 	var err error
@@ -91,6 +171,7 @@ func (f *fixture) finds(path string, want vsphere.Ref) {
 	if got.Path == "" {
 		f.t.Errorf("template %s has no path", path)
 	}
+	return got
 }
 
 // lacks expects that a look-up fails. What was found before may be found for a moment longer.

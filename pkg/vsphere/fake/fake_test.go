@@ -24,14 +24,24 @@ func setup(t *testing.T, cfg fake.Config) (*fake.VCenter, *fake.Client, *testclo
 	t.Helper()
 	clock := testclock.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	vc := fake.NewVCenter(clock)
-	template := vc.AddTemplate("templates", "linux")
+	vc.AddTemplate("templates", "linux")
 	client := vc.Connect(cfg)
 	folder, err := client.EnsureFolder(t.Context(), web)
 	if err != nil {
 		t.Fatal(err)
 	}
 	vc.ResetCalls()
-	return vc, client, clock, vsphere.CloneSpec{Template: template, Folder: folder, CPU: 1, MemoryMiB: 512, Revision: "r1"}
+	return vc, client, clock, vsphere.CloneSpec{Folder: folder, CPU: 1, MemoryMiB: 512, Revision: "r1"}
+}
+
+// start submits one clone of the template.
+func start(t *testing.T, c *fake.Client, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
+	t.Helper()
+	template, err := c.FindTemplate(t.Context(), g, "linux")
+	if err != nil {
+		return err
+	}
+	return c.StartClones(t.Context(), g, template, []vsphere.Clone{{Name: name, Spec: spec}})
 }
 
 func snapshot(t *testing.T, c vsphere.Interface) vsphere.Snapshot {
@@ -58,7 +68,7 @@ func TestCallsAreInOrder(t *testing.T) {
 	vc, c, _, spec := setup(t, fake.Config{})
 	ctx := t.Context()
 	for _, name := range []string{"b", "a"} {
-		if err := c.StartClone(ctx, web, name, spec); err != nil {
+		if err := start(t, c, web, name, spec); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,7 +94,7 @@ func TestHeldTasksEndWhenTheTestSaysSo(t *testing.T) {
 	vc, c, _, spec := setup(t, fake.Config{})
 	vc.Hold()
 	for i := range 3 {
-		if err := c.StartClone(t.Context(), web, fmt.Sprint(i), spec); err != nil {
+		if err := start(t, c, web, fmt.Sprint(i), spec); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,13 +133,13 @@ func TestFaults(t *testing.T) {
 			vc, c, _, spec := setup(t, fake.Config{})
 			row.fault.Method = fake.StartClone
 			vc.Inject(row.fault)
-			err := c.StartClone(t.Context(), web, "a", spec)
+			err := start(t, c, web, "a", spec)
 			s := snapshot(t, c)
 			if vsphere.ClassOf(err) != row.class || len(s.VMs) != row.vms || len(s.Failures) != row.failures || len(s.Operations) != 0 {
 				t.Errorf("got %v and %+v", err, s)
 			}
 			if row.vms == 0 { // once is once
-				if err := c.StartClone(t.Context(), web, "a", spec); err != nil || len(snapshot(t, c).VMs) != 1 {
+				if err := start(t, c, web, "a", spec); err != nil || len(snapshot(t, c).VMs) != 1 {
 					t.Errorf("the next clone: %v, %+v", err, snapshot(t, c))
 				}
 			}
@@ -141,7 +151,7 @@ func TestLostAnswerStaysUnknownWhileTasksAreHeld(t *testing.T) {
 	vc, c, _, spec := setup(t, fake.Config{})
 	vc.Hold()
 	vc.Inject(fake.Fault{Method: fake.StartClone, Lost: true})
-	if err := c.StartClone(t.Context(), web, "a", spec); vsphere.ClassOf(err) != vsphere.ClassUnknown {
+	if err := start(t, c, web, "a", spec); vsphere.ClassOf(err) != vsphere.ClassUnknown {
 		t.Fatal(err)
 	}
 	if s := snapshot(t, c); len(s.Operations) != 1 || !s.Operations[0].Unknown {
@@ -156,7 +166,7 @@ func TestLostAnswerStaysUnknownWhileTasksAreHeld(t *testing.T) {
 func TestOverdueCloneIsCancelled(t *testing.T) {
 	vc, c, clock, spec := setup(t, fake.Config{CloneTimeout: time.Minute})
 	vc.Hold()
-	if err := c.StartClone(t.Context(), web, "a", spec); err != nil {
+	if err := start(t, c, web, "a", spec); err != nil {
 		t.Fatal(err)
 	}
 	clock.SetTime(clock.Now().Add(time.Minute))
@@ -173,7 +183,7 @@ func TestTwoControllersMakeOneVM(t *testing.T) {
 	b := vc.Connect(fake.Config{})
 	vc.Hold()
 	for _, c := range []*fake.Client{a, b} {
-		if err := c.StartClone(t.Context(), web, "web-0", spec); err != nil {
+		if err := start(t, c, web, "web-0", spec); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -199,7 +209,7 @@ func TestGuardForbidsEveryChange(t *testing.T) {
 	_, err := c.EnsureFolder(ctx, web)
 	for _, err := range []error{
 		err,
-		c.StartClone(ctx, web, "a", spec),
+		start(t, c, web, "a", spec),
 		c.StartPowerOn(ctx, web, "vm-1"),
 		c.StartPowerOff(ctx, web, "vm-1"),
 		c.StartDestroy(ctx, web, []vsphere.Ref{"vm-1"}),
@@ -215,7 +225,7 @@ func TestGuardForbidsEveryChange(t *testing.T) {
 
 func TestUnreadableVMKeepsItsPlace(t *testing.T) {
 	vc, c, _, spec := setup(t, fake.Config{})
-	if err := c.StartClone(t.Context(), web, "a", spec); err != nil {
+	if err := start(t, c, web, "a", spec); err != nil {
 		t.Fatal(err)
 	}
 	vm := snapshot(t, c).VMs[0].Ref
@@ -232,7 +242,7 @@ func TestUnreadableVMKeepsItsPlace(t *testing.T) {
 // directory, is destroyed, and the fake says so. Tests look at what it says.
 func TestADestructionIsJudgedByTheTruth(t *testing.T) {
 	vc, c, _, spec := setup(t, fake.Config{})
-	if err := c.StartClone(t.Context(), web, "a", spec); err != nil {
+	if err := start(t, c, web, "a", spec); err != nil {
 		t.Fatal(err)
 	}
 	ours, other := snapshot(t, c).VMs[0].Ref, vc.AddForeignVM("others", "db")
@@ -282,7 +292,7 @@ func TestNotifierMayAsk(t *testing.T) {
 	a.mu.Lock()
 	a.client, a.asked = c, 0
 	a.mu.Unlock()
-	if err := c.StartClone(t.Context(), web, "a", spec); err != nil {
+	if err := start(t, c, web, "a", spec); err != nil {
 		t.Fatal(err)
 	}
 	vc.SetOutage(true)
@@ -301,7 +311,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			g := vsphere.GroupID{Namespace: "default", Name: fmt.Sprint("g", i), UID: fmt.Sprint("uid-", i)}
 			for n := range 20 {
-				err := c.StartClone(t.Context(), g, fmt.Sprintf("%s-%d", g.Name, n), spec)
+				err := start(t, c, g, fmt.Sprintf("%s-%d", g.Name, n), spec)
 				if err != nil && !errors.Is(err, vsphere.ErrNoBudget) {
 					t.Error(err)
 				}

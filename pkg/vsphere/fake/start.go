@@ -39,24 +39,35 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 	return f.ref, nil
 }
 
-// StartClone implements vsphere.Interface.
-func (c *Client) StartClone(_ context.Context, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
+// StartClones implements vsphere.Interface.
+func (c *Client) StartClones(_ context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	if err := c.write(); err != nil {
 		return err
 	}
-	template := c.vc.machines[spec.Template]
+	return tracker.EachClone(clones, func(clone vsphere.Clone) error { return c.startClone(g, t, clone.Name, clone.Spec) })
+}
+
+func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, spec vsphere.CloneSpec) error {
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name}
-	return c.submit(StartClone, g, op, spec, func() (vsphere.Ref, *vsphere.Error) {
-		if template == nil {
-			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "template %s does not exist", spec.Template)
-		}
+	id, err := c.tracker.Begin(g, op, spec.Revision)
+	if err != nil {
+		return err
+	}
+	if err := c.recheck(t); err != nil {
+		c.tracker.Refused(id, err)
+		return err
+	}
+	template := c.vc.machines[t.Ref]
+	return c.send(id, StartClone, g, op, spec, func() (vsphere.Ref, *vsphere.Error) {
 		if c.vc.folders[spec.Folder] == nil {
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
 		}
 		if m := c.vc.child(spec.Folder, name); m != nil {
-			return "", faultError(vsphere.ClassConflict, "DuplicateName", "%s has the name %s already", m.Ref, name)
+			err := faultError(vsphere.ClassConflict, "DuplicateName", "%s has the name %s already", m.Ref, name)
+			err.Reason = vsphere.ReasonNameTaken
+			return "", err
 		}
 		return c.clone(g, name, spec, template), nil
 	})
@@ -236,7 +247,7 @@ func (c *Client) submit(
 	return c.send(id, method, g, op, spec, run)
 }
 
-// send sends a request that has its place already.
+// send sends a request that has its place in the budget.
 func (c *Client) send(
 	id tracker.ID, method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
 ) error {

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -21,25 +22,26 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 		return vsphere.Template{}, err
 	}
 	delete(c.lookups, g.UID)
-	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + "/" + m.Name}, nil
+	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + "/" + m.Name, Parent: m.Parent}, nil
 }
 
-// findTemplate looks for a name anywhere below the template folder, and for a path at that path only. What is below the
-// root or carries a stamp is never found.
+// findTemplate looks for a name anywhere below the template folder, and for a path at that path only.
 func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	if strings.Trim(path, "/ ") == "" {
 		return nil, newError(vsphere.ClassInvalid, "TemplateEmpty", "spec.template names nothing")
 	}
-	var templates, others []*machine
+	var templates []*machine
+	var unfit, alike string
 	for _, m := range c.vc.machines {
 		at := c.vc.path(m.Parent) + "/" + m.Name
 		fits := at == c.cfg.TemplateFolder+"/"+path || (m.Name == path && c.vc.below(m.Parent, c.cfg.TemplateFolder))
 		switch {
-		case !fits || c.vc.below(m.Parent, c.cfg.Root) || m.Stamp != nil || m.Unreadable:
-		case m.Template:
+		case fits && c.unfit(m) == "":
 			templates = append(templates, m)
-		default:
-			others = append(others, m)
+		case fits:
+			unfit = c.unfit(m)
+		case vsphere.LooksLike(path, m.Name) != "" && c.vc.below(m.Parent, c.cfg.TemplateFolder) && !c.vc.below(m.Parent, c.cfg.Root):
+			alike = fmt.Sprintf("; %s differs in %s: its name is %+q", at, vsphere.LooksLike(path, m.Name), m.Name)
 		}
 	}
 	switch {
@@ -47,11 +49,42 @@ func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 		return nil, newError(vsphere.ClassInvalid, "TemplateAmbiguous", "%d templates are named %q", len(templates), path)
 	case len(templates) == 1:
 		return templates[0], nil
-	case len(others) > 0:
-		return nil, newError(vsphere.ClassInvalid, "TemplateUnusable", "%q is a VM, not a template", path)
+	case unfit != "":
+		return nil, newError(vsphere.ClassInvalid, "TemplateUnusable", "%q: %s", path, unfit)
 	default:
-		return nil, newError(vsphere.ClassInvalid, "TemplateNotFound", "there is no template %q", path)
+		return nil, newError(vsphere.ClassInvalid, "TemplateNotFound", "there is no template %q%s", path, alike)
 	}
+}
+
+// unfit says why a VM cannot be cloned from, or returns "". One with the stamp of another VM is a copy, and can be.
+func (c *Client) unfit(m *machine) string {
+	switch {
+	case c.vc.below(m.Parent, c.cfg.Root):
+		return "it lies below the root folder"
+	case m.Unreadable:
+		return "it cannot be read"
+	case !m.Template:
+		return "it is no template"
+	case m.Stamp != nil && m.Stamp.Instance == m.InstanceUUID:
+		return fmt.Sprintf("it is a VM of VmGroup %q: clear its key %s", m.Stamp.Name, vsphere.StampKey)
+	default:
+		return ""
+	}
+}
+
+// recheck fails if a template is not what it was found as.
+func (c *Client) recheck(t vsphere.Template) *vsphere.Error {
+	why := "it is gone"
+	if m := c.vc.machines[t.Ref]; m != nil {
+		why = c.unfit(m)
+		if at := c.vc.path(m.Parent) + "/" + m.Name; at != t.Path {
+			why = "it is " + at + " now"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return newError(vsphere.ClassConflict, vsphere.ReasonTemplateChanged, "template %s is not what it was: %s", t.Path, why)
 }
 
 // templatesChanged wakes the groups whose look-up has failed: the answer may be another now.

@@ -10,11 +10,11 @@ type failureKey struct {
 	target string
 }
 
-func keyOf(op vsphere.Operation, class vsphere.Class) failureKey {
+func keyOf(op vsphere.Operation, byName bool) failureKey {
 	switch {
 	case op.Kind != vsphere.OperationClone:
 		return failureKey{op.Kind, string(op.VM)}
-	case class == vsphere.ClassConflict:
+	case byName:
 		return failureKey{op.Kind, op.Name}
 	default:
 		return failureKey{op.Kind, ""}
@@ -22,15 +22,16 @@ func keyOf(op vsphere.Operation, class vsphere.Class) failureKey {
 }
 
 // fail counts a failure, once for all operations that were under way together: sixteen clones that meet one full datastore
-// are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that.
+// are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that. Nor is a clone
+// whose template was not what it was taken for: the next look-up deals with that.
 func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string, err *vsphere.Error) {
-	if err.Class == vsphere.ClassUnavailable {
+	if err.Class == vsphere.ClassUnavailable || vsphere.TemplateChanged(err) {
 		return
 	}
 	if t.failures[g.UID] == nil {
 		t.failures[g.UID] = map[failureKey]vsphere.Failure{}
 	}
-	key := keyOf(op, err.Class)
+	key := keyOf(op, vsphere.ConcernsName(err))
 	f := t.failures[g.UID][key]
 	if f.Revision != revision || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
@@ -55,8 +56,8 @@ func (t *Tracker) failed(o *operation, err *vsphere.Error) {
 // succeed forgives what the operation repairs.
 func (t *Tracker) succeed(o *operation) {
 	t.ended(o, "")
-	t.forgive(o.group.UID, keyOf(o.Operation, ""))
-	t.forgive(o.group.UID, keyOf(o.Operation, vsphere.ClassConflict))
+	t.forgive(o.group.UID, keyOf(o.Operation, false))
+	t.forgive(o.group.UID, keyOf(o.Operation, true))
 	if o.Kind == vsphere.OperationPowerOn && !o.moot {
 		t.poweredOn(o.group.UID, o.VM)
 	}

@@ -11,11 +11,22 @@ import (
 // fails lets an operation be refused.
 func (f *fixture) fails(uid string, op vsphere.Operation, revision string, class vsphere.Class) {
 	f.t.Helper()
+	f.failsWith(uid, op, revision, failure(class))
+}
+
+func (f *fixture) failsWith(uid string, op vsphere.Operation, revision string, failure *vsphere.Error) {
+	f.t.Helper()
 	id, err := f.Begin(group(uid), op, revision)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.Refused(id, failure(class))
+	f.Refused(id, failure)
+}
+
+func nameTaken() *vsphere.Error {
+	err := failure(vsphere.ClassConflict)
+	err.Reason = vsphere.ReasonNameTaken
+	return err
 }
 
 func TestClonesFailPerGroup(t *testing.T) {
@@ -27,13 +38,30 @@ func TestClonesFailPerGroup(t *testing.T) {
 	f.wantFailures("b", "Clone b-0 Transient 1")
 }
 
-func TestConflictsOfClonesFailPerName(t *testing.T) {
+func TestNamesThatAreTakenFailPerName(t *testing.T) {
 	f := newFixture(t, 4)
-	f.fails("a", clone("a-0"), "r1", vsphere.ClassConflict)
-	f.fails("a", clone("a-0"), "r1", vsphere.ClassConflict)
-	f.fails("a", clone("a-1"), "r1", vsphere.ClassConflict)
+	f.failsWith("a", clone("a-0"), "r1", nameTaken())
+	f.failsWith("a", clone("a-0"), "r1", nameTaken())
+	f.failsWith("a", clone("a-1"), "r1", nameTaken())
 	f.fails("a", clone("a-2"), "r1", vsphere.ClassExhausted)
 	f.wantFailures("a", "Clone a-0 Conflict 2", "Clone a-1 Conflict 1", "Clone a-2 Exhausted 1")
+}
+
+func TestOtherConflictsOfClonesFailPerGroup(t *testing.T) {
+	f := newFixture(t, 4)
+	f.fails("a", clone("a-0"), "r1", vsphere.ClassConflict)
+	f.fails("a", clone("a-1"), "r1", vsphere.ClassConflict)
+	f.wantFailures("a", "Clone a-1 Conflict 2")
+}
+
+// The next look-up deals with it, and it must not be put off.
+func TestATemplateThatHasChangedIsNoFailure(t *testing.T) {
+	f := newFixture(t, 1)
+	changed := failure(vsphere.ClassConflict)
+	changed.Reason = vsphere.ReasonTemplateChanged
+	f.failsWith("a", clone("a-0"), "r1", changed)
+	f.failsWith("a", clone("a-0"), "r1", changed) // there is a place again
+	f.wantFailures("a")
 }
 
 func TestOthersFailPerVMAndKind(t *testing.T) {
@@ -79,7 +107,7 @@ func TestForgiveness(t *testing.T) {
 	fill := func() {
 		f.Forget("a")
 		f.fails("a", clone("a-0"), "r1", vsphere.ClassTransient)
-		f.fails("a", clone("a-1"), "r1", vsphere.ClassConflict)
+		f.failsWith("a", clone("a-1"), "r1", nameTaken())
 		f.fails("a", power("vm-1"), "", vsphere.ClassTransient)
 		f.fails("a", destroy("vm-1"), "", vsphere.ClassTransient)
 		f.fails("a", destroy("vm-2"), "", vsphere.ClassTransient)

@@ -106,7 +106,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string
 		if o.Name == op.Name && o.VM == op.VM && o.state != landed {
 			return 0, &vsphere.Error{
 				Class:   vsphere.ClassConflict,
-				Reason:  "AlreadyUnderWay",
+				Reason:  vsphere.ReasonUnderWay,
 				Message: fmt.Sprintf("%s of %s%s is under way already", o.Kind, o.Name, o.VM),
 			}
 		}

@@ -40,7 +40,7 @@ func vmProps() []string {
 
 // templateProps are watched of every VM below the template folder.
 func templateProps() []string {
-	return []string{propName, propParent, propTemplate, propDevices, propStamp}
+	return []string{propName, propParent, propTemplate, propInstanceUUID, propStamp}
 }
 
 // properties are the values of one object, by path. An unset property has no entry.
@@ -106,8 +106,8 @@ func (p properties) time(path string) time.Time {
 	return t
 }
 
-// stamp returns the stamp, or nil if there is none that can be read as one: the VM is foreign then.
-func (p properties) stamp() *vsphere.Stamp {
+// stampText returns the stamp as it is stored, empty if there is none.
+func (p properties) stampText() string {
 	text := ""
 	switch v := p[propStamp].(type) {
 	case types.BaseOptionValue:
@@ -117,10 +117,12 @@ func (p properties) stamp() *vsphere.Stamp {
 	case string:
 		text = v
 	}
-	if text == "" {
-		return nil
-	}
-	stamp, err := vsphere.ParseStamp(text)
+	return text
+}
+
+// stamp returns the stamp, or nil if there is none that can be read as one: the VM is foreign then.
+func (p properties) stamp() *vsphere.Stamp {
+	stamp, err := vsphere.ParseStamp(p.stampText())
 	if err != nil {
 		return nil
 	}

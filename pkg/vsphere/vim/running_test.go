@@ -27,8 +27,8 @@ func TestRunningTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := vsphere.CloneSpec{Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 1024}
-	if err := writer.StartClone(t.Context(), group, "web-uid1-0", spec); err != nil {
+	spec := vsphere.CloneSpec{Folder: folder, CPU: 1, MemoryMiB: 1024}
+	if err := startClone(t, writer, group, template, "web-uid1-0", spec); err != nil {
 		t.Fatal(err)
 	}
 

@@ -236,8 +236,8 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	must(t, err)
 	template, err := v.FindTemplate(ctx, web, "linux")
 	must(t, err)
-	spec := vsphere.CloneSpec{Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 512, PowerOn: true}
-	must(t, v.StartClone(ctx, web, "web-0d1f2-0", spec))
+	spec := vsphere.CloneSpec{Folder: folder, CPU: 1, MemoryMiB: 512, PowerOn: true}
+	must(t, startClone(t, v, web, template, "web-0d1f2-0", spec))
 	var vm vsphere.VM
 	await(t, "the VM", func() bool {
 		s, err := v.Snapshot(ctx, web)
@@ -247,13 +247,13 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 		vm = s.VMs[0]
 		return vm.Power == vsphere.PoweredOn
 	})
-	must(t, v.StartClone(ctx, web, "web-0d1f2-off", vsphere.CloneSpec{Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 512, Slot: 7}))
+	must(t, startClone(t, v, web, template, "web-0d1f2-off", vsphere.CloneSpec{Folder: folder, CPU: 1, MemoryMiB: 512, Slot: 7}))
 	off := awaitSnapshot(t, v, "one that is off", func(s vsphere.Snapshot) bool { return len(s.VMs) == 2 && len(s.Operations) == 0 }).VMs[1]
 	empty := vsphere.GroupID{Namespace: "default", Name: "empty", UID: "uid-empty"}
 	emptyFolder, err := v.EnsureFolder(ctx, empty)
 	must(t, err)
 	must(t, sim.Control.SetCloneDelay(ctx, slowClone))
-	must(t, v.StartClone(ctx, web, "web-0d1f2-slow", spec))
+	must(t, startClone(t, v, web, template, "web-0d1f2-slow", spec))
 	slow := awaitSnapshot(t, v, "a clone under way", func(s vsphere.Snapshot) bool {
 		return len(s.Operations) == 1 && s.Operations[0].Task != ""
 	}).Operations[0]
@@ -264,7 +264,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	_, folderErr := v.EnsureFolder(ctx, other)
 	for name, err := range map[string]error{
 		"EnsureFolder":  folderErr,
-		"StartClone":    v.StartClone(ctx, web, "web-0d1f2-1", spec),
+		"StartClones":   startClone(t, v, web, template, "web-0d1f2-1", spec),
 		"StartPowerOff": v.StartPowerOff(ctx, web, vm.Ref),
 		"StartPowerOn":  v.StartPowerOn(ctx, web, vm.Ref),
 		"StartDestroy":  v.StartDestroy(ctx, web, []vsphere.Ref{off.Ref}),
@@ -318,12 +318,11 @@ func TestConfigRefuses(t *testing.T) {
 func TestCallsThatHangEnd(t *testing.T) {
 	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 300 * time.Millisecond })
 	cloned(t, v, "web-0d1f2-0")
-	must(t, sim.Control.SetOutage(t.Context(), control.OutageHang))
+	must(t, sim.Control.AddFault(t.Context(), control.Fault{Method: "CloneVM_Task", Slow: time.Second, Count: 1}))
 	if err := submit(t, v, "web-0d1f2-1"); vsphere.ClassOf(err) != vsphere.ClassUnknown {
 		t.Errorf("%s: %v", vsphere.ClassOf(err), err)
 	}
-	// The request is served once the outage ends; it is found, and nothing is forgotten.
-	must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
+	// The request is served after all; it is found, and nothing is forgotten.
 	awaitSnapshot(t, v, "the VM", func(s vsphere.Snapshot) bool {
 		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.Strays == 0
 	})

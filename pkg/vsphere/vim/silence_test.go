@@ -145,7 +145,7 @@ func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
 func TestWithoutAConnection(t *testing.T) {
 	v, ctx := testConnection(t).v, t.Context()
 	errs := map[string]error{
-		"StartClone":    v.StartClone(ctx, testGroup, "web-0", vsphere.CloneSpec{}),
+		"StartClones":   v.StartClones(ctx, testGroup, vsphere.Template{}, []vsphere.Clone{{Name: "web-0"}}),
 		"StartPowerOn":  v.StartPowerOn(ctx, testGroup, "vm-1"),
 		"StartPowerOff": v.StartPowerOff(ctx, testGroup, "vm-1"),
 		"StartDestroy":  v.StartDestroy(ctx, testGroup, []vsphere.Ref{"vm-1"}),

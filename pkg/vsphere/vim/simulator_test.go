@@ -96,6 +96,14 @@ func awaitSynced(t *testing.T, v *vim.VCenter) {
 	await(t, "in step with vCenter", func() bool { return v.State().Synced })
 }
 
+// startClone submits one clone.
+func startClone(
+	t *testing.T, v *vim.VCenter, g vsphere.GroupID, template vsphere.Template, name string, spec vsphere.CloneSpec,
+) error {
+	t.Helper()
+	return v.StartClones(t.Context(), g, template, []vsphere.Clone{{Name: name, Spec: spec}})
+}
+
 // notifier counts.
 type notifier struct{ one, all atomic.Int64 }
 

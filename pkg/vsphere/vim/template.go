@@ -6,59 +6,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// searchedFor is how long the answer of a search of the whole datacenter is kept.
-const searchedFor = 30 * time.Second
-
-// templateSearch is the answer of the last search of the whole datacenter. One search serves all groups.
-type templateSearch struct {
-	mu    sync.Mutex // held over the search
-	at    time.Time
-	found map[vsphere.Ref]properties
-
-	// disks are the disk keys of templates that were found, kept as long as the answer.
-	disksMu sync.Mutex
-	disks   map[vsphere.Ref][]int32
-}
-
-// expired tells whether the next look-up searches again. It does not wait for a search that is under way.
-func (s *templateSearch) expired(now time.Time) bool {
-	if !s.mu.TryLock() {
-		return false
-	}
-	defer s.mu.Unlock()
-	return s.found == nil || now.Sub(s.at) >= searchedFor
-}
-
-// forget drops the answer.
-func (s *templateSearch) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.disksMu.Lock()
-	defer s.disksMu.Unlock()
-	s.found, s.disks = nil, nil
-}
-
-// candidate is a VM whose name or path may be the one that a group asks for.
-type candidate struct {
-	ref   vsphere.Ref
-	path  string // inventory path
-	props properties
-}
-
 // FindTemplate resolves spec.template: a name, a path below the template folder (or, where none is set, below the
 // datacenter's VM folder), or a whole inventory path, which begins with a slash. In order:
 //
 //  1. it names nothing: TemplateEmpty
-//  2. no VM of that name or path, outside the root folder: TemplateNotFound
-//  3. only VMs that are no templates, or carry the stamp of a VmGroup: TemplateUnusable
+//  2. no VM of that name or path: TemplateNotFound, with the one whose name only looks the same, if there is one
+//  3. only VMs that cannot be cloned from: TemplateUnusable, with what is wrong with each (see unfit)
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
@@ -81,32 +40,36 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 	if err != nil {
 		return vsphere.Template{}, err
 	}
-	all, where, err := c.templateCandidates(ctx)
+	around, err := c.lookAround(ctx)
 	if err != nil {
 		return vsphere.Template{}, v.fail("Look for template "+path, err)
 	}
+	wanted := v.inv.wanted(path, v.cfg.TemplateFolder)
 	var named, usable []candidate
-	for _, cand := range v.inv.named(all, path, v.cfg.TemplateFolder) {
-		named = append(named, cand)
-		if cand.props.flag(propTemplate) && cand.props[propStamp] == nil {
+	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
+		switch {
+		case !wanted.is(cand):
+		case unfit(cand) == "":
 			usable = append(usable, cand)
+		default:
+			named = append(named, cand)
 		}
 	}
 	switch {
-	case len(named) == 0:
-		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
-			"No template %q was found %s. Correct spec.template, or add the template.", path, where))
-	case len(usable) == 0:
-		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
-			"%s cannot be cloned from: it is no template, or it belongs to a VmGroup. Convert it to a template, or name another.", named[0].path))
+	case len(usable) == 1:
+		t := usable[0]
+		return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.ref(propParent)}, nil
 	case len(usable) > 1:
 		return vsphere.Template{}, templateError(reasonTemplateAmbiguous, fmt.Sprintf(
 			"Several templates are named %q. Give the path of one: %s.", path, pathsOf(usable)))
+	case len(named) > 0:
+		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
+			"%q cannot be cloned from: %s.", path, v.whyUnfit(named)))
+	default:
+		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
+			"No template %q was found %s.%s Correct spec.template, or add the template.",
+			path, around.where, wanted.hint(v.inv.candidates(around, wanted.mayLookLike))))
 	}
-	if _, err := c.diskKeys(ctx, usable[0].ref); err != nil {
-		return vsphere.Template{}, v.fail("Read the disks of template "+path, err)
-	}
-	return vsphere.Template{Ref: usable[0].ref, Path: usable[0].path}, nil
 }
 
 // wakeSeekers wakes the groups whose template was not found once the answer of the search has expired, where nothing
@@ -133,99 +96,108 @@ func pathsOf(candidates []candidate) string {
 	for _, c := range candidates {
 		paths = append(paths, c.path)
 	}
-	slices.Sort(paths)
 	return strings.Join(paths, ", ")
 }
 
-// templateCandidates returns the VMs among which templates are looked for, and says where that is.
-func (c *connection) templateCandidates(ctx context.Context) (map[vsphere.Ref]properties, string, error) {
-	if folder := c.v.cfg.TemplateFolder; folder != "" {
-		where := fmt.Sprintf("below the template folder %q", folder)
-		if c.v.templateFolder() == "" {
-			where += ", which does not exist"
-		}
-		return c.v.inv.templatesNow(), where, nil
-	}
-	s := &c.v.searched
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	where := "in datacenter " + c.place.datacenterPath
-	if s.found != nil && c.v.cfg.Clock.Since(s.at) < searchedFor {
-		return s.found, where, nil
-	}
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", propName, propParent, propTemplate, propStamp))
-	if err != nil {
-		return nil, where, err
-	}
-	s.found, s.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now()
-	for _, o := range objects {
-		s.found[vsphere.Ref(o.ref.Value)] = o.props
-	}
-	s.disksMu.Lock()
-	defer s.disksMu.Unlock()
-	s.disks = nil
-	return s.found, where, nil
+// candidate is a VM among which a template is looked for.
+type candidate struct {
+	ref       vsphere.Ref
+	path      string // inventory path
+	underRoot bool
+	props     properties
 }
 
-// templatesNow returns the VMs below the template folder.
-func (inv *inventory) templatesNow() map[vsphere.Ref]properties {
+// candidate returns what is to be known of a VM. inv.mu is held.
+func (inv *inventory) candidate(ref vsphere.Ref, props properties) candidate {
+	parent := props.ref(propParent)
+	return candidate{
+		ref: ref, path: inv.pathOf(parent) + "/" + props.text(propName), props: props,
+		underRoot: inv.root != "" && inv.within(parent, inv.root),
+	}
+}
+
+// within tells whether a folder is another one, or lies below it. inv.mu is held.
+func (inv *inventory) within(folder, top vsphere.Ref) bool {
+	for hops := 0; hops <= len(inv.folders); hops++ {
+		if folder == top {
+			return true
+		}
+		f, ok := inv.folders[folder]
+		if !ok {
+			return false
+		}
+		folder = f.parent
+	}
+	return false
+}
+
+// surroundings are where a template is looked for.
+type surroundings struct {
+	vms   map[vsphere.Ref]properties
+	below vsphere.Ref // only what lies below this folder counts, unless it is empty
+	where string      // for people
+}
+
+// candidates returns the VMs whose names are picked, by their paths.
+func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []candidate {
+	var refs []vsphere.Ref // there may be thousands, and few are picked: not with inv.mu held
+	for ref, props := range s.vms {
+		if pick(props.text(propName)) {
+			refs = append(refs, ref)
+		}
+	}
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	return maps.Clone(inv.templates)
-}
-
-// named returns the VMs that a name or a path stands for. What lies below the root folder is left out: a VM of a group
-// is never a template.
-func (inv *inventory) named(all map[vsphere.Ref]properties, path, base string) []candidate {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	wanted := pathNames(path)
-	whole := "/" + strings.Join(wanted, "/")
-	if !strings.HasPrefix(path, "/") {
-		whole = inv.basePath + "/" + strings.Join(append(pathNames(base), wanted...), "/")
-	}
-	bare := len(wanted) == 1 && !strings.HasPrefix(path, "/")
-	var found []candidate
-	for ref, props := range all {
-		if props.text(propName) != wanted[len(wanted)-1] {
-			continue
-		}
-		parent := props.ref(propParent)
-		at := inv.pathOf(parent) + "/" + props.text(propName)
-		if (bare || at == whole) && parent != inv.root && !inv.underRoot(parent) {
-			found = append(found, candidate{ref, at, props})
+	var picked []candidate
+	for _, ref := range refs {
+		if props := s.vms[ref]; s.below == "" || inv.within(props.ref(propParent), s.below) {
+			picked = append(picked, inv.candidate(ref, props))
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
-	return found
+	slices.SortFunc(picked, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
+	return picked
 }
 
-// diskKeys returns the device keys of a template's disks: those that a clone is born with.
-func (c *connection) diskKeys(ctx context.Context, template vsphere.Ref) ([]int32, error) {
-	c.v.inv.mu.Lock()
-	props, watched := c.v.inv.templates[template]
-	c.v.inv.mu.Unlock()
-	if watched && props.showsDisks() {
-		return props.diskKeys(), nil
+// unfit says why a VM cannot be cloned from, as the end of a sentence, or returns "". In order:
+//
+//  1. it lies below the root folder, where the VMs of groups are
+//  2. its configuration does not show, and so not what it is
+//  3. it is no template
+//  4. it has a stamp that cannot be read: it may be a VM of a group
+//  5. the instance in its stamp is its own: it is a VM of a group that was made a template
+//
+// A stamp with another instance is a copy's: somebody has cloned a VM of a group to a template, and vCenter has copied the
+// stamp. Its clones get stamps of their own in the place of that one.
+func unfit(c candidate) string {
+	stamp, instance := c.props.stamp(), c.props.text(propInstanceUUID)
+	switch {
+	case c.underRoot:
+		return "it lies below the root folder, where the VMs of VmGroups are: move it out of there, or name another"
+	case !c.props.configured() || stamp != nil && instance == "":
+		return "vCenter does not show what it is: let the controller's account read it (System.Read)"
+	case !c.props.flag(propTemplate):
+		return "it is no template: convert it to one, or name another"
+	case stamp == nil && c.props.stampText() != "":
+		return fmt.Sprintf("its ExtraConfig key %s cannot be read as a stamp: clear it, unless it is a VM of a VmGroup", vsphere.StampKey)
+	case stamp != nil && stamp.Instance == instance:
+		return fmt.Sprintf("it is a VM of VmGroup %q (UID %s) that was made a template: clone it to a template and name that, or, to give it up as a VM, clear its ExtraConfig key %s",
+			stamp.Name, stamp.UID, vsphere.StampKey)
+	default:
+		return ""
 	}
-	s := &c.v.searched
-	s.disksMu.Lock()
-	defer s.disksMu.Unlock()
-	if keys, ok := s.disks[template]; ok {
-		return keys, nil
+}
+
+// whyUnfit says of each VM why it cannot be cloned from. Where one below the root lies concerns only whose it is.
+func (v *VCenter) whyUnfit(candidates []candidate) string {
+	var reasons []string
+	for _, c := range candidates {
+		path := c.path
+		if c.underRoot {
+			path = "a VM of that name"
+		}
+		reasons = append(reasons, path+": "+unfit(c))
 	}
-	o, err := c.retrieveOne(ctx, vmRef(template), propDevices)
-	if err != nil {
-		return nil, err
-	}
-	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
-		return nil, errDisksHidden
-	}
-	if s.disks == nil {
-		s.disks = map[vsphere.Ref][]int32{}
-	}
-	s.disks[template] = o.props.diskKeys()
-	return s.disks[template], nil
+	return strings.Join(slices.Compact(reasons), "; ")
 }
 
 // applyTemplate takes over what the collector says of a VM below the template folder, and wakes the groups that look for

@@ -3,10 +3,14 @@ package vim
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -105,7 +109,7 @@ func TestWithoutATurnNothingIsSent(t *testing.T) {
 		exhaust(t, c, kind)
 	}
 	for name, err := range map[string]error{
-		"clone":     c.v.StartClone(ctx, testGroup, "web-1", vsphere.CloneSpec{}),
+		"clone":     c.v.StartClones(ctx, testGroup, linux, []vsphere.Clone{{Name: "web-1"}}),
 		"power on":  c.v.StartPowerOn(ctx, testGroup, "vm-1"),
 		"power off": c.v.StartPowerOff(ctx, testGroup, "vm-1"),
 		"destroy":   c.v.StartDestroy(ctx, testGroup, []vsphere.Ref{"vm-1"}),
@@ -141,31 +145,68 @@ func TestTroubleWithAPowerOperation(t *testing.T) {
 	}
 }
 
+// linux is a template as it was found, in the datacenter's VM folder.
+var linux = vsphere.Template{Ref: "vm-5", Path: "/DC0/vm/linux", Parent: "group-0"}
+
+// asTemplate is what a read says of linux, with changes.
+func asTemplate(changes properties) properties {
+	props := properties{
+		propName: "linux", propParent: folderRef("group-0"), propTemplate: true, propInstanceUUID: "instance-5",
+		propDevices: types.ArrayOfVirtualDevice{},
+	}
+	maps.Copy(props, changes)
+	return props
+}
+
+// stampOf is a stamp of a VmGroup, as vCenter holds it.
+func stampOf(instance string) types.OptionValue {
+	stamp := vsphere.Stamp{Owner: testOwner, UID: "uid-9", Name: "db", Instance: instance}
+	return types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()}
+}
+
 func TestTroubleWithAClone(t *testing.T) {
 	template := vmRef("vm-5")
 	taken := &types.DuplicateName{Name: "web-1", Object: vmRef("vm-7")}
+	reading := func(changes properties) script { return script{reads: reads{template: {asTemplate(changes)}}} }
+	answering := func(err error) script { return script{fails: fails{"CloneVM_Task": {err}}} }
 	for _, tt := range []struct {
 		name     string
 		script   script
 		class    vsphere.Class
+		changed  bool // the template, and the search is forgotten
 		sent     bool
 		verified bool // the VM that has the name
 		folder   bool // group-3 is still known
 	}{
-		{"the template's disks cannot be read", script{fails: fails{"RetrievePropertiesEx": {noAnswer}}}, vsphere.ClassUnavailable, false, false, true},
-		{"the template's disks may not be read", script{reads: reads{template: {properties{propDevices: &types.NoPermission{}}}}}, vsphere.ClassTransient, false, false, true},
-		{"the session has ended, and the read shows nothing", script{reads: reads{template: {properties{propDevices: &types.NotAuthenticated{}}}}}, vsphere.ClassUnavailable, false, false, true},
-		{"the name is taken", script{fails: fails{"CloneVM_Task": {soap.WrapVimFault(taken)}}}, vsphere.ClassConflict, true, true, true},
-		{"the folder is gone", script{fails: fails{"CloneVM_Task": {goneFault(folderRef("group-3"))}}}, vsphere.ClassConflict, true, false, false},
-		{"the pool is gone", script{fails: fails{"CloneVM_Task": {goneFault(types.ManagedObjectReference{Type: "ResourcePool", Value: "resgroup-1"})}}}, vsphere.ClassConflict, true, false, true},
+		{"the template cannot be read", script{fails: fails{"RetrievePropertiesEx": {noAnswer}}}, vsphere.ClassUnavailable, false, false, false, true},
+		{"its disks may not be read", reading(properties{propDevices: &types.NoPermission{}}), vsphere.ClassTransient, false, false, false, true},
+		{"its stamp may not be read", reading(properties{propStamp: &types.NoPermission{}}), vsphere.ClassTransient, false, false, false, true},
+		{"nothing of it may be read", script{reads: reads{template: {properties{}}}}, vsphere.ClassInvalid, false, false, false, true},
+		{"the session has ended, and the read shows nothing", reading(properties{propDevices: &types.NotAuthenticated{}}), vsphere.ClassUnavailable, false, false, false, true},
+		{"1: the template is gone when it is read", script{reads: reads{template: {goneFault(template)}}}, vsphere.ClassConflict, true, false, false, true},
+		{"1: something else is gone when it is read", script{reads: reads{template: {goneFault(vmRef("vm-9"))}}}, vsphere.ClassConflict, false, false, false, true},
+		{"1: the template is gone when it is to be cloned", answering(goneFault(template)), vsphere.ClassConflict, true, true, false, true},
+		{"2: it was renamed", reading(properties{propName: "bsd"}), vsphere.ClassConflict, true, false, false, true},
+		{"2: it was moved", reading(properties{propParent: folderRef("group-9")}), vsphere.ClassConflict, true, false, false, true},
+		{"3: it is no template any more", reading(properties{propTemplate: false}), vsphere.ClassConflict, true, false, false, true},
+		{"3: it is a VM of a group", reading(properties{propStamp: stampOf("instance-5")}), vsphere.ClassConflict, true, false, false, true},
+		{"3: a copy of a VM of a group is none", reading(properties{propStamp: stampOf("instance-9")}), "", false, true, false, true},
+		{"the name is taken", answering(soap.WrapVimFault(taken)), vsphere.ClassConflict, false, true, true, true},
+		{"the folder is gone", answering(goneFault(folderRef("group-3"))), vsphere.ClassConflict, false, true, false, false},
+		{"the pool is gone", answering(goneFault(types.ManagedObjectReference{Type: "ResourcePool", Value: "resgroup-1"})), vsphere.ClassConflict, false, true, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.script.reads == nil {
-				tt.script.reads = reads{template: {properties{propDevices: types.ArrayOfVirtualDevice{}}}}
+				tt.script.reads = reads{template: {asTemplate(nil)}}
 			}
 			c := scripted(t, &tt.script)
-			err := c.v.StartClone(t.Context(), testGroup, "web-1", vsphere.CloneSpec{Template: "vm-5", Folder: "group-3"})
-			wantClass(t, "StartClone", err, tt.class)
+			c.v.searched.found = map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
+			clone := vsphere.Clone{Name: "web-1", Spec: vsphere.CloneSpec{Folder: "group-3"}}
+			err := c.v.StartClones(t.Context(), testGroup, linux, []vsphere.Clone{clone})
+			wantClass(t, "StartClones", err, tt.class)
+			if vsphere.TemplateChanged(err) != tt.changed || (c.v.searched.found == nil) != tt.changed {
+				t.Errorf("%v; is it looked up again? %t", err, c.v.searched.found == nil)
+			}
 			if tt.script.sent("CloneVM_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
@@ -173,8 +214,86 @@ func TestTroubleWithAClone(t *testing.T) {
 			if _, known := c.v.inv.child("group-2", "web"); known != tt.folder {
 				t.Errorf("the folder is known: %t", known)
 			}
-			if ops, _ := c.v.tracker.Of(testUID); len(ops) > 0 {
-				t.Errorf("it counts as under way: %+v", ops)
+			ops, failures := c.v.tracker.Of(testUID)
+			if len(ops) > 0 != (tt.class == "") {
+				t.Errorf("under way: %+v", ops)
+			}
+			if tt.changed && len(failures) > 0 {
+				t.Errorf("what is looked up again has failed: %+v", failures)
+			}
+		})
+	}
+}
+
+// Of folders that are not visible, only the reference tells one from another.
+func TestATemplateThatWasMovedOutOfSight(t *testing.T) {
+	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(properties{propParent: folderRef("group-9")})}}}
+	found := vsphere.Template{Ref: "vm-5", Path: "…/linux", Parent: "group-8"}
+	if _, err := scripted(t, s).readTemplate(t.Context(), found); !vsphere.TemplateChanged(err) {
+		t.Error(err)
+	}
+}
+
+// One read is for all, and what is wrong with the template is wrong with all.
+func TestTheTemplateIsReadOnceForAllClones(t *testing.T) {
+	clones := []vsphere.Clone{{Name: "web-1"}, {Name: "web-2"}, {Name: "web-3"}}
+	for name, tt := range map[string]struct {
+		read any
+		sent int
+	}{
+		"it is what it was": {asTemplate(nil), 3},
+		"it is gone":        {goneFault(vmRef("vm-5")), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{reads: reads{vmRef("vm-5"): {tt.read}}}
+			c := scripted(t, s)
+			if err := c.v.StartClones(t.Context(), testGroup, linux, clones); (err == nil) != (tt.sent > 0) {
+				t.Error(err)
+			}
+			if s.count("RetrievePropertiesEx") != 1 || s.count("CloneVM_Task") != tt.sent {
+				t.Errorf("sent %v", s.calls)
+			}
+		})
+	}
+}
+
+// A read is no proof for long.
+func TestTheTemplateIsReadAgainWhenToSendTakesLong(t *testing.T) {
+	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
+	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil), asTemplate(properties{propTemplate: false})}}}
+	c := scripted(t, s)
+	c.v.cfg.Clock = clock
+	b := &cloneBatch{connection: c, group: testGroup, template: linux}
+	if err := b.start(t.Context(), vsphere.Clone{Name: "web-1"}); err != nil {
+		t.Fatal(err)
+	}
+	clock.Step(templateReadFor)
+	if err := b.start(t.Context(), vsphere.Clone{Name: "web-2"}); !vsphere.TemplateChanged(err) || s.count("CloneVM_Task") != 1 {
+		t.Errorf("%v after %v", err, s.calls)
+	}
+}
+
+// What a filter has told of a template is brought up to date by what was read of it.
+func TestAWatchedTemplateThatHasChanged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		read any
+		want properties
+	}{
+		"gone":           {goneFault(vmRef("vm-5")), nil},
+		"no template":    {asTemplate(properties{propTemplate: false}), asTemplate(properties{propTemplate: false})},
+		"nobody answers": {noAnswer, asTemplate(nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := scripted(t, &script{reads: reads{vmRef("vm-5"): {tt.read}}})
+			c.v.cfg.TemplateFolder = "images"
+			c.v.inv.templates = map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
+			delete(c.v.inv.templates["vm-5"], propDevices)
+			delete(tt.want, propDevices)
+			if _, err := c.readTemplate(t.Context(), linux); err == nil {
+				t.Error("it is what it was")
+			}
+			if diff := cmp.Diff(tt.want, c.v.inv.templates["vm-5"]); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

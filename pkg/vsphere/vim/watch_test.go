@@ -33,8 +33,8 @@ func submit(t *testing.T, v *vim.VCenter, name string) error {
 	must(t, err)
 	template, err := v.FindTemplate(ctx, web, "linux")
 	must(t, err)
-	return v.StartClone(ctx, web, name, vsphere.CloneSpec{
-		Template: template.Ref, Folder: folder, CPU: 1, MemoryMiB: 512, PowerOn: true,
+	return startClone(t, v, web, template, name, vsphere.CloneSpec{
+		Folder: folder, CPU: 1, MemoryMiB: 512, PowerOn: true,
 	})
 }
 

@@ -41,31 +41,15 @@ func TestAFaultWithoutContent(t *testing.T) {
 }
 
 func TestATemplateSearchThatFails(t *testing.T) {
-	template := vmRef("vm-5")
-	for name, s := range map[string]*script{
-		"the VMs":   {fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}},
-		"the disks": {reads: reads{template: {noAnswer, properties{propDevices: types.ArrayOfVirtualDevice{}}}}},
-	} {
-		c := scripted(t, s)
-		c.v.searched.at, c.v.searched.found = c.v.cfg.Clock.Now(), map[vsphere.Ref]properties{
-			"vm-5": {propName: "linux", propParent: folderRef("group-0"), propTemplate: true},
-		}
-		if name == "the VMs" {
-			c.v.searched.found = nil
-		}
-		_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
-		wantClass(t, name, err, vsphere.ClassUnavailable)
-		if !c.v.lookingFor[testGroup] {
-			t.Errorf("%s: the group is not woken when a template appears", name)
-		}
-		// What was not answered is not remembered as an answer.
-		_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
-		want := vsphere.Class("")
-		if name == "the VMs" {
-			want = vsphere.ClassInvalid // asked again, it is found that there is none
-		}
-		wantClass(t, name+", again", err, want)
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}})
+	_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
+	wantClass(t, "FindTemplate", err, vsphere.ClassUnavailable)
+	if !c.v.lookingFor[testGroup] {
+		t.Error("the group is not woken when a template appears")
 	}
+	// What was not answered is not remembered as an answer: asked again, it is found that there is none.
+	_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
+	wantClass(t, "FindTemplate, again", err, vsphere.ClassInvalid)
 }
 
 func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {

@@ -1,0 +1,217 @@
+package vim
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
+// read live.
+const searchedFor = 30 * time.Second
+
+// templateSearch is the answer of the last search of the whole datacenter. One search serves all groups.
+type templateSearch struct {
+	mu    sync.Mutex // held over the search
+	at    time.Time
+	found map[vsphere.Ref]properties
+}
+
+// expired tells whether the next look-up searches again. It does not wait for a search that is under way.
+func (s *templateSearch) expired(now time.Time) bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	return s.found == nil || now.Sub(s.at) >= searchedFor
+}
+
+// forget drops the answer.
+func (s *templateSearch) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = nil
+}
+
+// lookAround returns the VMs among which templates are looked for.
+func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
+	if path := c.v.cfg.TemplateFolder; path != "" {
+		where := fmt.Sprintf("below the template folder %q", path)
+		folder := c.v.templateFolder()
+		if folder == "" {
+			return surroundings{where: where + ", which does not exist" + c.v.inv.folderHint(pathNames(path))}, nil
+		}
+		return surroundings{c.v.inv.templatesNow(), folder, where}, nil
+	}
+	s := &c.v.searched
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.found == nil || c.v.cfg.Clock.Since(s.at) >= searchedFor {
+		objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", templateProps()...))
+		if err != nil {
+			return surroundings{}, err
+		}
+		s.found, s.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now()
+		for _, o := range objects {
+			s.found[vsphere.Ref(o.ref.Value)] = o.props
+		}
+	}
+	return surroundings{s.found, "", "in datacenter " + c.place.datacenterPath}, nil
+}
+
+// templatesNow returns the VMs below the template folder.
+func (inv *inventory) templatesNow() map[vsphere.Ref]properties {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return maps.Clone(inv.templates)
+}
+
+// errTemplateHidden means that a template is there, and that vCenter does not show what it is.
+var errTemplateHidden = &vsphere.Error{
+	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Message: "vCenter does not show what the template is, and is asked again. If that lasts, the controller's account may not read it (System.Read).",
+}
+
+// readTemplate reads a template live and returns the device keys of its disks: those that a clone is born with. It fails
+// with ReasonTemplateChanged, and the answer that it was found by is forgotten, if it
+//
+//  1. is gone
+//  2. has another path, be it renamed or moved, or a folder on the way
+//  3. cannot be cloned from any more (see unfit)
+func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]int32, error) {
+	ref := vmRef(t.Ref)
+	o, err := c.retrieveOne(ctx, ref, append(templateProps(), propDevices)...)
+	switch {
+	case isGone(err, ref):
+		return nil, c.v.templateChanged(t, nil, "it is gone")
+	case err != nil:
+		return nil, err
+	case len(o.props) == 0:
+		return nil, errNothingReadable
+	case !o.props.configured():
+		return nil, errTemplateHidden
+	}
+	c.v.inv.mu.Lock()
+	now := c.v.inv.candidate(t.Ref, o.props)
+	c.v.inv.mu.Unlock()
+	if now.path != t.Path || o.props.ref(propParent) != t.Parent { // of a path that is not visible as a whole, little is left
+		return nil, c.v.templateChanged(t, o.props, "it is "+now.path+" now")
+	}
+	if why := unfit(now); why != "" {
+		return nil, c.v.templateChanged(t, o.props, why)
+	}
+	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
+		return nil, errDisksHidden
+	}
+	return o.props.diskKeys(), nil
+}
+
+// templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it
+// is gone. What a filter has told is brought up to date; that the VM has left the folder is for the filter to tell.
+func (v *VCenter) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
+	if v.cfg.TemplateFolder == "" {
+		v.searched.forget()
+	} else {
+		v.inv.refreshTemplate(t.Ref, props)
+	}
+	return &vsphere.Error{
+		Class: vsphere.ClassConflict, Reason: vsphere.ReasonTemplateChanged,
+		Message: fmt.Sprintf("Template %s is not what it was: %s. It is looked up again.", t.Path, why),
+	}
+}
+
+// refreshTemplate takes over what was read of a VM below the template folder; nil, that it is gone.
+func (inv *inventory) refreshTemplate(ref vsphere.Ref, props properties) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.newsAround++
+	if props == nil {
+		delete(inv.templates, ref)
+		return
+	}
+	if _, watched := inv.templates[ref]; watched {
+		inv.templates[ref] = maps.Clone(props)
+		delete(inv.templates[ref], propDevices)
+	}
+}
+
+// wantedTemplate is what spec.template stands for.
+type wantedTemplate struct {
+	name string
+	bare bool   // a mere name, which may lie anywhere
+	path string // the whole inventory path; of a mere name, the name
+}
+
+// wanted returns what a name or path stands for, base being the path of the template folder below the datacenter's VM
+// folder.
+func (inv *inventory) wanted(path, base string) wantedTemplate {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	names := pathNames(path)
+	name := names[len(names)-1]
+	switch {
+	case strings.HasPrefix(path, "/"):
+		return wantedTemplate{name: name, path: "/" + strings.Join(names, "/")}
+	case len(names) == 1:
+		return wantedTemplate{name: name, path: name, bare: true}
+	default:
+		return wantedTemplate{name: name, path: inv.basePath + "/" + strings.Join(append(pathNames(base), names...), "/")}
+	}
+}
+
+func (w wantedTemplate) isNamed(name string) bool { return name == w.name }
+
+// mayLookLike tells whether people may take a name for the one that is wanted. It may be the same, in another folder.
+func (w wantedTemplate) mayLookLike(name string) bool {
+	return name == w.name || vsphere.LooksLike(w.name, name) != ""
+}
+
+// of returns what of a VM is compared.
+func (w wantedTemplate) of(c candidate) string {
+	if w.bare {
+		return c.props.text(propName)
+	}
+	return c.path
+}
+
+// is compares exactly.
+func (w wantedTemplate) is(c candidate) bool { return w.of(c) == w.path }
+
+// hint names the one of some VMs that people may take for the one that is wanted: a template, if one of them is. Without any
+// it is empty. What lies below the root folder concerns only whose it is.
+func (w wantedTemplate) hint(some []candidate) string {
+	alike := slices.DeleteFunc(some, func(c candidate) bool { return c.underRoot || vsphere.LooksLike(w.path, w.of(c)) == "" })
+	if len(alike) == 0 {
+		return ""
+	}
+	best := alike[max(0, slices.IndexFunc(alike, func(c candidate) bool { return unfit(c) == "" }))]
+	return fmt.Sprintf(" %s looks the same, and differs in %s: its name is %+q, and %+q was looked for.",
+		best.path, vsphere.LooksLike(w.path, w.of(best)), w.of(best), w.path)
+}
+
+// folderHint names a folder that people may take for the first of some that does not exist.
+func (inv *inventory) folderHint(names []string) string {
+	last, rest := inv.lookup(names)
+	if len(rest) == 0 {
+		return ""
+	}
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	var hints []string
+	for key := range inv.byName {
+		if how := vsphere.LooksLike(rest[0], key.name); key.parent == last && how != "" {
+			hints = append(hints, fmt.Sprintf(" (a folder there looks the same, and differs in %s: its name is %+q, and %+q was looked for)",
+				how, key.name, rest[0]))
+		}
+	}
+	if len(hints) == 0 {
+		return ""
+	}
+	return slices.Min(hints)
+}

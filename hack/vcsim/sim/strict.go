@@ -121,6 +121,11 @@ func (s *Simulator) tripwire(ctx *simulator.Context, m *simulator.Method) string
 			}
 		}
 	case *simulator.VirtualMachine:
+		if s.options.Strict && m.Name == "CloneVM_Task" {
+			var reason string
+			ctx.WithLock(target, func() { reason = notTemplate(target) })
+			return reason
+		}
 		if !s.options.Strict || !slices.Contains(ownOnly, m.Name) {
 			return ""
 		}
@@ -154,6 +159,19 @@ func (s *Simulator) notOwn(session string, vm *simulator.VirtualMachine, destroy
 		return "the VM is powered on"
 	case destroy:
 		return s.foreignDisk(vm)
+	}
+	return ""
+}
+
+// notTemplate says why a virtual machine must not be cloned, or returns "": what is cloned is read by its name, and that may
+// stand for somebody's running machine, or for one of a group, by now. The caller holds the virtual machine's lock.
+func notTemplate(vm *simulator.VirtualMachine) string {
+	text, _ := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey)
+	switch own, err := parseStamp(text); {
+	case !vm.Config.Template:
+		return "what is cloned is no template"
+	case err == nil && own.Instance == vm.Config.InstanceUuid:
+		return "what is cloned is a VM of a group that was made a template"
 	}
 	return ""
 }

@@ -145,6 +145,31 @@ func TestTripwireOfDestroy(t *testing.T) {
 	}
 }
 
+// What is cloned must be a template, whatever it was when it was looked up.
+func TestTripwireOfWhatIsCloned(t *testing.T) {
+	e := start(t, sim.Options{Strict: true})
+	e.clone("a")
+	e.must(e.control.MarkAsVM(e.ctx, "template"))
+	_, err := e.submit("b")
+	e.tripped(err, "VirtualMachine.CloneVM_Task", "no template")
+	e.must(e.control.MarkAsTemplate(e.ctx, "template"))
+	e.clone("b")
+
+	e.own("c")
+	e.must(e.control.MarkAsTemplate(e.ctx, "c"))
+	e.template = e.vm("c")
+	_, err = e.submit("d")
+	e.tripped(err, "VirtualMachine.CloneVM_Task", "a VM of a group")
+	_, err = e.control.CloneVM(e.ctx, "c", "copy")
+	e.must(err)
+	e.must(e.control.MarkAsTemplate(e.ctx, "copy"))
+	e.template = e.vm("copy")
+	e.clone("d", stamped("me")) // whose own stamp it has instead of the copied one
+	if text := e.truth("d").Stamp; !strings.Contains(text, `"disks":[]`) {
+		t.Errorf("the clone of a copy has the stamp %s", text)
+	}
+}
+
 func TestLaxModeCarriesOut(t *testing.T) {
 	e := start(t, sim.Options{})
 	task, err := object.NewVirtualMachine(e.client.Client, e.template).Destroy(e.ctx)

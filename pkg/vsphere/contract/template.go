@@ -44,6 +44,13 @@ var templateScenarios = []scenario{
 		f.notifies(f.group, func() { added = f.AddTemplate(templateFolder, "bsd") })
 		f.finds("bsd", added)
 	}},
+	{name: "absent from a path, it heals when a folder gets its name", run: func(f *fixture) {
+		template := f.AddTemplate(templateFolder+"/old", "bsd")
+		f.finds("old/bsd", template)
+		f.lacks("new/bsd", "TemplateNotFound")
+		f.notifies(f.group, func() { f.RenameFolder(templateFolder+"/old", "new") })
+		f.finds("new/bsd", template)
+	}},
 	{name: "removed, it is found no more", run: func(f *fixture) {
 		f.finds("linux", f.template)
 		f.Destroy(f.template)

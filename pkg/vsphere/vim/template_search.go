@@ -65,6 +65,14 @@ func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 	return surroundings{s.found, "", "in datacenter " + c.place.datacenterPath}, nil
 }
 
+// nearTemplates tells whether a folder is the template folder or lies below it.
+func (v *VCenter) nearTemplates(folder vsphere.Ref) bool {
+	top := v.templateFolder()
+	v.inv.mu.Lock()
+	defer v.inv.mu.Unlock()
+	return top != "" && v.inv.within(folder, top)
+}
+
 // templatesNow returns the VMs below the template folder.
 func (inv *inventory) templatesNow() map[vsphere.Ref]properties {
 	inv.mu.Lock()

@@ -142,10 +142,14 @@ func (c *connection) apply(set *types.UpdateSet) {
 }
 
 func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *touched) {
+	near := c.v.nearTemplates(ref)
 	if left {
 		c.v.inv.removeFolder(ref, t)
 	} else {
 		c.v.inv.updateFolder(ref, changes, t)
 		c.v.inv.confirm(ref)
+	}
+	if near || c.v.nearTemplates(ref) {
+		c.v.wakeLookers(t) // the path of a template may be another now
 	}
 }

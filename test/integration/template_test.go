@@ -1,0 +1,219 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+const templates = "templates"
+
+// modes are where templates are looked for.
+var modes = map[string][]string{
+	"in the template folder": {"-template-folder", templates},
+	"anywhere":               nil, // the answer of a search is kept for a while
+}
+
+// TestTemplateChanges changes the template of a group and scales the group up at once: what is cloned is what the name stands
+// for then, and nothing else is.
+func TestTemplateChanges(t *testing.T) {
+	type change struct {
+		disturb func(ctx context.Context, vc *control.Client, template string) error
+		reason  string // why the group is ERROR, with the VM that it had; empty: it is READY
+		another bool   // the new VMs are cloned from another template
+	}
+	changes := map[string]change{
+		"made a VM that runs": {func(ctx context.Context, vc *control.Client, template string) error {
+			if err := vc.MarkAsVM(ctx, template); err != nil {
+				return err
+			}
+			return vc.PowerOn(ctx, template)
+		}, v1alpha1.ReasonTemplateUnusable, false},
+		"replaced": {func(ctx context.Context, vc *control.Client, template string) error {
+			if err := vc.Rename(ctx, template, "retired"); err != nil {
+				return err
+			}
+			_, err := vc.AddTemplate(ctx, harness.Template, templates)
+			return err
+		}, "", true},
+		"renamed": {func(ctx context.Context, vc *control.Client, template string) error {
+			return vc.Rename(ctx, template, "retired")
+		}, v1alpha1.ReasonTemplateNotFound, false},
+		"moved below the root": {func(ctx context.Context, vc *control.Client, template string) error {
+			return vc.Move(ctx, template, "vmgroups")
+		}, "", false}, // see below
+		"destroyed": {func(ctx context.Context, vc *control.Client, template string) error {
+			return vc.DestroyVM(ctx, template)
+		}, v1alpha1.ReasonTemplateNotFound, false},
+	}
+	for mode, args := range modes {
+		for name, c := range changes {
+			if name == "moved below the root" {
+				c.reason = v1alpha1.ReasonTemplateNotFound
+				if args == nil {
+					c.reason = v1alpha1.ReasonTemplateUnusable
+				}
+			}
+			t.Run(name+" "+mode, func(t *testing.T) {
+				w := newWorld(t, vcsim.Options{TemplateFolder: templates})
+				w.StartController(args...)
+				w.Create(w.Group("web", 1))
+				vg := w.Ready("web", 1)
+				template := templateOf(w)
+				vc := w.VCenter.Control
+				harness.Must(t, vc.ResetCalls(t.Context()))
+				harness.Must(t, c.disturb(t.Context(), vc, template))
+				w.Scale("web", 4)
+				if c.reason != "" {
+					lacksTemplate(w, vg, c.reason)
+					wantClones(w, 0)
+					return
+				}
+				w.Ready("web", 4)
+				for _, source := range sources(w, vg)[1:] {
+					if (source != template) != c.another {
+						t.Errorf("a VM was cloned from %s; the template that was looked up first is %s", source, template)
+					}
+				}
+				wantClones(w, 3)
+			})
+		}
+	}
+}
+
+// TestTemplateGoesWhileItIsCloned lets a template go after it was read, and before the request is carried out.
+func TestTemplateGoesWhileItIsCloned(t *testing.T) {
+	for mode, args := range modes {
+		t.Run(mode, func(t *testing.T) {
+			w := newWorld(t, vcsim.Options{TemplateFolder: templates})
+			w.StartController(args...)
+			w.Create(w.Group("web", 1))
+			vg := w.Ready("web", 1)
+			template := templateOf(w)
+			vc := w.VCenter.Control
+			harness.Must(t, vc.AddFault(t.Context(), control.Fault{Method: "CloneVM_Task", Slow: 2 * time.Second, Count: 1}))
+			harness.Must(t, vc.ResetCalls(t.Context()))
+			w.Scale("web", 4)
+			w.Eventually("a clone is asked for", func() error { return clonesAsked(w, 1) })
+			harness.Must(t, vc.DestroyVM(t.Context(), template))
+			lacksTemplate(w, vg, v1alpha1.ReasonTemplateNotFound)
+			wantClones(w, 1)
+		})
+	}
+}
+
+// TestTemplateOfACopy clones from a template that somebody has made of a VM of the group.
+func TestTemplateOfACopy(t *testing.T) {
+	w := newWorld(t, vcsim.Options{TemplateFolder: templates})
+	w.StartController("-template-folder", templates)
+	w.Create(w.Group("web", 1))
+	vg := w.Ready("web", 1)
+	vc, own := w.VCenter.Control, w.VMs(vg)[0]
+	_, err := vc.CloneVM(t.Context(), own.MoRef, "snapshot")
+	harness.Must(t, err)
+	harness.Must(t, vc.Move(t.Context(), "snapshot", templates))
+	harness.Must(t, vc.MarkAsTemplate(t.Context(), "snapshot"))
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "snapshot" })
+	w.Scale("web", 3)
+	available := func(vg *v1alpha1.VmGroup) error {
+		if s := vg.Status; s.AvailableReplicas != 3 || s.Replicas != 3 {
+			return fmt.Errorf("%d of %d: %s", s.AvailableReplicas, s.Replicas, s.Message)
+		}
+		return nil
+	}
+	w.Phase("web", v1alpha1.PhaseReady, available)
+	w.Scale("web", 0)
+	w.Phase("web", v1alpha1.PhaseReady, func(vg *v1alpha1.VmGroup) error {
+		if vg.Status.Replicas != 0 {
+			return fmt.Errorf("%d are left", vg.Status.Replicas)
+		}
+		return nil
+	})
+	vms, err := vc.VMs(t.Context())
+	harness.Must(t, err)
+	if !slices.ContainsFunc(vms, func(vm control.VM) bool { return vm.Name == "snapshot" && vm.Template }) {
+		t.Error("the template is gone, which is nobody's VM")
+	}
+
+	_, err = vc.AddTemplate(t.Context(), "cafe\u0301", templates)
+	harness.Must(t, err)
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "caf\u00e9" })
+	w.Phase("web", v1alpha1.PhaseError, func(vg *v1alpha1.VmGroup) error {
+		if text := fmt.Sprintf("%+q", "cafe\u0301"); !strings.Contains(vg.Status.Message, text) {
+			return fmt.Errorf("%q does not name %s", vg.Status.Message, text)
+		}
+		return nil
+	})
+}
+
+// templateOf returns the template of all worlds.
+func templateOf(w *harness.World) string {
+	w.T.Helper()
+	vms, err := w.VCenter.Control.VMs(w.T.Context())
+	harness.Must(w.T, err)
+	i := slices.IndexFunc(vms, func(vm control.VM) bool { return vm.Name == harness.Template })
+	return vms[i].MoRef
+}
+
+// lacksTemplate waits until a group that has one VM is ERROR for a reason. All the while it must not count more than that VM.
+func lacksTemplate(w *harness.World, vg *v1alpha1.VmGroup, reason string) {
+	w.T.Helper()
+	w.Eventually("ERROR because of "+reason, func() error {
+		now, err := w.Get(vg.Name)
+		if err != nil {
+			return err
+		}
+		if now.Status.Replicas > 1 {
+			w.T.Errorf("%d VMs are counted, and there is one: %s", now.Status.Replicas, now.Status.Message)
+		}
+		c := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionStalled)
+		if now.Status.Phase != v1alpha1.PhaseError || c.Reason != reason {
+			return fmt.Errorf("it is %s: %s", now.Status.Phase, now.Status.Message)
+		}
+		return nil
+	})
+	if n := len(w.VMs(vg)); n != 1 {
+		w.T.Errorf("there are %d VMs, want the one of before", n)
+	}
+}
+
+func clonesAsked(w *harness.World, want int) error {
+	calls, err := w.VCenter.Control.Calls(w.T.Context())
+	if err == nil && calls.Methods["CloneVM_Task"] != want {
+		err = fmt.Errorf("%d clones were asked for, want %d", calls.Methods["CloneVM_Task"], want)
+	}
+	return err
+}
+
+func wantClones(w *harness.World, want int) {
+	w.T.Helper()
+	if err := clonesAsked(w, want); err != nil {
+		w.T.Error(err)
+	}
+}
+
+// sources returns what the VMs of a group were cloned from, in the order in which they were made.
+func sources(w *harness.World, vg *v1alpha1.VmGroup) []string {
+	w.T.Helper()
+	tasks, err := w.VCenter.Control.Tasks(w.T.Context())
+	harness.Must(w.T, err)
+	vms := w.VMs(vg)
+	var out []string
+	for _, task := range tasks {
+		ours := func(vm control.VM) bool { return vm.MoRef == task.Result }
+		if task.DescriptionID == "VirtualMachine.cloneVm" && slices.ContainsFunc(vms, ours) {
+			out = append(out, task.Entity)
+		}
+	}
+	return out
+}

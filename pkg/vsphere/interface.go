@@ -58,9 +58,10 @@ type Interface interface {
 	StartPowerOn(ctx context.Context, g GroupID, vm Ref) error
 	StartPowerOff(ctx context.Context, g GroupID, vm Ref) error
 
-	// StartDestroy reads vms live, a batch at a time, and submits the destruction of those that are ours, switched off,
-	// connected, and without a foreign disk. What it refuses is a Failure of that VM in the next snapshot, and the most
-	// severe refusal is returned, after all others were submitted. ErrNoBudget as above.
+	// StartDestroy takes a place in the budget for some of vms, reads those live, and at once submits the destruction of
+	// those that are ours, switched off, connected, and without a foreign disk (see ForeignDisks); and so on with the
+	// others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back and is a Failure
+	// of that VM in the next snapshot, and the most severe refusal is returned, after all others were submitted.
 	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended

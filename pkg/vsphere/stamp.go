@@ -17,7 +17,7 @@ type Stamp struct {
 	Name     string  `json:"name"`     // of the VmGroup, for people
 	Slot     int     `json:"slot"`     // ordinal within the group
 	Revision string  `json:"revision"` // what it was made from
-	Disks    []int32 `json:"disks"`    // device keys of the template's disks: any other disk is foreign
+	Disks    []int32 `json:"disks"`    // device keys of the template's disks: see ForeignDisks
 	Instance string  `json:"instance"` // the VM's instanceUuid; another one means that somebody has copied our VM
 }
 

@@ -81,7 +81,8 @@ const (
 	ReasonInstanceMismatch = "InstanceMismatch"
 	// ReasonRootFolderLost: the root folder is gone although a VmGroup's status records one below it.
 	ReasonRootFolderLost = "RootFolderLost"
-	// ReasonForeignDisk: a VM to be destroyed has a disk that did not come from the template. Detach the disk first.
+	// ReasonForeignDisk: a VM to be destroyed has a disk that is not its own, and that would be deleted with it. Detach the
+	// disk first.
 	ReasonForeignDisk = "ForeignDisk"
 	// ReasonNameTaken: something that is no folder has the name of a folder that is to be made. Rename it.
 	ReasonNameTaken = "NameTaken"

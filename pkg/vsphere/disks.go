@@ -52,7 +52,8 @@ func (d ForeignDisk) String() string {
 }
 
 // ForeignDisks returns the disks of a VM that vCenter would delete with it and that are not the VM's own, and whether
-// something is hidden that it takes to know. vmFile is the VM's configuration file (config.files.vmPathName), whose
+// something is hidden that it takes to know. disks are those of the VM and of all its snapshots: a disk that was detached
+// after a snapshot was taken is the snapshot's still, and goes with the VM. vmFile is the VM's configuration file (config.files.vmPathName), whose
 // directory is the VM's home; it is the zero value if that could not be read. A disk is
 //
 //  1. foreign, if it is a first-class disk

@@ -50,9 +50,13 @@ func (d *diskFiles) maker(file string) (types.ManagedObjectReference, bool) {
 }
 
 // foreignDisk says which disk of a virtual machine must not be destroyed with it, or returns "". vCenter deletes every file
-// of every chain.
+// of every chain, of the virtual machine and of its snapshots.
 func (s *Simulator) foreignDisk(vm *simulator.VirtualMachine) string {
-	for _, disk := range disksOf(vm.Config.Hardware.Device) {
+	disks := disksOf(vm.Config.Hardware.Device)
+	if vm.Snapshot != nil {
+		disks = append(disks, s.heldDisks(vm.Snapshot.RootSnapshotList)...)
+	}
+	for _, disk := range disks {
 		if disk.VDiskId != nil {
 			return fmt.Sprintf("its disk %d is a first-class disk", disk.Key)
 		}
@@ -66,6 +70,18 @@ func (s *Simulator) foreignDisk(vm *simulator.VirtualMachine) string {
 		}
 	}
 	return ""
+}
+
+// heldDisks is the disks of snapshots and of those that were taken after them.
+func (s *Simulator) heldDisks(trees []types.VirtualMachineSnapshotTree) []*types.VirtualDisk {
+	var disks []*types.VirtualDisk
+	for _, tree := range trees {
+		if snapshot, ok := s.registry.Get(tree.Snapshot).(*simulator.VirtualMachineSnapshot); ok {
+			disks = append(disks, disksOf(snapshot.Config.Hardware.Device)...)
+		}
+		disks = append(disks, s.heldDisks(tree.ChildSnapshotList)...)
+	}
+	return disks
 }
 
 func disksOf(devices object.VirtualDeviceList) []*types.VirtualDisk {

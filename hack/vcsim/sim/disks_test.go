@@ -41,17 +41,23 @@ func TestWhoseDisk(t *testing.T) {
 		change func(e *env)
 		reason string // why it must not be destroyed, or ""
 	}{
-		"as it was cloned":                   {func(*env) {}, ""},
-		"with a snapshot":                    {func(e *env) { e.must(e.control.TakeSnapshot(e.ctx, "a")) }, ""},
-		"moved":                              {func(e *env) { e.must(e.control.MoveDisk(e.ctx, "a", "elsewhere")) }, ""},
-		"detached":                           {func(e *env) { e.must(e.control.DetachDisk(e.ctx, "a", 0)) }, ""},
-		"another one under its key":          {func(e *env) { e.replace("a", "db") }, "made for "},
-		"a snapshot over another one":        {func(e *env) { e.replace("a", "db"); e.must(e.control.TakeSnapshot(e.ctx, "a")) }, "made for "},
-		"another one that has been moved":    {func(e *env) { e.must(e.control.MoveDisk(e.ctx, "db", "elsewhere")); e.replace("a", "db") }, "made for "},
-		"the template's under its key":       {func(e *env) { e.replace("a", "template") }, "made for "},
-		"a new one under its key":            {func(e *env) { e.must(e.control.DetachDisk(e.ctx, "a", 0)); e.added("a") }, "made by hand"},
-		"made a first-class disk":            {func(e *env) { e.must(e.control.RegisterDisk(e.ctx, "a")) }, "first-class"},
-		"another one, and detached again":    {func(e *env) { e.replace("a", "db"); e.must(e.control.DetachDisk(e.ctx, "a", 0)) }, ""},
+		"as it was cloned":                {func(*env) {}, ""},
+		"with a snapshot":                 {func(e *env) { e.must(e.control.TakeSnapshot(e.ctx, "a")) }, ""},
+		"moved":                           {func(e *env) { e.must(e.control.MoveDisk(e.ctx, "a", "elsewhere")) }, ""},
+		"detached":                        {func(e *env) { e.must(e.control.DetachDisk(e.ctx, "a", 0)) }, ""},
+		"another one under its key":       {func(e *env) { e.replace("a", "db") }, "made for "},
+		"a snapshot over another one":     {func(e *env) { e.replace("a", "db"); e.must(e.control.TakeSnapshot(e.ctx, "a")) }, "made for "},
+		"another one that has been moved": {func(e *env) { e.must(e.control.MoveDisk(e.ctx, "db", "elsewhere")); e.replace("a", "db") }, "made for "},
+		"the template's under its key":    {func(e *env) { e.replace("a", "template") }, "made for "},
+		"a new one under its key":         {func(e *env) { e.must(e.control.DetachDisk(e.ctx, "a", 0)); e.added("a") }, "made by hand"},
+		"made a first-class disk":         {func(e *env) { e.must(e.control.RegisterDisk(e.ctx, "a")) }, "first-class"},
+		"another one, and detached again": {func(e *env) { e.replace("a", "db"); e.must(e.control.DetachDisk(e.ctx, "a", 0)) }, ""},
+		"another one that a snapshot holds": {func(e *env) {
+			e.must(e.control.TakeSnapshot(e.ctx, "a"))
+			e.replace("a", "db")
+			e.must(e.control.TakeSnapshot(e.ctx, "a"))
+			e.must(e.control.DetachDisk(e.ctx, "a", 0))
+		}, "made for "},
 		"another one that was made by hand":  {func(e *env) { e.must(e.control.DetachDisk(e.ctx, "db", 0)); e.added("db"); e.replace("a", "db") }, "made by hand"},
 		"its own at another virtual machine": {func(e *env) { _, err := e.control.AttachDisk(e.ctx, "db", "a"); e.must(err) }, ""},
 	} {

@@ -29,6 +29,13 @@ var diskScenarios = []scenario{
 		f.TakeSnapshot(vm.Ref)
 		f.refusesDisk(vm.Ref)
 	}},
+	{name: "nor is one that a snapshot holds, although it was detached", run: func(f *fixture) {
+		vm := f.madeOff(f.group, 0)
+		f.ReplaceDisk(vm.Ref, f.AddForeignVM("databases", "db"))
+		f.TakeSnapshot(vm.Ref)
+		f.DetachDisks(vm.Ref)
+		f.refusesDisk(vm.Ref)
+	}},
 	{name: "nor is one in another directory, whoever has put it there", run: func(f *fixture) {
 		vm := f.madeOff(f.group, 0)
 		f.MoveDisk(vm.Ref, "archive")

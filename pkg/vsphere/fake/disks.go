@@ -38,6 +38,7 @@ func (v *VCenter) TakeSnapshot(ref vsphere.Ref) {
 	v.mu.Lock()
 	defer v.unlock()
 	m := v.machine(ref)
+	m.held = append(m.held, m.disks...)
 	for i := range m.disks {
 		top := v.newDiskFile(m)
 		v.madeFor[top] = m.Ref
@@ -77,9 +78,9 @@ func (v *VCenter) Violations() []string {
 	return slices.Clone(v.violations)
 }
 
-// deleteFiles deletes the files of all disks that are attached to a VM, as vCenter does with the VM, whoever they are.
+// deleteFiles deletes the files of all disks of a VM and of its snapshots, as vCenter does with the VM, whoever they are.
 func (v *VCenter) deleteFiles(m *machine) {
-	for _, d := range m.disks {
+	for _, d := range slices.Concat(m.disks, m.held) {
 		for _, file := range v.strangers(m, d) {
 			v.violations = append(v.violations, fmt.Sprintf("the destruction of %s deleted %s, which was not made for it", m.Name, file))
 		}
@@ -93,7 +94,7 @@ func (v *VCenter) strangers(m *machine, d vsphere.Disk) []vsphere.DatastorePath 
 
 // refuseDisks says why a VM must not be destroyed for the sake of its disks, or is nil.
 func refuseDisks(m *machine) *vsphere.Error {
-	foreign, hidden := vsphere.ForeignDisks(*m.Stamp, m.file, m.disks)
+	foreign, hidden := vsphere.ForeignDisks(*m.Stamp, m.file, slices.Concat(m.disks, m.held))
 	switch {
 	case len(foreign) > 0:
 		return newError(vsphere.ClassInvalid, "ForeignDisk", "%s has a disk that is not its own (%s)", m.Name, foreign[0])

@@ -47,6 +47,7 @@ type machine struct {
 	vsphere.VM
 	file  vsphere.DatastorePath // its configuration file, in a directory of its own
 	disks []vsphere.Disk
+	held  []vsphere.Disk // the disks of its snapshots, as they were
 }
 
 // NewVCenter returns a vCenter that holds nothing.

@@ -112,7 +112,7 @@ func (c *connection) destroyProven(
 		objects[i] = vmRef(vm.ref)
 	}
 	asked := c.v.cfg.Clock.Now()
-	readings, err := c.readEach(ctx, objects, append(vmProps(), propDevices, propVMFile)...)
+	readings, err := c.readWithDisks(ctx, objects)
 	if err != nil {
 		failure := c.v.fail("Read the VMs to be destroyed", err)
 		c.v.withdraw(victims, nil)

@@ -205,6 +205,52 @@ func file(name string) types.VirtualDeviceFileBackingInfo {
 	return types.VirtualDeviceFileBackingInfo{FileName: name}
 }
 
+// TestWhatASnapshotHolds goes with the VM too, whether or not the VM has it still.
+func TestWhatASnapshotHolds(t *testing.T) {
+	first := types.ManagedObjectReference{Type: "VirtualMachineSnapshot", Value: "snapshot-1"}
+	second := types.ManagedObjectReference{Type: "VirtualMachineSnapshot", Value: "snapshot-2"}
+	trees := types.VirtualMachineSnapshotInfo{RootSnapshotList: []types.VirtualMachineSnapshotTree{{
+		Snapshot: first, ChildSnapshotList: []types.VirtualMachineSnapshotTree{{Snapshot: second}},
+	}}}
+	held := func(name string) properties {
+		devices := disk(&types.VirtualDiskFlatVer2BackingInfo{VirtualDeviceFileBackingInfo: file(name)}, nil)[propDevices]
+		return properties{propDevices: devices}
+	}
+	own, other := held("[ds1] web-0/web-0.vmdk"), held("[ds1] db-0/db-0.vmdk")
+	for name, tt := range map[string]struct {
+		first, second any
+		class         vsphere.Class // "" is destroyed
+	}{
+		"its own disks":           {own, own, ""},
+		"another VM's":            {other, own, vsphere.ClassInvalid},
+		"another VM's, the child": {own, other, vsphere.ClassInvalid},
+		"both the same":           {other, other, vsphere.ClassInvalid},
+		"nothing is shown":        {own, properties{}, vsphere.ClassTransient},
+		"it may not be read":      {own, denied403, vsphere.ClassTransient},
+		"the devices are hidden":  {own, properties{propDevices: &types.NoPermission{}}, vsphere.ClassTransient},
+		"it is gone by now":       {own, goneFault(second), ""},
+		"nobody answers":          {own, noAnswer, vsphere.ClassUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vm := disk(&types.VirtualDiskFlatVer2BackingInfo{VirtualDeviceFileBackingInfo: file("[ds1] web-0/web-0-000002.vmdk")}, "[ds1] web-0/web-0.vmx")
+			vm[propSnapshot] = trees
+			s := &script{reads: reads{vmRef("vm-1"): {vm}, first: {tt.first}, second: {tt.second}}}
+			c := scripted(t, s)
+			err := c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
+			wantClass(t, "StartDestroy", err, tt.class)
+			if s.sent("Destroy_Task") != (tt.class == "") {
+				t.Errorf("sent: %v", s.calls)
+			}
+			if err != nil && strings.Count(err.Error(), ".vmdk") > 1 {
+				t.Errorf("it names one disk more than once: %s", err)
+			}
+			if ops, _ := c.v.tracker.Of(testUID); len(ops) > 0 && tt.class != "" {
+				t.Errorf("places that were not given back: %+v", ops)
+			}
+		})
+	}
+}
+
 // TestWhoseDiskItIs reads disks as vCenter describes them. What the rules are is tested where they are.
 func TestWhoseDiskItIs(t *testing.T) {
 	const vmFile, own, other = "[ds1] web-0/web-0.vmx", "[ds1] web-0/web-0.vmdk", "[ds1] db-0/db-0.vmdk"

@@ -1,8 +1,10 @@
 package vim
 
 import (
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	paths "github.com/vmware/govmomi/object"
@@ -11,22 +13,78 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+// propHeld is where the devices of a VM's snapshots are noted, beside what vCenter has answered of the VM itself.
+const propHeld = "the devices of its snapshots"
+
+// readWithDisks reads VMs with all disks that vCenter would delete with them: those of a VM's snapshots too, which the VM
+// itself may have no more.
+func (c *connection) readWithDisks(
+	ctx context.Context, vms []types.ManagedObjectReference,
+) (map[types.ManagedObjectReference]reading, error) {
+	readings, err := c.readEach(ctx, vms, append(vmProps(), propDevices, propVMFile, propSnapshot)...)
+	if err != nil {
+		return nil, err
+	}
+	var snapshots []types.ManagedObjectReference
+	for _, r := range readings {
+		snapshots = append(snapshots, r.props.snapshots()...)
+	}
+	if len(snapshots) == 0 {
+		return readings, nil
+	}
+	held, err := c.readEach(ctx, snapshots, propDevices)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range readings {
+		var devices []properties
+		for _, snapshot := range r.props.snapshots() {
+			if !held[snapshot].gone {
+				devices = append(devices, held[snapshot].props)
+			}
+		}
+		if len(devices) > 0 {
+			r.props[propHeld] = devices
+		}
+	}
+	return readings, nil
+}
+
+// snapshots returns the snapshots of a VM.
+func (p properties) snapshots() []types.ManagedObjectReference {
+	info, _ := p[propSnapshot].(types.VirtualMachineSnapshotInfo)
+	var refs []types.ManagedObjectReference
+	for trees := info.RootSnapshotList; len(trees) > 0; trees = trees[1:] {
+		refs = append(refs, trees[0].Snapshot)
+		trees = append(slices.Clip(trees), trees[0].ChildSnapshotList...)
+	}
+	return refs
+}
+
 // refuseDisks says why a VM must not be destroyed for the sake of its disks, or is nil.
 func refuseDisks(what string, vm vsphere.VM, props properties) *vsphere.Error {
 	vmFile, _ := datastorePath(props.text(propVMFile))
-	foreign, hidden := vsphere.ForeignDisks(*vm.Stamp, vmFile, props.portDisks())
+	disks, hidden := props.portDisks(), !props.showsDisks()
+	held, _ := props[propHeld].([]properties)
+	for _, snapshot := range held {
+		disks = append(disks, snapshot.portDisks()...)
+		hidden = hidden || !snapshot.showsDisks()
+	}
+	foreign, unclear := vsphere.ForeignDisks(*vm.Stamp, vmFile, disks)
 	switch {
 	case len(foreign) > 0:
-		names := make([]string, len(foreign))
-		for i, disk := range foreign {
-			names[i] = disk.String()
+		var names []string
+		for _, disk := range foreign {
+			if name := disk.String(); !slices.Contains(names, name) { // one that snapshots hold too
+				names = append(names, name)
+			}
 		}
 		return &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: reasonForeignDisk,
-			Message: fmt.Sprintf("%s: it has a disk that is not its own and would be deleted with it (%s). Detach the disk in vCenter, without deleting its files; the VM is destroyed then.",
+			Message: fmt.Sprintf("%s: it has a disk that is not its own and would be deleted with it (%s). Detach the disk in vCenter, without deleting its files; if a snapshot holds it too, save it elsewhere and delete the snapshot. The VM is destroyed then.",
 				what, strings.Join(names, "; ")),
 		}
-	case hidden || !props.showsDisks():
+	case hidden || unclear:
 		return &vsphere.Error{
 			Class: errDisksHidden.Class, Reason: errDisksHidden.Reason, Message: what + ": " + errDisksHidden.Message, Err: errDisksHidden,
 		}

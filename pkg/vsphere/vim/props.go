@@ -23,6 +23,7 @@ const (
 	propCreateDate   = "config.createDate" // since 6.7
 	propDevices      = "config.hardware.device"
 	propVMFile       = "config.files.vmPathName"
+	propSnapshot     = "snapshot"
 	propStamp        = `config.extraConfig["` + vsphere.StampKey + `"]`
 	propPower        = "runtime.powerState"
 	propConnection   = "runtime.connectionState"

@@ -174,7 +174,7 @@ func lacksTemplate(w *harness.World, vg *v1alpha1.VmGroup, reason string) {
 			return err
 		}
 		if now.Status.Replicas > 1 {
-			w.T.Errorf("%d VMs are counted, and there is one: %s", now.Status.Replicas, now.Status.Message)
+			w.T.Fatalf("%d VMs are counted, and there is one: %s", now.Status.Replicas, now.Status.Message)
 		}
 		c := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionStalled)
 		if now.Status.Phase != v1alpha1.PhaseError || c.Reason != reason {

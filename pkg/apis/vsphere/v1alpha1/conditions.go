@@ -70,7 +70,8 @@ const (
 	ReasonTemplateNotFound = "TemplateNotFound"
 	// ReasonTemplateAmbiguous: several templates have that name; a path tells them apart.
 	ReasonTemplateAmbiguous = "TemplateAmbiguous"
-	// ReasonTemplateUnusable: what was found cannot be cloned from, for example because it belongs to a VmGroup.
+	// ReasonTemplateUnusable: what was found cannot be cloned from: it is no template, it is a VM of a VmGroup that was made
+	// one, or it lies below the root folder.
 	ReasonTemplateUnusable = "TemplateUnusable"
 	// ReasonNoPermission: vCenter denies the controller a privilege; the message says which, and on what.
 	ReasonNoPermission = "NoPermission"

@@ -32,10 +32,11 @@ MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/prom
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/vmgroup-controller, by another name also the kubectl plugin, and bin/vcsim, the vCenter simulator
+build: ## Build bin/vmgroup-controller, by another name also the kubectl plugin, bin/vcsim, the vCenter simulator, and bin/demo
 	go build -ldflags '$(LDFLAGS)' -o bin/vmgroup-controller .
 	ln -sf vmgroup-controller bin/kubectl-vmgroup
 	go build -o bin/vcsim ./hack/vcsim
+	go build -o bin/demo ./hack/demo
 
 .PHONY: devcluster
 devcluster: ## Build bin/devcluster (a Kubernetes control plane) and bin/kubectl; about 7 minutes the first time
@@ -59,11 +60,12 @@ clean: ## Remove bin/
 
 .PHONY: demo
 demo: build devcluster ## Run controller, simulator and control plane together and show a VmGroup at work
-	go run ./hack/demo
+	@bin/demo
 
+# Ctrl-C is how it ends, and no failure. Make would take it for one, so the demo is a job that has the terminal to itself.
 .PHONY: run
 run: build devcluster ## Start the same environment as demo and leave it to you until Ctrl-C
-	go run ./hack/demo -keep
+	@set -m; bin/demo -keep; exit $$?
 
 ##@ Test
 

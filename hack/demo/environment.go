@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,26 +30,17 @@ type environment struct {
 	exited     chan error
 }
 
-func start(ctx context.Context) (*environment, error) {
-	dir, err := os.MkdirTemp("", "vmgroup-demo-")
-	if err != nil {
-		return nil, err
+// start starts all but the controller. Whatever comes of it, stop is to be called.
+func (e *environment) start(ctx context.Context) (err error) {
+	if e.dir, err = os.MkdirTemp("", "vmgroup-demo-"); err != nil {
+		return err
 	}
-	e := &environment{dir: dir}
 	if e.cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
-		return nil, errors.Join(err, e.stop())
+		return err
 	}
-	e.vcenter, err = vcsim.Start(ctx, vcsim.Options{Templates: []string{template}, CloneDelay: time.Second})
-	if err != nil {
-		return nil, errors.Join(err, e.stop())
+	if e.vcenter, err = vcsim.Start(ctx, vcsim.Options{Templates: []string{template}, CloneDelay: time.Second}); err != nil {
+		return err
 	}
-	if err := e.setVars(); err != nil {
-		return nil, errors.Join(err, e.stop())
-	}
-	return e, nil
-}
-
-func (e *environment) setVars() error {
 	u, err := url.Parse(e.vcenter.URL)
 	if err != nil {
 		return fmt.Errorf("the simulator's URL: %w", err)
@@ -60,8 +52,20 @@ func (e *environment) setVars() error {
 		"VC_PORT=" + u.Port(),
 		"VC_USER=" + e.vcenter.Username,
 		"VC_PASS=" + e.vcenter.Password,
+		"GOVC_TLS_CA_CERTS=" + e.vcenter.CAFile,
 	}
 	return nil
+}
+
+// environ is the environment of what is run here: nothing in it leads to another vCenter.
+func (e *environment) environ() []string {
+	env := slices.DeleteFunc(os.Environ(), leadsToVCenter)
+	return append(env, e.vars...)
+}
+
+// leadsToVCenter reports whether a variable of the environment is one by which a vCenter is found.
+func leadsToVCenter(variable string) bool {
+	return strings.HasPrefix(variable, "VC_") || strings.HasPrefix(variable, "GOVC_")
 }
 
 // startController starts the controller as a user would, with its log in a file.
@@ -77,7 +81,7 @@ func (e *environment) startController() error {
 	}
 	defer log.Close()
 	e.controller = exec.Command("bin/vmgroup-controller", args...)
-	e.controller.Env = append(os.Environ(), e.vars...)
+	e.controller.Env = e.environ()
 	e.controller.Stdout, e.controller.Stderr = log, log
 	// A process group of its own: Ctrl-C is for the demo, which stops what it has started in the right order.
 	e.controller.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -100,13 +104,23 @@ func (e *environment) stopController() error {
 	}
 	select {
 	case err := <-e.exited:
-		if err != nil {
+		if err != nil && !terminated(err) {
 			return fmt.Errorf("the controller ended: %w", err)
 		}
 		return nil
 	case <-time.After(20 * time.Second):
 		return errors.Join(errors.New("the controller did not stop within 20 s"), e.controller.Process.Kill())
 	}
+}
+
+// terminated reports whether a process has died of SIGTERM: one that has just been started does not handle it yet.
+func terminated(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
 
 // killController ends it without a warning.
@@ -146,37 +160,8 @@ func (e *environment) stop() error {
 	if e.cluster != nil {
 		errs = append(errs, e.cluster.Stop())
 	}
-	errs = append(errs, os.RemoveAll(e.dir))
+	if e.dir != "" {
+		errs = append(errs, os.RemoveAll(e.dir))
+	}
 	return errors.Join(errs...)
-}
-
-// keep creates the CRD, starts the controller, says how to use all this, and waits.
-func (e *environment) keep(ctx context.Context) error {
-	if err := e.kubectl(ctx, "create", "-f", "artifacts/crd.yaml"); err != nil {
-		return err
-	}
-	if err := e.startController(); err != nil {
-		return err
-	}
-	fmt.Print("\nEverything runs. In a second terminal, here in the checkout:\n\n")
-	for _, v := range e.vars[:2] {
-		fmt.Printf("  export %s\n", v)
-	}
-	fmt.Printf(`  bin/kubectl create -f artifacts/examples/example.yaml
-  bin/kubectl get vg --watch
-  bin/kubectl scale vg kopf-vmworld-example --replicas=5
-  bin/vcsim ctl vms                    # what really is in vCenter
-  bin/vcsim ctl                        # what you can do behind the controller's back
-  tail -f %s
-
-Ctrl-C here stops and removes everything.
-`, e.logFile())
-	select {
-	case <-ctx.Done():
-		fmt.Println("\nStopping.")
-		return nil
-	case err := <-e.exited:
-		e.controller = nil
-		return errors.Join(fmt.Errorf("the controller ended by itself: %w", err), e.controllerLog())
-	}
 }

@@ -22,13 +22,16 @@ func main() {
 	keep := flag.Bool("keep", false, "start the environment, say how to use it, and keep it until Ctrl-C")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if *keep {
+		// Make waits for this process and the shell for make: nobody would let go on what Ctrl-Z stops.
+		signal.Ignore(syscall.SIGTSTP)
+	}
 	err := run(ctx, *keep)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil && *keep:
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !*keep:
 		fmt.Fprintln(os.Stderr, "\nInterrupted. Everything is stopped.")
 		os.Exit(130)
 	default:
@@ -40,13 +43,13 @@ func main() {
 func run(ctx context.Context, keep bool) (err error) {
 	began := time.Now()
 	fmt.Println("Starting etcd and kube-apiserver, and a vCenter simulator with the template kopf-vm-template.")
-	env, err := start(ctx)
-	if err != nil {
-		return err
-	}
+	env := &environment{}
 	defer func() { err = errors.Join(err, env.stop()) }()
 	if keep {
 		return env.keep(ctx)
+	}
+	if err := env.start(ctx); err != nil {
+		return err
 	}
 	if err := env.play(ctx); err != nil {
 		return errors.Join(err, env.controllerLog())

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -211,7 +210,7 @@ func running(vms []control.VM, n int) error {
 // status fails unless a part of the group's status reads as wanted.
 func (e *environment) status(ctx context.Context, path, want string) error {
 	cmd := exec.CommandContext(ctx, "bin/kubectl", "get", "vg", group, "-o", "jsonpath="+path)
-	cmd.Env = append(os.Environ(), e.vars...)
+	cmd.Env = e.environ()
 	out, err := cmd.Output()
 	if err == nil && string(out) != want {
 		err = fmt.Errorf("%s of the VmGroup is %q instead of %q", path, out, want)

@@ -40,9 +40,9 @@ func (e *environment) shell(ctx context.Context, name string, args ...string) er
 }
 
 func (e *environment) command(ctx context.Context, name string, args []string) *exec.Cmd {
-	say("%s %s", name, quote(args))
+	say("%s %s", name, quoteAll(args))
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), e.vars...)
+	cmd.Env = e.environ()
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -97,14 +97,22 @@ func eventually(ctx context.Context, what string, check func(context.Context) er
 	}
 }
 
-// quote quotes what a shell would take apart.
-func quote(args []string) string {
+// quoteAll writes arguments as a shell takes them.
+func quoteAll(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		quoted[i] = a
-		if strings.ContainsAny(a, " {}\"$*") {
-			quoted[i] = "'" + a + "'"
-		}
+		quoted[i] = quote(a)
 	}
 	return strings.Join(quoted, " ")
+}
+
+// quote quotes what a shell would take apart.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -124,7 +122,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	w.Create(w.Group("a", 1))
 	w.Create(w.Group("web", 2))
-	terminal, out := openTerminal(t)
+	terminal, out := harness.OpenTerminal(t)
 	all := watch(t, w.Kubectl(), terminal, out, "-n", w.Namespace, "-w")
 	all.until("web  ", "no controller has written")
 	w.StartController()
@@ -133,23 +131,6 @@ func TestWatchOnATerminal(t *testing.T) {
 	if rest := all.interrupt(); !strings.HasSuffix(rest, "\x1b[?7h") {
 		t.Errorf("lines are still cut: %q", rest)
 	}
-}
-
-// openTerminal returns both ends of a new terminal: what a person sees, and what a program writes to.
-func openTerminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	harness.Must(t, err)
-	t.Cleanup(func() { _ = person.Close() })
-	var number, locked uint32
-	for request, arg := range map[uintptr]*uint32{syscall.TIOCSPTLCK: &locked, syscall.TIOCGPTN: &number} {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, person.Fd(), request, uintptr(unsafe.Pointer(arg))); errno != 0 {
-			t.Fatalf("open a terminal: %v", errno)
-		}
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	harness.Must(t, err)
-	return person, program
 }
 
 // TestInterrupted ends a command while it reads vCenter's inventory: it says nothing, and leaves no session behind.

@@ -46,7 +46,7 @@ func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
 	f.want("what is off already can be destroyed", "get", "StartDestroy 1", "update status")
 }
 
-// A name that is in use concerns one clone, all other errors concern all.
+// A name that is in use and a lost answer concern one clone, all other errors concern all.
 func TestCloneErrors(t *testing.T) {
 	first, both := []string{"StartClone web-0d1f2-0"}, []string{"StartClone web-0d1f2-0", "StartClone web-0d1f2-1"}
 	tests := map[string]struct {
@@ -59,7 +59,7 @@ func TestCloneErrors(t *testing.T) {
 		"a value is wrong":       {vsphere.ClassInvalid, "", first},
 		"there is no room":       {vsphere.ClassExhausted, "", first},
 		"vCenter is away":        {vsphere.ClassUnavailable, "", first},
-		"no answer came":         {vsphere.ClassUnknown, "", first},
+		"no answer came":         {vsphere.ClassUnknown, "", both},
 		"nobody knows what":      {vsphere.ClassTransient, "", first},
 	}
 	for name, tc := range tests {

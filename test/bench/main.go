@@ -29,7 +29,7 @@ func main() {
 	vms := flag.Int("vms", 300, "VMs in the large group")
 	rest := flag.Duration("rest", 5*time.Minute, "how long the controller is watched at rest")
 	memory := flag.String("tmp", "/dev/shm", "where the simulator keeps the files of its VMs: on a disk, their noise is larger than what is measured")
-	only := flag.String("only", "", "comma-separated measurements: throughput, slow, heal, start, takeover, rest (default: all)")
+	only := flag.String("only", "", "comma-separated measurements: throughput, slow, heal, start, takeover, loss, rest (default: all)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -81,7 +81,8 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		name    string
 		measure func(context.Context) error
 	}{
-		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver}, {"rest", b.atRest},
+		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver},
+		{"loss", b.loss}, {"rest", b.atRest},
 	} {
 		if only != "" && !slices.Contains(strings.Split(only, ","), m.name) {
 			continue

@@ -38,10 +38,12 @@ import (
 // subject is one controller under measurement, with a namespace and a vCenter of its own.
 type subject struct {
 	vcenter *vcsim.Process
-	groups  vmgroups.VmGroupInterface
-	start   func() error // starts the controller, for the first time or again
-	process *exec.Cmd
-	log     *bytes.Buffer // of the process
+	// endpoint and caFile are where the controller finds vCenter, and what it trusts there.
+	endpoint, caFile string
+	groups           vmgroups.VmGroupInterface
+	start            func() error // starts the controller, for the first time or again
+	process          *exec.Cmd
+	log              *bytes.Buffer // of the process
 }
 
 const groupName = "bench"
@@ -49,7 +51,14 @@ const groupName = "bench"
 var namespaceLock sync.Mutex
 
 // with starts a controller, measures, and stops it.
-func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measure func(*subject) error) (err error) {
+func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measure func(*subject) error) error {
+	return b.withLine(ctx, o, args, nil, measure)
+}
+
+// withLine is with for a controller that reaches vCenter by that line, unless it is nil.
+func (b *bench) withLine(
+	ctx context.Context, o vcsim.Options, args []string, line *harness.LossyLine, measure func(*subject) error,
+) (err error) {
 	namespaceLock.Lock()
 	b.groups++
 	namespace := fmt.Sprintf("bench-%d", b.groups)
@@ -60,6 +69,14 @@ func (b *bench) with(ctx context.Context, o vcsim.Options, args []string, measur
 		return err
 	}
 	defer func() { err = errors.Join(err, s.vcenter.Stop()) }()
+	s.endpoint, s.caFile = s.vcenter.URL, s.vcenter.CAFile
+	if line != nil {
+		hangUp, err := s.reachBy(line)
+		if err != nil {
+			return err
+		}
+		defer hangUp()
+	}
 	if err := s.connect(ctx, b.cluster.Kubeconfig(), namespace); err != nil {
 		return err
 	}
@@ -96,13 +113,13 @@ func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) err
 }
 
 func (s *subject) startProcess(kubeconfig, namespace string, args []string) error {
-	u, err := url.Parse(s.vcenter.URL)
+	u, err := url.Parse(s.endpoint)
 	if err != nil {
 		return err
 	}
 	s.process = exec.Command(filepath.Join(harness.Root(), "bin", "vmgroup-controller"), append([]string{
 		"-kubeconfig", kubeconfig, "-namespace", namespace, "-leader-elect-resource-namespace", namespace,
-		"-vcenter-ca-file", s.vcenter.CAFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
+		"-vcenter-ca-file", s.caFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
 	}, args...)...)
 	s.process.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
 		"VC_USER="+s.vcenter.Username, "VC_PASS="+s.vcenter.Password)

@@ -99,18 +99,28 @@ func (c *Child) standBetween(w *World, dir string, o ChildOptions) (kubeconfig, 
 	}
 	c.vcenter = c.proxy(w.VCenter.URL, toVCenter)
 	caFile = filepath.Join(dir, "ca.pem")
-	Must(w.T, os.WriteFile(caFile, certificate(c.vcenter), 0o600))
-	return writeKubeconfig(w.T, dir, c.kubernetes.URL, certificate(c.kubernetes), o.Token), caFile
+	Must(w.T, os.WriteFile(caFile, Certificate(c.vcenter), 0o600))
+	return writeKubeconfig(w.T, dir, c.kubernetes.URL, Certificate(c.kubernetes), o.Token), caFile
 }
 
-func certificate(s *httptest.Server) []byte {
+// Certificate returns what a client of a proxy has to trust, in PEM form.
+func Certificate(s *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
 
 // proxy stands before a server. An error of its transport cuts the connection.
 func (c *Child) proxy(target string, transport http.RoundTripper) *httptest.Server {
-	u, err := url.Parse(target)
+	server, err := NewProxy(target, transport)
 	Must(c.t, err)
+	return server
+}
+
+// NewProxy starts a proxy before a server. An error of its transport cuts the client's connection.
+func NewProxy(target string, transport http.RoundTripper) (*httptest.Server, error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, err
+	}
 	return httptest.NewTLSServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, u.Host
@@ -118,7 +128,7 @@ func (c *Child) proxy(target string, transport http.RoundTripper) *httptest.Serv
 		Transport:     transport,
 		FlushInterval: -1, // a watch has no end
 		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-	})
+	}), nil
 }
 
 func writeKubeconfig(t testing.TB, dir, server string, ca []byte, token string) string {

@@ -2,9 +2,9 @@ package tracker
 
 import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 
-// EachClone starts clones one after the other. An error that concerns the name of one does not keep the others back; what
-// else is wrong with one is wrong with all, and ends it. It returns the first error, but that vCenter is unavailable comes
-// before it.
+// EachClone starts clones one after the other. An error that concerns the name of one does not keep the others back, and
+// neither does a lost answer; what else is wrong with one is wrong with all, and ends it. It returns the first error, but that
+// vCenter is unavailable comes before it.
 func EachClone(clones []vsphere.Clone, start func(vsphere.Clone) error) error {
 	var first error
 	for _, clone := range clones {
@@ -12,7 +12,7 @@ func EachClone(clones []vsphere.Clone, start func(vsphere.Clone) error) error {
 		if first == nil || vsphere.ClassOf(err) == vsphere.ClassUnavailable {
 			first = err
 		}
-		if err != nil && !vsphere.ConcernsName(err) {
+		if err != nil && !vsphere.ConcernsName(err) && vsphere.ClassOf(err) != vsphere.ClassUnknown {
 			break
 		}
 	}

@@ -17,16 +17,17 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
-// before calls a function before one request, the nth, is sent; if that fails, the request is not sent.
+// before calls a function before requests, from the nth on; if that fails, the request is not sent.
 type before struct {
 	http.RoundTripper
 	sent *atomic.Int64
 	nth  int64
+	many int64
 	do   func() error
 }
 
 func (b *before) RoundTrip(r *http.Request) (*http.Response, error) {
-	if b.sent.Add(1) == b.nth {
+	if n := b.sent.Add(1); n >= b.nth && n < b.nth+b.many {
 		if err := b.do(); err != nil {
 			return nil, err
 		}
@@ -34,16 +35,18 @@ func (b *before) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
-// intercept has do called before the nth request of all connections. It returns the number of requests so far.
-func intercept(cfg *vim.Config, nth int64, do func() error) *atomic.Int64 {
+// intercept has do called before the nth request of all connections, and before those that follow it, as many as that. It
+// returns the number of requests so far.
+func intercept(cfg *vim.Config, nth, many int64, do func() error) *atomic.Int64 {
 	sent := &atomic.Int64{}
-	cfg.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return &before{next, sent, nth, do} }
+	cfg.WrapTransport = func(next http.RoundTripper) http.RoundTripper { return &before{next, sent, nth, many, do} }
 	return sent
 }
 
-// Whichever call fails on the way to being in step: nothing is said of any VM, the next connection makes up for it, with
-// the same session, and nothing is left in vCenter in the end.
+// Whichever call fails on the way to being in step, for as often as it is repeated: nothing is said of any VM, the next
+// connection makes up for it, with the same session, and nothing is left in vCenter in the end.
 func TestAnyCallOfAConnectionMayFail(t *testing.T) {
+	const outage = 5 // requests
 	sim := startSimulator(t, vcsim.Options{Templates: []string{"linux"}, TemplateFolder: "templates"})
 	cfg := configFor(sim, &notifier{})
 	cfg.TemplateFolder, cfg.ResourcePool = "templates", "Resources"
@@ -52,7 +55,7 @@ func TestAnyCallOfAConnectionMayFail(t *testing.T) {
 	vm := cloned(t, v, "web-0d1f2-0")
 	stop()
 
-	sent := intercept(&cfg, 0, nil)
+	sent := intercept(&cfg, 0, 0, nil)
 	v, stop = run(t, cfg)
 	awaitSynced(t, v)
 	calls := sent.Load()
@@ -63,7 +66,7 @@ func TestAnyCallOfAConnectionMayFail(t *testing.T) {
 	for n := int64(1); n <= calls; n++ {
 		clock := clocktesting.NewFakeClock(time.Now())
 		cfg.Clock = clock
-		intercept(&cfg, n, func() error { return errors.New("no route to host") })
+		intercept(&cfg, n, outage, func() error { return errors.New("no route to host") })
 		v, stop := run(t, cfg)
 		awaitReason(t, v, "VCenterUnreachable")
 		if s, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {

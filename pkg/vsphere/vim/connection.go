@@ -2,7 +2,6 @@ package vim
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -165,10 +164,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// isSessionError tells whether an error ends the connection.
-func isSessionError(err error) bool {
-	call, ok := errors.AsType[*callError](err)
-	return ok && call.breaks()
 }

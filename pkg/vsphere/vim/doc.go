@@ -14,5 +14,5 @@
 // names for patterns, vim25.Retry sends a clone twice, Folder.Destroy is recursive, and its TLS dialer has no deadline.
 //
 // Three things stand in one place each, so that they cannot be forgotten: the guard and the deadline of a call
-// (client.go, RoundTrip), the class of a fault (faults.go), and what it takes to call a VM gone (verify.go).
+// (caller.go), the class of a fault (faults.go), and what it takes to call a VM gone (verify.go).
 package vim

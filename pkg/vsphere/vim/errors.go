@@ -42,11 +42,13 @@ func faultName(f types.BaseMethodFault) string {
 // sentence: "Clone VM web-1".
 //
 //  1. the guard refused: Unavailable, nothing was sent
-//  2. the caller's context has ended before anything was sent: Unavailable
-//  3. vCenter answered with a fault: as the table says
-//  4. no answer, and the request was not sent or changes nothing: Unavailable; but Transient if it was merely slow, for
-//     one such call does not end the connection (see caller.hangs), and so nobody would be woken when it is over
-//  5. no answer to a request that changes something: unknown outcome
+//  2. vCenter answered with a fault: as the table says
+//  3. the answer to a request that changes something was lost: unknown outcome
+//  4. vCenter's certificate is not trusted: Unavailable
+//  5. it was the last of several answers in a row that were lost, so that the connection ends: Unavailable
+//  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
+//  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
+//  8. the caller is gone: Unavailable
 func (v *VCenter) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
@@ -61,7 +63,7 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 	if ok && call.mutating && call.sent {
 		return &vsphere.Error{
 			Class: vsphere.ClassUnknown, Reason: reasonOutcomeUnknown, Err: err,
-			Message: what + ": vCenter's answer was lost; looking at the inventory before anything is repeated.",
+			Message: fmt.Sprintf("%s: the answer to %s was lost; the inventory is looked at before anything is repeated.", what, call.method),
 		}
 	}
 	if isCertificateError(err) {
@@ -70,13 +72,33 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 			Message: fmt.Sprintf("%s: vCenter's certificate is not trusted: %s. Set -vcenter-ca-file or -vcenter-thumbprint.", what, transportText(err)),
 		}
 	}
+	if lost := lostCall(err); lost != nil && !lost.ends {
+		return lostAnswerFailure(what, lost)
+	}
 	class := vsphere.ClassUnavailable
-	if errors.Is(err, context.DeadlineExceeded) {
+	if !ok && errors.Is(err, context.DeadlineExceeded) {
 		class = vsphere.ClassTransient
 	}
+	return silent(class, what, err)
+}
+
+// silent tells of a vCenter that does not answer.
+func silent(class vsphere.Class, what string, err error) *vsphere.Error {
 	return &vsphere.Error{
 		Class: class, Reason: reasonVCenterUnreachable, Err: err,
 		Message: fmt.Sprintf("%s: vCenter does not answer: %s.", what, transportText(err)),
+	}
+}
+
+// lostAnswerFailure tells of a call that changed nothing, or was not sent, while the connection stands.
+func lostAnswerFailure(what string, call *callError) *vsphere.Error {
+	text := "the answer to %s was lost (%s); it is asked for again."
+	if call.mutating {
+		text = "%s could not be sent (%s); it is tried again."
+	}
+	return &vsphere.Error{
+		Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: call,
+		Message: what + ": " + fmt.Sprintf(text, call.method, transportText(call)),
 	}
 }
 

@@ -145,13 +145,19 @@ func TestLostAnswers(t *testing.T) {
 		want vsphere.Class
 	}{
 		{"1. the guard refuses", &callError{method: "CloneVM_Task", mutating: true, err: &guardError{eof}}, vsphere.ClassUnavailable},
-		{"3. a fault", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: soap.WrapVimFault(&types.NoDiskSpace{})}, vsphere.ClassExhausted},
-		{"4. not sent", &callError{method: "CloneVM_Task", mutating: true, err: eof}, vsphere.ClassUnavailable},
-		{"4. a read", &callError{method: "RetrievePropertiesEx", sent: true, err: eof}, vsphere.ClassUnavailable},
-		{"4. a read that is slow", &callError{method: "RetrievePropertiesEx", sent: true, err: slow}, vsphere.ClassTransient},
-		{"4. slow, and not sent", &callError{method: "CloneVM_Task", mutating: true, err: slow}, vsphere.ClassTransient},
-		{"5. slow, and sent", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: slow}, vsphere.ClassUnknown},
-		{"5. a lost answer", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: eof}, vsphere.ClassUnknown},
+		{"2. a fault", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: soap.WrapVimFault(&types.NoDiskSpace{})}, vsphere.ClassExhausted},
+		{"3. a lost answer", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: eof}, vsphere.ClassUnknown},
+		{"3. slow, and sent", &callError{method: "CloneVM_Task", mutating: true, sent: true, err: slow}, vsphere.ClassUnknown},
+		{"3. the last of several", &callError{method: "CloneVM_Task", mutating: true, sent: true, ends: true, err: eof}, vsphere.ClassUnknown},
+		{"4. no trust", &callError{method: "CloneVM_Task", mutating: true, err: errThumbprint}, vsphere.ClassUnavailable},
+		{"5. the last of several, not sent", &callError{method: "CloneVM_Task", mutating: true, ends: true, err: eof}, vsphere.ClassUnavailable},
+		{"5. the last of several, a read", &callError{method: "RetrievePropertiesEx", sent: true, ends: true, err: eof}, vsphere.ClassUnavailable},
+		{"6. not sent", &callError{method: "CloneVM_Task", mutating: true, err: eof}, vsphere.ClassTransient},
+		{"6. a read", &callError{method: "RetrievePropertiesEx", sent: true, err: eof}, vsphere.ClassTransient},
+		{"6. a read that is slow", &callError{method: "RetrievePropertiesEx", sent: true, err: slow}, vsphere.ClassTransient},
+		{"6. slow, and not sent", &callError{method: "CloneVM_Task", mutating: true, err: slow}, vsphere.ClassTransient},
+		{"7. the caller's deadline", slow, vsphere.ClassTransient},
+		{"8. the caller is gone", &callError{method: "RetrievePropertiesEx", sent: true, err: context.Canceled}, vsphere.ClassUnavailable},
 	} {
 		if got := newForTest(func(string) {}).fail("Do this", tt.err); got.Class != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got.Class, tt.want)
@@ -159,10 +165,37 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-func TestACutConnectionIsToldInWords(t *testing.T) {
-	err := newForTest(func(string) {}).fail("Connect to vCenter", &callError{method: "Login", err: io.EOF})
-	if want := "Connect to vCenter: vCenter does not answer: it closed the connection before it had answered."; err.Message != want {
-		t.Errorf("got %q, want %q", err.Message, want)
+// What is told names the call, and says that vCenter is away only if it is.
+func TestALostAnswerIsToldInWords(t *testing.T) {
+	v := newForTest(func(string) {})
+	for _, tt := range []struct {
+		call  *callError
+		stood bool // the connection, until then
+		want  string
+	}{
+		{&callError{method: "Login", err: io.EOF}, false,
+			"Connect to vCenter: vCenter does not answer: it closed the connection before it had answered."},
+		{&callError{method: "FindChild", ends: true, err: io.EOF}, true,
+			"vCenter does not answer: several calls in a row got no answer, FindChild the last of them: it closed the connection before it had answered. Check vCenter, and the network between it and the controller."},
+		{&callError{method: "WaitForUpdatesEx", err: io.EOF}, true,
+			"Stay connected to vCenter: the answer to WaitForUpdatesEx was lost (it closed the connection before it had answered); it is asked for again."},
+	} {
+		if err := v.connectFailure(tt.call, tt.stood); err.Message != tt.want || err.Reason != reasonVCenterUnreachable {
+			t.Errorf("%s: got %q, want %q", err.Reason, err.Message, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		call *callError
+		want string
+	}{
+		{&callError{method: "CloneVM_Task", mutating: true, sent: true, err: io.EOF},
+			"Clone VM web-1: the answer to CloneVM_Task was lost; the inventory is looked at before anything is repeated."},
+		{&callError{method: "CloneVM_Task", mutating: true, err: errors.New("connection refused.")},
+			"Clone VM web-1: CloneVM_Task could not be sent (connection refused); it is tried again."},
+	} {
+		if err := v.fail("Clone VM web-1", tt.call); err.Message != tt.want {
+			t.Errorf("got %q, want %q", err.Message, tt.want)
+		}
 	}
 }
 

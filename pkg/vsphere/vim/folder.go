@@ -72,23 +72,17 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 		return ref, nil
 	}
 	what := fmt.Sprintf("Create folder %s", name)
-	res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: name})
-	var ref types.ManagedObjectReference
-	switch f := faultOf(err).(type) {
-	case nil:
-		if err != nil {
-			return "", v.fail(what, err)
-		}
-		ref = res.Returnval
-	case *types.DuplicateName:
+	ref, err := c.createFolder(ctx, parent, name)
+	if f, ok := faultOf(err).(*types.DuplicateName); ok {
 		if f.Object.Type != "Folder" {
 			return "", &vsphere.Error{
 				Class: vsphere.ClassInvalid, Reason: reasonNameTaken, Fault: "DuplicateName", Err: err,
 				Message: fmt.Sprintf("%s: the name is taken by %s %s, which is no folder. Rename it in vCenter.", what, f.Object.Type, f.Object.Value),
 			}
 		}
-		ref = f.Object
-	default:
+		ref, err = f.Object, nil
+	}
+	if err != nil {
 		if isGone(err, folderRef(parent)) {
 			v.folderGone(parent)
 		}
@@ -99,6 +93,27 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	v.settle(&t)
 	c.chores.wake()
 	return vsphere.Ref(ref.Value), nil
+}
+
+// createFolder makes a folder. If the answer is lost, it looks for the folder; one that is not there is asked for once more,
+// which makes no second one: vCenter refuses the name.
+func (c *connection) createFolder(ctx context.Context, parent vsphere.Ref, name string) (types.ManagedObjectReference, error) {
+	for again := false; ; again = true {
+		res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: name})
+		if err == nil {
+			return res.Returnval, nil
+		}
+		if lost := lostCall(err); lost == nil || !lost.sent || lost.ends || again {
+			return types.ManagedObjectReference{}, err
+		}
+		child, lookErr := c.findChild(ctx, parent, name)
+		if lookErr != nil {
+			return types.ManagedObjectReference{}, err // the outcome is unknown
+		}
+		if child != nil && child.Type == "Folder" {
+			return *child, nil
+		}
+	}
 }
 
 // child returns the folder of a name in another.

@@ -16,39 +16,65 @@ import (
 // cloneTasks are the descriptionIds of clone tasks: vCenter's, and its simulator's.
 var cloneTasks = map[string]bool{"VirtualMachine.clone": true, "VirtualMachine.cloneVm": true}
 
-// resolveUnknowns looks for what has become of the clones whose answer was lost: a clone task that runs and is nobody's
-// is watched from now on, and a VM that has the name by now is read. Then the operation is dropped; should the request
-// arrive still later, the name is the lock, and for a while the group is not let go.
+// resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
+//
+//  1. a VM has the name by now: it is read, and the operation is over
+//  2. a task that is nobody's and not at its end makes a VM of that name: it is the operation's task
+//  3. neither: the operation is dropped. Should the request arrive still later, the name is the lock, and for a while the
+//     group is not let go.
+//
+// The tasks are read first: one that ends in between has made its VM. Those that are nobody's in the end are watched too.
 func (c *connection) resolveUnknowns(ctx context.Context) error {
 	unknowns := c.v.tracker.Unknowns()
 	if len(unknowns) == 0 {
 		return nil
 	}
 	c.v.expectStrays()
-	if err := c.adoptStrays(ctx); err != nil {
+	strays, err := c.adoptStrays(ctx)
+	if err != nil {
 		return err
 	}
+	makes := destinations{c: c, strays: strays}
 	var failures []error
 	for _, p := range unknowns {
-		found, err := c.lookForClone(ctx, p)
-		switch {
-		case err != nil:
+		if err := c.resolve(ctx, p, &makes); err != nil {
 			failures = append(failures, err)
 			continue
-		case found:
-			c.v.tracker.Resolved(p.ID)
-		default:
-			c.v.tracker.NotFound(p.ID)
 		}
-		c.v.pending.end(p.ID)
 		c.v.cfg.Notifier.Notify(p.Group)
 	}
 	return errors.Join(failures...)
 }
 
-// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
-func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) (found bool, err error) {
+// resolve looks for what has become of one clone.
+func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *destinations) error {
 	folder := c.v.pending.folderOf(p.ID)
+	found, err := c.lookForClone(ctx, folder, p)
+	if err != nil {
+		return err
+	}
+	if found {
+		c.v.tracker.Resolved(p.ID)
+		c.v.pending.end(p.ID)
+		return nil
+	}
+	task, err := makes.find(ctx, folder, p.Operation.Name)
+	if err != nil {
+		return err
+	}
+	if task != "" {
+		c.submitted(ctx, pendingTask{
+			what: "Clone VM " + p.Operation.Name, name: p.Operation.Name, kind: p.Operation.Kind, id: p.ID,
+		}, taskRef(task))
+		return nil
+	}
+	c.v.tracker.NotFound(p.ID)
+	c.v.pending.end(p.ID)
+	return nil
+}
+
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
+func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tracker.Pending) (found bool, err error) {
 	if folder == "" {
 		return false, nil
 	}
@@ -59,6 +85,36 @@ func (c *connection) lookForClone(ctx context.Context, p tracker.Pending) (found
 	vms := []vsphere.Ref{vsphere.Ref(child.Value)}
 	c.v.inv.remember(p.Group.UID, vms) // it counts, also if it cannot be read
 	return true, c.verify(ctx, vms)
+}
+
+// destinations says what clone tasks make. Each is asked for once, and only if somebody wants to know.
+type destinations struct {
+	c      *connection
+	strays []types.TaskInfo
+	asked  bool
+	tasks  map[destination]vsphere.Ref
+}
+
+// destination is what a clone task is known by: where its VM is to be, and how it is called.
+type destination struct {
+	folder vsphere.Ref
+	name   string
+}
+
+// find returns the task that makes a VM of that name in a folder, or nothing.
+func (d *destinations) find(ctx context.Context, folder vsphere.Ref, name string) (vsphere.Ref, error) {
+	if !d.asked {
+		d.tasks = make(map[destination]vsphere.Ref, len(d.strays))
+		for _, info := range d.strays {
+			name, folder, err := d.c.destination(ctx, info)
+			if err != nil {
+				return "", err
+			}
+			d.tasks[destination{folder, name}] = vsphere.Ref(info.Task.Value)
+		}
+		d.asked = true
+	}
+	return d.tasks[destination{folder, name}], nil
 }
 
 // findChild returns the object of exactly that name in a folder, or nil. A folder that is gone has no children.
@@ -103,16 +159,17 @@ func (v *VCenter) wasUser(name string) bool {
 	return v.users[strings.ToLower(name)]
 }
 
-// adoptStrays watches the clone tasks under way that no operation of ours is known for: they ran when this process
-// started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users are left alone, and so are all that run when
-// neither can be: the account may be shared with others, whose clones must not hold up the end of our groups.
-func (c *connection) adoptStrays(ctx context.Context) error {
+// adoptStrays watches the clone tasks under way that no operation of ours is known for, and returns them: they ran when this
+// process started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users
+// are left alone, and so are all that run when neither can be: the account may be shared with others, whose clones must not
+// hold up the end of our groups.
+func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, err error) {
 	if !c.v.straysExpected() {
-		return nil
+		return nil, nil
 	}
 	infos, err := c.recentTasks(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, info := range infos {
 		if !cloneTasks[info.DescriptionId] {
@@ -124,12 +181,15 @@ func (c *connection) adoptStrays(ctx context.Context) error {
 		switch task := vsphere.Ref(info.Task.Value); {
 		case underWay(info):
 			c.adoptStray(task)
+			if !c.v.tracker.Watches(task) {
+				strays = append(strays, info)
+			}
 		case wasCancelled(info):
 			c.v.tracker.Echo(task)
 		}
 	}
 	c.tasks.wake()
-	return nil
+	return strays, nil
 }
 
 // adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was

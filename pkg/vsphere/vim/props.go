@@ -29,6 +29,7 @@ const (
 	propConnection   = "runtime.connectionState"
 	propHost         = "runtime.host"
 	propIP           = "guest.ipAddress"
+	propFilters      = "filter" // of a property collector
 )
 
 // vmProps are watched of every VM below the root, and of ours elsewhere.

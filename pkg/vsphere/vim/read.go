@@ -41,8 +41,18 @@ func folderRef(ref vsphere.Ref) types.ManagedObjectReference {
 	return types.ManagedObjectReference{Type: "Folder", Value: string(ref)}
 }
 
-// retrieve reads properties, all pages.
+// retrieve reads properties, all pages. Where the answer with a page was lost, it begins anew: nobody can tell whether the
+// page can be had again.
 func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]object, error) {
+	for n := 0; ; n++ {
+		objects, err := c.retrievePages(ctx, specs)
+		if lost := lostCall(err); lost == nil || lost.method != "ContinueRetrievePropertiesEx" || lost.ends || n == maxRepeats {
+			return objects, err
+		}
+	}
+}
+
+func (c *connection) retrievePages(ctx context.Context, specs []types.PropertyFilterSpec) ([]object, error) {
 	pc := c.client.ServiceContent.PropertyCollector
 	res, err := methods.RetrievePropertiesEx(ctx, c.client, &types.RetrievePropertiesEx{
 		This: pc, SpecSet: specs,
@@ -185,7 +195,7 @@ func (c *connection) readEach(
 			out[ref] = reading{props: o.props}
 		case isGone(err, ref):
 			out[ref] = reading{gone: true}
-		case isSessionError(err) || ctx.Err() != nil:
+		case saysNothing(err) || ctx.Err() != nil:
 			return nil, err
 		default:
 			out[ref] = reading{err: err}

@@ -16,8 +16,8 @@ import (
 
 var (
 	testGroup = vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}
-	// noAnswer is a call that was not answered: the path to vCenter is broken.
-	noAnswer = &callError{method: "Any", err: io.EOF}
+	// noAnswer is the last of several calls that were not answered: vCenter is away.
+	noAnswer = &callError{method: "Any", ends: true, err: io.EOF}
 	// lostAnswer is a change that vCenter may have made.
 	lostAnswer = &callError{method: "Any_Task", mutating: true, sent: true, err: io.EOF}
 	denied403  = soap.WrapVimFault(&types.NoPermission{PrivilegeId: "System.Read"})

@@ -36,19 +36,23 @@ func (v *VCenter) Run(ctx context.Context) error {
 	logger := klog.FromContext(ctx).WithName("vcenter")
 	ctx = klog.NewContext(ctx, logger)
 	for failures := 0; ctx.Err() == nil; {
+		began := v.cfg.Clock.Now()
 		err := v.runConnection(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		state := v.State()
-		steady := state.Synced && v.cfg.Clock.Since(state.Since) >= steadyAfter
-		failure := v.connectFailure(err)
+		stood := v.cfg.Clock.Since(state.Since)
+		failure := v.connectFailure(err, state.Synced)
 		if v.setLost(failure) {
 			logger.Info("No connection to vCenter", "reason", failure.Reason, "err", failure)
 		} else {
 			logger.V(2).Info("Still no connection to vCenter", "reason", failure.Reason, "err", failure)
 		}
-		if rewatch := errors.Is(err, errRewatch) && state.Synced; rewatch || steady {
+		if state.Synced && stood >= state.Since.Sub(began) { // it has worked, and not only cost what it takes to make one
+			failures = 0
+		}
+		if state.Synced && (errors.Is(err, errRewatch) || stood >= steadyAfter) {
 			failures = 0
 			continue
 		}
@@ -59,13 +63,28 @@ func (v *VCenter) Run(ctx context.Context) error {
 	return v.logout(ctx)
 }
 
-// connectFailure says why there is no connection. What went wrong in the middle of one, such as a collector that has
-// vanished with its session, is no more than that for everybody else.
-func (v *VCenter) connectFailure(err error) *vsphere.Error {
+// connectFailure says why there is no connection. stood is true if there was one, which was in step. What went wrong in the
+// middle of it, such as a collector that has vanished with its session, is no more than that for everybody else.
+func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 	if errors.Is(err, errRewatch) {
 		return syncing("The root folder has changed; reading the inventory anew.")
 	}
-	failure := v.fail("Connect to vCenter", err)
+	lost := lostCall(err)
+	var failure *vsphere.Error
+	switch {
+	case lost != nil && !stood:
+		failure = silent(vsphere.ClassUnavailable, "Connect to vCenter", err)
+	case lost != nil && lost.ends:
+		failure = &vsphere.Error{
+			Class: vsphere.ClassUnavailable, Err: err,
+			Message: fmt.Sprintf("vCenter does not answer: several calls in a row got no answer, %s the last of them: %s. Check vCenter, and the network between it and the controller.",
+				lost.method, transportText(lost)),
+		}
+	case stood:
+		failure = v.fail("Stay connected to vCenter", err)
+	default:
+		failure = v.fail("Connect to vCenter", err)
+	}
 	_, deliberate := errors.AsType[*vsphere.Error](err)
 	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == reasonCertificateRejected {
 		return failure

@@ -72,7 +72,7 @@ func (v *VCenter) Sweep(ctx context.Context) error {
 // looked, which then has nothing to report.
 func (c *connection) sweep(ctx context.Context) error {
 	// The tasks come first: a clone that ends in between is found as a VM.
-	if err := c.adoptStrays(ctx); err != nil {
+	if _, err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
 	asked := c.v.inv.instant()

@@ -16,7 +16,11 @@ const (
 	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
 	// path is noticed.
 	pollSeconds = 60
-	pollTimeout = (pollSeconds + 15) * time.Second
+	pollTimeout = (pollSeconds + 5) * time.Second
+	// A poll that was not answered within its deadline is asked once more, and vCenter is to answer soon: it may be that one
+	// answer that was lost, or the path.
+	againSeconds = 1
+	againTimeout = 10 * time.Second
 	// While updates stream, the next poll waits a little for each task in flight, within these bounds, so that they come
 	// in batches: a few tasks are answered at once, many at a price that does not grow with them.
 	pausePerTask = 2 * time.Millisecond
@@ -26,7 +30,8 @@ const (
 	idlePause = time.Second
 )
 
-// poll waits for updates since a version. A nil set means that there were none.
+// poll waits for updates since a version. A nil set means that there were none. To ask again with the same version is
+// harmless: vCenter takes it for an acknowledgement, and repeats what was not acknowledged.
 func (c *connection) poll(ctx context.Context, version string, maxWait int32) (*types.UpdateSet, error) {
 	res, err := methods.WaitForUpdatesEx(ctx, c.client, &types.WaitForUpdatesEx{
 		This: c.collector, Version: version, Options: &types.WaitOptions{MaxWaitSeconds: &maxWait},
@@ -63,6 +68,9 @@ func (c *connection) watch(ctx context.Context, version string) error {
 	for {
 		asked := time.Now()
 		set, err := c.poll(ctx, version, pollSeconds)
+		if lost := lostCall(err); lost != nil && lost.hung() && !lost.ends {
+			set, err = c.poll(ctx, version, againSeconds)
+		}
 		if err != nil {
 			return err
 		}

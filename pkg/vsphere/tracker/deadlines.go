@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -28,10 +29,21 @@ func (t *Tracker) StrayEnded(task vsphere.Ref) {
 func (t *Tracker) Echo(task vsphere.Ref) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, known := t.echoes[task]; !known {
+	_, counts := t.echoes[task]
+	if _, over := t.echoed[task]; !counts && !over {
 		t.echoes[task] = t.cfg.Clock.Now().Add(LateFor)
 	}
 }
+
+// silence makes a cancelled task count no longer, also when it is found again.
+func (t *Tracker) silence(task vsphere.Ref) {
+	delete(t.echoes, task)
+	t.echoed[task] = t.cfg.Clock.Now().Add(listedFor)
+}
+
+// listedFor is for how long a task that has ended is remembered. vCenter lists it for some minutes; found again after that, it
+// would count once more for LateFor.
+const listedFor = 30 * time.Minute
 
 // LateFor is how long a request whose answer was lost may still be on its way, and the VM of a clone that was cancelled may
 // still come, when nothing is to be seen of either.
@@ -48,13 +60,7 @@ type late struct {
 func (t *Tracker) Strays(uid string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := len(t.strays) + len(t.late[uid])
-	for _, until := range t.echoes {
-		if !until.IsZero() {
-			n++
-		}
-	}
-	return n
+	return len(t.strays) + len(t.echoes) + len(t.late[uid])
 }
 
 // arrived makes a request count no longer as late, and tells whether it did.
@@ -112,11 +118,12 @@ func (t *Tracker) Overdue() []Pending {
 		}
 	}
 	for task, until := range t.echoes {
-		if !until.IsZero() && now.After(until) {
-			t.echoes[task] = time.Time{} // it stays in vCenter's list, and is not to count anew
+		if now.After(until) {
+			t.silence(task)
 			woken.all = true
 		}
 	}
+	maps.DeleteFunc(t.echoed, func(_ vsphere.Ref, until time.Time) bool { return now.After(until) })
 	for uid, names := range t.late {
 		for name, l := range names {
 			if now.After(l.until) {

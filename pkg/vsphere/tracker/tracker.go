@@ -71,6 +71,7 @@ type Tracker struct {
 	byTask   map[vsphere.Ref]*operation
 	strays   map[vsphere.Ref]time.Time  // clone tasks of nobody known, until when they count
 	echoes   map[vsphere.Ref]time.Time  // clone tasks that were cancelled, until when they count
+	echoed   map[vsphere.Ref]time.Time  // those that count no more, until when they are remembered
 	late     map[string]map[string]late // requests that may still arrive, by UID and name
 	budgets  map[string]*budget
 	failures map[string]map[failureKey]vsphere.Failure  // by UID
@@ -86,6 +87,7 @@ func New(cfg Config) *Tracker {
 		byTask:  map[vsphere.Ref]*operation{},
 		strays:  map[vsphere.Ref]time.Time{},
 		echoes:  map[vsphere.Ref]time.Time{},
+		echoed:  map[vsphere.Ref]time.Time{},
 		late:    map[string]map[string]late{},
 		budgets: map[string]*budget{
 			budgetClone:   {limit: cfg.MaxClones},
@@ -259,7 +261,7 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 		t.failed(o, err)
 		if o.Kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
 			o.Task, o.state, o.Unknown = "", unknown, true
-			t.echoes[task] = time.Time{} // the operation counts, not the task
+			t.silence(task) // the operation counts, not the task
 			return true
 		}
 		t.drop(o)
@@ -332,6 +334,7 @@ func (t *Tracker) Reset() {
 	}
 	clear(t.strays)
 	clear(t.echoes)
+	clear(t.echoed)
 	clear(t.late)
 	clear(t.failures)
 	clear(t.powerOns)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -36,7 +37,12 @@ type pendingTask struct {
 type taskEnd struct {
 	result vsphere.Ref
 	fault  *types.LocalizedMethodFault // nil: success
+	told   time.Time
 }
+
+// earlyFor is how long the end of a task that is nobody's is kept: longer than an answer to its submission may take, and than
+// it takes to look for the task of a clone whose answer was lost.
+const earlyFor = 10 * time.Minute
 
 // pendingTasks are the tasks in flight, and the folders of the clones that have not ended.
 type pendingTasks struct {
@@ -69,6 +75,7 @@ func (p *pendingTasks) take(task vsphere.Ref, end taskEnd) (pendingTask, bool) {
 	defer p.mu.Unlock()
 	op, ok := p.byTask[task]
 	if !ok {
+		maps.DeleteFunc(p.early, func(_ vsphere.Ref, other taskEnd) bool { return end.told.Sub(other.told) > earlyFor })
 		p.early[task] = end
 		return op, false
 	}
@@ -118,6 +125,7 @@ func (p *pendingTasks) reset() {
 	clear(p.byTask)
 	clear(p.victims)
 	clear(p.clones)
+	clear(p.early)
 }
 
 func (p *pendingTasks) begin(id tracker.ID, folder vsphere.Ref) {
@@ -208,9 +216,7 @@ func (c *connection) listTasks(ctx context.Context) error {
 	c.tasks.mu.Lock()
 	defer c.tasks.mu.Unlock()
 	c.tasks.listed = want
-	for _, task := range remove {
-		delete(c.tasks.told, vsphere.Ref(task.Value))
-	}
+	maps.DeleteFunc(c.tasks.told, func(task vsphere.Ref, _ properties) bool { return !want[task] })
 	return nil
 }
 
@@ -257,10 +263,10 @@ func (c *connection) applyTask(u types.ObjectUpdate, t *touched) {
 	props := c.tasks.tell(task, u)
 	switch types.TaskInfoState(props.text(propTaskState)) {
 	case types.TaskInfoStateSuccess:
-		c.taskEnded(task, taskEnd{result: props.ref(propTaskResult)}, t)
+		c.taskEnded(task, taskEnd{result: props.ref(propTaskResult), told: c.v.cfg.Clock.Now()}, t)
 	case types.TaskInfoStateError:
 		fault, _ := props[propTaskError].(types.LocalizedMethodFault)
-		c.taskEnded(task, taskEnd{fault: &fault}, t)
+		c.taskEnded(task, taskEnd{fault: &fault, told: c.v.cfg.Clock.Now()}, t)
 	default: // it goes on
 	}
 }

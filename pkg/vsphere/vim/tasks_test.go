@@ -3,8 +3,10 @@ package vim
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -200,5 +202,39 @@ func TestAlreadyDone(t *testing.T) {
 		if got := alreadyDone(tt.op, tt.fault); got != tt.want {
 			t.Errorf("%s: %t", tt.name, got)
 		}
+	}
+}
+
+// The end of a task that is nobody's waits for the answer to its submission: not for that of another vCenter's, which gives
+// its tasks the same names, and not for ever.
+func TestTheEndOfATaskThatIsNobodysIsForgotten(t *testing.T) {
+	ended := taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1")))
+	for name, meanwhile := range map[string]func(c *connection, clock *clocktesting.FakeClock){
+		"another vCenter answers": func(c *connection, _ *clocktesting.FakeClock) { c.v.pending.reset() },
+		"much time has passed": func(c *connection, clock *clocktesting.FakeClock) {
+			clock.Step(earlyFor + time.Second)
+			c.applyTask(types.ObjectUpdate{Obj: taskRef("task-2"), ChangeSet: ended.ChangeSet}, &touched{})
+		},
+	} {
+		c := testConnection(t)
+		clock := clocktesting.NewFakeClock(time.Now())
+		c.v.cfg.Clock = clock
+		c.applyTask(ended, &touched{})
+		meanwhile(c, clock)
+		op := beginClone(t, c)
+		c.submitted(t.Context(), op, taskRef("task-1"))
+		if tasks := c.v.tracker.Tasks(); !slices.Equal(tasks, []vsphere.Ref{"task-1"}) {
+			t.Errorf("%s: in flight %v, want task-1, which has not ended", name, tasks)
+		}
+	}
+}
+
+// What was said of a task that never came on the list is forgotten like all others.
+func TestWhatWasSaidOfATaskIsForgotten(t *testing.T) {
+	c := scripted(t, &script{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	c.submitted(t.Context(), beginClone(t, c), taskRef("task-2"))
+	if err := c.listTasks(t.Context()); err != nil || len(c.tasks.told) > 0 {
+		t.Errorf("%v; told: %v", err, c.tasks.told)
 	}
 }

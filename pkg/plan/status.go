@@ -271,16 +271,25 @@ func sayConditions(status *v1alpha1.VmGroupStatus, in Input, f finding) {
 	status.Phase = phaseOf(status.Conditions)
 }
 
-// sayUnavailable leaves the counts as last known: unknown is not zero.
+// sayUnavailable leaves the counts as last known: unknown is not zero. vCenter is called unreachable only if it is: what is
+// known may be too old because one answer was lost.
 func sayUnavailable(status *v1alpha1.VmGroupStatus, in Input, err *vsphere.Error) {
+	reachable := err.Class != vsphere.ClassUnavailable
 	reason, message := reasonOr(err.Reason, v1alpha1.ReasonVCenterUnreachable), err.Error()
+	if reachable {
+		reason = reasonOr(err.Reason, v1alpha1.ReasonRetrying)
+	}
 	if status.ObservedGeneration > 0 {
 		message += " The counts and the VMs are the last known."
 	}
 	setCondition(status, in, v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, message)
 	setCondition(status, in, v1alpha1.ConditionReconciling, metav1.ConditionFalse, reason, "")
 	setCondition(status, in, v1alpha1.ConditionStalled, metav1.ConditionFalse, reason, "")
-	setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, reason, err.Error())
+	if reachable {
+		setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionTrue, v1alpha1.ReasonVCenterConnected, "")
+	} else {
+		setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, reason, err.Error())
+	}
 	status.Message = bounded(message)
 	status.Phase = phaseOf(status.Conditions)
 }

@@ -266,3 +266,21 @@ func TestPhaseOf(t *testing.T) {
 		})
 	}
 }
+
+// One lost answer leaves a group without a view, and does not make vCenter unreachable for it.
+func TestWhatIsUnknownWhileVCenterIsReachable(t *testing.T) {
+	for class, want := range map[vsphere.Class]metav1.ConditionStatus{
+		vsphere.ClassUnavailable: metav1.ConditionFalse,
+		vsphere.ClassTransient:   metav1.ConditionTrue,
+	} {
+		in := input(group(1)).with(vCenterAway)
+		in.Unavailable = &vsphere.Error{Class: class, Message: "the answer was lost"}
+		got := Status(in, Compute(in), Outcome{})
+		if c := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionVCenterReachable); c == nil || c.Status != want {
+			t.Errorf("%s: %+v, want %s", class, c, want)
+		}
+		if c := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != metav1.ConditionUnknown {
+			t.Errorf("%s: %+v, want Unknown", class, c)
+		}
+	}
+}

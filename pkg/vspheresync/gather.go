@@ -22,7 +22,7 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 	}
 	in.SpecSince, in.OrphanAsked = m.specSince, m.orphan
 	if err := s.look(ctx, vg, m, &in); err != nil {
-		in.Unavailable = asUnavailable(err)
+		in.Unavailable = asError(err)
 		return in, err
 	}
 	return in, nil
@@ -122,11 +122,4 @@ func asError(err error) *vsphere.Error {
 		return e
 	}
 	return &vsphere.Error{Class: vsphere.ClassTransient, Message: err.Error(), Err: err}
-}
-
-// asUnavailable makes of any error a reason why nothing is known.
-func asUnavailable(err error) *vsphere.Error {
-	e := *asError(err)
-	e.Class = vsphere.ClassUnavailable
-	return &e
 }

@@ -45,7 +45,7 @@ func TestVerifyFails(t *testing.T) {
 		t.Errorf("got %v, want ClassTransient: it has to be tried again", err)
 	}
 	f.said("nothing is replaced", fmt.Sprintf("Verify [%s]", ref), "update status")
-	f.wantStatus("unknown is not empty", "2/2 PENDING VCenterUnreachable")
+	f.wantStatus("unknown is not empty", "2/2 PENDING Retrying")
 	f.want("it is tried again", fmt.Sprintf("Verify [%s]", ref), "update status")
 	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
 }

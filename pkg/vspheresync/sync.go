@@ -91,7 +91,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	p := plan.Compute(in)
 	if p.Finishes() {
 		if err = s.sweep(ctx); err != nil {
-			in.Unavailable = asUnavailable(err)
+			in.Unavailable = asError(err)
 		} else {
 			in, err = s.gather(ctx, vg, m)
 		}

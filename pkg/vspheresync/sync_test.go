@@ -62,7 +62,7 @@ func TestWhatASweepFindsHoldsTheEnd(t *testing.T) {
 func TestSweepFails(t *testing.T) {
 	for class, reason := range map[vsphere.Class]string{
 		vsphere.ClassUnavailable: v1alpha1.ReasonVCenterUnreachable,
-		vsphere.ClassTransient:   v1alpha1.ReasonVCenterUnreachable,
+		vsphere.ClassTransient:   v1alpha1.ReasonRetrying,
 	} {
 		t.Run(string(class), func(t *testing.T) {
 			f := newFixture(t, group(0))

@@ -145,7 +145,7 @@ fuzz: ## Run each fuzz target in turn for FUZZTIME
 	done
 
 .PHONY: bench
-bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 10 minutes
+bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 15 minutes
 	go run ./test/bench
 
 ##@ Check

@@ -83,7 +83,7 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 // mayRepeat tells whether a call that failed may be sent again. The first call of a connection is not: while vCenter is away,
 // it is asked once at a time.
 func (c *caller) mayRepeat(call *callError) bool {
-	return readers[call.method] && call.unanswered() && !call.ends && !call.hung() && c.silence.wasBroken()
+	return readers[call.method] && call.worthRepeating() && c.silence.wasBroken()
 }
 
 // timeoutOf returns how long a call may take, all repetitions included.
@@ -271,6 +271,9 @@ func (e *callError) unanswered() bool {
 	_, guarded := errors.AsType[*guardError](e.err)
 	return faultOf(e.err) == nil && !guarded && !isCertificateError(e.err) && !errors.Is(e.err, context.Canceled)
 }
+
+// worthRepeating tells whether the answer was lost, the connection stands, and time is left: one that hung has had its time.
+func (e *callError) worthRepeating() bool { return e.unanswered() && !e.ends && !e.hung() }
 
 // lostCall returns the call that an error speaks of if its answer was lost, or nil.
 func lostCall(err error) *callError {

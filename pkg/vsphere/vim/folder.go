@@ -103,7 +103,7 @@ func (c *connection) createFolder(ctx context.Context, parent vsphere.Ref, name 
 		if err == nil {
 			return res.Returnval, nil
 		}
-		if lost := lostCall(err); lost == nil || !lost.sent || lost.ends || again {
+		if lost := lostCall(err); lost == nil || !lost.sent || !lost.worthRepeating() || again {
 			return types.ManagedObjectReference{}, err
 		}
 		child, lookErr := c.findChild(ctx, parent, name)

@@ -107,8 +107,12 @@ func (d *destinations) find(ctx context.Context, folder vsphere.Ref, name string
 		d.tasks = make(map[destination]vsphere.Ref, len(d.strays))
 		for _, info := range d.strays {
 			name, folder, err := d.c.destination(ctx, info)
-			if err != nil {
+			if saysNothing(err) {
 				return "", err
+			}
+			if err != nil { // whose it is cannot be known then, and it counts for everybody
+				klog.FromContext(ctx).V(2).Info("Nobody says what a clone task makes", "task", info.Task.Value, "err", err)
+				continue
 			}
 			d.tasks[destination{folder, name}] = vsphere.Ref(info.Task.Value)
 		}

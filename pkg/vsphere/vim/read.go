@@ -46,7 +46,7 @@ func folderRef(ref vsphere.Ref) types.ManagedObjectReference {
 func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]object, error) {
 	for n := 0; ; n++ {
 		objects, err := c.retrievePages(ctx, specs)
-		if lost := lostCall(err); lost == nil || lost.method != "ContinueRetrievePropertiesEx" || lost.ends || n == maxRepeats {
+		if lost := lostCall(err); lost == nil || lost.method != "ContinueRetrievePropertiesEx" || !lost.worthRepeating() || n == maxRepeats {
 			return objects, err
 		}
 	}

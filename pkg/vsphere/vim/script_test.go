@@ -108,6 +108,7 @@ func scripted(t *testing.T, s *script) *connection {
 	c.client = &vim25.Client{RoundTripper: s, ServiceContent: types.ServiceContent{
 		SearchIndex: &types.ManagedObjectReference{}, TaskManager: &types.ManagedObjectReference{},
 		ViewManager: &types.ManagedObjectReference{}, SessionManager: &types.ManagedObjectReference{},
+		EventManager: &types.ManagedObjectReference{},
 	}}
 	return c
 }

@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -63,8 +64,72 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 	})
 }
 
+// What is not found of a folder whose answer was lost is asked for once more.
+func TestAFolderWhoseAnswerWasLost(t *testing.T) {
+	other := vsphere.GroupID{Namespace: "default", Name: "db", UID: "uid-2"}
+	hung := &callError{method: "CreateFolder", mutating: true, sent: true, err: context.DeadlineExceeded}
+	for _, tt := range []struct {
+		name  string
+		fails fails
+		class vsphere.Class
+		sent  int
+	}{
+		{"it is not there", fails{"CreateFolder": {lostAnswer, nil}}, "", 2},
+		{"nor is it after the second time", fails{"CreateFolder": {lostAnswer, lostAnswer}}, vsphere.ClassUnknown, 2},
+		{"nobody says whether it is there", fails{"CreateFolder": {lostAnswer, nil}, "FindChild": {denied403}}, vsphere.ClassUnknown, 1},
+		{"the time is up", fails{"CreateFolder": {hung, nil}}, vsphere.ClassUnknown, 1},
+		{"vCenter is away", fails{"CreateFolder": {noAnswer, nil}}, vsphere.ClassUnavailable, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &script{fails: tt.fails}
+			c := scripted(t, s)
+			_, err := c.v.EnsureFolder(t.Context(), other)
+			wantClass(t, "EnsureFolder", err, tt.class)
+			if n := s.count("CreateFolder"); n != tt.sent {
+				t.Errorf("sent %d times, want %d", n, tt.sent)
+			}
+		})
+	}
+}
+
+// A filter whose answer was lost is looked for: a twin would report everything twice.
+func TestAFilterWhoseAnswerWasLost(t *testing.T) {
+	lost := &callError{method: "CreateFilter", sent: true, err: io.EOF}
+	collector := types.ManagedObjectReference{Type: "PropertyCollector", Value: "pc"}
+	ours := types.ManagedObjectReference{Type: "PropertyFilter", Value: "filter-1"}
+	has := func(filters ...types.ManagedObjectReference) []any {
+		return []any{properties{propFilters: types.ArrayOfManagedObjectReference{ManagedObjectReference: filters}}}
+	}
+	for _, tt := range []struct {
+		name string
+		script
+		sent  int
+		found bool
+		err   error
+	}{
+		{"it was made", script{fails: fails{"CreateFilter": {lost, nil}}, reads: reads{collector: has(ours)}}, 1, true, nil},
+		{"it was not made", script{fails: fails{"CreateFilter": {lost, nil}}, reads: reads{collector: has()}}, 2, false, nil},
+		{"nobody says which there are", script{fails: fails{"CreateFilter": {lost, nil}}, reads: reads{collector: {denied403}}}, 1, false, denied403},
+		{"it is refused", script{fails: fails{"CreateFilter": {denied403}}}, 1, false, denied403},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := scripted(t, &tt.script)
+			c.collector = collector
+			err := c.createFilter(t.Context(), taskFilter, c.taskView)
+			kind, found := c.kindOf(ours)
+			if !errors.Is(err, tt.err) || found != tt.found || found && kind != taskFilter || tt.script.count("CreateFilter") != tt.sent {
+				t.Errorf("%v, found: %t, %v", err, found, tt.script.calls)
+			}
+		})
+	}
+}
+
 // A clone whose answer was lost counts until it was looked for, and it was looked for only if vCenter has answered.
 func TestAnUnknownCloneCountsUntilItIsLookedFor(t *testing.T) {
+	somebodysClone := types.TaskInfo{
+		DescriptionId: "VirtualMachine.clone", State: types.TaskInfoStateRunning, EventChainId: 7,
+		Reason: &types.TaskReasonUser{UserName: "me"},
+	}
 	for _, tt := range []struct {
 		name  string
 		fails fails
@@ -73,11 +138,14 @@ func TestAnUnknownCloneCountsUntilItIsLookedFor(t *testing.T) {
 		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, true},
 		{"the folder cannot be asked", fails{"FindChild": {noAnswer}}, true},
 		{"something else is gone", fails{"FindChild": {goneFault(folderRef("group-9"))}}, true},
+		{"nobody answers what the tasks make", fails{"QueryEvents": {noAnswer}}, true},
+		{"nobody may know what the tasks make", fails{"QueryEvents": {denied403}}, false},
 		{"the folder is gone", fails{"FindChild": {goneFault(folderRef("group-3"))}}, false},
 		{"nothing has the name", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := scripted(t, &script{fails: tt.fails})
+			c := scripted(t, &script{fails: tt.fails, reads: reads{{}: {properties{"info": somebodysClone}}}}) // the task manager's
+			c.v.noteUser("me")
 			op := beginClone(t, c)
 			c.v.tracker.Refused(op.id, c.v.fail(op.what, lostAnswer))
 			if n := len(c.v.tracker.Unknowns()); n != 1 {
@@ -201,5 +269,29 @@ func TestAnAnswerThatIsCutAfterItsFirstPage(t *testing.T) {
 	})
 	if objects, err := c.retrieve(t.Context(), types.PropertyFilterSpec{}); !errors.Is(err, noAnswer) || objects != nil {
 		t.Errorf("%v, %v", objects, err)
+	}
+}
+
+// A page whose answer was lost cannot be had again: the read begins anew, and takes no half for the whole.
+func TestAReadWhoseSecondPageIsLostBeginsAnew(t *testing.T) {
+	lost := &callError{method: "ContinueRetrievePropertiesEx", sent: true, err: io.EOF}
+	s := &script{fails: fails{"ContinueRetrievePropertiesEx": {lost, nil}}}
+	c := scripted(t, s)
+	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
+		err := s.RoundTrip(t.Context(), req, res)
+		page := func(name string) []types.ObjectContent { return []types.ObjectContent{{Obj: vmRef(vsphere.Ref(name))}} }
+		switch res := res.(type) {
+		case *methods.RetrievePropertiesExBody:
+			res.Res.Returnval = &types.RetrieveResult{Token: "more", Objects: page("vm-1")}
+		case *methods.ContinueRetrievePropertiesExBody:
+			if err == nil {
+				res.Res.Returnval = types.RetrieveResult{Objects: page("vm-2")}
+			}
+		}
+		return err
+	})
+	objects, err := c.retrieve(t.Context(), types.PropertyFilterSpec{})
+	if err != nil || len(objects) != 2 || s.count("RetrievePropertiesEx") != 2 {
+		t.Errorf("%v, %v, after %v", objects, err, s.calls)
 	}
 }

@@ -116,7 +116,7 @@ func (c *connection) createFilter(
 			c.filters[res.Returnval] = kind
 			return nil
 		}
-		if lostCall(err) == nil || n == maxRepeats {
+		if lost := lostCall(err); lost == nil || !lost.worthRepeating() || n == maxRepeats {
 			return fmt.Errorf("create a filter: %w", err)
 		}
 		// It may have been made, and with a twin everything would be reported twice.

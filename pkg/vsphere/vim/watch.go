@@ -31,7 +31,8 @@ const (
 )
 
 // poll waits for updates since a version. A nil set means that there were none. To ask again with the same version is
-// harmless: vCenter takes it for an acknowledgement, and repeats what was not acknowledged.
+// harmless: vCenter takes it for an acknowledgement, and repeats what was not acknowledged. Should it refuse the version, as
+// it may in the middle of an answer of several pages, the connection ends, and all is read anew.
 func (c *connection) poll(ctx context.Context, version string, maxWait int32) (*types.UpdateSet, error) {
 	res, err := methods.WaitForUpdatesEx(ctx, c.client, &types.WaitForUpdatesEx{
 		This: c.collector, Version: version, Options: &types.WaitOptions{MaxWaitSeconds: &maxWait},

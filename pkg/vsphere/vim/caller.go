@@ -44,7 +44,8 @@ type caller struct {
 //   - ContinueRetrievePropertiesEx uses its token up: the read begins anew (see retrieve)
 //   - a twin of a filter reports everything twice: it is looked for (see createFilter)
 //
-// A twin of a view or of a collector that nothing hangs on costs nothing, and goes with the session.
+// A twin of a view or of a collector that nothing hangs on costs nothing, and goes with the session. An object may be added
+// to a list that holds it.
 var readers = map[string]bool{
 	"RetrieveServiceContent": true, "RetrieveProperties": true, "RetrievePropertiesEx": true, "CurrentTime": true,
 	"FindChild": true, "QueryEvents": true,
@@ -66,14 +67,17 @@ const (
 // RoundTrip makes one call. Its error is a *callError.
 func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	timeout := c.timeoutOf(req)
-	deadline := time.Now().Add(timeout)
-	for n := 0; ; n++ {
+	_, polls := req.(*methods.WaitForUpdatesExBody)
+	for n, deadline := 0, time.Now().Add(timeout); ; n++ {
+		if polls { // nobody waits for it: each has its whole time
+			deadline = time.Now().Add(timeout)
+		}
 		call := c.send(ctx, deadline, req, res)
 		if call == nil {
 			return nil
 		}
-		d := repeatAfter << n
-		if n == maxRepeats || !c.mayRepeat(call) || time.Until(deadline) < timeout/2 || pause(ctx, d-rand.N(d/2)) != nil {
+		d, late := repeatAfter<<n, time.Until(deadline) < timeout/2 && !polls
+		if n == maxRepeats || late || !c.mayRepeat(call) || pause(ctx, d-rand.N(d/2)) != nil {
 			return call
 		}
 		reflect.ValueOf(res).Elem().SetZero() // half of the answer may be in it
@@ -86,7 +90,7 @@ func (c *caller) mayRepeat(call *callError) bool {
 	return readers[call.method] && call.worthRepeating() && c.silence.wasBroken()
 }
 
-// timeoutOf returns how long a call may take, all repetitions included.
+// timeoutOf returns how long a call may take, all repetitions included, but for those of a poll.
 func (c *caller) timeoutOf(req soap.HasFault) time.Duration {
 	poll, ok := req.(*methods.WaitForUpdatesExBody)
 	switch {

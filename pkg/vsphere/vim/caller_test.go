@@ -144,6 +144,14 @@ func TestLostAnswersByTheRulesOfTheCaller(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	lostLate := func(ctx context.Context) error { // after more than half of the time that a call or a poll has
+		select {
+		case <-time.After(50 * time.Second):
+			return io.ErrUnexpectedEOF
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	read, change := &methods.FindChildBody{}, &methods.CloneVM_TaskBody{}
 	// silent is as many lost answers as are an outage.
 	silent := []contextRoundTripper{lost, lost, lost, lost, lost}
@@ -164,6 +172,8 @@ func TestLostAnswersByTheRulesOfTheCaller(t *testing.T) {
 		{"3. a fault between them", change, []contextRoundTripper{answer, lost, lost, lost, lost, fault, lost}, 7, 7, false},
 		{"4. a read is sent again", read, []contextRoundTripper{answer, lost, answer}, 2, 3, false},
 		{"4. a poll is sent again", &methods.WaitForUpdatesExBody{}, []contextRoundTripper{answer, lost, answer}, 2, 3, false},
+		{"4. also late", &methods.WaitForUpdatesExBody{}, []contextRoundTripper{answer, lostLate, lostLate, answer}, 2, 4, false},
+		{"4. a read that is late is not", read, []contextRoundTripper{answer, lostLate, answer}, 2, 2, false},
 		{"4. a change is not", change, []contextRoundTripper{answer, lost}, 2, 2, false},
 		{"4. a login is not", &methods.LoginBody{}, []contextRoundTripper{answer, lost}, 2, 2, false},
 		{"4. a filter is not", &methods.CreateFilterBody{}, []contextRoundTripper{answer, lost}, 2, 2, false},
@@ -174,7 +184,7 @@ func TestLostAnswersByTheRulesOfTheCaller(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sent, lost := 0, false
 				c := &caller{
-					timeout: 30 * time.Second, observe: func(string, time.Duration, error) {}, guard: func() error { return nil },
+					timeout: time.Minute, observe: func(string, time.Duration, error) {}, guard: func() error { return nil },
 					lost: func(error) { lost = true },
 					next: contextRoundTripper(func(ctx context.Context) error {
 						next := tt.answers[min(sent, len(tt.answers)-1)]

@@ -15,6 +15,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -80,6 +81,7 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 		if n == maxRepeats || late || !c.mayRepeat(call) || pause(ctx, d-rand.N(d/2)) != nil {
 			return call
 		}
+		klog.FromContext(ctx).V(2).Info("An answer of vCenter was lost; asking again", "method", call.method, "err", call)
 		reflect.ValueOf(res).Elem().SetZero() // half of the answer may be in it
 	}
 }

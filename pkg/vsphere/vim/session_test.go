@@ -316,7 +316,7 @@ func TestConfigRefuses(t *testing.T) {
 }
 
 func TestCallsThatHangEnd(t *testing.T) {
-	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 2 * time.Second })
+	sim, _, v, _ := started(t, func(cfg *vim.Config) { cfg.CallTimeout = 300 * time.Millisecond })
 	cloned(t, v, "web-0d1f2-0")
 	must(t, sim.Control.AddFault(t.Context(), control.Fault{Method: "CloneVM_Task", Slow: time.Second, Count: 1}))
 	if err := submit(t, v, "web-0d1f2-1"); vsphere.ClassOf(err) != vsphere.ClassUnknown {

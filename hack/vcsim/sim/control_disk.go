@@ -27,6 +27,18 @@ func (s *Simulator) diskOf(vmKey string, key int32) (*simulator.VirtualMachine, 
 	return nil, nil, &lookupError{"disk", fmt.Sprintf("%d of %s", key, vm.Name), 0}
 }
 
+// diskController finds the controller of a virtual machine's disks, among a copy of its devices.
+func (s *Simulator) diskController(vmKey string) (
+	vm *simulator.VirtualMachine, devices object.VirtualDeviceList, controller types.BaseVirtualController, err error,
+) {
+	if vm, err = s.findVM(vmKey); err != nil {
+		return nil, nil, nil, err
+	}
+	s.background().WithLock(vm, func() { devices = copyOf(*vm.Config).Hardware.Device })
+	controller, err = devices.FindDiskController("")
+	return vm, devices, controller, err
+}
+
 // reconfigureDisks carries out changes of disks.
 func (s *Simulator) reconfigureDisks(vm *simulator.VirtualMachine, changes ...types.VirtualDeviceConfigSpec) error {
 	var spec types.VirtualMachineConfigSpec
@@ -63,13 +75,7 @@ func (s *Simulator) opAttachDisk(r control.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	vm, err := s.findVM(r.VM)
-	if err != nil {
-		return nil, err
-	}
-	var devices object.VirtualDeviceList
-	s.background().WithLock(vm, func() { devices = copyOf(*vm.Config).Hardware.Device })
-	controller, err := devices.FindDiskController("")
+	vm, devices, controller, err := s.diskController(r.VM)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 
-	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -144,13 +143,7 @@ func (s *Simulator) opConnection(r control.Request) (any, error) {
 // opAddDisk adds a disk as an administrator would: with a key that is not the template's; on
 // request, as a first-class disk.
 func (s *Simulator) opAddDisk(r control.Request) (any, error) {
-	vm, err := s.findVM(r.VM)
-	if err != nil {
-		return nil, err
-	}
-	var devices object.VirtualDeviceList
-	s.background().WithLock(vm, func() { devices = copyOf(*vm.Config).Hardware.Device })
-	controller, err := devices.FindDiskController("")
+	vm, devices, controller, err := s.diskController(r.VM)
 	if err != nil {
 		return nil, err
 	}

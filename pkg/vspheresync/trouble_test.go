@@ -39,6 +39,43 @@ func (l *lateOutage) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.S
 	return l.Interface.Snapshot(ctx, g)
 }
 
+// What has to be known before anything is changed is asked again when it could not be learned.
+func TestWhatCannotBeLearned(t *testing.T) {
+	t.Run("who else lives", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.settle()
+		f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.Stamp.UID = "another" })
+		lister := f.cfg.Lister
+		f.cfg.Lister = brokenLister{lister}
+		f.journal = nil
+		if _, err := f.sync(); !errors.Is(err, errNoCache) {
+			t.Errorf("got %v", err)
+		}
+		f.said("nothing is cloned", "update status")
+		f.cfg.Lister = lister
+		f.settle()
+		f.wantStatus("then", "1/1 READY AllReplicasAvailable")
+	})
+	t.Run("what a deletion that the cache does not know whole has asked for", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.settle()
+		f.delete()
+		cached := f.live().DeepCopy()
+		f.edit(func(vg *v1alpha1.VmGroup) { vg.ResourceVersion = "20" })
+		f.kube.PrependReactor("list", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
+			if action.(k8stesting.ListActionImpl).ListOptions.ResourceVersion == "19" {
+				return true, nil, apierrors.NewInternalError(errors.New("no etcd"))
+			}
+			return true, &v1alpha1.VmGroupList{}, nil
+		})
+		f.journal = nil
+		if _, err := f.syncFrom(cached); !apierrors.IsInternalError(err) {
+			t.Errorf("got %v", err)
+		}
+		f.said("nothing is destroyed", "get", "update status")
+	})
+}
+
 // Whoever has taken the finalizer, it is gone: the end that was wanted.
 func TestFinalizerIsGoneAlready(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -178,6 +178,16 @@ func (c *chaos) final(spec v1alpha1.VmGroupSpec) {
 // ready waits until the group is READY with n VMs, and checks in vCenter that it is true. Copies do not count.
 func (c *chaos) ready(name string, n int32) *v1alpha1.VmGroup {
 	c.t.Helper()
+	c.w.Eventually(name+" settles", func() error {
+		group, err := c.w.Get(name)
+		if err != nil {
+			return err
+		}
+		if err := c.switchOn(group); err != nil {
+			return err
+		}
+		return settled(group)
+	})
 	group := c.w.Phase(name, v1alpha1.PhaseReady, settled)
 	on := 0
 	for _, vm := range allVMs(c.w) {

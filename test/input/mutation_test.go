@@ -274,7 +274,8 @@ func (m *mutations) fixAll(attempts []*attempt) {
 	})
 }
 
-// deleteAll deletes the groups. Their VMs and folders go, but for those that are to be orphaned in exactly that word.
+// deleteAll deletes the groups. Their VMs and folders go, but for those that are to be orphaned in exactly that word. What is
+// no known word holds the deletion, until it is taken away.
 func (m *mutations) deleteAll(attempts []*attempt) {
 	m.t.Helper()
 	all := groups(m.w, attempts, settled)
@@ -282,6 +283,17 @@ func (m *mutations) deleteAll(attempts []*attempt) {
 		m.w.Delete(group.Name)
 	}
 	for _, group := range all {
+		switch wish, ok := group.Annotations[v1alpha1.OnDeleteAnnotation]; {
+		case !ok, wish == v1alpha1.OnDeleteOrphan, wish == v1alpha1.OnDeleteDelete:
+		default:
+			m.w.Phase(group.Name, v1alpha1.PhaseError, func(vg *v1alpha1.VmGroup) error {
+				if c := meta.FindStatusCondition(vg.Status.Conditions, v1alpha1.ConditionStalled); c.Reason != v1alpha1.ReasonInvalidAnnotation {
+					return fmt.Errorf("a deletion with %q says %s", wish, vg.Status.Message)
+				}
+				return nil
+			})
+			m.w.Update(group.Name, func(vg *v1alpha1.VmGroup) { delete(vg.Annotations, v1alpha1.OnDeleteAnnotation) })
+		}
 		m.w.Eventually(group.Name+" goes", func() error {
 			if _, err := m.w.Get(group.Name); !apierrors.IsNotFound(err) {
 				return fmt.Errorf("it is still there: %w", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -303,6 +304,22 @@ func (c *chaos) release() error {
 	_, connected := c.connect()
 	_, converted := c.convertBack()
 	return errors.Join(ignoreNotFound(err), connected, converted, c.removeDisks())
+}
+
+// switchOn switches on what was switched off so often that the controller waits for minutes before it does.
+func (c *chaos) switchOn(group *v1alpha1.VmGroup) error {
+	ready := meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Reason != v1alpha1.ReasonCrashLoopBackOff {
+		return nil
+	}
+	for _, vm := range c.ours() {
+		if vm.PowerState == "poweredOff" && !vm.Template {
+			if err := c.vc.PowerOn(c.t.Context(), vm.MoRef); err != nil {
+				return err // somebody was faster: the next look tells
+			}
+		}
+	}
+	return nil
 }
 
 func (c *chaos) removeDisks() error {

@@ -306,7 +306,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). A template that is missing or ambiguous puts the group into phase ERROR until the template appears or this field is corrected. At most 1024 characters. No default.",
+							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and its message tells it. At most 1024 characters. No default.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

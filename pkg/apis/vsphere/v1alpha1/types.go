@@ -84,8 +84,9 @@ type VmGroupSpec struct {
 	Memory int32 `json:"memory"`
 
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
-	// (for example "linux/kopf-vm-template"). A template that is missing or ambiguous puts the group into phase ERROR
-	// until the template appears or this field is corrected. At most 1024 characters. No default.
+	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
+	// into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and
+	// its message tells it. At most 1024 characters. No default.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -15,8 +15,9 @@ type VmGroupSpecApplyConfiguration struct {
 	// Memory of each VM in GiB, from 1 to 24576. Required.
 	Memory *int32 `json:"memory,omitempty"`
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
-	// (for example "linux/kopf-vm-template"). A template that is missing or ambiguous puts the group into phase ERROR
-	// until the template appears or this field is corrected. At most 1024 characters. No default.
+	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
+	// into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and
+	// its message tells it. At most 1024 characters. No default.
 	Template *string `json:"template,omitempty"`
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	Replicas *int32 `json:"replicas,omitempty"`

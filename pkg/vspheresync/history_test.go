@@ -171,7 +171,7 @@ func TestHistoryCannotBeRead(t *testing.T) {
 		gone bool
 	}{
 		"it is too old":             {apierrors.NewResourceExpired("compacted"), true},
-		"it is too old, said so":    {apierrors.NewGone("compacted"), true},
+		"it is too old, said so":    {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonGone}}, true},
 		"the API server has failed": {apierrors.NewInternalError(errors.New("no etcd")), false},
 	}
 	for name, tc := range tests {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -33,12 +35,12 @@ func TestDescribe(t *testing.T) {
 		"Path: ", w.FolderPath("web"), "Phase: ", "READY", "Vms:", vm.Name, "poweredOn", "Available",
 		"Events:", "Normal", "ScalingUp", "0 of 2 VMs available; 2 ", "AllReplicasAvailable", "2 of 2 VMs available")
 
-	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "nowhere" })
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.Replicas = "nowhere", ptr.To[int32](3) })
 	w.Phase("web", v1alpha1.PhaseError)
 	told(`No template "nowhere" was found in datacenter /DC0. Correct spec.template, or add the template.`, "TemplateNotFound", "False", "Ready",
 		"True", "Stalled", "ERROR", "Vms:", "made from an earlier spec", "Events:", "Warning", "TemplateNotFound", `No template "nowhere"`)
 
-	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = harness.Template })
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.Replicas = harness.Template, ptr.To[int32](2) })
 	w.Ready("web", 2)
 	vc := w.VCenter.Control
 	harness.Must(t, vc.AddFault(t.Context(), control.Fault{Method: "PowerOnVM_Task", Type: "NoPermission", PrivilegeID: "VirtualMachine.Interact.PowerOn"}))

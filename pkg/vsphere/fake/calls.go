@@ -18,7 +18,7 @@ const (
 	Verify        Method = "Verify"
 	Sweep         Method = "Sweep"
 	EnsureFolder  Method = "EnsureFolder"
-	StartClone    Method = "StartClone"
+	StartClone    Method = "StartClone" // one of StartClones
 	StartPowerOn  Method = "StartPowerOn"
 	StartPowerOff Method = "StartPowerOff"
 	StartDestroy  Method = "StartDestroy"

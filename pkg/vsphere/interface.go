@@ -45,7 +45,8 @@ type Interface interface {
 	// StartClones submits clones of one template, one after the other, each with a fresh stamp and instance. Once there is a
 	// turn for the first, the template is read live, and what is read is cloned at once: if it is not the template any more
 	// that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing is sent, the answer of
-	// the look-up is forgotten, and it fails with ClassConflict and ReasonTemplateChanged. That is no Failure.
+	// the look-up is forgotten, and it fails with ClassConflict and ReasonTemplateChanged. That is no Failure. One read
+	// holds for a few seconds at most: for the clones of one call, and for those of the group that had to wait for a turn.
 	//
 	// It fails with ErrNoBudget, and sends no more, when all clones that are allowed at once are under way; the group is
 	// then notified when it is its turn. An error that concerns one name (see ConcernsName) does not keep the others back,

@@ -2,6 +2,8 @@ package vim
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,13 +18,55 @@ import (
 // longer.
 const templateReadFor = 2 * time.Second
 
+// templateRead is what a template was when it was read.
+type templateRead struct {
+	template vsphere.Template
+	disks    []int32   // keys of its disks
+	at       time.Time // zero: not yet
+}
+
+// templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its
+// turns a few at a time, many of them in a second, and each would cost a read.
+type templateReads struct {
+	mu      sync.Mutex
+	byGroup map[string]templateRead // by UID
+}
+
+// keep remembers a read for the rest of a group's clones.
+func (r *templateReads) keep(g vsphere.GroupID, read templateRead) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byGroup == nil {
+		r.byGroup = map[string]templateRead{}
+	}
+	r.byGroup[g.UID] = read
+}
+
+// take returns what was kept for the rest of a group's clones, if that is of the same template.
+func (r *templateReads) take(g vsphere.GroupID, t vsphere.Template) templateRead {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	read := r.byGroup[g.UID]
+	delete(r.byGroup, g.UID)
+	if read.template != t {
+		return templateRead{template: t}
+	}
+	return read
+}
+
+// forget drops all: a template is not what it was.
+func (r *templateReads) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byGroup = nil
+}
+
 // cloneBatch is the clones of one sync.
 type cloneBatch struct {
 	*connection
 	group    vsphere.GroupID
 	template vsphere.Template
-	disks    []int32   // keys of the template's disks, as read
-	read     time.Time // when; zero: not yet
+	read     templateRead
 }
 
 // StartClones submits clones of a template that was just read.
@@ -31,8 +75,12 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 	if err != nil {
 		return err
 	}
-	b := &cloneBatch{connection: c, group: g, template: t}
-	return tracker.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
+	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
+	err = tracker.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
+	if errors.Is(err, vsphere.ErrNoBudget) {
+		v.reads.keep(g, b.read)
+	}
+	return err
 }
 
 // start submits one clone: first its place in the budget, then the read, then the request.
@@ -76,14 +124,14 @@ func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 // readAgain reads the template, unless it was read just now.
 func (b *cloneBatch) readAgain(ctx context.Context) error {
 	now := b.v.cfg.Clock.Now()
-	if !b.read.IsZero() && now.Sub(b.read) < templateReadFor {
+	if !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
 	disks, err := b.readTemplate(ctx, b.template)
 	if err != nil {
 		return err
 	}
-	b.disks, b.read = disks, now
+	b.read = templateRead{b.template, disks, now}
 	return nil
 }
 
@@ -94,7 +142,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
 		Owner: b.v.cfg.Owner, UID: b.group.UID, Name: b.group.Name, Slot: spec.Slot, Revision: spec.Revision,
-		Disks: b.disks, Instance: instance,
+		Disks: b.read.disks, Instance: instance,
 	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
 		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: clone.Name,

@@ -180,6 +180,7 @@ func (v *VCenter) adopt(client *vim25.Client) {
 	if another {
 		v.inv.clear()
 		v.searched.forget()
+		v.reads.forget()
 		v.tracker.Reset()
 		v.pending.reset()
 		v.expectStrays() // it may have been ours before

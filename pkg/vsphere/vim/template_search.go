@@ -123,6 +123,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it
 // is gone. What a filter has told is brought up to date; that the VM has left the folder is for the filter to tell.
 func (v *VCenter) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
+	v.reads.forget()
 	if v.cfg.TemplateFolder == "" {
 		v.searched.forget()
 	} else {

@@ -257,6 +257,36 @@ func TestTheTemplateIsReadOnceForAllClones(t *testing.T) {
 	}
 }
 
+// Who had to wait for a turn goes on by the same read, if that is not old; who did not reads anew.
+func TestTheTemplateIsReadOnceForWhatWaitsForItsTurn(t *testing.T) {
+	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
+	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil)}}}
+	c := scripted(t, s)
+	c.v.cfg.Clock = clock
+	last := 0
+	start := func(step string, n, reads int, waits bool) {
+		t.Helper()
+		var clones []vsphere.Clone
+		for i := range n {
+			clones = append(clones, vsphere.Clone{Name: fmt.Sprint("web-", last+i)})
+		}
+		last += n
+		err := c.v.StartClones(t.Context(), testGroup, linux, clones)
+		if errors.Is(err, vsphere.ErrNoBudget) != waits || s.count("RetrievePropertiesEx") != reads {
+			t.Errorf("%s: %v, after %d reads, want %d", step, err, s.count("RetrievePropertiesEx"), reads)
+		}
+		c.v.tracker.Ended("", "vm-1", nil) // the last one, so that there is one turn
+	}
+	start("all but the last have their turn", DefaultMaxClones+1, 1, true)
+	start("the rest goes on by the same read", 2, 1, true)
+	start("the last of them", 1, 1, false)
+	start("others, later", 2, 2, true)
+	clock.Step(templateReadFor)
+	start("the rest, after a while", 2, 3, true)
+	c.v.templateChanged(linux, nil, "it is gone")
+	start("the rest, after somebody else has found that it has changed", 1, 4, false)
+}
+
 // A read is no proof for long.
 func TestTheTemplateIsReadAgainWhenToSendTakesLong(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))

@@ -34,6 +34,7 @@ type VCenter struct {
 	// lookingFor are the groups whose template was not found, to be woken when that may have changed.
 	lookingFor map[vsphere.GroupID]bool
 	searched   templateSearch
+	reads      templateReads
 
 	// straysUntil is how long clone tasks of nobody known may still be ours.
 	straysUntil time.Time
@@ -175,6 +176,7 @@ func (v *VCenter) settle(t *touched) {
 // Forget drops what is remembered of a group that exists no more.
 func (v *VCenter) Forget(g vsphere.GroupID) {
 	v.tracker.Forget(g.UID)
+	v.reads.take(g, vsphere.Template{})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.lookingFor, g)

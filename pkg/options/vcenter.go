@@ -32,7 +32,7 @@ type VCenter struct {
 	// UsernameFile and PasswordFile, where GOVC_USERNAME and GOVC_PASSWORD name them, hold what Username and Password do not.
 	UsernameFile, PasswordFile string
 
-	// Each of these may be empty where there is only one to choose.
+	// Each of these is a name or an inventory path, and may be empty where there is only one to choose.
 	Datacenter, Cluster, ResourcePool, Datastore string
 
 	// TemplateFolder is where templates are looked for. Empty means the whole datacenter.
@@ -59,10 +59,10 @@ func (v *VCenter) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&v.CAFile, "vcenter-ca-file", v.CAFile, "`file` with PEM certificates to trust instead of the system's, or several, separated by colons; read at each connection [GOVC_TLS_CA_CERTS]")
 	fs.StringVar(&v.Thumbprint, "vcenter-thumbprint", v.Thumbprint, "`fingerprint` of the one certificate to accept, SHA-256 or SHA-1 in hex, with or without colons")
 	fs.StringVar(&v.CredentialsDir, "vcenter-credentials-dir", v.CredentialsDir, "`directory` with files username and password, read again when they change; default: $VC_USER and $VC_PASS, or $GOVC_USERNAME and $GOVC_PASSWORD")
-	fs.StringVar(&v.Datacenter, "datacenter", v.Datacenter, "`name`; may be left out where there is one [GOVC_DATACENTER]")
-	fs.StringVar(&v.Cluster, "cluster", v.Cluster, "`name` of the cluster or host; may be left out where there is one [GOVC_CLUSTER]")
-	fs.StringVar(&v.ResourcePool, "resource-pool", v.ResourcePool, "`name`; default: the cluster's root pool [GOVC_RESOURCE_POOL]")
-	fs.StringVar(&v.Datastore, "datastore", v.Datastore, "`name`; may be left out where there is one [GOVC_DATASTORE]")
+	fs.StringVar(&v.Datacenter, "datacenter", v.Datacenter, "`name` or inventory path; may be left out where there is one [GOVC_DATACENTER]")
+	fs.StringVar(&v.Cluster, "cluster", v.Cluster, "`name` or inventory path of the cluster or standalone host; may be left out where there is one [GOVC_CLUSTER]")
+	fs.StringVar(&v.ResourcePool, "resource-pool", v.ResourcePool, "`name` or inventory path, whole, from the datacenter, or from the cluster; default: the cluster's root pool [GOVC_RESOURCE_POOL]")
+	fs.StringVar(&v.Datastore, "datastore", v.Datastore, "`name` or inventory path; may be left out where there is one [GOVC_DATASTORE]")
 	fs.StringVar(&v.TemplateFolder, "template-folder", v.TemplateFolder, "`path` of the folder with the templates, below the datacenter's VM folder, watched; default: the whole datacenter is searched on demand")
 	fs.StringVar(&v.Folder, "folder", v.Folder, "`path` of the folder that holds all VmGroups' folders, below the datacenter's VM folder; made on demand")
 }

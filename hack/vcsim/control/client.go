@@ -211,6 +211,12 @@ func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) 
 	return c.made(ctx, "create-folder", Request{Folder: path})
 }
 
+// CreatePool makes a resource pool, and those above it on demand, below the root pool of the first datacenter's first
+// cluster, and returns its MoRef value.
+func (c *Client) CreatePool(ctx context.Context, path string) (string, error) {
+	return c.made(ctx, "create-pool", Request{Name: path})
+}
+
 // RemoveFolder destroys a folder as the stock simulator does: virtual machines in it become orphans.
 func (c *Client) RemoveFolder(ctx context.Context, folder string) error {
 	return c.do(ctx, "remove-folder", Request{Folder: folder}, nil)

@@ -36,8 +36,10 @@ type Reply struct {
 type VM struct {
 	MoRef           string  `json:"moRef"`
 	Name            string  `json:"name"`
-	Path            string  `json:"path"`   // inventory path, starting with the datacenter; an orphan's starts with "?"
-	Folder          string  `json:"folder"` // MoRef value of the parent
+	Path            string  `json:"path"`           // inventory path, starting with the datacenter; an orphan's starts with "?"
+	Folder          string  `json:"folder"`         // MoRef value of the parent
+	Pool            string  `json:"pool,omitempty"` // MoRef value of the resource pool; a template has none
+	Host            string  `json:"host,omitempty"` // MoRef value of the host that it is registered on
 	InstanceUUID    string  `json:"instanceUuid"`
 	Stamp           string  `json:"stamp"` // extraConfig "vmgroup.stamp", raw
 	Annotation      string  `json:"annotation,omitempty"`

@@ -62,6 +62,7 @@ var changes = map[string]operation{
 	"take-snapshot":   (*Simulator).opTakeSnapshot,
 	"move-disk":       (*Simulator).opMoveDisk,
 	"register-disk":   (*Simulator).opRegisterDisk,
+	"create-pool":     (*Simulator).opCreatePool,
 	"create-folder":   (*Simulator).opCreateFolder,
 	"remove-folder":   (*Simulator).opRemoveFolder,
 	"rename-folder":   (*Simulator).opRenameFolder,

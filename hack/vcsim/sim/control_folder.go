@@ -14,6 +14,11 @@ func (s *Simulator) opCreateFolder(r control.Request) (any, error) {
 	return control.Reply{MoRef: folder.Self.Value}, nil
 }
 
+func (s *Simulator) opCreatePool(r control.Request) (any, error) {
+	pool, err := s.makePool(r.Name)
+	return control.Reply{MoRef: pool.Value}, err
+}
+
 func (s *Simulator) opRemoveFolder(r control.Request) (any, error) {
 	folder, err := s.findFolder(r.Folder)
 	if err != nil {

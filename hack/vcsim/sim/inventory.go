@@ -26,19 +26,37 @@ func (s *Simulator) createModel() error {
 		return err
 	}
 	s.model, s.registry = model, model.Map()
-	ctx := s.background()
-	for i, name := range s.options.Datacenters {
+	for i := range s.options.Datacenters {
 		dc := s.datacenter(fmt.Sprintf("DC%d", i))
 		if dc == nil {
 			return fmt.Errorf("no datacenter DC%d", i)
 		}
-		ctx.Update(dc, []types.PropertyChange{{Name: "name", Val: name}})
-		if i == 0 {
-			s.firstVMFolder = dc.VmFolder
-		}
+		s.datacenters = append(s.datacenters, dc)
 	}
 	for _, e := range s.registry.All("ClusterComputeResource") {
 		s.clusters = append(s.clusters, e.(*simulator.ClusterComputeResource))
+	}
+	return nil
+}
+
+// placeDatacenters gives the datacenters their names, and moves those into folders whose option is a path.
+func (s *Simulator) placeDatacenters() error {
+	for i, at := range s.options.Datacenters {
+		folder := s.registry.Get(rootFolder(s.registry)).(*simulator.Folder)
+		dc := s.datacenters[i]
+		names := strings.Split(at, "/")
+		s.background().Update(dc, []types.PropertyChange{{Name: "name", Val: names[len(names)-1]}})
+		if len(names) == 1 {
+			continue
+		}
+		folder, err := s.makeFolders(folder, names[:len(names)-1])
+		if err != nil {
+			return err
+		}
+		into := types.MoveIntoFolder_Task{This: folder.Self, List: []types.ManagedObjectReference{dc.Self}}
+		if _, err := s.do("MoveIntoFolder_Task", folder.Self, &into); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -54,7 +72,7 @@ func (s *Simulator) datacenter(name string) *simulator.Datacenter {
 
 // vmFolder is the first datacenter's folder of virtual machines.
 func (s *Simulator) vmFolder() *simulator.Folder {
-	return s.registry.Get(s.firstVMFolder).(*simulator.Folder)
+	return s.registry.Get(s.datacenters[0].VmFolder).(*simulator.Folder)
 }
 
 func (s *Simulator) createTemplates() error {
@@ -104,14 +122,43 @@ func (s *Simulator) addVM(folderPath, name string) (types.ManagedObjectReference
 	return result.(types.ManagedObjectReference), nil
 }
 
-// poolOf is the root resource pool of some cluster of a datacenter.
+// poolOf is the root resource pool of a datacenter's first cluster, by name.
 func (s *Simulator) poolOf(dc *simulator.Datacenter) *simulator.ResourcePool {
+	first := s.clusterOf(dc)
+	if first == nil {
+		return nil
+	}
+	return s.registry.Get(*first.ResourcePool).(*simulator.ResourcePool)
+}
+
+// clusterOf is a datacenter's first cluster, by name.
+func (s *Simulator) clusterOf(dc *simulator.Datacenter) *simulator.ClusterComputeResource {
+	var first *simulator.ClusterComputeResource
 	for _, cluster := range s.clusters {
-		if datacenterOf(s.registry, cluster) == dc {
-			return s.registry.Get(*cluster.ResourcePool).(*simulator.ResourcePool)
+		if datacenterOf(s.registry, cluster) == dc && (first == nil || cluster.Name < first.Name) {
+			first = cluster
 		}
 	}
-	return nil
+	return first
+}
+
+// makePool makes resource pools, one in the other, below the root pool of the first datacenter's first cluster, as far as
+// they are missing.
+func (s *Simulator) makePool(poolPath string) (types.ManagedObjectReference, error) {
+	pool := s.poolOf(s.datacenters[0])
+	for _, name := range strings.Split(poolPath, "/") {
+		next := s.registry.FindByName(name, pool.ResourcePool.ResourcePool)
+		if next == nil {
+			body := types.CreateResourcePool{This: pool.Self, Name: name, Spec: types.DefaultResourceConfigSpec()}
+			res, err := s.call("CreateResourcePool", pool.Self, &body)
+			if err != nil {
+				return types.ManagedObjectReference{}, err
+			}
+			next = s.registry.Get(res.(*methods.CreateResourcePoolBody).Res.Returnval).(mo.Entity)
+		}
+		pool = next.(*simulator.ResourcePool)
+	}
+	return pool.Self, nil
 }
 
 func machine(name, datastore string, ref types.ManagedObjectReference) (types.VirtualMachineConfigSpec, error) {
@@ -137,8 +184,12 @@ func machine(name, datastore string, ref types.ManagedObjectReference) (types.Vi
 
 // makeFolder returns the folder at a path below the first datacenter's VM folder, and makes what is missing of it.
 func (s *Simulator) makeFolder(folderPath string) (*simulator.Folder, error) {
-	folder := s.vmFolder()
-	for _, name := range strings.FieldsFunc(path.Clean("/"+folderPath), func(r rune) bool { return r == '/' }) {
+	return s.makeFolders(s.vmFolder(), strings.FieldsFunc(path.Clean("/"+folderPath), func(r rune) bool { return r == '/' }))
+}
+
+// makeFolders returns the folder that the names lead to from another one, and makes what is missing.
+func (s *Simulator) makeFolders(folder *simulator.Folder, names []string) (*simulator.Folder, error) {
+	for _, name := range names {
 		next := child(s.background(), folder, name)
 		if next == nil {
 			res, err := s.call("CreateFolder", folder.Self, &types.CreateFolder{This: folder.Self, Name: name})

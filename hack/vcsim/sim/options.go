@@ -13,7 +13,7 @@ type Options struct {
 	Username string // default "user"
 	Password string // default "pass"
 
-	Datacenters []string // names, default "DC0"
+	Datacenters []string // inventory paths, default "DC0"
 	Clusters    int      // per datacenter, default 1
 	Hosts       int      // per cluster, default 1
 	Pools       int      // resource pools below each cluster's root pool, default none

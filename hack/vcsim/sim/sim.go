@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/types"
 )
 
 // Simulator is one simulated vCenter with its control port. Many can run in one process.
@@ -18,9 +17,9 @@ type Simulator struct {
 	options  Options
 	model    *simulator.Model
 	registry *simulator.Registry
-	// What there is from the start, and stays.
-	firstVMFolder types.ManagedObjectReference
-	clusters      []*simulator.ClusterComputeResource
+	// What there is from the start, and stays: the datacenters of the options, in their order, and the clusters.
+	datacenters []*simulator.Datacenter
+	clusters    []*simulator.ClusterComputeResource
 
 	gateway    *gateway
 	hub        *hub
@@ -78,6 +77,9 @@ func (s *Simulator) start() error {
 		return fmt.Errorf("create inventory: %w", err)
 	}
 	s.extend()
+	if err := s.placeDatacenters(); err != nil {
+		return fmt.Errorf("place datacenters: %w", err)
+	}
 	if err := s.createTemplates(); err != nil {
 		return fmt.Errorf("create templates: %w", err)
 	}

@@ -59,6 +59,12 @@ func describe(vm *mo.VirtualMachine, path string) control.VM {
 	if vm.Parent != nil {
 		out.Folder = vm.Parent.Value
 	}
+	if vm.ResourcePool != nil {
+		out.Pool = vm.ResourcePool.Value
+	}
+	if vm.Runtime.Host != nil {
+		out.Host = vm.Runtime.Host.Value
+	}
 	if stamp, ok := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey); ok {
 		out.Stamp = stamp
 	}

@@ -39,8 +39,8 @@ type Config struct {
 	TLS         TLS
 	UserAgent   string
 
-	// Datacenter, Cluster, ResourcePool and Datastore are names. Each may be empty where there is only one to choose;
-	// the resource pool of a cluster is its root pool unless another is named.
+	// Datacenter, Cluster, ResourcePool and Datastore are names or inventory paths, see meant. Each may be empty where
+	// there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
 	Datacenter, Cluster, ResourcePool, Datastore string
 	// Folder is the root of all groups' folders, a path below the datacenter's VM folder. The default is DefaultFolder.
 	Folder string

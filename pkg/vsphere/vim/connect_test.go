@@ -47,7 +47,9 @@ func intercept(cfg *vim.Config, nth, many int64, do func() error) *atomic.Int64 
 // connection makes up for it, with the same session, and nothing is left in vCenter in the end.
 func TestAnyCallOfAConnectionMayFail(t *testing.T) {
 	const outage = 5 // requests
-	sim := startSimulator(t, vcsim.Options{Templates: []string{"linux"}, TemplateFolder: "templates"})
+	sim := startSimulator(t, vcsim.Options{
+		Datacenters: []string{"EMEA/DC0"}, Templates: []string{"linux"}, TemplateFolder: "templates",
+	})
 	cfg := configFor(sim, &notifier{})
 	cfg.TemplateFolder, cfg.ResourcePool = "templates", "Resources"
 	v, stop := run(t, cfg)

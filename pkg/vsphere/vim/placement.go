@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -15,6 +14,7 @@ import (
 type placement struct {
 	datacenterPath string // inventory path
 	vmFolder       types.ManagedObjectReference
+	vmFolderPath   []string
 	pool           types.ManagedObjectReference
 	datastore      types.ManagedObjectReference
 }
@@ -22,41 +22,55 @@ type placement struct {
 // resolvePlacement finds what the flags name, or the only one there is.
 func (c *connection) resolvePlacement(ctx context.Context) (placement, error) {
 	var p placement
-	cfg := c.v.cfg
-	datacenters, err := c.list(ctx, c.client.ServiceContent.RootFolder, []string{"Datacenter"},
-		[]string{propName, propParent, "vmFolder", "hostFolder"})
+	lie := newAncestry(c)
+	datacenters, root, err := lie.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
 	if err != nil {
 		return p, err
 	}
-	dc, err := choose("datacenter", cfg.Datacenter, datacenters)
+	dc, err := choose("datacenter", c.v.cfg.Datacenter, datacenters, root)
 	if err != nil {
 		return p, err
 	}
+	p.datacenterPath = vsphere.Path(dc.path...)
 	p.vmFolder = folderRef(dc.props.ref("vmFolder"))
-	if p.datacenterPath, err = c.datacenterPath(ctx, dc); err != nil {
+	if p.vmFolderPath, err = lie.pathOf(ctx, p.vmFolder); err != nil {
 		return p, err
 	}
-
-	computes, err := c.list(ctx, folderRef(dc.props.ref("hostFolder")), []string{"ComputeResource"},
-		[]string{propName, "resourcePool", "datastore"})
+	compute, err := c.chooseCompute(ctx, lie, dc, &p)
 	if err != nil {
 		return p, err
 	}
-	compute, err := choose("cluster", cfg.Cluster, clustersFirst(computes))
-	if err != nil {
-		return p, err
-	}
-	if p.pool, err = c.choosePool(ctx, compute); err != nil {
-		return p, err
-	}
-	p.datastore, err = c.chooseDatastore(ctx, compute)
+	p.datastore, err = c.chooseDatastore(ctx, lie, dc, compute)
 	return p, err
 }
 
+// chooseCompute finds the cluster, or the standalone host, and the resource pool. Where the cluster is not named, the pool
+// says which: its path leads through the cluster.
+func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice, p *placement) (choice, error) {
+	cfg := c.v.cfg
+	hostFolder := folderRef(dc.props.ref("hostFolder"))
+	computes, base, err := lie.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
+	if err != nil {
+		return choice{}, err
+	}
+	bases := [][]string{base, dc.path}
+	if cfg.ResourcePool == "" || cfg.Cluster != "" {
+		if cfg.Cluster == "" {
+			computes = clustersFirst(computes)
+		}
+		compute, err := choose("cluster", cfg.Cluster, computes, bases...)
+		if err != nil {
+			return choice{}, err
+		}
+		computes = []choice{compute}
+	}
+	return c.choosePool(ctx, lie, hostFolder, computes, bases, p)
+}
+
 // clustersFirst leaves standalone hosts aside where there is a cluster.
-func clustersFirst(computes []object) []object {
-	clusters := slices.DeleteFunc(slices.Clone(computes), func(o object) bool {
-		return o.ref.Type != "ClusterComputeResource"
+func clustersFirst(computes []choice) []choice {
+	clusters := slices.DeleteFunc(slices.Clone(computes), func(c choice) bool {
+		return c.ref.Type != "ClusterComputeResource"
 	})
 	if len(clusters) == 0 {
 		return computes
@@ -64,88 +78,146 @@ func clustersFirst(computes []object) []object {
 	return clusters
 }
 
-// choosePool returns the named resource pool of a cluster, or its root pool.
-func (c *connection) choosePool(ctx context.Context, compute object) (types.ManagedObjectReference, error) {
-	root := types.ManagedObjectReference{Type: "ResourcePool", Value: string(compute.props.ref("resourcePool"))}
+// choosePool finds the named resource pool among those of some clusters, or the root pool of the only one, and returns
+// the cluster that it belongs to.
+func (c *connection) choosePool(
+	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+) (choice, error) {
 	if c.v.cfg.ResourcePool == "" {
-		return root, nil
+		p.pool = types.ManagedObjectReference{Type: "ResourcePool", Value: string(computes[0].props.ref("resourcePool"))}
+		return computes[0], nil
 	}
-	pools, err := c.list(ctx, compute.ref, []string{"ResourcePool"}, []string{propName})
+	pools, _, err := lie.below(ctx, hostFolder, "ResourcePool", "owner")
 	if err != nil {
-		return root, err
+		return choice{}, err
 	}
-	pool, err := choose("resource-pool", c.v.cfg.ResourcePool, pools)
-	return pool.ref, err
+	owners := map[vsphere.Ref]choice{}
+	for _, compute := range computes {
+		owners[vsphere.Ref(compute.ref.Value)] = compute
+		bases = append(bases, compute.path)
+	}
+	pools = slices.DeleteFunc(pools, func(pool choice) bool { _, known := owners[pool.props.ref("owner")]; return !known })
+	for _, pool := range pools {
+		if pool.ref.Value == string(owners[pool.props.ref("owner")].props.ref("resourcePool")) {
+			bases = append(bases, pool.path)
+		}
+	}
+	pools = clusterPoolsFirst(pools, c.v.cfg.ResourcePool, bases)
+	pool, err := choose("resource-pool", c.v.cfg.ResourcePool, pools, bases...)
+	p.pool = pool.ref
+	return owners[pool.props.ref("owner")], err
+}
+
+// clusterPoolsFirst leaves the pools of standalone hosts aside where a pool of a cluster is meant as well.
+func clusterPoolsFirst(pools []choice, value string, bases [][]string) []choice {
+	clusters := slices.DeleteFunc(slices.Clone(pools), func(pool choice) bool {
+		owner, _ := pool.props["owner"].(types.ManagedObjectReference)
+		return owner.Type != "ClusterComputeResource" || !meant(value, pool.path, bases...)
+	})
+	if len(clusters) == 0 {
+		return pools
+	}
+	return clusters
 }
 
 // chooseDatastore returns the named datastore of a cluster, or its only one.
-func (c *connection) chooseDatastore(ctx context.Context, compute object) (types.ManagedObjectReference, error) {
+func (c *connection) chooseDatastore(
+	ctx context.Context, lie *ancestry, dc, compute choice,
+) (types.ManagedObjectReference, error) {
+	none := types.ManagedObjectReference{}
 	refs, _ := compute.props["datastore"].(types.ArrayOfManagedObjectReference)
-	var datastores []object
+	var objects []object
 	if len(refs.ManagedObjectReference) > 0 {
-		readings, err := c.readEach(ctx, refs.ManagedObjectReference, propName)
+		readings, err := c.readEach(ctx, refs.ManagedObjectReference, propName, propParent)
 		if err != nil {
-			return types.ManagedObjectReference{}, err
+			return none, err
 		}
 		for ref, r := range readings {
 			if r.props != nil {
-				datastores = append(datastores, object{ref: ref, props: r.props})
+				objects = append(objects, object{ref: ref, props: r.props})
 			}
 		}
 	}
-	datastore, err := choose("datastore", c.v.cfg.Datastore, datastores)
+	base, err := lie.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
+	var datastores []choice
+	if err == nil {
+		datastores, err = lie.choices(ctx, objects)
+	}
+	if err != nil {
+		return none, err
+	}
+	datastore, err := choose("datastore", c.v.cfg.Datastore, datastores, base, dc.path)
 	return datastore.ref, err
 }
 
-// choose returns the object of a name, or, if no name is given, the only object there is. An error lists the choices and
-// names the flag.
-func choose(flag, name string, objects []object) (object, error) {
-	var names []string
-	var found []object
-	for _, o := range objects {
-		names = append(names, o.props.text(propName))
-		if name == "" || o.props.text(propName) == name {
-			found = append(found, o)
-		}
-	}
-	slices.Sort(names)
-	choices := "there is none that the controller's account can see"
-	if len(names) > 0 {
-		choices = "there is " + strings.Join(names, ", ")
-	}
-	kind := strings.ReplaceAll(flag, "-", " ")
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].ambiguous,
-			Message: fmt.Sprintf("Set -%s: there are several to choose from: %s.", flag, strings.Join(names, ", ")),
-		}
-	case name == "":
-		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
-			Message: fmt.Sprintf("No %s can be chosen: %s.", kind, choices),
-		}
-	default:
-		return object{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
-			Message: fmt.Sprintf("No %s is named %q (-%s): %s.", kind, name, flag, choices),
-		}
-	}
+// ancestry finds out where objects lie. It remembers what it has read.
+type ancestry struct {
+	c     *connection
+	known map[types.ManagedObjectReference]properties
 }
 
-// datacenterPath returns the inventory path of a datacenter, which may lie in folders of its own.
-func (c *connection) datacenterPath(ctx context.Context, dc object) (string, error) {
-	path := "/" + dc.props.text(propName)
-	root := vsphere.Ref(c.client.ServiceContent.RootFolder.Value)
-	for parent := dc.props.ref(propParent); parent != root && parent != ""; {
-		o, err := c.retrieveOne(ctx, folderRef(parent), propName, propParent)
-		if err != nil {
-			return "", fmt.Errorf("read the path of the datacenter: %w", err)
-		}
-		path = "/" + o.props.text(propName) + path
-		parent = o.props.ref(propParent)
+func newAncestry(c *connection) *ancestry {
+	return &ancestry{c: c, known: map[types.ManagedObjectReference]properties{}}
+}
+
+// below lists everything of a kind in a folder, with some properties, and tells where the folder itself lies.
+func (a *ancestry) below(
+	ctx context.Context, folder types.ManagedObjectReference, kind string, props ...string,
+) (choices []choice, base []string, err error) {
+	if base, err = a.pathOf(ctx, folder); err != nil {
+		return nil, nil, err
 	}
-	return path, nil
+	objects, err := a.c.list(ctx, folder, []string{kind}, append(props, propName, propParent))
+	if err != nil {
+		return nil, nil, err
+	}
+	choices, err = a.choices(ctx, objects)
+	return choices, base, err
+}
+
+// choices adds their paths to objects whose names and parents were read.
+func (a *ancestry) choices(ctx context.Context, objects []object) ([]choice, error) {
+	for _, o := range objects {
+		a.known[o.ref] = o.props
+	}
+	choices := make([]choice, 0, len(objects))
+	for _, o := range objects {
+		path, err := a.pathOf(ctx, o.ref)
+		if err != nil {
+			return nil, err
+		}
+		choices = append(choices, choice{object: o, path: path})
+	}
+	return choices, nil
+}
+
+// maxDepth ends the way up where two moves have made a circle of what was read.
+const maxDepth = 100
+
+// pathOf returns the names of an object's inventory path. What the controller's account cannot read of it is an ellipsis.
+func (a *ancestry) pathOf(ctx context.Context, ref types.ManagedObjectReference) ([]string, error) {
+	var names []string
+	for ref != a.c.client.ServiceContent.RootFolder {
+		if _, ok := a.known[ref]; !ok {
+			o, err := a.c.retrieveOne(ctx, ref, propName, propParent)
+			if err != nil {
+				return nil, fmt.Errorf("read the path of %s %s: %w", ref.Type, ref.Value, err)
+			}
+			a.known[ref] = o.props
+		}
+		props := a.known[ref]
+		parent, ok := props[propParent].(types.ManagedObjectReference)
+		if name := props.name(); name != "" && len(names) < maxDepth {
+			names = append(names, name)
+		} else {
+			ok = false
+		}
+		if !ok {
+			names = append(names, "…")
+			break
+		}
+		ref = parent
+	}
+	slices.Reverse(names)
+	return names, nil
 }

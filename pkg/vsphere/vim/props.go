@@ -79,6 +79,9 @@ func (p properties) text(path string) string {
 	return v.String()
 }
 
+// name returns the object's name as people write it.
+func (p properties) name() string { return vsphere.UnescapeName(p.text(propName)) }
+
 func (p properties) number(path string) int64 {
 	v := reflect.ValueOf(p[path])
 	if !v.CanInt() {

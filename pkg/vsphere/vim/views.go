@@ -49,7 +49,7 @@ func (c *connection) createViews(ctx context.Context) error {
 	}
 
 	inv := c.v.inv
-	inv.restart(vsphere.Ref(vmFolder.Value), c.place.datacenterPath+"/vm")
+	inv.restart(vsphere.Ref(vmFolder.Value), vsphere.Path(c.place.vmFolderPath...))
 	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
 	if err != nil {
 		return fmt.Errorf("read the folders: %w", err)

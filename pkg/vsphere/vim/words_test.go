@@ -57,7 +57,9 @@ func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
 		{}:                    {properties{propName: "DC0", propParent: folderRef("group-d7"), "vmFolder": folderRef("group-v3")}},
 		folderRef("group-d7"): {noAnswer},
 	}}
-	_, err := scripted(t, s).resolvePlacement(t.Context())
+	c := scripted(t, s)
+	c.client.ServiceContent.RootFolder = folderRef("group-d1")
+	_, err := c.resolvePlacement(t.Context())
 	if !errors.Is(err, noAnswer) {
 		t.Errorf("%v: a path that is known in part would name another root", err)
 	}

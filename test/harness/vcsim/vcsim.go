@@ -32,7 +32,7 @@ type Options struct {
 	Username string // default "user"
 	Password string // default "pass"
 
-	Datacenters    []string // default "DC0"
+	Datacenters    []string // inventory paths, default "DC0"
 	Clusters       int      // default 1
 	Hosts          int      // per cluster, default 1
 	Datastores     int      // per datacenter, default 1

@@ -1,0 +1,49 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
+)
+
+// says waits until the message of a group's status holds all the words.
+func says(w *harness.World, name string, words ...string) {
+	eventually(w, name, func(vg *v1alpha1.VmGroup) error {
+		for _, want := range words {
+			if !strings.Contains(vg.Status.Message, want) {
+				return fmt.Errorf("the message does not say %q: %q", want, vg.Status.Message)
+			}
+		}
+		return nil
+	})
+}
+
+// TestPlacesByPath chooses between namesakes: two datacenters of one name, and two resource pools.
+func TestPlacesByPath(t *testing.T) {
+	w := newWorld(t, vcsim.Options{Datacenters: []string{"EMEA/DC0", "APAC/DC0"}, Datastores: 2})
+	pools := map[string]string{}
+	for _, path := range []string{"prod/web", "dev/web"} {
+		ref, err := w.VCenter.Control.CreatePool(t.Context(), path)
+		harness.Must(t, err)
+		pools[path] = ref
+	}
+	c := w.StartController("-datacenter", "DC0")
+	vg := w.Create(w.Group("web", 1))
+	says(w, "web", "/APAC/DC0", "/EMEA/DC0", "-datacenter")
+	c.Stop()
+	c = w.StartController("-datacenter", "/EMEA/DC0", "-datastore", "LocalDS_0", "-resource-pool", "web")
+	says(w, "web", "/EMEA/DC0/host/DC0_C0/Resources/dev/web", "/EMEA/DC0/host/DC0_C0/Resources/prod/web", "-resource-pool")
+	c.Stop()
+	w.StartController("-datacenter", "/EMEA/DC0", "-cluster", "host/DC0_C0", "-resource-pool", "prod/web",
+		"-datastore", "/EMEA/DC0/datastore/LocalDS_0")
+	w.Ready("web", 1)
+	for _, vm := range w.VMs(vg) {
+		if vm.Pool != pools["prod/web"] || !strings.HasPrefix(vm.Path, "/EMEA/DC0/vm/vmgroups/") {
+			t.Errorf("VM %s is at %s in pool %s, want below /EMEA/DC0 in %s", vm.Name, vm.Path, vm.Pool, pools["prod/web"])
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,13 +129,20 @@ func (p *problems) listenAddress(name, addr string) {
 
 // folders refuses what can be seen to be wrong without asking vCenter. The adapter compares again what the paths lead to.
 func (p *problems) folders(root, templates string) {
+	for _, path := range []struct{ flag, value string }{{"folder", root}, {"template-folder", templates}} {
+		if names := strings.Split(path.value, "/"); slices.Contains(names, "..") || slices.Contains(names, ".") {
+			p.add("-%s is %q: want a path that leads down only, without . and ..", path.flag, path.value)
+			return
+		}
+	}
 	clean := func(s string) string { return strings.Trim(path.Clean("/"+s), "/") }
 	r, t := clean(root), clean(templates)
 	if r == "" {
 		p.add("-folder is %q: want a folder of its own, for example vmgroups; never the datacenter's VM folder itself", root)
 		return
 	}
-	if t == "" {
+	whole := func(s string) bool { return strings.HasPrefix(s, "/") }
+	if t == "" || whole(root) != whole(templates) { // one from the VM folder, one from the root of the inventory
 		return
 	}
 	if r == t || strings.HasPrefix(r+"/", t+"/") || strings.HasPrefix(t+"/", r+"/") {

@@ -37,7 +37,8 @@ type VCenter struct {
 
 	// TemplateFolder is where templates are looked for. Empty means the whole datacenter.
 	TemplateFolder string
-	// Folder is the root of all groups' folders, below the datacenter's VM folder.
+	// Folder is the root of all groups' folders, below the datacenter's VM folder. Both are paths from there, or, with a
+	// slash in front, from the root of the inventory.
 	Folder string
 
 	MaxClones    int
@@ -63,8 +64,8 @@ func (v *VCenter) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&v.Cluster, "cluster", v.Cluster, "`name` or inventory path of the cluster or standalone host; may be left out where there is one [GOVC_CLUSTER]")
 	fs.StringVar(&v.ResourcePool, "resource-pool", v.ResourcePool, "`name` or inventory path, whole, from the datacenter, or from the cluster; default: the cluster's root pool [GOVC_RESOURCE_POOL]")
 	fs.StringVar(&v.Datastore, "datastore", v.Datastore, "`name` or inventory path; may be left out where there is one [GOVC_DATASTORE]")
-	fs.StringVar(&v.TemplateFolder, "template-folder", v.TemplateFolder, "`path` of the folder with the templates, below the datacenter's VM folder, watched; default: the whole datacenter is searched on demand")
-	fs.StringVar(&v.Folder, "folder", v.Folder, "`path` of the folder that holds all VmGroups' folders, below the datacenter's VM folder; made on demand")
+	fs.StringVar(&v.TemplateFolder, "template-folder", v.TemplateFolder, "`path` of the folder with the templates, from the datacenter's VM folder or whole, watched; default: the whole datacenter is searched on demand")
+	fs.StringVar(&v.Folder, "folder", v.Folder, "`path` of the folder that holds all VmGroups' folders, from the datacenter's VM folder or, with a slash in front, whole; made on demand")
 }
 
 // addCloneFlags registers those that say how clones are made.

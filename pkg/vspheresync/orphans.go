@@ -151,7 +151,7 @@ func (o *Orphans) report(ctx context.Context, orphans []vsphere.VM) {
 		told[vm.Ref] = true
 		if !o.told[vm.Ref] {
 			klog.FromContext(ctx).Info("VM is an orphan: it carries our stamp and its VmGroup does not exist; it is left alone",
-				"vm", vm.Name, "moRef", vm.Ref, "path", vm.ParentPath+"/"+vm.Name, "vmGroup", vm.Stamp.Name, "uid", vm.Stamp.UID)
+				"vm", vm.Name, "moRef", vm.Ref, "path", vm.ParentPath+vsphere.Path(vm.Name), "vmGroup", vm.Stamp.Name, "uid", vm.Stamp.UID)
 		}
 	}
 	o.told = told

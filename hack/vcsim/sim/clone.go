@@ -68,7 +68,9 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 	if !ok {
 		return faultBody(&types.InvalidArgument{InvalidProperty: "folder"})
 	}
-	c := clone{sim: s, source: source, folder: folder, req: req, delay: time.Duration(s.cloneDelay.Load())}
+	named := *req
+	named.Name = kept(req.Name)
+	c := clone{sim: s, source: source, folder: folder, req: &named, delay: time.Duration(s.cloneDelay.Load())}
 	if s.byHand(ctx) {
 		c.delay = 0
 	}
@@ -77,7 +79,7 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 	task.Info.EventChainId = c.announce(ctx)
 	c.task = task.Task
 	if !s.byHand(ctx) {
-		task.running, task.ended = s.track(ctx, task.Task, req, c.spec.ExtraConfig)
+		task.running, task.ended = s.track(ctx, task.Task, c.req, c.spec.ExtraConfig)
 	}
 	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{Returnval: s.launch(ctx, task, c.run)}}
 }
@@ -124,6 +126,9 @@ func (c *clone) run(ctx *simulator.Context, cancelled <-chan struct{}) (types.An
 	ref, fault := c.create(ctx, cancelled)
 	if fault != nil {
 		return nil, fault
+	}
+	if vm, ok := ctx.Map.Get(ref).(*simulator.VirtualMachine); ok && c.spec.Name != c.req.Name {
+		ctx.Map.AtomicUpdate(ctx, vm, nameChanges(c.req.Name))
 	}
 	return ref, c.complete(ctx, ref)
 }

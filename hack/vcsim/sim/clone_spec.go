@@ -43,7 +43,7 @@ func (c *clone) config(ctx *simulator.Context) {
 	}
 	path.Path = directory(c.req.Name)
 	c.spec = types.VirtualMachineConfigSpec{
-		Name:              c.req.Name,
+		Name:              makeable(c.req.Name),
 		Version:           source.Version,
 		GuestId:           source.GuestId,
 		Annotation:        source.Annotation,
@@ -62,7 +62,7 @@ func (c *clone) config(ctx *simulator.Context) {
 // directory is a directory for the files of a virtual machine that no other ever had. The stock simulator names it after
 // the virtual machine and deletes it after the destroy task has ended: a virtual machine that is made meanwhile under the
 // same name loses its files, and the simulator panics.
-func directory(name string) string { return name + "_" + newUUID() }
+func directory(name string) string { return makeable(name) + "_" + newUUID() }
 
 // override applies the request's own config to what comes from the source.
 func (c *clone) override() {

@@ -30,7 +30,7 @@ func overrides() map[string]override {
 		"VirtualMachine.MarkAsVirtualMachine": (*Simulator).markTemplate,         // tells no collector
 		"VirtualMachine.Rename_Task":          (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
 		"Folder.Rename_Task":                  (*Simulator).rename,               // likewise
-		"Folder.CreateFolder":                 (*Simulator).createFolder,         // an empty name poisons the parent
+		"Folder.CreateFolder":                 (*Simulator).createFolder,         // an empty name poisons the parent; escapes twice
 		"Folder.CreateVM_Task":                (*Simulator).createVM,             // panics when the folder goes meanwhile
 		"Folder.RegisterVM_Task":              (*Simulator).createVM,             // likewise
 		"Folder.MoveIntoFolder_Task":          (*Simulator).moveIntoFolder,       // panics on a MoRef that does not exist

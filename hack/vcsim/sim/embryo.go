@@ -58,11 +58,7 @@ func (c *clone) birth(ctx *simulator.Context, ref types.ManagedObjectReference, 
 	}
 	ctx.WithLock(vm, func() {
 		// First the name, then the end of the embryo: who sees that it is none any more must see its name.
-		mo.ApplyPropertyChange(&vm.VirtualMachine, []types.PropertyChange{
-			{Name: "name", Val: c.req.Name, Op: types.PropertyChangeOpAssign},
-			{Name: "config.name", Val: c.req.Name, Op: types.PropertyChangeOpAssign},
-			{Name: "summary.config.name", Val: c.req.Name, Op: types.PropertyChangeOpAssign},
-		})
+		mo.ApplyPropertyChange(&vm.VirtualMachine, nameChanges(c.req.Name))
 		c.sim.hub.born(vm)
 	})
 	return nil

@@ -11,12 +11,13 @@ import (
 )
 
 // createFolder carries out CreateFolder. The stock simulator accepts an empty name, and panics from then on whenever it
-// looks for a child of that parent by name.
+// looks for a child of that parent by name; and it escapes what is escaped already.
 func (s *Simulator) createFolder(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
-	if name := m.Body.(*types.CreateFolder).Name; name == "" {
+	name := m.Body.(*types.CreateFolder).Name
+	if name == "" {
 		return faultBody(&types.InvalidName{Name: name})
 	}
-	return s.stock(ctx, m)
+	return s.stock(ctx, withName(m, decoded(name)))
 }
 
 // createVM carries out CreateVM_Task and RegisterVM_Task while no folder goes.
@@ -170,7 +171,7 @@ func (s *Simulator) findByInventoryPath(ctx *simulator.Context, m *simulator.Met
 // rename carries out Rename_Task of a folder or a virtual machine. The stock simulator looks for a namesake without a
 // lock, which panics while one is being made, reports it as InvalidArgument, and leaves config.name as it was.
 func (s *Simulator) rename(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
-	name := m.Body.(*types.Rename_Task).NewName
+	name := kept(m.Body.(*types.Rename_Task).NewName)
 	entity := ctx.Map.Get(m.This).(mo.Entity)
 	if name == "" {
 		return faultBody(&types.InvalidName{Name: name})
@@ -183,9 +184,7 @@ func (s *Simulator) rename(ctx *simulator.Context, m *simulator.Method) soap.Has
 		}
 		changes := []types.PropertyChange{{Name: "name", Val: name}}
 		if m.This.Type == "VirtualMachine" {
-			changes = append(changes,
-				types.PropertyChange{Name: "config.name", Val: name},
-				types.PropertyChange{Name: "summary.config.name", Val: name})
+			changes = nameChanges(name)
 		}
 		ctx.Map.AtomicUpdate(ctx, entity, changes)
 		return nil, nil

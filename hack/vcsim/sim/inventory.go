@@ -45,7 +45,7 @@ func (s *Simulator) placeDatacenters() error {
 		folder := s.registry.Get(rootFolder(s.registry)).(*simulator.Folder)
 		dc := s.datacenters[i]
 		names := strings.Split(at, "/")
-		s.background().Update(dc, []types.PropertyChange{{Name: "name", Val: names[len(names)-1]}})
+		s.background().Update(dc, []types.PropertyChange{{Name: "name", Val: kept(names[len(names)-1])}})
 		if len(names) == 1 {
 			continue
 		}
@@ -102,11 +102,11 @@ func (s *Simulator) addVM(folderPath, name string) (types.ManagedObjectReference
 		return none, err
 	}
 	ctx := s.background()
-	if other := child(ctx, folder, name); other != nil {
+	if other := child(ctx, folder, kept(name)); other != nil {
 		return none, fmt.Errorf("%q is there already: %s", name, other.Reference().Value)
 	}
 	dc := datacenterOf(s.registry, folder)
-	config, err := machine(name, entityName(s.registry, dc.Datastore[0]), dc.Datastore[0])
+	config, err := machine(makeable(name), entityName(s.registry, dc.Datastore[0]), dc.Datastore[0])
 	if err != nil {
 		return none, err
 	}
@@ -119,7 +119,11 @@ func (s *Simulator) addVM(folderPath, name string) (types.ManagedObjectReference
 	if err != nil {
 		return none, err
 	}
-	return result.(types.ManagedObjectReference), nil
+	ref := result.(types.ManagedObjectReference)
+	if config.Name != name {
+		_, err = s.do("Rename_Task", ref, &types.Rename_Task{This: ref, NewName: name})
+	}
+	return ref, err
 }
 
 // poolOf is the root resource pool of a datacenter's first cluster, by name.
@@ -147,6 +151,7 @@ func (s *Simulator) clusterOf(dc *simulator.Datacenter) *simulator.ClusterComput
 func (s *Simulator) makePool(poolPath string) (types.ManagedObjectReference, error) {
 	pool := s.poolOf(s.datacenters[0])
 	for _, name := range strings.Split(poolPath, "/") {
+		name = kept(name)
 		next := s.registry.FindByName(name, pool.ResourcePool.ResourcePool)
 		if next == nil {
 			body := types.CreateResourcePool{This: pool.Self, Name: name, Spec: types.DefaultResourceConfigSpec()}
@@ -190,7 +195,7 @@ func (s *Simulator) makeFolder(folderPath string) (*simulator.Folder, error) {
 // makeFolders returns the folder that the names lead to from another one, and makes what is missing.
 func (s *Simulator) makeFolders(folder *simulator.Folder, names []string) (*simulator.Folder, error) {
 	for _, name := range names {
-		next := child(s.background(), folder, name)
+		next := child(s.background(), folder, kept(name))
 		if next == nil {
 			res, err := s.call("CreateFolder", folder.Self, &types.CreateFolder{This: folder.Self, Name: name})
 			if err != nil {

@@ -26,6 +26,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Drift", driftScenarios},
 		{"Template", templateScenarios},
 		{"ChangedTemplate", changedTemplateScenarios},
+		{"Names", nameScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
 	}

@@ -38,6 +38,7 @@ type World interface {
 	// Destroy deletes a VM or template, in whatever state it is.
 	Destroy(vm vsphere.Ref)
 	PowerOff(vm vsphere.Ref)
+	// Rename gives a VM another name, in the form in which vCenter keeps it.
 	Rename(vm vsphere.Ref, name string)
 	// Move makes the folder on demand.
 	Move(vm vsphere.Ref, folder string)
@@ -62,6 +63,7 @@ type World interface {
 
 	// RemoveFolder removes an empty folder.
 	RemoveFolder(folder string)
+	// RenameFolder gives a folder another name, in the form in which vCenter keeps it.
 	RenameFolder(folder, name string)
 
 	// SetOutage cuts the vCenter off, or ends that.

@@ -305,7 +305,7 @@ func (c *Client) depth(ref vsphere.Ref) int {
 	if !ok {
 		return 0
 	}
-	return len(segments(rest))
+	return len(vsphere.PathNames(rest))
 }
 
 func (c *Client) folderPath(g vsphere.GroupID) string {

@@ -22,7 +22,7 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 		return vsphere.Template{}, err
 	}
 	delete(c.lookups, g.UID)
-	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + "/" + m.Name, Parent: m.Parent}, nil
+	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent}, nil
 }
 
 // findTemplate looks for a name anywhere below the template folder, and for a path at that path only.
@@ -30,11 +30,17 @@ func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	if strings.Trim(path, "/ ") == "" {
 		return nil, newError(vsphere.ClassInvalid, "TemplateEmpty", "spec.template names nothing")
 	}
+	names := vsphere.PathNames(path)
+	whole := c.cfg.TemplateFolder + vsphere.Path(names...)
+	if vsphere.WholePath(path) {
+		whole = vsphere.Path(names...)
+	}
 	var templates []*machine
 	var unfit, alike string
 	for _, m := range c.vc.machines {
-		at := c.vc.path(m.Parent) + "/" + m.Name
-		fits := at == c.cfg.TemplateFolder+"/"+path || (m.Name == path && c.vc.below(m.Parent, c.cfg.TemplateFolder))
+		at := c.vc.path(m.Parent) + vsphere.Path(m.Name)
+		bare := len(names) == 1 && m.Name == names[0] && !vsphere.WholePath(path)
+		fits := c.vc.below(m.Parent, c.cfg.TemplateFolder) && (bare || at == whole)
 		switch {
 		case fits && c.unfit(m) == "":
 			templates = append(templates, m)

@@ -135,8 +135,8 @@ func (v *VCenter) find(path string) *folder {
 // makeFolders returns the folder at an absolute path below VMFolder, with all above it.
 func (v *VCenter) makeFolders(path string) *folder {
 	f := v.find(VMFolder)
-	for _, name := range segments(strings.TrimPrefix(path, VMFolder)) {
-		if next := v.find(v.path(f.ref) + "/" + name); next != nil {
+	for _, name := range vsphere.PathNames(strings.TrimPrefix(path, VMFolder)) {
+		if next := v.find(v.path(f.ref) + vsphere.Path(name)); next != nil {
 			f = next
 		} else {
 			f = v.addFolder(f.ref, name)
@@ -154,7 +154,7 @@ func (v *VCenter) path(ref vsphere.Ref) string {
 	case f.parent == "":
 		return f.name
 	default:
-		return v.path(f.parent) + "/" + f.name
+		return v.path(f.parent) + vsphere.Path(f.name)
 	}
 }
 
@@ -200,8 +200,4 @@ func (v *VCenter) view(m *machine) vsphere.VM {
 		vm.Stamp = &stamp
 	}
 	return vm
-}
-
-func segments(path string) []string {
-	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }

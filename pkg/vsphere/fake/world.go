@@ -108,7 +108,7 @@ func (v *VCenter) PowerOff(ref vsphere.Ref) {
 
 // Rename gives a VM another name.
 func (v *VCenter) Rename(ref vsphere.Ref, name string) {
-	v.Update(ref, func(vm *vsphere.VM) { vm.Name = name })
+	v.Update(ref, func(vm *vsphere.VM) { vm.Name = vsphere.UnescapeName(name) })
 }
 
 // Move puts a VM into a folder, which is made on demand.
@@ -143,7 +143,7 @@ func (v *VCenter) AddFolder(folder string) vsphere.Ref {
 func (v *VCenter) RenameFolder(folder, name string) {
 	v.mu.Lock()
 	defer v.unlock()
-	v.folder(folder).name = name
+	v.folder(folder).name = vsphere.UnescapeName(name)
 	v.notifyAll()
 }
 

@@ -145,7 +145,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 		Disks: b.read.disks, Instance: instance,
 	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
-		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: clone.Name,
+		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(clone.Name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
 				Pool: &place.pool, Datastore: &place.datastore,

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/soap"
@@ -42,10 +40,11 @@ type Config struct {
 	// Datacenter, Cluster, ResourcePool and Datastore are names or inventory paths, see meant. Each may be empty where
 	// there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
 	Datacenter, Cluster, ResourcePool, Datastore string
-	// Folder is the root of all groups' folders, a path below the datacenter's VM folder. The default is DefaultFolder.
+	// Folder is the root of all groups' folders: a path from the datacenter's VM folder, or a whole inventory path, which
+	// has to lead below it. The default is DefaultFolder.
 	Folder string
-	// TemplateFolder is the folder that templates are looked up in, a path below the datacenter's VM folder. If it is
-	// empty the whole datacenter is searched, and only on demand.
+	// TemplateFolder is the folder that templates are looked up in, a path of the same kinds. If it is empty the whole
+	// datacenter is searched, and only on demand.
 	TemplateFolder string
 
 	// Owner is the identity of this controller in stamps.
@@ -108,8 +107,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	}
 	endpoint.User = nil
 
-	c.Folder = cleanPath(cmp.Or(c.Folder, DefaultFolder))
-	c.TemplateFolder = cleanPath(c.TemplateFolder)
+	c.Folder = cmp.Or(c.Folder, DefaultFolder)
 	c.MaxClones = cmp.Or(c.MaxClones, DefaultMaxClones)
 	c.MaxPower = cmp.Or(c.MaxPower, DefaultMaxPower)
 	c.MaxDestroys = cmp.Or(c.MaxDestroys, DefaultMaxDestroys)
@@ -131,39 +129,8 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
 	}
-	if err := checkFolders(c.Folder, c.TemplateFolder); err != nil {
+	if err := c.comparePaths(); err != nil {
 		return c, nil, err
 	}
 	return c, endpoint, nil
-}
-
-// checkFolders refuses a root that is the datacenter's VM folder itself, and a root and a template folder one of which
-// holds the other: what lies below the root may be destroyed, and is never a template.
-func checkFolders(root, templates string) error {
-	if root == "" {
-		return errors.New("the root folder (-folder) must not be the datacenter's VM folder itself")
-	}
-	if templates == "" {
-		return nil
-	}
-	if below(root, templates) || below(templates, root) {
-		return fmt.Errorf("the root folder (-folder %q) and the template folder (-template-folder %q) must not overlap",
-			root, templates)
-	}
-	return nil
-}
-
-// below tells whether path is parent, or lies below it.
-func below(path, parent string) bool {
-	return path == parent || strings.HasPrefix(path, parent+"/")
-}
-
-// cleanPath returns the names of a path with one slash between each two, and none around.
-func cleanPath(path string) string {
-	return strings.Join(pathNames(path), "/")
-}
-
-// pathNames splits a path into names.
-func pathNames(path string) []string {
-	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }

@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func (c *connection) run(ctx context.Context) error {
 		return err
 	}
 	c.v.setSynced(c)
-	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.place.datacenterPath, "folder", c.v.cfg.Folder)
+	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.place.datacenterPath, "folder", vsphere.Path(slices.Concat(place.vmFolderPath, place.root)...))
 
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup

@@ -145,7 +145,7 @@ func faultText(f types.BaseMethodFault) string {
 	case *types.NoPermission:
 		return noPermissionText(f)
 	case *types.DuplicateName:
-		return fmt.Sprintf("the name %q is taken by %s", f.Name, f.Object.Value)
+		return fmt.Sprintf("the name %q is taken by %s", vsphere.UnescapeName(f.Name), f.Object.Value)
 	case *types.ManagedObjectNotFound:
 		return fmt.Sprintf("%s %s is gone", f.Obj.Type, f.Obj.Value)
 	case *types.InvalidPowerState:
@@ -153,9 +153,9 @@ func faultText(f types.BaseMethodFault) string {
 	case *types.InvalidArgument:
 		return fmt.Sprintf("vCenter refuses the value of %q (InvalidArgument)", f.InvalidProperty)
 	case *types.InvalidName:
-		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", f.Name)
+		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", vsphere.UnescapeName(f.Name))
 	case *types.NoDiskSpace:
-		return fmt.Sprintf("datastore %q has no space left (NoDiskSpace)", f.Datastore)
+		return fmt.Sprintf("datastore %q has no space left (NoDiskSpace)", vsphere.UnescapeName(f.Datastore))
 	case *types.InvalidLogin:
 		return "vCenter refused the user name or the password"
 	case *types.NotAuthenticated:

@@ -51,7 +51,7 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 		return root, nil // somebody else was faster
 	}
 	folder := vsphere.Ref(c.place.vmFolder.Value)
-	for _, name := range pathNames(v.cfg.Folder) {
+	for _, name := range v.inv.rootPath() {
 		var err error
 		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
 			return "", err
@@ -99,7 +99,7 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 // which makes no second one: vCenter refuses the name.
 func (c *connection) createFolder(ctx context.Context, parent vsphere.Ref, name string) (types.ManagedObjectReference, error) {
 	for again := false; ; again = true {
-		res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: name})
+		res, err := methods.CreateFolder(ctx, c.client, &types.CreateFolder{This: folderRef(parent), Name: vsphere.EscapeName(name)})
 		if err == nil {
 			return res.Returnval, nil
 		}

@@ -2,7 +2,6 @@ package vim
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -25,7 +24,7 @@ func (inv *inventory) noteFolder(ref vsphere.Ref, changes []types.PropertyChange
 		switch val := c.Val.(type) {
 		case string:
 			if c.Name == propName {
-				f.name = val
+				f.name = vsphere.UnescapeName(val)
 			}
 		case types.ManagedObjectReference:
 			if c.Name == propParent || c.Name == propParentFolder {
@@ -59,7 +58,7 @@ func (inv *inventory) made(ref, parent vsphere.Ref, name string, now time.Time, 
 		inv.unconfirmed[ref] = now
 	}
 	inv.mu.Unlock()
-	inv.updateFolder(ref, []types.PropertyChange{{Name: propName, Val: name}, {Name: propParent, Val: folderRef(parent)}}, t)
+	inv.updateFolder(ref, []types.PropertyChange{{Name: propName, Val: vsphere.EscapeName(name)}, {Name: propParent, Val: folderRef(parent)}}, t)
 }
 
 // confirm notes that the watch has reported a folder.
@@ -156,6 +155,13 @@ func (inv *inventory) descend(from vsphere.Ref, names ...string) vsphere.Ref {
 	return from
 }
 
+// rootPath returns the names that lead from the datacenter's VM folder to the root folder.
+func (inv *inventory) rootPath() []string {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.rootNames
+}
+
 // rootRef returns the root folder, or nothing while it does not exist.
 func (inv *inventory) rootRef() vsphere.Ref {
 	inv.mu.Lock()
@@ -163,20 +169,11 @@ func (inv *inventory) rootRef() vsphere.Ref {
 	return inv.root
 }
 
-// lookup follows names from the datacenter's VM folder down and returns the last folder that exists, and the names that
-// are left.
-func (inv *inventory) lookup(names []string) (last vsphere.Ref, rest []string) {
+// templateFolder returns the template folder, or nothing while it does not exist. One has to be set.
+func (inv *inventory) templateFolder() vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	last = inv.top
-	for i, name := range names {
-		next, ok := inv.byName[childKey{last, name}]
-		if !ok {
-			return last, names[i:]
-		}
-		last = next
-	}
-	return last, nil
+	return inv.descend(inv.top, inv.templateNames...)
 }
 
 // groupOf returns the group whose folder this is, by its place: <root>/<namespace>/<name>. inv.mu is held.
@@ -216,9 +213,9 @@ func (inv *inventory) pathOf(folder vsphere.Ref) string {
 	}
 	names, complete := inv.namesOf(folder)
 	if !complete {
-		return strings.Join(append([]string{"…"}, names...), "/")
+		return "…" + vsphere.Path(names...)
 	}
-	return strings.Join(append([]string{inv.basePath}, names...), "/")
+	return vsphere.Path(slices.Concat(inv.topPath, names)...)
 }
 
 // underRoot tells whether a folder lies below the root folder. inv.mu is held.

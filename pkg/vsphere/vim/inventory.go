@@ -67,12 +67,13 @@ type inventory struct {
 	owner string
 
 	mu sync.Mutex
-	// basePath is the inventory path of the datacenter's VM folder, top its reference.
-	basePath string
-	top      vsphere.Ref
-	// root is the root folder, empty while it does not exist; rootNames is its path below top.
-	root      vsphere.Ref
-	rootNames []string
+	// top is the datacenter's VM folder, topPath the names of its inventory path.
+	top     vsphere.Ref
+	topPath []string
+	// root is the root folder, empty while it does not exist. rootNames lead to it from top, and templateNames to the
+	// template folder.
+	root                     vsphere.Ref
+	rootNames, templateNames []string
 
 	vms      map[vsphere.Ref]*record
 	byUID    map[string]map[vsphere.Ref]*record // by the UID in a stamp of our owner
@@ -92,8 +93,8 @@ type inventory struct {
 	absences *tracker.Absences
 }
 
-func newInventory(owner, root string, clock clock.PassiveClock) *inventory {
-	inv := &inventory{owner: owner, rootNames: pathNames(root), absences: tracker.NewAbsences(clock)}
+func newInventory(owner string, clock clock.PassiveClock) *inventory {
+	inv := &inventory{owner: owner, absences: tracker.NewAbsences(clock)}
 	inv.clear()
 	return inv
 }
@@ -121,10 +122,11 @@ func (inv *inventory) resetFolders() {
 }
 
 // restart prepares for a new collector: every VM has to be reported again, or be verified.
-func (inv *inventory) restart(top vsphere.Ref, basePath string) {
+func (inv *inventory) restart(place placement) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	inv.top, inv.basePath = top, basePath
+	inv.top, inv.topPath = vsphere.Ref(place.vmFolder.Value), place.vmFolderPath
+	inv.rootNames, inv.templateNames = place.root, place.templates
 	inv.resetFolders()
 	for _, r := range inv.vms {
 		r.sources = 0

@@ -32,8 +32,10 @@ func described(name string, parent vsphere.Ref) []types.PropertyChange {
 
 // testInventory holds the folder vmgroups/default/web, group-3.
 func testInventory() *inventory {
-	inv := newInventory(testOwner, "vmgroups", clock.RealClock{})
-	inv.restart("group-0", "/DC0/vm")
+	inv := newInventory(testOwner, clock.RealClock{})
+	inv.restart(placement{
+		vmFolder: folderRef("group-0"), vmFolderPath: []string{"DC0", "vm"}, root: []string{"vmgroups"},
+	})
 	for _, f := range []struct{ ref, name, parent string }{
 		{"group-3", "web", "group-2"}, {"group-2", "default", "group-1"}, {"group-1", "vmgroups", "group-0"},
 	} {

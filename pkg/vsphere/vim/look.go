@@ -124,7 +124,7 @@ func (d *destinations) find(ctx context.Context, folder vsphere.Ref, name string
 // findChild returns the object of exactly that name in a folder, or nil. A folder that is gone has no children.
 func (c *connection) findChild(ctx context.Context, folder vsphere.Ref, name string) (*types.ManagedObjectReference, error) {
 	res, err := methods.FindChild(ctx, c.client, &types.FindChild{
-		This: *c.client.ServiceContent.SearchIndex, Entity: folderRef(folder), Name: name,
+		This: *c.client.ServiceContent.SearchIndex, Entity: folderRef(folder), Name: vsphere.EscapeName(name),
 	})
 	if isGone(err, folderRef(folder)) {
 		return nil, nil

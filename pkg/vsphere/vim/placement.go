@@ -14,9 +14,12 @@ import (
 type placement struct {
 	datacenterPath string // inventory path
 	vmFolder       types.ManagedObjectReference
-	vmFolderPath   []string
-	pool           types.ManagedObjectReference
-	datastore      types.ManagedObjectReference
+	vmFolderPath   []string // the names of its inventory path
+	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
+	// is set.
+	root, templates []string
+	pool            types.ManagedObjectReference
+	datastore       types.ManagedObjectReference
 }
 
 // resolvePlacement finds what the flags name, or the only one there is.
@@ -34,6 +37,9 @@ func (c *connection) resolvePlacement(ctx context.Context) (placement, error) {
 	p.datacenterPath = vsphere.Path(dc.path...)
 	p.vmFolder = folderRef(dc.props.ref("vmFolder"))
 	if p.vmFolderPath, err = lie.pathOf(ctx, p.vmFolder); err != nil {
+		return p, err
+	}
+	if p.root, p.templates, err = c.v.cfg.folders(p.vmFolderPath); err != nil {
 		return p, err
 	}
 	compute, err := c.chooseCompute(ctx, lie, dc, &p)

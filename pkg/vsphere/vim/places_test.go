@@ -81,3 +81,66 @@ func TestCloneIntoAPoolByPath(t *testing.T) {
 		stop()
 	}
 }
+
+// Names that hold what parts names in a path are made, found again, and shown escaped.
+func TestRootWithSpecialCharacters(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{Templates: []string{"linux"}})
+	must(t, sim.Control.RenameFolder(t.Context(), "", "mach%2fines"))
+	const path = `/DC0/mach%2fines/100%25 a%5cb/c%2fd`
+	for i, folder := range []string{`100% a\b/c%2fd`, `100%25 a%5cb/c%2Fd`, path} {
+		cfg := configFor(sim, &notifier{})
+		cfg.Folder = folder
+		v, stop := run(t, cfg)
+		awaitSynced(t, v)
+		if i == 0 {
+			cloned(t, v, "web-0d1f2-0")
+		}
+		s, err := v.Snapshot(t.Context(), web)
+		must(t, err)
+		want := path + "/default/web"
+		if !s.RootExists || s.Path != want || len(s.VMs) != 1 || s.VMs[0].ParentPath != want || len(s.Folders) != 1 || !s.Folders[0].UnderRoot {
+			t.Errorf("-folder %q: root %t, path %q, folders %+v, VMs %+v; want %q", folder, s.RootExists, s.Path, s.Folders, s.VMs, want)
+		}
+		stop()
+	}
+}
+
+// A root that the flags put elsewhere than below the datacenter's VM folder is refused, and nothing is made.
+func TestRootElsewhere(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{})
+	before, err := sim.Control.Folders(t.Context())
+	must(t, err)
+	for _, folder := range []string{"/DC0/host/k8s", "/vmgroups", "/DC1/vm/k8s"} {
+		cfg := configFor(sim, &notifier{})
+		cfg.Folder = folder
+		v, stop := run(t, cfg)
+		if err := awaitReason(t, v, "InvalidConfiguration"); !strings.Contains(err.Error(), folder) || !strings.Contains(err.Error(), "/DC0/vm") {
+			t.Errorf("-folder %s: %v", folder, err)
+		}
+		if _, err := v.EnsureFolder(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+			t.Errorf("-folder %s: a folder was made: %v", folder, err)
+		}
+		stop()
+	}
+	after, err := sim.Control.Folders(t.Context())
+	must(t, err)
+	if len(after) != len(before) {
+		t.Errorf("folders %+v, want %+v", after, before)
+	}
+}
+
+// All places may have names that are kept escaped.
+func TestPlacesWithSpecialCharacters(t *testing.T) {
+	sim := startSimulator(t, vcsim.Options{Datacenters: []string{"EM%2fEA/DC%250"}})
+	_, err := sim.Control.CreatePool(t.Context(), "prod%5cold/web")
+	must(t, err)
+	cfg := configFor(sim, &notifier{})
+	cfg.Datacenter, cfg.ResourcePool = "EM%2fEA/DC%0", `prod\old/web`
+	v, _ := run(t, cfg)
+	awaitSynced(t, v)
+	s, err := v.Snapshot(t.Context(), web)
+	must(t, err)
+	if want := "/EM%2fEA/DC%250/vm/vmgroups/default/web"; s.Path != want {
+		t.Errorf("path %s, want %s", s.Path, want)
+	}
+}

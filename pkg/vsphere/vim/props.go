@@ -182,7 +182,7 @@ func (p properties) diskKeys() []int32 {
 func (p properties) vm(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
 	vm := vsphere.VM{
 		Ref:        ref,
-		Name:       p.text(propName),
+		Name:       p.name(),
 		Parent:     p.ref(propParent),
 		Power:      vsphere.PowerState(p.text(propPower)),
 		Connection: p.text(propConnection),

@@ -75,7 +75,7 @@ func (c *connection) destination(ctx context.Context, info types.TaskInfo) (name
 	}
 	for _, event := range res.Returnval {
 		if cloned, ok := event.(*types.VmBeingClonedEvent); ok {
-			return cloned.DestName, vsphere.Ref(cloned.DestFolder.Folder.Value), nil
+			return vsphere.UnescapeName(cloned.DestName), vsphere.Ref(cloned.DestFolder.Folder.Value), nil
 		}
 	}
 	return "", "", nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -39,7 +38,7 @@ func (inv *inventory) snapshot(g vsphere.GroupID) vsphere.Snapshot {
 	s := vsphere.Snapshot{
 		RootExists:    inv.root != "",
 		Disappearance: inv.absences.Current(),
-		Path:          strings.Join(append(append([]string{inv.basePath}, inv.rootNames...), g.Namespace, g.Name), "/"),
+		Path:          vsphere.Path(slices.Concat(inv.topPath, inv.rootNames, []string{g.Namespace, g.Name})...),
 	}
 	folders := map[vsphere.Ref]bool{}
 	if inv.root != "" {

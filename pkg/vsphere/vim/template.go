@@ -33,7 +33,7 @@ func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path stri
 }
 
 func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Template, error) {
-	if len(pathNames(path)) == 0 {
+	if len(vsphere.PathNames(path)) == 0 {
 		return vsphere.Template{}, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
 	}
 	c, err := v.synced()
@@ -44,7 +44,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 	if err != nil {
 		return vsphere.Template{}, v.fail("Look for template "+path, err)
 	}
-	wanted := v.inv.wanted(path, v.cfg.TemplateFolder)
+	wanted := v.inv.wanted(path)
 	var named, usable []candidate
 	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
 		switch {
@@ -111,7 +111,7 @@ type candidate struct {
 func (inv *inventory) candidate(ref vsphere.Ref, props properties) candidate {
 	parent := props.ref(propParent)
 	return candidate{
-		ref: ref, path: inv.pathOf(parent) + "/" + props.text(propName), props: props,
+		ref: ref, path: inv.pathOf(parent) + vsphere.Path(props.name()), props: props,
 		underRoot: inv.root != "" && inv.within(parent, inv.root),
 	}
 }
@@ -142,7 +142,7 @@ type surroundings struct {
 func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []candidate {
 	var refs []vsphere.Ref // there may be thousands, and few are picked: not with inv.mu held
 	for ref, props := range s.vms {
-		if pick(props.text(propName)) {
+		if pick(props.name()) {
 			refs = append(refs, ref)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +44,7 @@ func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 		where := fmt.Sprintf("below the template folder %q", path)
 		folder := c.v.templateFolder()
 		if folder == "" {
-			return surroundings{where: where + ", which does not exist" + c.v.inv.folderHint(pathNames(path))}, nil
+			return surroundings{where: where + ", which does not exist" + c.v.inv.templateFolderHint()}, nil
 		}
 		return surroundings{c.v.inv.templatesNow(), folder, where}, nil
 	}
@@ -157,20 +156,19 @@ type wantedTemplate struct {
 	path string // the whole inventory path; of a mere name, the name
 }
 
-// wanted returns what a name or path stands for, base being the path of the template folder below the datacenter's VM
-// folder.
-func (inv *inventory) wanted(path, base string) wantedTemplate {
+// wanted returns what a name or path stands for. A path that is not a whole one begins in the template folder.
+func (inv *inventory) wanted(path string) wantedTemplate {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	names := pathNames(path)
+	names := vsphere.PathNames(path)
 	name := names[len(names)-1]
 	switch {
-	case strings.HasPrefix(path, "/"):
-		return wantedTemplate{name: name, path: "/" + strings.Join(names, "/")}
+	case vsphere.WholePath(path):
+		return wantedTemplate{name: name, path: vsphere.Path(names...)}
 	case len(names) == 1:
 		return wantedTemplate{name: name, path: name, bare: true}
 	default:
-		return wantedTemplate{name: name, path: inv.basePath + "/" + strings.Join(append(pathNames(base), names...), "/")}
+		return wantedTemplate{name: name, path: vsphere.Path(slices.Concat(inv.topPath, inv.templateNames, names)...)}
 	}
 }
 
@@ -184,7 +182,7 @@ func (w wantedTemplate) mayLookLike(name string) bool {
 // of returns what of a VM is compared.
 func (w wantedTemplate) of(c candidate) string {
 	if w.bare {
-		return c.props.text(propName)
+		return c.props.name()
 	}
 	return c.path
 }
@@ -204,19 +202,28 @@ func (w wantedTemplate) hint(some []candidate) string {
 		best.path, vsphere.LooksLike(w.path, w.of(best)), w.of(best), w.path)
 }
 
-// folderHint names a folder that people may take for the first of some that does not exist.
-func (inv *inventory) folderHint(names []string) string {
-	last, rest := inv.lookup(names)
-	if len(rest) == 0 {
-		return ""
-	}
+// templateFolderHint names a folder that people may take for the first on the way to the template folder that does not exist.
+func (inv *inventory) templateFolderHint() string {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	parent := inv.top
+	for _, name := range inv.templateNames {
+		next, ok := inv.byName[childKey{parent, name}]
+		if !ok {
+			return inv.folderHint(parent, name)
+		}
+		parent = next
+	}
+	return ""
+}
+
+// folderHint names a folder in another that people may take for one that does not exist. inv.mu is held.
+func (inv *inventory) folderHint(parent vsphere.Ref, name string) string {
 	var hints []string
 	for key := range inv.byName {
-		if how := vsphere.LooksLike(rest[0], key.name); key.parent == last && how != "" {
+		if how := vsphere.LooksLike(name, key.name); key.parent == parent && how != "" {
 			hints = append(hints, fmt.Sprintf(" (a folder there looks the same, and differs in %s: its name is %+q, and %+q was looked for)",
-				how, key.name, rest[0]))
+				how, key.name, name))
 		}
 	}
 	if len(hints) == 0 {

@@ -81,7 +81,7 @@ func New(cfg Config) (*VCenter, error) {
 		cfg:        cfg,
 		endpoint:   endpoint,
 		jar:        jar,
-		inv:        newInventory(cfg.Owner, cfg.Folder, cfg.Clock),
+		inv:        newInventory(cfg.Owner, cfg.Clock),
 		lookingFor: map[vsphere.GroupID]bool{},
 		users:      map[string]bool{},
 		pending: pendingTasks{

@@ -288,7 +288,7 @@ func (c *connection) readHosts(ctx context.Context) error {
 	}
 	names := map[vsphere.Ref]string{}
 	for obj, r := range readings {
-		if name := r.props.text(propName); name != "" {
+		if name := r.props.name(); name != "" {
 			names[vsphere.Ref(obj.Value)] = name
 		}
 	}

@@ -49,7 +49,7 @@ func (c *connection) createViews(ctx context.Context) error {
 	}
 
 	inv := c.v.inv
-	inv.restart(vsphere.Ref(vmFolder.Value), vsphere.Path(c.place.vmFolderPath...))
+	inv.restart(c.place)
 	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
 	if err != nil {
 		return fmt.Errorf("read the folders: %w", err)
@@ -174,11 +174,7 @@ func (v *VCenter) templateFolder() vsphere.Ref {
 	if v.cfg.TemplateFolder == "" {
 		return ""
 	}
-	folder, rest := v.inv.lookup(pathNames(v.cfg.TemplateFolder))
-	if len(rest) > 0 {
-		return ""
-	}
-	return folder
+	return v.inv.templateFolder()
 }
 
 func (c *connection) watchTemplates(ctx context.Context) error {

@@ -16,6 +16,7 @@ func VCenter(o *options.Options, owner string) vim.Config {
 		UserAgent:      o.UserAgent,
 		Datacenter:     v.Datacenter,
 		Cluster:        v.Cluster,
+		Host:           v.HostSystem,
 		ResourcePool:   v.ResourcePool,
 		Datastore:      v.Datastore,
 		Folder:         v.Folder,

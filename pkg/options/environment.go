@@ -18,7 +18,7 @@ import (
 //   - Address: VC_HOST and VC_PORT, otherwise GOVC_URL (a host, host:port, or a URL, which may carry a user).
 //   - Credentials: VC_USER and VC_PASS, otherwise GOVC_USERNAME and GOVC_PASSWORD, each of which may name a file that holds
 //     it, otherwise the user in GOVC_URL if the address is from there too: the password in a URL is for the host in it.
-//   - GOVC_INSECURE, GOVC_TLS_CA_CERTS, GOVC_DATACENTER, GOVC_CLUSTER, GOVC_RESOURCE_POOL, GOVC_DATASTORE.
+//   - GOVC_INSECURE, GOVC_TLS_CA_CERTS, GOVC_DATACENTER, GOVC_CLUSTER, GOVC_HOST, GOVC_RESOURCE_POOL, GOVC_DATASTORE.
 //
 // GOVC_FOLDER is left out: it names where a person's own VMs are, and the controller wants a folder to itself.
 func (o *Options) FromEnvironment(getenv func(string) string) {
@@ -39,6 +39,7 @@ func (o *Options) FromEnvironment(getenv func(string) string) {
 	override(&v.CAFile, o.variable(getenv, "GOVC_TLS_CA_CERTS", line))
 	override(&v.Datacenter, o.variable(getenv, "GOVC_DATACENTER", line))
 	override(&v.Cluster, o.variable(getenv, "GOVC_CLUSTER", line))
+	override(&v.HostSystem, o.variable(getenv, "GOVC_HOST", line))
 	override(&v.ResourcePool, o.variable(getenv, "GOVC_RESOURCE_POOL", line))
 	override(&v.Datastore, o.variable(getenv, "GOVC_DATASTORE", line))
 }

@@ -35,6 +35,10 @@ type VCenter struct {
 	// Each of these is a name or an inventory path, and may be empty where there is only one to choose.
 	Datacenter, Cluster, ResourcePool, Datastore string
 
+	// HostSystem is the name or inventory path of the one host that clones go to. Empty: each goes where vCenter, or, without
+	// DRS, the controller sends it.
+	HostSystem string
+
 	// TemplateFolder is where templates are looked for. Empty means the whole datacenter.
 	TemplateFolder string
 	// Folder is the root of all groups' folders, below the datacenter's VM folder. Both are paths from there, or, with a
@@ -64,6 +68,7 @@ func (v *VCenter) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&v.Cluster, "cluster", v.Cluster, "`name` or inventory path of the cluster or standalone host; may be left out where there is one [GOVC_CLUSTER]")
 	fs.StringVar(&v.ResourcePool, "resource-pool", v.ResourcePool, "`name` or inventory path, whole, from the datacenter, or from the cluster; default: the cluster's root pool [GOVC_RESOURCE_POOL]")
 	fs.StringVar(&v.Datastore, "datastore", v.Datastore, "`name` or inventory path; may be left out where there is one [GOVC_DATASTORE]")
+	fs.StringVar(&v.HostSystem, "host", v.HostSystem, "`name` or inventory path of the one host that all VMs are made on; default: vCenter's DRS chooses, or, where there is none, they are spread over the hosts [GOVC_HOST]")
 	fs.StringVar(&v.TemplateFolder, "template-folder", v.TemplateFolder, "`path` of the folder with the templates, from the datacenter's VM folder or whole, watched; default: the whole datacenter is searched on demand")
 	fs.StringVar(&v.Folder, "folder", v.Folder, "`path` of the folder that holds all VmGroups' folders, from the datacenter's VM folder or, with a slash in front, whole; made on demand")
 }

@@ -109,7 +109,8 @@ func (p *Plan) keep(in Input) {
 }
 
 // grow plans the clones that are due, unless a problem has to be solved first, or what is missing may be there: a mass
-// disappearance is being looked into, or the status counts VMs that nobody can list.
+// disappearance is being looked into, or the status counts VMs that nobody can list. Where a clone has to name its host,
+// there has to be one that can take it.
 func (p *Plan) grow(in Input) {
 	c := &p.census
 	if c.folder != nil {
@@ -127,16 +128,29 @@ func (p *Plan) grow(in Input) {
 	if n == 0 {
 		return
 	}
+	hosts := hostsFor(in, c)
+	if in.Snapshot.HostNeeded && len(hosts) == 0 {
+		return
+	}
+	failed := 0
+	if failure != nil {
+		failed = failure.Count
+	}
 	p.EnsureFolder = c.folder == nil
 	spec := in.Group.Spec
 	for slot := 0; len(p.Clone) < n; slot++ {
 		if c.slots[slot] {
 			continue
 		}
+		name, host := VMName(in.Group.Name, string(in.Group.UID), slot), vsphere.Ref("")
+		if in.Snapshot.HostNeeded {
+			host = hosts.next(name, failed)
+		}
 		p.Clone = append(p.Clone, vsphere.Clone{
-			Name: VMName(in.Group.Name, string(in.Group.UID), slot),
+			Name: name,
 			Spec: vsphere.CloneSpec{
 				Folder:    p.Folder,
+				Host:      host,
 				CPU:       spec.CPU,
 				MemoryMiB: memoryMiB(spec),
 				Slot:      slot,

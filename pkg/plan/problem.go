@@ -62,6 +62,7 @@ func vCenterChanged(in Input) *Problem {
 //  6. clones fail
 //  7. operations on VMs fail, or a VM does not stay on
 //  8. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
+//  9. clones are due, and none of the hosts that they have to name can take one
 func groupProblems(in Input, p *Plan) []*Problem {
 	c := &p.census
 	var problems []*Problem
@@ -87,7 +88,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if f := cloneFailure(in); f != nil && !isQuiet(f) && p.due.clones+len(c.pending) > 0 {
 		problems = append(problems, fromFailure(f))
 	}
-	return slices.Concat(problems, memberProblems(in, c), pendingProblems(c))
+	return append(slices.Concat(problems, memberProblems(in, c), pendingProblems(c)), noHost(in, p))
 }
 
 func massDisappearance(d *vsphere.Disappearance) *Problem {

@@ -51,7 +51,8 @@ type Interface interface {
 	// It fails with ErrNoBudget, and sends no more, when all clones that are allowed at once are under way; the group is
 	// then notified when it is its turn. An error that concerns one name (see ConcernsName) does not keep the others back,
 	// any other ends it; of several the first is returned. An answer that is lost (ClassUnknown) leaves an operation in
-	// the snapshot until the adapter has looked.
+	// the snapshot until the adapter has looked. Where the snapshot says that a host is needed, each spec names one of its
+	// hosts.
 	StartClones(ctx context.Context, g GroupID, t Template, clones []Clone) error
 
 	// StartPowerOn and StartPowerOff submit one power operation. A VM that has the wanted state already is a success.

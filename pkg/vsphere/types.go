@@ -58,6 +58,16 @@ type Folder struct {
 	Children int
 }
 
+// Host is a host that a clone can be told to go to.
+type Host struct {
+	Ref  Ref
+	Name string
+	// Unfit says why no VM can be made there now, as the end of a sentence about the host; empty if one can.
+	Unfit string
+	// VMs is how many VMs of ours, of whatever groups, are on it.
+	VMs int
+}
+
 // Snapshot is all that is known of one group at one instant. It shares nothing with the adapter.
 type Snapshot struct {
 	// VCenter is the instance UUID of the vCenter (about.instanceUuid): the MoRefs below mean nothing in another one.
@@ -83,6 +93,10 @@ type Snapshot struct {
 	Failures []Failure
 	// PowerOns are the power-ons by this process that have succeeded and not proven to last, one for each VM.
 	PowerOns []PowerOn
+	// HostNeeded is true where a clone has to name its host, because nothing in vCenter chooses one or because one was
+	// configured. Hosts are those to choose from then, fit or not.
+	HostNeeded bool
+	Hosts      []Host
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
 }
@@ -112,6 +126,7 @@ type Operation struct {
 	Kind OperationKind
 	Name string // the VM's name, of a clone
 	VM   Ref    // of all others; of a clone once its task has ended and its VM is not in the view yet
+	Host Ref    // of a clone that names one
 	Task Ref    // empty while it is being submitted or its outcome is unknown
 	// Unknown is true if the answer to the submission was lost and nobody has looked yet.
 	Unknown bool
@@ -160,6 +175,7 @@ type Clone struct {
 // CloneSpec says what a clone shall be.
 type CloneSpec struct {
 	Folder    Ref
+	Host      Ref   // empty: vCenter chooses
 	CPU       int32 // vCPUs
 	MemoryMiB int64
 	Slot      int

@@ -267,6 +267,16 @@ func (w *world) RenameFolder(folder, name string) {
 	w.control(func(ctx context.Context, c *control.Client) error { return c.RenameFolder(ctx, folder, name) })
 }
 
+func (w *world) SetDRS(on bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetDRS(ctx, on, "fullyAutomated") })
+}
+
+func (w *world) SetMaintenance(host vsphere.Ref, on bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetHost(ctx, string(host), on, "") })
+}
+
 func (w *world) SetOutage(on bool) {
 	w.t.Helper()
 	outage := control.OutageOff

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,5 +78,59 @@ func TestRootByPath(t *testing.T) {
 	}
 	if got := len(w.VMs(vg)); got != 3 {
 		t.Errorf("%d VMs, want 3", got)
+	}
+}
+
+// TestWithoutDRS spreads the VMs over the hosts of a cluster where nothing else does it, makes none on a host that is in
+// maintenance, says so when no host is left, and goes on when one is back.
+func TestWithoutDRS(t *testing.T) {
+	w := newWorld(t, vcsim.Options{Hosts: 3})
+	ctx, vc := t.Context(), w.VCenter.Control
+	harness.Must(t, vc.SetDRS(ctx, false, ""))
+	harness.Must(t, vc.SetHost(ctx, "DC0_C0_H1", true, ""))
+	c := w.StartController()
+	vg := w.Create(w.Group("web", 4))
+	w.Ready("web", 4)
+	onHosts := func() map[string]int {
+		n := map[string]int{}
+		for _, vm := range w.VMs(vg) {
+			n[vm.Host]++
+		}
+		return n
+	}
+	if n := onHosts(); len(n) != 2 || slices.ContainsFunc(slices.Collect(maps.Values(n)), func(v int) bool { return v != 2 }) {
+		t.Errorf("VMs by host: %v, want 2 on each of 2", n)
+	}
+	// DRS goes and hosts come while it runs.
+	harness.Must(t, vc.SetHost(ctx, "DC0_C0_H0", true, ""))
+	harness.Must(t, vc.SetHost(ctx, "DC0_C0_H2", false, "notResponding"))
+	w.Scale("web", 6)
+	says(w, "web", "DC0_C0_H0 is in maintenance mode", "DC0_C0_H1 is in maintenance mode", "DC0_C0_H2 is not responding")
+	if got := len(w.VMs(vg)); got != 4 {
+		t.Errorf("%d VMs, want 4", got)
+	}
+	harness.Must(t, vc.SetHost(ctx, "DC0_C0_H1", false, ""))
+	w.Ready("web", 6)
+	if n := onHosts(); len(n) != 3 {
+		t.Errorf("VMs by host: %v, want some on the host that came back", n)
+	}
+	harness.Must(t, vc.SetDRS(ctx, true, "fullyAutomated"))
+	w.Scale("web", 7)
+	w.Ready("web", 7)
+	c.Stop()
+
+	before := onHosts()
+	harness.Must(t, vc.SetHost(ctx, "DC0_C0_H0", false, ""))
+	w.StartController("-host", "DC0_C0/DC0_C0_H0")
+	w.Scale("web", 9)
+	w.Ready("web", 9)
+	grown := 0
+	for host, n := range onHosts() {
+		if n != before[host] {
+			grown++
+		}
+	}
+	if grown != 1 {
+		t.Errorf("VMs by host: %v, then %v; want the new ones on one", before, onHosts())
 	}
 }

@@ -211,6 +211,17 @@ func (c *Client) CreateFolder(ctx context.Context, path string) (string, error) 
 	return c.made(ctx, "create-folder", Request{Folder: path})
 }
 
+// SetDRS turns the DRS of the first datacenter's first cluster on or off. behavior is "manual", "partiallyAutomated" or
+// "fullyAutomated".
+func (c *Client) SetDRS(ctx context.Context, on bool, behavior string) error {
+	return c.do(ctx, "set-drs", Request{On: on, Name: behavior}, nil)
+}
+
+// SetHost changes whether a host is in maintenance mode, and its connection state: "connected" if it is left empty.
+func (c *Client) SetHost(ctx context.Context, host string, maintenance bool, connection string) error {
+	return c.do(ctx, "set-host", Request{Host: host, On: maintenance, Name: connection}, nil)
+}
+
 // CreatePool makes a resource pool, and those above it on demand, below the root pool of the first datacenter's first
 // cluster, and returns its MoRef value.
 func (c *Client) CreatePool(ctx context.Context, path string) (string, error) {

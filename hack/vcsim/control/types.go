@@ -6,6 +6,7 @@ import "time"
 type Request struct {
 	VM         string        `json:"vm,omitempty"`     // MoRef value, name, or inventory path below the datacenter's VM folder
 	Folder     string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
+	Host       string        `json:"host,omitempty"`   // MoRef value or name of a host
 	Name       string        `json:"name,omitempty"`   // new name
 	From       string        `json:"from,omitempty"`   // another virtual machine, named as VM is
 	Key        int32         `json:"key,omitempty"`    // device key; 0 is the first disk

@@ -94,7 +94,8 @@ func set[T comparable](dst *T, src T) {
 }
 
 // place makes sure that there is a host that has both the pool's compute resource and the datastore, and that the
-// folder is in the same datacenter. The stock simulator looks all of that up as it goes, and panics when it is not so.
+// folder is in the same datacenter. The stock simulator looks all of that up as it goes, and panics when it is not so. A
+// client has to name the host where nothing in the cluster chooses one, and it must be one that can take a virtual machine.
 func (c *clone) place(ctx *simulator.Context, datastore string) types.BaseMethodFault {
 	pool, ok := ctx.Map.Get(*c.pool).(*simulator.ResourcePool)
 	if !ok {
@@ -104,8 +105,8 @@ func (c *clone) place(ctx *simulator.Context, datastore string) types.BaseMethod
 	if owner == nil || len(owner.Host) == 0 {
 		return &types.NoCompatibleHost{}
 	}
-	if !slices.Contains(owner.Host, *c.host) {
-		c.host = &owner.Host[0]
+	if fault := c.placeOn(ctx, owner); fault != nil {
+		return fault
 	}
 	dc := datacenterOf(ctx.Map, c.folder)
 	host, _ := ctx.Map.Get(*c.host).(*simulator.HostSystem)
@@ -118,6 +119,60 @@ func (c *clone) place(ctx *simulator.Context, datastore string) types.BaseMethod
 		}
 	}
 	return &types.InvalidDatastore{Name: datastore}
+}
+
+// placeOn checks the host that the request names, or chooses one in the place of DRS: the source's, or the first that can
+// take a virtual machine.
+func (c *clone) placeOn(ctx *simulator.Context, owner *mo.ComputeResource) types.BaseMethodFault {
+	if named := c.req.Spec.Location.Host; named != nil {
+		if !slices.Contains(owner.Host, *named) {
+			return &types.InvalidArgument{InvalidProperty: "spec.location.host"}
+		}
+		return hostTrouble(ctx, *named)
+	}
+	if !placesByItself(owner) && !c.sim.byHand(ctx) {
+		return &types.InvalidArgument{InvalidProperty: "spec.location.host"}
+	}
+	hosts := owner.Host
+	if slices.Contains(hosts, *c.host) {
+		hosts = append([]types.ManagedObjectReference{*c.host}, hosts...)
+	}
+	for _, host := range hosts {
+		if hostTrouble(ctx, host) == nil {
+			c.host = &host
+			return nil
+		}
+	}
+	return &types.NoCompatibleHost{}
+}
+
+// placesByItself tells whether vCenter chooses the host of a clone: on a standalone host, and in a cluster whose DRS does
+// more than recommend.
+func placesByItself(owner *mo.ComputeResource) bool {
+	config, ok := owner.ConfigurationEx.(*types.ClusterConfigInfoEx)
+	if !ok {
+		return true
+	}
+	drs := config.DrsConfig
+	return drs.Enabled != nil && *drs.Enabled && drs.DefaultVmBehavior != types.DrsBehaviorManual
+}
+
+// hostTrouble is the fault that a host in its present state answers a new virtual machine with.
+func hostTrouble(ctx *simulator.Context, ref types.ManagedObjectReference) types.BaseMethodFault {
+	host, ok := ctx.Map.Get(ref).(*simulator.HostSystem)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: ref}
+	}
+	var fault types.BaseMethodFault
+	ctx.WithLock(host, func() {
+		switch {
+		case host.Runtime.ConnectionState != types.HostSystemConnectionStateConnected:
+			fault = &types.HostNotConnected{}
+		case host.Runtime.InMaintenanceMode:
+			fault = &types.InvalidState{}
+		}
+	})
+	return fault
 }
 
 func computeResource(ctx *simulator.Context, ref types.ManagedObjectReference) *mo.ComputeResource {

@@ -62,6 +62,8 @@ var changes = map[string]operation{
 	"take-snapshot":   (*Simulator).opTakeSnapshot,
 	"move-disk":       (*Simulator).opMoveDisk,
 	"register-disk":   (*Simulator).opRegisterDisk,
+	"set-drs":         (*Simulator).opSetDRS,
+	"set-host":        (*Simulator).opSetHost,
 	"create-pool":     (*Simulator).opCreatePool,
 	"create-folder":   (*Simulator).opCreateFolder,
 	"remove-folder":   (*Simulator).opRemoveFolder,

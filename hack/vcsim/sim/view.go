@@ -11,7 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// containerView is a ContainerView over a folder or a datacenter. The stock simulator keeps a list, searches the whole
+// containerView is a ContainerView over a folder, a datacenter or a cluster. The stock simulator keeps a list, searches the whole
 // tree for every new object, and never takes off what was moved out. Ours keeps no list: what belongs to it is decided
 // by walking up from the object.
 type containerView struct {
@@ -24,7 +24,7 @@ type containerView struct {
 func (s *Simulator) createContainerView(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
 	req := m.Body.(*types.CreateContainerView)
 	switch req.Container.Type {
-	case "Folder", "Datacenter":
+	case "Folder", "Datacenter", "ClusterComputeResource", "ComputeResource":
 	default:
 		return s.stock(ctx, m)
 	}

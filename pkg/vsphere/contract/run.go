@@ -27,6 +27,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Template", templateScenarios},
 		{"ChangedTemplate", changedTemplateScenarios},
 		{"Names", nameScenarios},
+		{"Hosts", hostScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
 	}

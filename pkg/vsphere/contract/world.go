@@ -66,6 +66,10 @@ type World interface {
 	// RenameFolder gives a folder another name, in the form in which vCenter keeps it.
 	RenameFolder(folder, name string)
 
+	// SetDRS turns the DRS of the cluster on or off.
+	SetDRS(on bool)
+	SetMaintenance(host vsphere.Ref, on bool)
+
 	// SetOutage cuts the vCenter off, or ends that.
 	SetOutage(on bool)
 	// SlowClones lets clones that are submitted from now on take long enough to be seen under way, until it is called

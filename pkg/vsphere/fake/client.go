@@ -90,6 +90,8 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
 		Strays:     c.tracker.Strays(g.UID),
+		HostNeeded: c.vc.noDRS,
+		Hosts:      c.hostsToName(),
 
 		Disappearance: c.absences.Current(),
 	}

@@ -59,3 +59,11 @@ func (w *world) FailClone() {
 		Class: vsphere.ClassExhausted, Reason: "ResourceExhausted", Fault: "NoDiskSpace", Message: "the datastore is full",
 	}})
 }
+
+func (w *world) SetMaintenance(host vsphere.Ref, on bool) {
+	unfit := ""
+	if on {
+		unfit = "is in maintenance mode"
+	}
+	w.SetHost(host, unfit)
+}

@@ -50,7 +50,7 @@ func (c *Client) StartClones(_ context.Context, g vsphere.GroupID, t vsphere.Tem
 }
 
 func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, spec vsphere.CloneSpec) error {
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name}
+	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name, Host: spec.Host}
 	id, err := c.tracker.Begin(g, op, spec.Revision)
 	if err != nil {
 		return err
@@ -69,17 +69,21 @@ func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, 
 			err.Reason = vsphere.ReasonNameTaken
 			return "", err
 		}
-		return c.clone(g, name, spec, template), nil
+		host, err := c.vc.hostFor(spec)
+		if err != nil {
+			return "", err
+		}
+		return c.clone(g, name, host, spec, template), nil
 	})
 }
 
 // clone makes a VM as a clone task does.
-func (c *Client) clone(g vsphere.GroupID, name string, spec vsphere.CloneSpec, template *machine) vsphere.Ref {
+func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneSpec, template *machine) vsphere.Ref {
 	instance := c.vc.newInstance()
 	vm := vsphere.VM{
 		Name: name, Parent: spec.Folder, Configured: true,
 		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, InstanceUUID: instance,
-		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: "host-1",
+		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
 		Stamp: &vsphere.Stamp{
 			Owner: c.cfg.Owner, UID: g.UID, Name: g.Name, Slot: spec.Slot, Revision: spec.Revision,
 			Disks: keysOf(template.disks), Instance: instance,

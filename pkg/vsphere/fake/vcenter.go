@@ -23,6 +23,8 @@ type VCenter struct {
 	last     int // number of the youngest object
 	folders  map[vsphere.Ref]*folder
 	machines map[vsphere.Ref]*machine
+	hosts    []vsphere.Host
+	noDRS    bool    // clones have to name their host
 	tasks    []*task // those that run, in order of submission
 	held     bool
 	outage   bool
@@ -58,6 +60,7 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 		folders:  map[vsphere.Ref]*folder{},
 		machines: map[vsphere.Ref]*machine{},
 		madeFor:  map[vsphere.DatastorePath]vsphere.Ref{},
+		hosts:    []vsphere.Host{{Ref: "host-1", Name: "esx-1"}, {Ref: "host-2", Name: "esx-2"}},
 	}
 	v.addFolder("", VMFolder)
 	return v

@@ -86,7 +86,7 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 // start submits one clone: first its place in the budget, then the read, then the request.
 func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 	v, what := b.v, "Clone VM "+clone.Name
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name}
+	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
 	id, err := v.tracker.Begin(b.group, op, clone.Spec.Revision)
 	if err != nil {
 		return err
@@ -144,11 +144,15 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 		Owner: b.v.cfg.Owner, UID: b.group.UID, Name: b.group.Name, Slot: spec.Slot, Revision: spec.Revision,
 		Disks: b.read.disks, Instance: instance,
 	}
+	var host *types.ManagedObjectReference
+	if spec.Host != "" {
+		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
+	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
 		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(clone.Name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
-				Pool: &place.pool, Datastore: &place.datastore,
+				Pool: &place.pool, Datastore: &place.datastore, Host: host,
 				DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
 			},
 			PowerOn: spec.PowerOn,

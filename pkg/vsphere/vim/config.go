@@ -40,6 +40,9 @@ type Config struct {
 	// Datacenter, Cluster, ResourcePool and Datastore are names or inventory paths, see meant. Each may be empty where
 	// there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
 	Datacenter, Cluster, ResourcePool, Datastore string
+	// Host is the name or inventory path of the host that all clones go to. If it is empty, vCenter chooses, or, where a
+	// cluster leaves that to its clients, the caller, from the hosts of the snapshot.
+	Host string
 	// Folder is the root of all groups' folders: a path from the datacenter's VM folder, or a whole inventory path, which
 	// has to lead below it. The default is DefaultFolder.
 	Folder string

@@ -51,7 +51,7 @@ func TestAnyCallOfAConnectionMayFail(t *testing.T) {
 		Datacenters: []string{"EMEA/DC0"}, Templates: []string{"linux"}, TemplateFolder: "templates",
 	})
 	cfg := configFor(sim, &notifier{})
-	cfg.TemplateFolder, cfg.ResourcePool = "templates", "Resources"
+	cfg.TemplateFolder, cfg.ResourcePool, cfg.Host = "templates", "Resources", "DC0_C0_H0"
 	v, stop := run(t, cfg)
 	awaitSynced(t, v)
 	vm := cloned(t, v, "web-0d1f2-0")

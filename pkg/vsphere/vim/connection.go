@@ -24,7 +24,7 @@ type connection struct {
 
 	collector types.ManagedObjectReference
 	// views of this connection. allVMs holds every VM of the datacenter; it has no filter and is read by sweeps only.
-	folderView, allVMs, outsideView, taskView types.ManagedObjectReference
+	folderView, allVMs, outsideView, taskView, hostView, clusterView types.ManagedObjectReference
 
 	mu      sync.Mutex
 	owned   []types.ManagedObjectReference // collector and views, to be destroyed

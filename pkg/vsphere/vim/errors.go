@@ -151,6 +151,9 @@ func faultText(f types.BaseMethodFault) string {
 	case *types.InvalidPowerState:
 		return fmt.Sprintf("the VM is %s and would have to be %s", f.ExistingState, f.RequestedState)
 	case *types.InvalidArgument:
+		if strings.HasSuffix(f.InvalidProperty, "location.host") {
+			return "vCenter refuses the clone for its host, or because it names none (InvalidArgument spec.location.host); whoever runs the controller can set -host, or turn DRS on"
+		}
 		return fmt.Sprintf("vCenter refuses the value of %q (InvalidArgument)", f.InvalidProperty)
 	case *types.InvalidName:
 		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", vsphere.UnescapeName(f.Name))

@@ -85,6 +85,8 @@ type inventory struct {
 	unconfirmed map[vsphere.Ref]time.Time
 	templates   map[vsphere.Ref]properties
 	hosts       map[vsphere.Ref]string
+	onHost      map[vsphere.Ref]int // how many VMs of ours are on a host
+	fleet       fleet
 	// reports counts the reports of filters on VMs, as a clock for what is older than what.
 	reports uint64
 	// newsAround counts what has become known of folders and templates, for the same purpose.
@@ -107,6 +109,7 @@ func (inv *inventory) clear() {
 	inv.byUID = map[string]map[vsphere.Ref]*record{}
 	inv.byParent = map[vsphere.Ref]map[vsphere.Ref]*record{}
 	inv.hosts = map[vsphere.Ref]string{}
+	inv.onHost = map[vsphere.Ref]int{}
 	inv.absences.Reset()
 	inv.resetFolders()
 }
@@ -127,6 +130,7 @@ func (inv *inventory) restart(place placement) {
 	defer inv.mu.Unlock()
 	inv.top, inv.topPath = vsphere.Ref(place.vmFolder.Value), place.vmFolderPath
 	inv.rootNames, inv.templateNames = place.root, place.templates
+	inv.fleet = newFleet(place)
 	inv.resetFolders()
 	for _, r := range inv.vms {
 		r.sources = 0
@@ -299,6 +303,9 @@ func (inv *inventory) link(r *record, t *touched) {
 	if r.vm.Parent != "" {
 		addTo(inv.byParent, r.vm.Parent, r)
 	}
+	if r.host != "" && inv.isOurs(r.vm) {
+		inv.onHost[r.host]++
+	}
 	inv.touch(r.vm, t)
 }
 
@@ -308,6 +315,11 @@ func (inv *inventory) unlink(r *record, t *touched) {
 		removeFrom(inv.byUID, uid, r)
 	}
 	removeFrom(inv.byParent, r.vm.Parent, r)
+	if r.host != "" && inv.isOurs(r.vm) {
+		if inv.onHost[r.host]--; inv.onHost[r.host] <= 0 {
+			delete(inv.onHost, r.host)
+		}
+	}
 }
 
 // drop forgets a VM that concerns nobody. inv.mu is held.

@@ -18,6 +18,8 @@ type placement struct {
 	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
 	// is set.
 	root, templates []string
+	compute         types.ManagedObjectReference // the cluster, or a standalone host
+	host            types.ManagedObjectReference // the one that -host names, zero if none
 	pool            types.ManagedObjectReference
 	datastore       types.ManagedObjectReference
 }
@@ -46,12 +48,13 @@ func (c *connection) resolvePlacement(ctx context.Context) (placement, error) {
 	if err != nil {
 		return p, err
 	}
+	p.compute = compute.ref
 	p.datastore, err = c.chooseDatastore(ctx, lie, dc, compute)
 	return p, err
 }
 
-// chooseCompute finds the cluster, or the standalone host, and the resource pool. Where the cluster is not named, the pool
-// says which: its path leads through the cluster.
+// chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
+// the host or the pool says which: its path leads through the cluster.
 func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice, p *placement) (choice, error) {
 	cfg := c.v.cfg
 	hostFolder := folderRef(dc.props.ref("hostFolder"))
@@ -60,7 +63,7 @@ func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice
 		return choice{}, err
 	}
 	bases := [][]string{base, dc.path}
-	if cfg.ResourcePool == "" || cfg.Cluster != "" {
+	if cfg.Cluster != "" || cfg.ResourcePool == "" && cfg.Host == "" {
 		if cfg.Cluster == "" {
 			computes = clustersFirst(computes)
 		}
@@ -69,6 +72,11 @@ func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice
 			return choice{}, err
 		}
 		computes = []choice{compute}
+	}
+	if cfg.Host != "" {
+		if computes, err = c.chooseHost(ctx, lie, hostFolder, computes, bases, p); err != nil {
+			return choice{}, err
+		}
 	}
 	return c.choosePool(ctx, lie, hostFolder, computes, bases, p)
 }
@@ -84,6 +92,31 @@ func clustersFirst(computes []choice) []choice {
 	return clusters
 }
 
+// chooseHost finds the named host among those of some clusters, and returns the cluster that it belongs to.
+func (c *connection) chooseHost(
+	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+) ([]choice, error) {
+	all, _, err := lie.below(ctx, hostFolder, "HostSystem")
+	if err != nil {
+		return nil, err
+	}
+	owners, bases := ownersOf(computes, bases)
+	all = slices.DeleteFunc(all, func(host choice) bool { _, known := owners[host.props.ref(propParent)]; return !known })
+	host, err := choose("host", c.v.cfg.Host, all, bases...)
+	p.host = host.ref
+	return []choice{owners[host.props.ref(propParent)]}, err
+}
+
+// ownersOf returns clusters by their references, and with their paths among the bases of what belongs to them.
+func ownersOf(computes []choice, bases [][]string) (map[vsphere.Ref]choice, [][]string) {
+	owners := map[vsphere.Ref]choice{}
+	for _, compute := range computes {
+		owners[vsphere.Ref(compute.ref.Value)] = compute
+		bases = append(slices.Clip(bases), compute.path)
+	}
+	return owners, bases
+}
+
 // choosePool finds the named resource pool among those of some clusters, or the root pool of the only one, and returns
 // the cluster that it belongs to.
 func (c *connection) choosePool(
@@ -97,11 +130,7 @@ func (c *connection) choosePool(
 	if err != nil {
 		return choice{}, err
 	}
-	owners := map[vsphere.Ref]choice{}
-	for _, compute := range computes {
-		owners[vsphere.Ref(compute.ref.Value)] = compute
-		bases = append(bases, compute.path)
-	}
+	owners, bases := ownersOf(computes, bases)
 	pools = slices.DeleteFunc(pools, func(pool choice) bool { _, known := owners[pool.props.ref("owner")]; return !known })
 	for _, pool := range pools {
 		if pool.ref.Value == string(owners[pool.props.ref("owner")].props.ref("resourcePool")) {

@@ -235,8 +235,12 @@ func (c *connection) createContainerView(
 	return res.Returnval, nil
 }
 
-func (c *connection) createListView(ctx context.Context) (types.ManagedObjectReference, error) {
-	res, err := methods.CreateListView(ctx, c.client, &types.CreateListView{This: *c.client.ServiceContent.ViewManager})
+func (c *connection) createListView(
+	ctx context.Context, members ...types.ManagedObjectReference,
+) (types.ManagedObjectReference, error) {
+	res, err := methods.CreateListView(ctx, c.client, &types.CreateListView{
+		This: *c.client.ServiceContent.ViewManager, Obj: members,
+	})
 	if err != nil {
 		return types.ManagedObjectReference{}, fmt.Errorf("create a list view: %w", err)
 	}

@@ -65,7 +65,7 @@ func (c *connection) reread(ctx context.Context) error {
 	if err := c.rereadAround(ctx); err != nil {
 		return fmt.Errorf("read folders and templates again: %w", err)
 	}
-	return nil
+	return c.rereadHosts(ctx)
 }
 
 // rereadTasks looks for the end of the tasks in flight. One that can be read no more has ended somehow.

@@ -46,7 +46,7 @@ func TestARereadFindsTheEndOfATask(t *testing.T) {
 }
 
 func TestARereadThatFailsChangesNothing(t *testing.T) {
-	for n, what := range []string{"the tasks", "the VMs", "folders and templates"} {
+	for n, what := range []string{"the tasks", "the VMs", "folders and templates", "the hosts"} {
 		t.Run(what, func(t *testing.T) {
 			answers := append(slices.Repeat([]error{nil}, n), noAnswer)
 			c := scripted(t, &script{

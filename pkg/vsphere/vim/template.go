@@ -17,7 +17,7 @@ import (
 //
 //  1. it names nothing: TemplateEmpty
 //  2. no VM of that name or path: TemplateNotFound, with the one whose name only looks the same, if there is one
-//  3. only VMs that cannot be cloned from: TemplateUnusable, with what is wrong with each (see unfit)
+//  3. only VMs that cannot be cloned from: TemplateUnusable, with what is wrong with each (see unusable)
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
@@ -49,7 +49,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
 		switch {
 		case !wanted.is(cand):
-		case unfit(cand) == "":
+		case unusable(cand) == "":
 			usable = append(usable, cand)
 		default:
 			named = append(named, cand)
@@ -64,7 +64,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 			"Several templates are named %q. Give the path of one: %s.", path, pathsOf(usable)))
 	case len(named) > 0:
 		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
-			"%q cannot be cloned from: %s.", path, v.whyUnfit(named)))
+			"%q cannot be cloned from: %s.", path, v.whyUnusable(named)))
 	default:
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
@@ -158,7 +158,7 @@ func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []
 	return picked
 }
 
-// unfit says why a VM cannot be cloned from, as the end of a sentence, or returns "". In order:
+// unusable says why a VM cannot be cloned from, as the end of a sentence, or returns "". In order:
 //
 //  1. it lies below the root folder, where the VMs of groups are
 //  2. its configuration does not show, and so not what it is
@@ -168,7 +168,7 @@ func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []
 //
 // A stamp with another instance is a copy's: somebody has cloned a VM of a group to a template, and vCenter has copied the
 // stamp. Its clones get stamps of their own in the place of that one.
-func unfit(c candidate) string {
+func unusable(c candidate) string {
 	stamp, instance := c.props.stamp(), c.props.text(propInstanceUUID)
 	switch {
 	case c.underRoot:
@@ -187,15 +187,15 @@ func unfit(c candidate) string {
 	}
 }
 
-// whyUnfit says of each VM why it cannot be cloned from. Where one below the root lies concerns only whose it is.
-func (v *VCenter) whyUnfit(candidates []candidate) string {
+// whyUnusable says of each VM why it cannot be cloned from. Where one below the root lies concerns only whose it is.
+func (v *VCenter) whyUnusable(candidates []candidate) string {
 	var reasons []string
 	for _, c := range candidates {
 		path := c.path
 		if c.underRoot {
 			path = "a VM of that name"
 		}
-		reasons = append(reasons, path+": "+unfit(c))
+		reasons = append(reasons, path+": "+unusable(c))
 	}
 	return strings.Join(slices.Compact(reasons), "; ")
 }

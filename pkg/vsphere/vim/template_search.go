@@ -90,7 +90,7 @@ var errTemplateHidden = &vsphere.Error{
 //
 //  1. is gone
 //  2. has another path, be it renamed or moved, or a folder on the way
-//  3. cannot be cloned from any more (see unfit)
+//  3. cannot be cloned from any more (see unusable)
 func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]int32, error) {
 	ref := vmRef(t.Ref)
 	o, err := c.retrieveOne(ctx, ref, append(templateProps(), propDevices)...)
@@ -110,7 +110,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 	if now.path != t.Path || o.props.ref(propParent) != t.Parent { // of a path that is not visible as a whole, little is left
 		return nil, c.v.templateChanged(t, o.props, "it is "+now.path+" now")
 	}
-	if why := unfit(now); why != "" {
+	if why := unusable(now); why != "" {
 		return nil, c.v.templateChanged(t, o.props, why)
 	}
 	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
@@ -197,7 +197,7 @@ func (w wantedTemplate) hint(some []candidate) string {
 	if len(alike) == 0 {
 		return ""
 	}
-	best := alike[max(0, slices.IndexFunc(alike, func(c candidate) bool { return unfit(c) == "" }))]
+	best := alike[max(0, slices.IndexFunc(alike, func(c candidate) bool { return unusable(c) == "" }))]
 	return fmt.Sprintf(" %s looks the same, and differs in %s: its name is %+q, and %+q was looked for.",
 		best.path, vsphere.LooksLike(w.path, w.of(best)), w.of(best), w.path)
 }

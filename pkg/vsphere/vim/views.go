@@ -19,6 +19,7 @@ const (
 	templateFilter                   // the VMs below the template folder
 	outsideFilter                    // the VMs of ours that lie elsewhere
 	taskFilter                       // the tasks in flight
+	hostFilter                       // the cluster that VMs are made in, and its hosts
 )
 
 // createViews makes the views that a connection lives with. The folders are read once before they are watched: which of
@@ -26,25 +27,32 @@ const (
 func (c *connection) createViews(ctx context.Context) error {
 	vmFolder := c.place.vmFolder
 	for _, view := range []struct {
-		ref   *types.ManagedObjectReference
-		kinds []string
+		ref       *types.ManagedObjectReference
+		container types.ManagedObjectReference
+		kinds     []string
 	}{
-		{&c.folderView, []string{"Folder", "VirtualApp"}},
-		{&c.allVMs, []string{"VirtualMachine"}},
+		{&c.folderView, vmFolder, []string{"Folder", "VirtualApp"}},
+		{&c.allVMs, vmFolder, []string{"VirtualMachine"}},
+		{&c.hostView, c.place.compute, []string{"HostSystem"}},
 	} {
-		ref, err := c.createContainerView(ctx, vmFolder, view.kinds)
+		ref, err := c.createContainerView(ctx, view.container, view.kinds)
 		if err != nil {
 			return err
 		}
 		*view.ref = ref
 		c.own(ref)
 	}
-	for _, view := range []*types.ManagedObjectReference{&c.outsideView, &c.taskView} {
-		ref, err := c.createListView(ctx)
+	for _, view := range []struct {
+		ref     *types.ManagedObjectReference
+		members []types.ManagedObjectReference
+	}{
+		{&c.outsideView, nil}, {&c.taskView, nil}, {&c.clusterView, []types.ManagedObjectReference{c.place.compute}},
+	} {
+		ref, err := c.createListView(ctx, view.members...)
 		if err != nil {
 			return err
 		}
-		*view = ref
+		*view.ref = ref
 		c.own(ref)
 	}
 
@@ -93,6 +101,9 @@ func (c *connection) createFilters(ctx context.Context) error {
 		return err
 	}
 	if err := c.createFilter(ctx, taskFilter, c.taskView, propSpec("Task", taskProps()...)); err != nil {
+		return err
+	}
+	if err := c.watchHosts(ctx); err != nil {
 		return err
 	}
 	if root := c.v.inv.rootRef(); root != "" {

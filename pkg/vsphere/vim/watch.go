@@ -123,6 +123,8 @@ func (c *connection) apply(set *types.UpdateSet) {
 				c.applyFolder(ref, left, u.ChangeSet, &t)
 			case templateFilter:
 				c.v.applyTemplate(ref, left, u, &t)
+			case hostFilter:
+				c.v.inv.updateFleet(u, &t)
 			case taskFilter:
 				tasks = append(tasks, u)
 			case rootFilter, outsideFilter:

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -152,4 +153,12 @@ func TestVMsOnHosts(t *testing.T) {
 	inv.update("vm-1", fromRoot, true, on("host-1"), &touched{})
 	inv.remove("vm-1", &touched{})
 	want("gone", "host-1", 0)
+}
+
+// Who reads the refusal has no field of the host to set: it says who can do what.
+func TestARefusalForTheHostSaysWhatToDo(t *testing.T) {
+	text := faultText(&types.InvalidArgument{InvalidProperty: "spec.location.host"})
+	if !strings.Contains(text, "-host") || !strings.Contains(text, "DRS") {
+		t.Errorf("%q", text)
+	}
 }

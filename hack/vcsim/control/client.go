@@ -118,6 +118,11 @@ func (c *Client) Move(ctx context.Context, vm, folder string) error {
 	return c.do(ctx, "move", Request{VM: vm, Folder: folder}, nil)
 }
 
+// MoveFolder puts a folder, with all that is in it, into another.
+func (c *Client) MoveFolder(ctx context.Context, folder, into string) error {
+	return c.do(ctx, "move-folder", Request{Folder: folder, Name: into}, nil)
+}
+
 // AddForeignVM makes a virtual machine without a stamp, switched off, and returns its MoRef value.
 func (c *Client) AddForeignVM(ctx context.Context, folder, name string) (string, error) {
 	return c.made(ctx, "add-vm", Request{Folder: folder, Name: name})
@@ -147,6 +152,11 @@ func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB
 // SetStamp writes the ExtraConfig key that carries the controller's stamp; "" takes the stamp away.
 func (c *Client) SetStamp(ctx context.Context, vm, stamp string) error {
 	return c.do(ctx, "set-stamp", Request{VM: vm, Stamp: stamp}, nil)
+}
+
+// SetInstance writes a virtual machine's instanceUuid, as whoever may reconfigure it can.
+func (c *Client) SetInstance(ctx context.Context, vm, instance string) error {
+	return c.do(ctx, "set-instance", Request{VM: vm, Name: instance}, nil)
 }
 
 // AddTemplate makes a template in a folder, which is made on demand, and returns its MoRef value.

@@ -36,3 +36,17 @@ func (s *Simulator) opRenameFolder(r control.Request) (any, error) {
 	_, err = s.do("Rename_Task", folder.Self, &types.Rename_Task{This: folder.Self, NewName: r.Name})
 	return control.Reply{MoRef: folder.Self.Value}, err
 }
+
+func (s *Simulator) opMoveFolder(r control.Request) (any, error) {
+	folder, err := s.findFolder(r.Folder)
+	if err != nil {
+		return nil, err
+	}
+	into, err := s.findFolder(r.Name)
+	if err != nil {
+		return nil, err
+	}
+	body := types.MoveIntoFolder_Task{This: into.Self, List: []types.ManagedObjectReference{folder.Self}}
+	_, err = s.do("MoveIntoFolder_Task", into.Self, &body)
+	return control.Reply{MoRef: folder.Self.Value}, err
+}

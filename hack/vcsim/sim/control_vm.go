@@ -101,23 +101,24 @@ func (s *Simulator) opMarkTemplate(r control.Request) (any, error) {
 }
 
 func (s *Simulator) opReconfigure(r control.Request) (any, error) {
-	vm, err := s.findVM(r.VM)
-	if err != nil {
-		return nil, err
-	}
-	spec := types.VirtualMachineConfigSpec{NumCPUs: r.CPU, MemoryMB: r.MemoryMB}
-	if _, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec}); err != nil {
-		return nil, err
-	}
-	return control.Reply{MoRef: vm.Self.Value}, nil
+	return s.reconfigure(r.VM, types.VirtualMachineConfigSpec{NumCPUs: r.CPU, MemoryMB: r.MemoryMB})
 }
 
 func (s *Simulator) opSetStamp(r control.Request) (any, error) {
-	vm, err := s.findVM(r.VM)
+	return s.reconfigure(r.VM, types.VirtualMachineConfigSpec{
+		ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: stampKey, Value: r.Stamp}},
+	})
+}
+
+func (s *Simulator) opSetInstance(r control.Request) (any, error) {
+	return s.reconfigure(r.VM, types.VirtualMachineConfigSpec{InstanceUuid: r.Name})
+}
+
+func (s *Simulator) reconfigure(key string, spec types.VirtualMachineConfigSpec) (any, error) {
+	vm, err := s.findVM(key)
 	if err != nil {
 		return nil, err
 	}
-	spec := types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: stampKey, Value: r.Stamp}}}
 	if _, err := s.do("ReconfigVM_Task", vm.Self, &types.ReconfigVM_Task{This: vm.Self, Spec: spec}); err != nil {
 		return nil, err
 	}

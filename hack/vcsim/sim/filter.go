@@ -100,6 +100,19 @@ func (f *filter) put(obj mo.Reference, ref types.ManagedObjectReference) {
 	for i := range f.selections {
 		f.selections[i].put(&f.marks, obj, ref)
 	}
+	if f.listed() && f.concerns(obj) { // what a list holds may have another parent now
+		f.marks.mark(ref)
+	}
+}
+
+// listed reports whether the filter selects what a list view holds.
+func (f *filter) listed() bool {
+	return slices.ContainsFunc(f.selections, func(s selection) bool { return s.list })
+}
+
+// concerns reports whether the filter is about objects of this kind.
+func (f *filter) concerns(obj mo.Reference) bool {
+	return slices.ContainsFunc(f.Spec.PropSet, func(p types.PropertySpec) bool { return isA(obj, p.Type) })
 }
 
 // changed marks an object if the change concerns a property that the filter is about.

@@ -243,6 +243,23 @@ func TestWatchListView(t *testing.T) {
 	}
 }
 
+// A list view holds a virtual machine wherever it is moved.
+func TestWatchMoveOfWhatIsListed(t *testing.T) {
+	e := start(t, sim.Options{})
+	vm := e.clone("a")
+	list, err := view.NewManager(e.client.Client).CreateListView(e.ctx, []types.ManagedObjectReference{vm})
+	e.must(err)
+	w := e.watch(list.Reference(), "ListView", types.PropertySpec{Type: "VirtualMachine", PathSet: []string{"parent"}})
+	for _, path := range []string{"elsewhere", "group", ""} {
+		folder, err := e.control.CreateFolder(e.ctx, path)
+		e.must(err)
+		e.must(e.control.Move(e.ctx, "a", folder))
+		w.until("it is in "+path, func() bool {
+			return w.value(vm, "parent") == types.ManagedObjectReference{Type: "Folder", Value: folder}
+		})
+	}
+}
+
 func TestWatchTruncated(t *testing.T) {
 	e := start(t, sim.Options{})
 	for i := range 7 {

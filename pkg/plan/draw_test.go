@@ -121,6 +121,7 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 	}
 	v.Name = pick(t, "name", v.Name, v.Name, v.Name, VMName("web", testUID, drawSlot(t)), "db", "")
 	v.Parent = pick(t, "parent", testFolder, testFolder, testFolder, "group-9", "")
+	v.UnderRoot = !rarely(t, "outside the root")
 	v.Power = pick(t, "power", vsphere.PoweredOn, vsphere.PoweredOn, vsphere.PoweredOff, vsphere.Suspended, "")
 	v.Connection = pick(t, "connection", vsphere.Connected, vsphere.Connected, vsphere.Connected, "disconnected", "")
 	v.Unreadable = rarely(t, "unreadable")

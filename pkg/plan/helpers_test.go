@@ -63,7 +63,7 @@ func vm(slot int, changes ...func(*vsphere.VM)) vsphere.VM {
 	instance := fmt.Sprintf("instance-%d", slot)
 	v := vsphere.VM{
 		Ref: vsphere.Ref(fmt.Sprintf("vm-%d", slot)), Name: VMName("web", testUID, slot), Configured: true,
-		Parent: testFolder, ParentPath: testPath, CPU: 2, MemoryMiB: 4096, InstanceUUID: instance,
+		Parent: testFolder, ParentPath: testPath, UnderRoot: true, CPU: 2, MemoryMiB: 4096, InstanceUUID: instance,
 		Power: vsphere.PoweredOn, Connection: vsphere.Connected, Created: testNow.Add(time.Duration(slot) * time.Minute),
 		Stamp: &vsphere.Stamp{
 			Owner: testOwner, UID: testUID, Name: "web", Slot: slot, Revision: Revision(group(0).Spec), Instance: instance,
@@ -88,7 +88,11 @@ func template(v *vsphere.VM)     { v.Template, v.Power = true, vsphere.PoweredOf
 func nameless(v *vsphere.VM)     { v.Name, v.Configured, v.Stamp = "", false, nil }
 func unconfigured(v *vsphere.VM) { v.Configured, v.Stamp = false, nil }
 func oldRevision(v *vsphere.VM)  { v.Stamp.Revision = "old" }
-func moved(v *vsphere.VM)        { v.Parent, v.ParentPath = "group-9", "/dc1/vm/attic" }
+func moved(v *vsphere.VM)        { v.Parent, v.ParentPath = "group-9", "/dc1/vm/vmgroups/attic" }
+func inside(v *vsphere.VM)       { v.Parent, v.ParentPath, v.UnderRoot = testFolder, testPath, true }
+func outside(v *vsphere.VM) {
+	v.Parent, v.ParentPath, v.UnderRoot = "group-8", "/dc1/vm/elsewhere", false
+}
 
 func named(name string) func(*vsphere.VM)    { return func(v *vsphere.VM) { v.Name = name } }
 func ref(ref vsphere.Ref) func(*vsphere.VM)  { return func(v *vsphere.VM) { v.Ref = ref } }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -35,6 +36,9 @@ func (m *member) available() bool {
 // reachable reports whether vCenter can read the VM, and act on it, now.
 func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected && !m.vm.Unreadable }
 
+// outside reports whether the VM lies outside the root folder: it counts, and is not touched.
+func (m *member) outside() bool { return !m.vm.UnderRoot }
+
 // cloning reports whether the VM is there already and its clone task has not ended.
 func (m *member) cloning() bool { return m.op != nil && m.op.Kind == vsphere.OperationClone }
 
@@ -43,9 +47,11 @@ func (m *member) going() bool {
 	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
 }
 
-// next returns the operation that one of our VMs needs, empty if it needs none.
+// next returns the operation that one of our VMs needs, empty if it needs none, or if it lies where none is made.
 func (m *member) next() vsphere.OperationKind {
 	switch {
+	case m.outside():
+		return ""
 	case m.victim && m.vm.Power == vsphere.PoweredOff:
 		return vsphere.OperationDestroy
 	case m.victim:
@@ -98,7 +104,7 @@ func (m *member) broken() bool {
 //
 //  1. it cannot be read or its host does not answer: Unreachable
 //  2. the operation that it needs next has failed: Failed
-//  3. it is surplus, and changes are not held back: Deleting
+//  3. it is surplus, and changes are not held back: Moved if it lies outside the root folder, otherwise Deleting
 //  4. its clone has not ended, and it is not powered on: Pending
 //  5. it is not powered on: PoweredOff
 //  6. it lies outside the group's folder: Moved
@@ -113,10 +119,14 @@ func (m *member) describe(folder *vsphere.Folder, in Input) {
 		m.state, m.message = v1alpha1.VMUnreachable, "vCenter reports it as "+orUnknown(m.vm.Connection, "of unknown state")
 	case trouble != nil:
 		m.state, m.message = v1alpha1.VMFailed, trouble.Err.Error()
+	case m.victim && heldBy(in) == "" && m.outside():
+		m.state, m.message = v1alpha1.VMMoved, "it is to be removed, and lies in "+m.place(in)+", where nothing is removed"
 	case m.victim && heldBy(in) == "":
 		m.state, m.message = v1alpha1.VMDeleting, "being removed"
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
 		m.state, m.message = v1alpha1.VMPending, cloneMessage(m.op)
+	case m.vm.Power != vsphere.PoweredOn && m.outside():
+		m.state, m.message = v1alpha1.VMPoweredOff, "it lies in "+m.place(in)+", where nothing is switched on"
 	case m.vm.Power != vsphere.PoweredOn:
 		m.state, m.message = v1alpha1.VMPoweredOff, "waiting to be powered on"
 		switch {
@@ -126,7 +136,7 @@ func (m *member) describe(folder *vsphere.Folder, in Input) {
 			m.message = m.crashLoop()
 		}
 	case folder == nil || m.vm.Parent != folder.Ref:
-		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+orUnknown(m.vm.ParentPath, "a place that cannot be read")
+		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+m.place(in)
 	default:
 		m.state, m.message = v1alpha1.VMAvailable, m.drift(in)
 	}
@@ -138,6 +148,18 @@ func (m *member) crashLoop() string {
 	return fmt.Sprintf("it was powered on and did not stay on, %s in a row; powered on again after %s: look why its guest shuts down",
 		count(m.powerOn.Count, "time"), next)
 }
+
+// place says where the VM lies.
+func (m *member) place(in Input) string {
+	place := orUnknown(m.vm.ParentPath, "a place that cannot be read")
+	if m.outside() {
+		place += ", outside the root folder " + rootPath(in)
+	}
+	return place
+}
+
+// rootPath is the inventory path of the root folder: the group's is <root>/<namespace>/<name>.
+func rootPath(in Input) string { return path.Dir(path.Dir(in.Snapshot.Path)) }
 
 // drift says how a VM differs from what its group's VMs are made from now. It is reported, not undone.
 func (m *member) drift(in Input) string {

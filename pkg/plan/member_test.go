@@ -29,6 +29,8 @@ func TestDescribe(t *testing.T) {
 		"2: cannot be destroyed":                         {0, vm(0, off), []func(*Input){destroyFailed}, v1alpha1.VMFailed, "Invalid"},
 		"2: a conflict that lasts":                       {1, vm(0, off), []func(*Input){failures(times(6, conflict))}, v1alpha1.VMFailed, "Conflict"},
 		"3: surplus":                                     {0, vm(0), nil, v1alpha1.VMDeleting, "being removed"},
+		"3: surplus, outside the root folder":            {0, vm(0, outside), nil, v1alpha1.VMMoved, "it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed"},
+		"3: surplus, outside, off and failed before":     {0, vm(0, outside, off), []func(*Input){destroyFailed}, v1alpha1.VMMoved, "it is to be removed"},
 		"3: surplus, failed in what is no longer wanted": {0, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMDeleting, ""},
 		"4: its clone has not ended":                     {1, vm(0, off), []func(*Input){operations(cloning(0))}, v1alpha1.VMPending, "being cloned"},
 		"4: its clone is overdue":                        {1, vm(0, off), []func(*Input){operations(cloning(0, overdue))}, v1alpha1.VMPending, "deadline"},
@@ -38,8 +40,12 @@ func TestDescribe(t *testing.T) {
 		"5: suspended":                                   {1, vm(0, suspended), nil, v1alpha1.VMPoweredOff, "waiting"},
 		"5: off, something under way":                    {1, vm(0, off), []func(*Input){operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMPoweredOff, "being powered on"},
 		"5: off, conflicts are settled quietly":          {1, vm(0, off), []func(*Input){failures(times(5, conflict))}, v1alpha1.VMPoweredOff, "waiting"},
+		"5: off, outside the root folder":                {1, vm(0, outside, off), nil, v1alpha1.VMPoweredOff, "it lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is switched on"},
+		"5: off, outside, who knows where":               {1, vm(0, outside, off, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMPoweredOff, "a place that cannot be read"},
 		"5: surplus and off, but held back":              {0, vm(0, off), []func(*Input){readOnly}, v1alpha1.VMPoweredOff, ""},
-		"6: elsewhere":                                   {1, vm(0, moved), nil, v1alpha1.VMMoved, "/dc1/vm/attic"},
+		"6: elsewhere":                                   {1, vm(0, moved), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/vmgroups/attic"},
+		"6: outside the root folder":                     {1, vm(0, outside), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups"},
+		"6: outside, surplus and held back":              {0, vm(0, outside), []func(*Input){readOnly}, v1alpha1.VMMoved, "it was moved to"},
 		"6: elsewhere, who knows where":                  {1, vm(0, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMMoved, "cannot be read"},
 		"6: the folder is gone":                          {1, vm(0), []func(*Input){noFolder}, v1alpha1.VMMoved, testPath},
 		"7: at work":                                     {1, vm(0), nil, v1alpha1.VMAvailable, ""},
@@ -75,6 +81,9 @@ func TestNext(t *testing.T) {
 		"to stay and off":        {vm(0, off), false, vsphere.OperationPowerOn},
 		"to stay and suspended":  {vm(0, suspended), false, vsphere.OperationPowerOn},
 		"to stay and powered on": {vm(0), false, ""},
+		"surplus, on, outside":   {vm(0, outside), true, ""},
+		"surplus, off, outside":  {vm(0, off, outside), true, ""},
+		"to stay, off, outside":  {vm(0, off, outside), false, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -93,6 +102,7 @@ func TestAvailable(t *testing.T) {
 	}{
 		"at work":      {vm(0), true},
 		"moved":        {vm(0, moved), true},
+		"outside":      {vm(0, outside), true},
 		"off":          {vm(0, off), false},
 		"suspended":    {vm(0, suspended), false},
 		"host away":    {vm(0, disconnected), false},

@@ -162,7 +162,7 @@ func (p *Plan) grow(in Input) {
 }
 
 // shrink plans the end of VMs, one step each: what is not off is powered off, what is off is destroyed. One that cannot be
-// reached, or is under way already, is waited for; one whose clone has not ended is cancelled, and looked at again then.
+// reached, lies outside the root folder, or is under way already, is waited for; one whose clone has not ended is cancelled, and looked at again then.
 func (p *Plan) shrink(going []*member, in Input) {
 	p.due.removals += len(going)
 	for _, m := range going {
@@ -171,7 +171,7 @@ func (p *Plan) shrink(going []*member, in Input) {
 		switch {
 		case m.cloning():
 			p.cancelOne(m.op)
-		case !m.reachable() || m.op != nil:
+		case !m.reachable() || m.outside() || m.op != nil:
 		case f != nil && wait(f, in.Now) > 0:
 			p.RetryAfter = sooner(p.RetryAfter, wait(f, in.Now))
 		case m.next() == vsphere.OperationDestroy:
@@ -203,14 +203,14 @@ func (p *Plan) cancelOne(op *vsphere.Operation) {
 	}
 }
 
-// powerOn plans to switch on what is ours, off and to stay. In order:
+// powerOn plans to switch on what is ours, off and to stay, below the root folder. In order:
 //
 //  1. what something is under way on, or cannot be reached, is left for now
 //  2. a failure is waited out
 //  3. a VM that does not stay on has pauses that grow, see powerOnWait
 func (p *Plan) powerOn(in Input) {
 	for _, m := range p.census.ours {
-		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() {
+		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() || m.outside() {
 			continue
 		}
 		p.due.powerOns++
@@ -239,7 +239,7 @@ func (p *Plan) awaitNames(in Input) {
 // remove plans the end of the group:
 //
 //  1. everything that is ours is surplus, clones under way are cancelled
-//  2. a VM of ours that cannot be reached, one that may be ours, a clone under way, or one that may still be under way from
+//  2. a VM of ours that cannot be reached or lies outside the root folder, one that may be ours, a clone under way, or one that may still be under way from
 //     an earlier process, holds the folder and the finalizer; so does a mass disappearance while it is being looked into
 //  3. then the folder goes if it is empty; with anything foreign in it, it stays
 //  4. then the finalizer

@@ -60,7 +60,7 @@ func vCenterChanged(in Input) *Problem {
 //  4. VMs that the status counts cannot be read or listed, and clones are due
 //  5. the template is unusable, and clones are due (otherwise it is an aside: the group lacks nothing)
 //  6. clones fail
-//  7. operations on VMs fail, or a VM does not stay on
+//  7. VMs lie where nothing is done to them, cannot be reached or do not stay on, or operations on them fail (see memberProblems)
 //  8. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
 //  9. clones are due, and none of the hosts that they have to name can take one
 func groupProblems(in Input, p *Plan) []*Problem {
@@ -97,7 +97,13 @@ func massDisappearance(d *vsphere.Disappearance) *Problem {
 		d.Missing, d.Of, d.Unproven))
 }
 
-// memberProblems returns what stands in the way of single VMs.
+// memberProblems returns what stands in the way of single VMs. For each, the first that applies:
+//
+//  1. it is to be removed and cannot be reached: it is waited for
+//  2. it is to be removed, or is off, and lies outside the root folder: a human has to move it
+//  3. an operation on it fails
+//
+// While changes are held back, only the last is told.
 func memberProblems(in Input, c *census) []*Problem {
 	var problems []*Problem
 	for _, m := range c.ours {
@@ -106,6 +112,8 @@ func memberProblems(in Input, c *census) []*Problem {
 		case m.victim && !m.reachable() && heldBy(in) == "":
 			problems = append(problems, waiting(v1alpha1.ReasonVictimUnreachable, fmt.Sprintf(
 				"VM %s is to be removed and cannot be reached: %s", m.name, m.message)))
+		case m.outside() && m.reachable() && heldBy(in) == "" && (m.victim || m.vm.Power != vsphere.PoweredOn):
+			problems = append(problems, outsideRoot(in, m))
 		case trouble != nil:
 			problem := fromFailure(trouble)
 			if !strings.Contains(problem.Message, m.name) {
@@ -117,6 +125,22 @@ func memberProblems(in Input, c *census) []*Problem {
 		}
 	}
 	return problems
+}
+
+// outsideRoot says what somebody has to do about a VM that lies outside the root folder. It keeps no clone from being made:
+// the VM counts.
+func outsideRoot(in Input, m *member) *Problem {
+	way := "or switch it on by hand"
+	switch {
+	case in.Group.DeletionTimestamp != nil:
+		way = fmt.Sprintf("or let the VmGroup go without its VMs by the annotation %s: %s", v1alpha1.OnDeleteAnnotation, v1alpha1.OnDeleteOrphan)
+	case m.victim:
+		way = "or raise spec.replicas"
+	}
+	p := stalled(v1alpha1.ReasonVMOutsideRoot, fmt.Sprintf(
+		"VM %s (%s): %s; move it back below %s, %s", m.name, m.vm.Ref, m.message, rootPath(in), way))
+	p.blocksClones = false
+	return p
 }
 
 // pendingProblems returns what keeps clones from ending.

@@ -36,7 +36,7 @@ func checkPromises(t *rapid.T) {
 	}
 }
 
-// checkOnlyOurs proves P1: nothing is done to a VM that is not ours by its stamp and instance.
+// checkOnlyOurs proves P1: nothing is done to a VM that is not ours by its stamp and instance, or that lies outside the root.
 func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 	for _, ref := range slices.Concat(p.PowerOn, p.PowerOff, p.Destroy) {
 		i := slices.IndexFunc(in.Snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == ref })
@@ -45,6 +45,9 @@ func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 		}
 		if identity := vsphere.Identify(in.Snapshot.Owner, testUID, in.Snapshot.VMs[i]); identity != vsphere.Ours {
 			t.Errorf("P1: %s is %s", ref, identity)
+		}
+		if !in.Snapshot.VMs[i].UnderRoot {
+			t.Errorf("P1: %s lies outside the root folder", ref)
 		}
 	}
 	for _, op := range p.Cancel {
@@ -72,6 +75,9 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(p.Clone), want)
 	}
 	victims := slices.Concat(p.PowerOff, p.Destroy)
+	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-beyond-want) {
+		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)
+	}
 	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want) {
 		t.Errorf("P2: %d of %d VMs go, %d are wanted", len(victims), ours, want)
 	}
@@ -100,6 +106,18 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 			t.Errorf("%s is touched while %s is under way on it", op.VM, op.Kind)
 		}
 	}
+}
+
+// outsiders counts the VMs outside the root folder that are ours, as far as their stamps say. Whatever else is done, they
+// make up for the surplus first: VMs inside must not go for their sake.
+func outsiders(in Input) int {
+	n := 0
+	for _, vm := range in.Snapshot.VMs {
+		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours && !vm.UnderRoot {
+			n++
+		}
+	}
+	return n
 }
 
 // checkUnknown proves P3, and that nothing is changed where nothing may be.

@@ -10,17 +10,21 @@ import (
 // victims returns the n of ours that go when there are too many. In order, who goes first:
 //
 //  1. already going: being powered off or destroyed
-//  2. never finished: its clone is under way
-//  3. failed: it could not be powered on, or could not be removed before
-//  4. not connected, or not readable
-//  5. not powered on
-//  6. not ready: something else is under way on it
-//  7. made from an earlier revision
-//  8. younger
-//  9. the highest slot, then the name that sorts last
+//  2. outside the root folder
+//  3. never finished: its clone is under way
+//  4. failed: it could not be powered on, or could not be removed before
+//  5. not connected, or not readable
+//  6. not powered on
+//  7. not ready: something else is under way on it
+//  8. made from an earlier revision
+//  9. younger
+//  10. the highest slot, then the name that sorts last
 //
 // Clones whose VM is not there yet go before all of these: they are cancelled, see Compute. The order depends on nothing
 // that a wait changes, so that a victim that cannot be reached stays chosen.
+//
+// Rule 2 is for what is not touched: such a VM is waited for, and no other goes in its place. It may be somebody else's VM
+// that our stamp was copied onto: it makes a surplus of one, which must cost the group none of its own.
 func victims(ours []*member, n int, revision string) []*member {
 	if n <= 0 {
 		return nil
@@ -29,6 +33,7 @@ func victims(ours []*member, n int, revision string) []*member {
 	slices.SortStableFunc(sorted, func(a, b *member) int {
 		return cmp.Or(
 			first(a.going(), b.going()),
+			first(a.outside(), b.outside()),
 			first(a.cloning(), b.cloning()),
 			first(a.broken(), b.broken()),
 			first(!a.reachable(), !b.reachable()),

@@ -18,25 +18,30 @@ func TestVictims(t *testing.T) {
 			operations(operation(vsphere.OperationPowerOff, 0), cloning(1))}},
 		"1: being destroyed before one that has failed": {off, off, []func(*Input){
 			operations(operation(vsphere.OperationDestroy, 0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"2: never finished before failed": {off, off, []func(*Input){
-			operations(cloning(0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"3: could not be powered on before not connected": {off, disconnected, []func(*Input){
-			failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))}},
-		"3: could not be removed before not connected": {nil, disconnected, []func(*Input){
-			failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))}},
-		"3: a failure to power on what is on says nothing": {disconnected, nil, []func(*Input){
+		"1: being powered off before one outside the root": {nil, outside, []func(*Input){operations(operation(vsphere.OperationPowerOff, 0))}},
+		"2: outside the root before never finished":        {outside, nil, []func(*Input){operations(cloning(1))}},
+		"2: outside the root before failed": {outside, off, []func(*Input){
 			failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"4: not connected before powered off":          {disconnected, off, nil},
-		"4: not readable before powered off":           {unreadable, off, nil},
-		"5: powered off before something is under way": {off, nil, []func(*Input){operations(operation(vsphere.OperationPowerOn, 1))}},
-		"5: suspended before an old revision":          {suspended, oldRevision, nil},
-		"6: something under way before an old revision": {nil, oldRevision, []func(*Input){
+		"2: outside the root before not connected": {outside, disconnected, nil},
+		"3: never finished before failed": {off, off, []func(*Input){
+			operations(cloning(0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
+		"4: could not be powered on before not connected": {off, disconnected, []func(*Input){
+			failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))}},
+		"4: could not be removed before not connected": {nil, disconnected, []func(*Input){
+			failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))}},
+		"4: a failure to power on what is on says nothing": {disconnected, nil, []func(*Input){
+			failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
+		"5: not connected before powered off":          {disconnected, off, nil},
+		"5: not readable before powered off":           {unreadable, off, nil},
+		"6: powered off before something is under way": {off, nil, []func(*Input){operations(operation(vsphere.OperationPowerOn, 1))}},
+		"6: suspended before an old revision":          {suspended, oldRevision, nil},
+		"7: something under way before an old revision": {nil, oldRevision, []func(*Input){
 			operations(operation(vsphere.OperationPowerOn, 0))}},
-		"7: an old revision before a younger one":  {oldRevision, nil, nil},
-		"8: the younger before the higher slot":    {created(testNow.Add(time.Hour)), nil, nil},
-		"8: an unknown age counts as the greatest": {nil, created(time.Time{}), nil},
-		"9: the higher slot before the name":       {func(v *vsphere.VM) { v.Created, v.Stamp.Slot = vm(1).Created, 2 }, named("zzz"), nil},
-		"9: the name that sorts last, in the same slot": {func(v *vsphere.VM) {
+		"8: an old revision before a younger one":  {oldRevision, nil, nil},
+		"9: the younger before the higher slot":    {created(testNow.Add(time.Hour)), nil, nil},
+		"9: an unknown age counts as the greatest": {nil, created(time.Time{}), nil},
+		"10: the higher slot before the name":      {func(v *vsphere.VM) { v.Created, v.Stamp.Slot = vm(1).Created, 2 }, named("zzz"), nil},
+		"10: the name that sorts last, in the same slot": {func(v *vsphere.VM) {
 			v.Created, v.Stamp.Slot, v.Name = vm(1).Created, 1, "zzz"
 		}, nil, nil},
 	}

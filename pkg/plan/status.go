@@ -209,6 +209,8 @@ func (c *census) remarks() string {
 	}
 	for _, m := range c.ours {
 		switch {
+		case m.state == v1alpha1.VMMoved && m.outside():
+			remarks["moved out of the root folder"]++
 		case m.state == v1alpha1.VMMoved:
 			remarks["moved out of the folder"]++
 		case m.state == v1alpha1.VMUnreachable:

@@ -224,6 +224,10 @@ func TestMessages(t *testing.T) {
 	}{
 		"at rest":            {input(group(1), vm(0)), "1 of 1 VMs available"},
 		"with remarks":       {input(group(3), vm(0, oldRevision), vm(1, moved), vm(2, func(v *vsphere.VM) { v.CPU = 9 })), "3 of 3 VMs available; 1 changed by hand, 1 made from an earlier spec, 1 moved out of the folder"},
+		"out of the root":    {input(group(2), vm(0, outside), vm(1)), "2 of 2 VMs available; 1 moved out of the root folder"},
+		"surplus outside":    {input(group(1), vm(0, outside), vm(1)), "VM web-0d1f2-0 (vm-0): it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed; move it back below /dc1/vm/vmgroups, or raise spec.replicas"},
+		"deleted outside":    {input(group(1, deleting), vm(0, outside)), "VM web-0d1f2-0 (vm-0): it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed; move it back below /dc1/vm/vmgroups, or let the VmGroup go without its VMs by the annotation vsphere.vmware.com/on-delete: orphan"},
+		"off outside":        {input(group(1), vm(0, outside, off)), "VM web-0d1f2-0 (vm-0): it lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is switched on; move it back below /dc1/vm/vmgroups, or switch it on by hand"},
 		"out of reach":       {input(group(2), vm(0, disconnected), vm(1, nameless)), "0 of 2 VMs available; 1 unreachable, 1 without name or configuration"},
 		"held back":          {input(group(3, paused), vm(0), vm(1, off)), "spec.paused holds back: 1 clone, 1 to power on; 1 of 3 VMs available"},
 		"held back, less":    {input(group(0, paused), vm(0)).with(operations(cloning(1))), "spec.paused holds back: 1 clone to cancel, 1 to remove; 1 of 0 VMs available"},

@@ -105,6 +105,18 @@ func endTrajectories() map[string]trajectory {
 			{"vCenter is away, too", loseView, nil, "0/1 PENDING VCenterUnreachable"},
 			{"all are back", both(regain, changed(0, connected)), []string{"power off vm-0"}, "1/1 PENDING Deleting"},
 		}},
+		"deleted, a VM lies outside the root folder": {running(2), []step{
+			{"the other goes", both(changed(0, outside), deleted), []string{"power off vm-1"}, "2/2 ERROR VMOutsideRoot"},
+			{"it is off", allEnd, []string{"destroy vm-1"}, "1/2 ERROR VMOutsideRoot"},
+			{"folder and finalizer stay", allEnd, nil, "1/1 ERROR VMOutsideRoot"},
+			{"it is back", changed(0, inside), []string{"power off vm-0"}, "1/1 PENDING Deleting"},
+			{"it is off", allEnd, []string{"destroy vm-0"}, "0/1 PENDING Deleting"},
+			{"it is gone", allEnd, []string{"remove folder group-1", "remove finalizer"}, "gone"},
+		}},
+		"deleted, a VM lies outside the root folder, and is left there": {running(1), []step{
+			{"it holds the finalizer", both(changed(0, outside), deleted), nil, "1/1 ERROR VMOutsideRoot"},
+			{"let go", orphan, []string{"let go"}, "gone"},
+		}},
 		"deleted, a VM cannot be destroyed": {running(1), []step{
 			{"it is powered off", deleted, []string{"power off vm-0"}, "1/1 PENDING Deleting"},
 			{"it is off", allEnd, []string{"destroy vm-0"}, "0/1 PENDING Deleting"},

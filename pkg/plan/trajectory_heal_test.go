@@ -54,6 +54,27 @@ func healTrajectories() map[string]trajectory {
 			{"3 are wanted", scaled(3), []string{"clone web-0d1f2-2"}, "2/2 PENDING ScalingUp"},
 			{"0 are wanted: it goes as well", both(allEnd, scaled(0)), []string{"power off vm-2", "power off vm-1", "power off vm-0"}, "3/3 PENDING ScalingDown"},
 		}},
+		"a VM is moved out of the root folder": {running(3), []step{
+			{"it keeps its slot", changed(0, outside), nil, "3/3 READY AllReplicasAvailable"},
+			{"1 is wanted: it is chosen, and another", scaled(1), []string{"power off vm-2"}, "3/3 ERROR VMOutsideRoot"},
+			{"that one is off", allEnd, []string{"destroy vm-2"}, "2/3 ERROR VMOutsideRoot"},
+			{"no other goes in its place", both(allEnd, passes(time.Hour)), nil, "2/2 ERROR VMOutsideRoot"},
+			{"it is switched off by hand", changed(0, off), nil, "1/2 ERROR VMOutsideRoot"},
+			{"it is back", changed(0, inside), []string{"destroy vm-0"}, "1/2 PENDING ScalingDown"},
+			{"it is gone", allEnd, nil, "1/1 READY AllReplicasAvailable"},
+		}},
+		"a VM outside the root folder is off": {running(2), []step{
+			{"it is moved and off", both(changed(0, outside), changed(0, off)), nil, "1/2 ERROR VMOutsideRoot"},
+			{"3 are wanted: others go on", scaled(3), []string{"clone web-0d1f2-2"}, "1/2 ERROR VMOutsideRoot"},
+			{"it is back", both(allEnd, changed(0, inside)), []string{"power on vm-0"}, "2/3 PENDING ScalingUp"},
+			{"it is on", allEnd, nil, "3/3 READY AllReplicasAvailable"},
+		}},
+		"somebody puts our stamp on another VM outside the root folder": {running(2), []step{
+			{"it counts, and costs the group none of its own", appears(vm(1, outside, ref("vm-impostor"), named("db"))), nil, "3/3 ERROR VMOutsideRoot"},
+			{"it is switched off", altered("vm-impostor", off), nil, "2/3 ERROR VMOutsideRoot"},
+			{"a VM of the group's is lost", destroyed(0), nil, "1/2 ERROR VMOutsideRoot"},
+			{"the stamp is taken off", disappears("vm-impostor"), []string{"clone web-0d1f2-0"}, "1/1 PENDING ScalingUp"},
+		}},
 		"a host is away": {running(2), []step{
 			{"its VM counts", changed(1, disconnected), nil, "1/2 PENDING ReplicasUnavailable"},
 			{"it is back", changed(1, connected), nil, "2/2 READY AllReplicasAvailable"},

@@ -86,13 +86,25 @@ func passes(d time.Duration) func(*world) { return func(w *world) { w.now = w.no
 func scaled(replicas int32) func(*world)  { return func(w *world) { w.scale(replicas) } }
 func destroyed(slot int) func(*world)     { return func(w *world) { w.remove(w.at(slot).Ref) } }
 func appears(vm vsphere.VM) func(*world) {
-	return func(w *world) { vm.Parent = w.folder; w.vms = append(w.vms, vm) }
+	return func(w *world) {
+		if vm.UnderRoot {
+			vm.Parent = w.folder
+		}
+		w.vms = append(w.vms, vm)
+	}
 }
 func disappears(r vsphere.Ref) func(*world) { return func(w *world) { w.remove(r) } }
 
 // changed lets somebody change the VM of ours in a slot.
 func changed(slot int, change func(*vsphere.VM)) func(*world) {
 	return func(w *world) { change(w.at(slot)) }
+}
+
+// altered lets somebody change any VM.
+func altered(r vsphere.Ref, change func(*vsphere.VM)) func(*world) {
+	return func(w *world) {
+		change(&w.vms[slices.IndexFunc(w.vms, func(vm vsphere.VM) bool { return vm.Ref == r })])
+	}
 }
 
 func connected(v *vsphere.VM) { v.Connection = vsphere.Connected }

@@ -56,13 +56,14 @@ type Interface interface {
 	StartClones(ctx context.Context, g GroupID, t Template, clones []Clone) error
 
 	// StartPowerOn and StartPowerOff submit one power operation. A VM that has the wanted state already is a success.
-	// They too can fail with ErrNoBudget, from a budget of their own.
+	// They too can fail with ErrNoBudget, from a budget of their own. They refuse a VM that is not the group's, or that is
+	// seen outside the root folder (ClassConflict).
 	StartPowerOn(ctx context.Context, g GroupID, vm Ref) error
 	StartPowerOff(ctx context.Context, g GroupID, vm Ref) error
 
 	// StartDestroy takes a place in the budget for some of vms, reads those live, and at once submits the destruction of
-	// those that are ours, switched off, connected, and without a foreign disk (see ForeignDisks); and so on with the
-	// others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back and is a Failure
+	// those that are ours, below the root folder, switched off, connected, and without a foreign disk (see ForeignDisks);
+	// and so on with the others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back and is a Failure
 	// of that VM in the next snapshot, and the most severe refusal is returned, after all others were submitted.
 	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error
 

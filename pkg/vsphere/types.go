@@ -29,6 +29,9 @@ type VM struct {
 	Parent Ref
 	// ParentPath is the inventory path of Parent, for people.
 	ParentPath string
+	// UnderRoot is true if it lies below the root folder, at any depth, or in the root folder itself. It is false if
+	// Parent is empty, or if a folder between it and the root cannot be read. Nothing is done to a VM that lies elsewhere.
+	UnderRoot bool
 	// Configured is false while vCenter has not written the VM's configuration: nothing below it is known then.
 	Configured   bool
 	Stamp        *Stamp // nil: none, or not readable as one

@@ -55,7 +55,10 @@ func TestWhatASweepFindsHoldsTheEnd(t *testing.T) {
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Status.VMs = nil }) // as if it were one of those that are too many to be listed
 	f.restart(fake.Config{}, Config{})
 	f.delete()
-	f.want("a VM of ours lies elsewhere", "Sweep", "get", "StartPowerOff", "update status")
+	f.want("a VM of ours lies elsewhere", "Sweep", "update status")
+	f.wantStatus("then", "1/1 ERROR VMOutsideRoot")
+	f.world.Move(f.vm(0).Ref, "vmgroups/attic")
+	f.want("it is moved back", "get", "StartPowerOff", "update status")
 	f.wantStatus("then", "1/1 PENDING Deleting")
 }
 

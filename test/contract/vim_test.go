@@ -25,7 +25,7 @@ const (
 func TestContract(t *testing.T) {
 	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
 		t.Parallel() // each scenario has a simulator of its own
-		process, err := vcsim.Start(t.Context(), vcsim.Options{})
+		process, err := vcsim.Start(t.Context(), vcsim.Options{TemplateFolder: opts.TemplateFolder})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,6 +275,12 @@ func (w *world) SetDRS(on bool) {
 func (w *world) SetMaintenance(host vsphere.Ref, on bool) {
 	w.t.Helper()
 	w.control(func(ctx context.Context, c *control.Client) error { return c.SetHost(ctx, string(host), on, "") })
+}
+
+func (w *world) MoveFolder(folder, into string) {
+	w.t.Helper()
+	to := w.made(func(ctx context.Context, c *control.Client) (string, error) { return c.CreateFolder(ctx, into) })
+	w.control(func(ctx context.Context, c *control.Client) error { return c.MoveFolder(ctx, folder, string(to)) })
 }
 
 func (w *world) SetOutage(on bool) {

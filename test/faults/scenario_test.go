@@ -75,10 +75,12 @@ var scenarios = []scenario{
 		vg := r.created(2)
 		_, err := r.VCenter.Control.CreateFolder(r.T.Context(), "elsewhere")
 		harness.Must(r.T, err)
-		harness.Must(r.T, r.VCenter.Control.Move(r.T.Context(), r.VMs(vg)[1].MoRef, "elsewhere"))
+		moved := r.VMs(vg)[1].MoRef
+		harness.Must(r.T, r.VCenter.Control.Move(r.T.Context(), moved, "elsewhere"))
 		r.told(v1alpha1.VMMoved)
 		r.Scale(group, 3)
 		r.settled(3)
+		harness.Must(r.T, r.VCenter.Control.Move(r.T.Context(), moved, vg.Status.Folder.MoRef)) // outside the root it would stay for ever
 		r.gone()
 	}},
 	{name: "template", args: alone, work: 2, play: func(r *run) {

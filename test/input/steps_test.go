@@ -338,7 +338,7 @@ func (c *chaos) removeDisks() error {
 func (c *chaos) restoreFolder() error {
 	folder, ok := c.folder()
 	if !ok {
-		return nil
+		return c.moveBack("vmgroups")
 	}
 	if right := c.w.FolderPath("web"); folder.Path != right {
 		aside := fmt.Sprintf("aside-%d", c.number())
@@ -349,9 +349,14 @@ func (c *chaos) restoreFolder() error {
 			return err
 		}
 	}
+	return c.moveBack(folder.MoRef)
+}
+
+// moveBack moves the group's VMs that are elsewhere into a folder below the root: outside it nothing is done to them.
+func (c *chaos) moveBack(folder string) error {
 	for _, vm := range c.ours() {
-		if vm.Folder != folder.MoRef {
-			if err := c.vc.Move(c.t.Context(), vm.MoRef, folder.MoRef); err != nil {
+		if vm.Folder != folder {
+			if err := c.vc.Move(c.t.Context(), vm.MoRef, folder); err != nil {
 				return err
 			}
 		}

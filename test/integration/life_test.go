@@ -113,10 +113,10 @@ func TestDrift(t *testing.T) {
 		},
 		"moved out of the folder: still counted, reported": {
 			disturb: func(t *testing.T, vc *control.Client, vm control.VM) error {
-				if _, err := vc.CreateFolder(t.Context(), "elsewhere"); err != nil {
+				if _, err := vc.CreateFolder(t.Context(), "vmgroups/elsewhere"); err != nil {
 					return err
 				}
-				return vc.Move(t.Context(), vm.MoRef, "elsewhere")
+				return vc.Move(t.Context(), vm.MoRef, "vmgroups/elsewhere")
 			},
 			check: func(vg *v1alpha1.VmGroup, vms []control.VM, disturbed control.VM) error {
 				return listed(vg, disturbed, func(vm v1alpha1.VMStatus) bool { return vm.State == v1alpha1.VMMoved })

@@ -23,6 +23,8 @@ type Options struct {
 	Owner string
 	// Namespace is where the VmGroups are; default: that of the world.
 	Namespace string
+	// Root is the inventory path of the root folder; default: that of the world.
+	Root string
 	// Surge is how many VMs a group may have beyond its replicas.
 	Surge int
 	// Writers is how many controllers write at once by mistake. With two or more, I3 and I4 hold in the end only.
@@ -48,6 +50,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.OutsideChange = cmp.Or(o.OutsideChange, 2*time.Second)
+	o.Root = cmp.Or(o.Root, "/DC0/vm/vmgroups")
 	o.LoginEvery = cmp.Or(o.LoginEvery, 5*time.Minute)
 	return o
 }

@@ -4,7 +4,8 @@
 //
 // The numbers are used in messages and tests:
 //
-//	I1  no VM is changed, and no task cancelled, that is not ours by stamp and instance, with a live or deleting group
+//	I1  no VM is changed, and no task cancelled, that is not ours by stamp and instance, with a live or deleting group, or
+//	    that lies outside the root folder
 //	I2  no template is destroyed, no folder that has children is removed, no folder is destroyed at all
 //	I3  a group never has more VMs, clones in flight included, than a generation wants that is not reached yet
 //	I4  one VM at most has the slot of a group

@@ -51,6 +51,10 @@ func (s *state) checkTouch(e control.Entry) {
 			e.Method, v.label(), v.Stamp, v.InstanceUUID, v.Template)
 		return
 	}
+	if !s.latelyInside(v) {
+		s.breach("I1", s.groupOf(v), "%s of %s, which lies outside the root folder, in %s", e.Method, v.label(), s.placeOf(v))
+		return
+	}
 	if v.stamp == nil {
 		return // lost a moment ago
 	}

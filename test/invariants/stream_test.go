@@ -133,6 +133,7 @@ func template(vm *control.VM)  { vm.Template = true }
 func copied(vm *control.VM)    { vm.InstanceUUID = "another" }
 func unstamped(vm *control.VM) { vm.Stamp = "" }
 func cut(vm *control.VM)       { vm.ConnectionState = "disconnected" }
+func elsewhere(vm *control.VM) { vm.Folder, vm.Path = "folder-elsewhere", "/DC0/vm/elsewhere/"+vm.Name }
 func slot(n int) func(*control.VM) {
 	return func(vm *control.VM) { vm.Stamp = stampOf("u1", n, vm.InstanceUUID) }
 }

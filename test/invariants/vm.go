@@ -37,6 +37,8 @@ type vm struct {
 	byClient bool      // it has appeared while a client's clone of its name ran
 	served   string    // the group that it was in service for last
 	left     time.Time // when that ended
+	inside   bool      // the root folder
+	outSince time.Time // when it was moved out of the root folder, zero if it is in it or never was
 	going    bool      // it was switched off or destroyed by a client, and not switched on since
 }
 
@@ -54,6 +56,31 @@ func (s *state) marked(v *vm) bool {
 // lately reports whether a VM is ours, or was a moment ago.
 func (s *state) lately(v *vm) bool {
 	return s.ours(v) || (!v.lastOurs.IsZero() && s.now.Sub(v.lastOurs) <= s.o.OutsideChange)
+}
+
+// placeOf is the path of the folder that a VM lies in. That of its own entry is from before its folder was moved.
+func (s *state) placeOf(v *vm) string {
+	if f, known := s.folders[v.Folder]; known {
+		return f.Path
+	}
+	return path.Dir(v.Path)
+}
+
+// locate notes whether a VM lies in the root folder, and since when it does not.
+func (s *state) locate(v *vm) {
+	was := v.inside
+	v.inside = strings.HasPrefix(s.placeOf(v)+"/", s.o.Root+"/")
+	switch {
+	case v.inside:
+		v.outSince = time.Time{}
+	case was:
+		v.outSince = s.now
+	}
+}
+
+// latelyInside reports whether a VM lies in the root folder, or did a moment ago.
+func (s *state) latelyInside(v *vm) bool {
+	return v.inside || !v.outSince.IsZero() && s.now.Sub(v.outSince) <= s.o.OutsideChange
 }
 
 func (s *state) available(v *vm) bool {
@@ -91,6 +118,7 @@ func (s *state) putVM(now control.VM) {
 		v.arrived = s.now
 	}
 	v.VM, v.stamp = now, parseStamp(now.Stamp)
+	s.locate(v)
 	if c := s.inFlight(v.Folder, v.Name); c != nil {
 		v.byClient = true
 	}
@@ -100,6 +128,9 @@ func (s *state) putVM(now control.VM) {
 		v.returned = s.now
 	case s.ours(v) && !v.wasOurs:
 		v.wasOurs = true
+		if !v.inside {
+			break // no clone of a client's lands there: somebody has copied a stamp
+		}
 		g := s.groups[v.stamp.UID]
 		s.checkCount(g, v.stamp.UID, "VM "+v.label()+" has appeared")
 		s.checkSlot(v)
@@ -159,6 +190,9 @@ func (s *state) putFolder(f control.Folder) {
 	s.folders[f.MoRef] = f
 	if known {
 		s.folderMoved(before.Path, f.Path)
+		for _, v := range s.vms {
+			s.locate(v)
+		}
 		return
 	}
 	g := s.names[groupOfFolder(f.Path)]

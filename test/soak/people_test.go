@@ -178,6 +178,8 @@ func (s *soak) putRightOne(vg *v1alpha1.VmGroup, vm control.VM) (string, error) 
 		return "destroyed", s.vc.DestroyVM(ctx, vm.MoRef)
 	case vm.Template:
 		return "made a VM of", s.vc.MarkAsVM(ctx, vm.MoRef)
+	case goes && strings.HasPrefix(vm.Path, "/DC0/vm/"+elsewhere+"/"):
+		return "moved back", s.vc.Move(ctx, vm.MoRef, "vmgroups") // or it would hold its group for ever
 	case !goes && vg.Status.Folder != nil && vm.Folder != vg.Status.Folder.MoRef:
 		return "moved back", s.vc.Move(ctx, vm.MoRef, vg.Status.Folder.MoRef)
 	default:

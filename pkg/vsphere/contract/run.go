@@ -24,6 +24,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},
+		{"Root", rootScenarios},
 		{"Template", templateScenarios},
 		{"ChangedTemplate", changedTemplateScenarios},
 		{"Names", nameScenarios},

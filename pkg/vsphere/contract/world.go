@@ -65,6 +65,8 @@ type World interface {
 	RemoveFolder(folder string)
 	// RenameFolder gives a folder another name, in the form in which vCenter keeps it.
 	RenameFolder(folder, name string)
+	// MoveFolder puts a folder, with all that is in it, into another, which it makes on demand.
+	MoveFolder(folder, into string)
 
 	// SetDRS turns the DRS of the cluster on or off.
 	SetDRS(on bool)

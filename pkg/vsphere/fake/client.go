@@ -102,7 +102,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		m := c.vc.machines[ref]
 		inFolder := slices.ContainsFunc(s.Folders, func(f vsphere.Folder) bool { return f.Ref == m.Parent })
 		if inFolder || c.stamped(m, g.UID) {
-			s.VMs = append(s.VMs, c.vc.view(m))
+			s.VMs = append(s.VMs, c.view(m))
 		}
 	}
 	slices.SortFunc(s.VMs, func(a, b vsphere.VM) int {
@@ -148,7 +148,7 @@ func (c *Client) Stamped(context.Context) ([]vsphere.VM, error) {
 			continue
 		}
 		if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.Taken {
-			out = append(out, c.vc.view(m))
+			out = append(out, c.view(m))
 		}
 	}
 	slices.SortFunc(out, func(a, b vsphere.VM) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
@@ -300,6 +300,16 @@ func (c *Client) isOurs(m *machine) bool { return m.Stamp != nil && m.Stamp.Owne
 func (c *Client) stamped(m *machine, uid string) bool {
 	return c.isOurs(m) && m.Stamp.UID == uid
 }
+
+// view returns m as this client sees it; it shares nothing with m.
+func (c *Client) view(m *machine) vsphere.VM {
+	vm := c.vc.view(m)
+	vm.UnderRoot = c.underRoot(m)
+	return vm
+}
+
+// underRoot is true if a VM lies in the root folder or below it.
+func (c *Client) underRoot(m *machine) bool { return c.vc.below(m.Parent, c.cfg.Root) }
 
 // depth is how far below the root a folder is: 0 for the root and for folders elsewhere, 1 for namespaces, 2 for groups.
 func (c *Client) depth(ref vsphere.Ref) int {

@@ -113,6 +113,9 @@ func (c *Client) startPower(
 	if err := c.write(); err != nil {
 		return err
 	}
+	if m := c.vc.machines[vm]; m != nil && !c.underRoot(m) {
+		return errOutside(m)
+	}
 	return c.submit(method, g, vsphere.Operation{Kind: kind, VM: vm}, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
 		m := c.vc.machines[vm]
 		switch {
@@ -183,12 +186,18 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s cannot be read", m.Ref)
 	case identity != vsphere.Ours:
 		return newError(vsphere.ClassConflict, "NotOurs", "%s is not ours but %s", m.Name, identity)
+	case !c.underRoot(m):
+		return errOutside(m)
 	case m.Connection != vsphere.Connected:
 		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s is %s", m.Name, m.Connection)
 	case m.Power != vsphere.PoweredOff:
 		return newError(vsphere.ClassConflict, "NotPoweredOff", "%s is %s", m.Name, m.Power)
 	}
 	return refuseDisks(m)
+}
+
+func errOutside(m *machine) *vsphere.Error {
+	return newError(vsphere.ClassConflict, "VMOutsideRoot", "%s lies outside the root folder", m.Name)
 }
 
 // Cancel implements vsphere.Interface. It is recorded and has no effect: a test ends the task as it likes.

@@ -147,6 +147,17 @@ func (v *VCenter) RenameFolder(folder, name string) {
 	v.notifyAll()
 }
 
+// MoveFolder puts a folder, with all that is in it, into another, which is made on demand, and wakes every group.
+func (v *VCenter) MoveFolder(folder, into string) {
+	v.mu.Lock()
+	defer v.unlock()
+	v.folder(folder).parent = v.makeFolders(VMFolder + "/" + into).ref
+	for _, m := range v.machines {
+		v.changed(m)
+	}
+	v.notifyAll()
+}
+
 // RemoveFolder removes a folder with everything below it, VMs included, as a vCenter does. Of the root folder, it is how
 // the root gets lost.
 func (v *VCenter) RemoveFolder(folder string) {

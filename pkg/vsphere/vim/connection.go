@@ -49,7 +49,7 @@ func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFun
 		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
 		outside: outsideList{listed: map[vsphere.Ref]bool{}},
 		sweeps:  sweeper{kick: make(chan struct{}, 1)},
-		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
+		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *connection) run(ctx context.Context) error {
 }
 
 // reconcile makes up for what has happened while nobody watched: VMs that no filter reports are verified, VMs and tasks
-// of ours elsewhere are found, the tasks that were in flight are watched again, and the hosts' names are read.
+// of ours elsewhere are found, the tasks that were in flight are watched again, and the names of hosts and of distant folders are read.
 func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.sweep(ctx); err != nil {
 		return err
@@ -108,7 +108,10 @@ func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.resolveUnknowns(ctx); err != nil {
 		return err
 	}
-	return c.readHosts(ctx)
+	if err := c.readHosts(ctx); err != nil {
+		return err
+	}
+	return c.readPlaces(ctx)
 }
 
 // own notes an object that this connection has made in vCenter.

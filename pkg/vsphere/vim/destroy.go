@@ -153,6 +153,7 @@ func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *touch
 	}
 	last, _, _ := v.inv.get(victim.ref)
 	vm := r.props.vm(victim.ref, last)
+	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent) // the parent was read just now
 	err := refuse(v.cfg.Owner, g, vm, r.props)
 	if err == nil {
 		return vm.Name, nil
@@ -189,10 +190,11 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, t 
 // refuse says why a VM must not be destroyed, in order:
 //
 //  1. its stamp and instance do not show it to be the group's: NotOurs
-//  2. its host does not answer: VictimUnreachable, it is waited for
-//  3. it is not switched off: PoweredOn
-//  4. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
-//  5. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
+//  2. it does not lie below the root folder: VMOutsideRoot
+//  3. its host does not answer: VictimUnreachable, it is waited for
+//  4. it is not switched off: PoweredOn
+//  5. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
+//  6. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
 func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *vsphere.Error {
 	what := "Destroy VM " + vm.Name
 	switch {
@@ -201,6 +203,8 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 			return unreachable(what, vm)
 		}
 		return notOurs("Destroy", vm.Ref, vm)
+	case !vm.UnderRoot:
+		return outsideRoot(what, vm)
 	case vm.Connection != vsphere.Connected:
 		return unreachable(what, vm)
 	case vm.Power != vsphere.PoweredOff:

@@ -27,6 +27,7 @@ const (
 	reasonNoPermission         = "NoPermission"
 	reasonInvalidConfiguration = "InvalidConfiguration"
 	reasonForeignDisk          = "ForeignDisk"
+	reasonVMOutsideRoot        = "VMOutsideRoot"
 	reasonVCenterSyncing       = "VCenterSyncing"
 	reasonVCenterUnreachable   = "VCenterUnreachable"
 	reasonCertificateRejected  = "CertificateRejected"

@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,10 +52,10 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 		return root, nil // somebody else was faster
 	}
 	folder := vsphere.Ref(c.place.vmFolder.Value)
-	for _, name := range v.inv.rootPath() {
+	for _, name := range v.inv.namesToRoot() {
 		var err error
 		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
-			return "", err
+			return "", v.rootDenied(err)
 		}
 	}
 	if err := c.watchRoot(ctx, folder); err != nil {
@@ -63,6 +64,18 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 		return "", v.fail("Watch the root folder", err)
 	}
 	return folder, nil
+}
+
+// rootDenied says what to do where the account may not make the root folder, and need not: an administrator makes it.
+func (v *VCenter) rootDenied(err error) error {
+	e, ok := errors.AsType[*vsphere.Error](err)
+	if !ok || e.Reason != reasonNoPermission {
+		return err
+	}
+	said := *e
+	said.Message = fmt.Sprintf("%s Or make the root folder %s in vCenter, and give the account its privileges there: nothing is made until it exists.",
+		e.Message, v.inv.rootPath())
+	return &said
 }
 
 // ensureChild returns the folder of a name in another and makes it if it is missing. The inventory has it at once.
@@ -124,11 +137,12 @@ func (inv *inventory) child(parent vsphere.Ref, name string) (vsphere.Ref, bool)
 	return ref, ok
 }
 
-// removable tells whether a folder is at least two levels below the root: neither the root nor a namespace's folder.
-func (inv *inventory) removable(folder vsphere.Ref) bool {
+// removable tells whether a folder that lies in another is at least two levels below the root: neither the root nor a
+// namespace's folder.
+func (inv *inventory) removable(parent vsphere.Ref) bool {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	return inv.underRoot(folder) && inv.folders[folder].parent != inv.root
+	return inv.underRoot(parent)
 }
 
 // RemoveFolder removes a folder of the group that a live listing shows to be empty. UnregisterAndDestroy deletes no
@@ -140,7 +154,7 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	}
 	what := fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
 	ref := folderRef(folder)
-	o, err := c.retrieveOne(ctx, ref, propName, propChildren)
+	o, err := c.retrieveOne(ctx, ref, propName, propParent, propChildren)
 	if isGone(err, ref) {
 		v.folderGone(folder)
 		return nil
@@ -148,14 +162,14 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	if err != nil {
 		return v.fail(what, err)
 	}
-	if !v.inv.removable(folder) {
+	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
+		return v.fail(what, errNothingReadable) // which is not to say that it is empty
+	}
+	if !v.inv.removable(o.props.ref(propParent)) {
 		return &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
 		}
-	}
-	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
-		return v.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
 	children, _ := o.props[propChildren].(types.ArrayOfManagedObjectReference)
 	if n := len(children.ManagedObjectReference); n > 0 {

@@ -48,6 +48,7 @@ func (inv *inventory) noteFolder(ref vsphere.Ref, changes []types.PropertyChange
 	inv.children[f.parent]++
 	inv.findRoot()
 	inv.touchFolder(ref, t)
+	inv.touchBelow(ref, t)
 }
 
 // made notes a folder that we have made, so that the next snapshot has it. The watch will report it; unless it is gone by
@@ -93,6 +94,7 @@ func (inv *inventory) dropFolder(ref vsphere.Ref, t *touched) {
 	inv.touchFolder(ref, t)
 	inv.removeFolderIndex(ref)
 	inv.findRoot()
+	inv.touchBelow(ref, t)
 }
 
 func (inv *inventory) removeFolderIndex(ref vsphere.Ref) {
@@ -155,8 +157,8 @@ func (inv *inventory) descend(from vsphere.Ref, names ...string) vsphere.Ref {
 	return from
 }
 
-// rootPath returns the names that lead from the datacenter's VM folder to the root folder.
-func (inv *inventory) rootPath() []string {
+// namesToRoot returns the names that lead from the datacenter's VM folder to the root folder.
+func (inv *inventory) namesToRoot() []string {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	return inv.rootNames
@@ -206,13 +208,17 @@ func (inv *inventory) namesOf(folder vsphere.Ref) (names []string, complete bool
 	return names, true
 }
 
-// pathOf returns the inventory path of a folder, for people. inv.mu is held.
+// pathOf returns the inventory path of a folder, for people; nothing if it is not known. inv.mu is held.
 func (inv *inventory) pathOf(folder vsphere.Ref) string {
 	if folder == "" {
 		return ""
 	}
 	names, complete := inv.namesOf(folder)
-	if !complete {
+	switch {
+	case complete:
+	case len(names) == 0:
+		return inv.distant[folder]
+	default:
 		return "…" + vsphere.Path(names...)
 	}
 	return vsphere.Path(slices.Concat(inv.topPath, names)...)

@@ -87,6 +87,8 @@ type inventory struct {
 	hosts       map[vsphere.Ref]string
 	onHost      map[vsphere.Ref]int // how many VMs of ours are on a host
 	fleet       fleet
+	// distant are the paths of folders that hold VMs of ours and are not in the tree, empty where it cannot be read.
+	distant map[vsphere.Ref]string
 	// reports counts the reports of filters on VMs, as a clock for what is older than what.
 	reports uint64
 	// newsAround counts what has become known of folders and templates, for the same purpose.
@@ -110,6 +112,7 @@ func (inv *inventory) clear() {
 	inv.byParent = map[vsphere.Ref]map[vsphere.Ref]*record{}
 	inv.hosts = map[vsphere.Ref]string{}
 	inv.onHost = map[vsphere.Ref]int{}
+	inv.distant = map[vsphere.Ref]string{}
 	inv.absences.Reset()
 	inv.resetFolders()
 }
@@ -188,6 +191,9 @@ func (inv *inventory) note(ref vsphere.Ref, from source, whole bool, changes []t
 	r.host = r.props.ref(propHost)
 	if r.host != "" && inv.hosts[r.host] == "" {
 		t.hosts = append(t.hosts, r.host)
+	}
+	if _, known := inv.distant[r.vm.Parent]; !known && inv.isOurs(r.vm) && inv.isDistant(r.vm.Parent) {
+		t.places = append(t.places, r.vm.Parent)
 	}
 	inv.link(r, t)
 	if inv.isSeen(r.vm) {
@@ -360,6 +366,8 @@ type touched struct {
 	// seen are the VMs with a stamp of ours that were described.
 	seen  []vsphere.VM
 	hosts []vsphere.Ref
+	// places are folders outside the tree that hold VMs of ours.
+	places []vsphere.Ref
 }
 
 func (t *touched) group(g vsphere.GroupID) {

@@ -44,6 +44,11 @@ func (v *VCenter) startPower(
 	if !ok || vsphere.Identify(v.cfg.Owner, g.UID, vm) != vsphere.Ours {
 		return notOurs(string(kind), ref, vm)
 	}
+	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
+	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent)
+	if err := outsideRoot(fmt.Sprintf("%s of VM %s", kind, vm.Name), vm); err != nil {
+		return err
+	}
 	op := vsphere.Operation{Kind: kind, VM: ref}
 	pending := pendingTask{what: fmt.Sprintf("%s of VM %s", kind, vm.Name), name: vm.Name, kind: kind, vm: ref}
 	if pending.id, err = v.tracker.Begin(g, op, ""); err != nil {

@@ -117,6 +117,7 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 		c.v.inv.refresh(o, vmProps(), asked, &t)
 	}
 	c.chores.wantHosts(t.hosts...)
+	c.chores.wantPlaces(c.v.inv.distantFolders()...)
 	c.v.settle(&t)
 	return nil
 }

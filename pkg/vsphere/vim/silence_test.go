@@ -19,7 +19,7 @@ import (
 
 func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 	folder, task := folderRef("group-3"), types.ManagedObjectReference{} // as the script names it
-	empty := []any{properties{propName: "web"}}
+	empty := []any{properties{propName: "web", propParent: folderRef("group-2")}}
 	ended := func(fault types.BaseMethodFault) []any {
 		return []any{properties{propTaskState: types.TaskInfoStateError, propTaskError: types.LocalizedMethodFault{Fault: fault}}}
 	}

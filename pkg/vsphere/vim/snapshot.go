@@ -85,7 +85,7 @@ func (inv *inventory) folder(ref vsphere.Ref) vsphere.Folder {
 // copyOf returns a VM that shares nothing with the inventory. inv.mu is held.
 func (inv *inventory) copyOf(r *record) vsphere.VM {
 	vm := r.vm
-	vm.ParentPath = inv.pathOf(vm.Parent)
+	vm.ParentPath, vm.UnderRoot = inv.pathOf(vm.Parent), inv.inside(vm.Parent)
 	vm.Host = inv.hosts[r.host]
 	if vm.Stamp != nil {
 		stamp := *vm.Stamp

@@ -18,6 +18,7 @@ type chores struct {
 	mu     sync.Mutex
 	verify map[vsphere.Ref]bool // VMs that have left all filters
 	hosts  map[vsphere.Ref]bool // hosts whose name is not known
+	places map[vsphere.Ref]bool // folders with VMs of ours whose path is not known
 	// rechecks counts the rechecks since something new came up.
 	rechecks int
 	kick     chan struct{}
@@ -40,6 +41,8 @@ const (
 func (ch *chores) wantVerified(refs ...vsphere.Ref) { ch.want(ch.verify, refs) }
 
 func (ch *chores) wantHosts(refs ...vsphere.Ref) { ch.want(ch.hosts, refs) }
+
+func (ch *chores) wantPlaces(refs ...vsphere.Ref) { ch.want(ch.places, refs) }
 
 func (ch *chores) want(set map[vsphere.Ref]bool, refs []vsphere.Ref) {
 	if len(refs) == 0 {
@@ -81,7 +84,7 @@ func (c *connection) doChores(ctx context.Context) {
 	var recheck <-chan time.Time
 	for wait := choreRetry; ; {
 		var retry <-chan time.Time
-		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts} {
+		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts, c.readPlaces} {
 			if err := chore(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
 				retry = c.v.cfg.Clock.After(wait)
@@ -224,6 +227,7 @@ func (c *connection) verify(ctx context.Context, refs []vsphere.Ref) error {
 	}
 	err = c.watchOutside(ctx)
 	c.chores.wantHosts(t.hosts...)
+	c.chores.wantPlaces(t.places...)
 	c.v.settle(&t)
 	return err
 }

@@ -149,6 +149,7 @@ func (c *connection) apply(set *types.UpdateSet) {
 	}
 	c.chores.wantVerified(verify...)
 	c.chores.wantHosts(t.hosts...)
+	c.chores.wantPlaces(t.places...)
 	c.v.settle(&t)
 }
 

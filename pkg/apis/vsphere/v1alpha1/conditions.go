@@ -82,6 +82,9 @@ const (
 	ReasonInstanceMismatch = "InstanceMismatch"
 	// ReasonRootFolderLost: the root folder is gone although a VmGroup's status records one below it.
 	ReasonRootFolderLost = "RootFolderLost"
+	// ReasonVMOutsideRoot: a VM that is to be removed, or that is switched off, lies outside the root folder, where nothing
+	// is touched. Move it back.
+	ReasonVMOutsideRoot = "VMOutsideRoot"
 	// ReasonForeignDisk: a VM to be destroyed has a disk that is not its own, and that would be deleted with it. Detach the
 	// disk first.
 	ReasonForeignDisk = "ForeignDisk"

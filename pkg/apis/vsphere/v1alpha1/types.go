@@ -216,7 +216,8 @@ const (
 	VMDeleting VMState = "Deleting"
 	// VMUnreachable is a VM whose host is disconnected, or that may no longer be read. It keeps its place.
 	VMUnreachable VMState = "Unreachable"
-	// VMMoved is a VM that was moved out of the group's folder. It keeps its place.
+	// VMMoved is a VM that was moved out of the group's folder. It keeps its place. Outside the root folder it is neither
+	// switched nor removed.
 	VMMoved VMState = "Moved"
 	// VMTaken is a VM that was made a template. It is neither counted nor destroyed until it is converted back.
 	VMTaken VMState = "Taken"

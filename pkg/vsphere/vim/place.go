@@ -1,0 +1,159 @@
+package vim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// maxPlaceDepth bounds the way from a folder up to vCenter's root folder.
+const maxPlaceDepth = 32
+
+// inside tells whether what lies in a folder lies below the root folder: in it, or at any depth. It is false for a folder
+// that is not in the tree. inv.mu is held.
+func (inv *inventory) inside(folder vsphere.Ref) bool {
+	return inv.root != "" && folder == inv.root || inv.underRoot(folder)
+}
+
+// place says where what lies in a folder is, and whether that is below the root folder, by the folder tree as last seen.
+func (inv *inventory) place(folder vsphere.Ref) (path string, inside bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.pathOf(folder), inv.inside(folder)
+}
+
+// rootPath is the inventory path that the root folder has, or would have.
+func (inv *inventory) rootPath() string {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return vsphere.Path(slices.Concat(inv.topPath, inv.rootNames)...)
+}
+
+// outsideRoot refuses what is to be done to a VM, unless it lies below the root folder.
+func outsideRoot(what string, vm vsphere.VM) *vsphere.Error {
+	if vm.UnderRoot {
+		return nil
+	}
+	return &vsphere.Error{
+		Class: vsphere.ClassConflict, Reason: reasonVMOutsideRoot,
+		Message: fmt.Sprintf("%s: it lies in %s, outside the root folder, and is left alone. Move it back below the root folder.",
+			what, cmp.Or(vm.ParentPath, "a place that cannot be read")),
+	}
+}
+
+// touchBelow notes the groups of the VMs in a folder, and in those below it: they lie elsewhere now, and perhaps on the
+// other side of the root folder. inv.mu is held.
+func (inv *inventory) touchBelow(folder vsphere.Ref, t *touched) {
+	seen := map[vsphere.Ref]bool{folder: true} // there may be a cycle between two updates of one move
+	for todo := []vsphere.Ref{folder}; len(todo) > 0; todo = todo[1:] {
+		for _, r := range inv.byParent[todo[0]] {
+			inv.touch(r.vm, t)
+		}
+		if inv.children[todo[0]] == 0 {
+			continue
+		}
+		for ref, f := range inv.folders {
+			if f.parent == todo[0] && !seen[ref] {
+				seen[ref] = true
+				todo = append(todo, ref)
+			}
+		}
+	}
+}
+
+// isDistant tells whether a folder is none of the tree's: it lies in another datacenter, or may not be seen. inv.mu is held.
+func (inv *inventory) isDistant(folder vsphere.Ref) bool {
+	_, known := inv.folders[folder]
+	return folder != "" && !known && folder != inv.top
+}
+
+// distantFolders returns the folders outside the tree that hold VMs of ours, and forgets the places of all others.
+func (inv *inventory) distantFolders() []vsphere.Ref {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	needed := map[vsphere.Ref]bool{}
+	for _, vms := range inv.byUID {
+		for _, r := range vms {
+			if inv.isDistant(r.vm.Parent) {
+				needed[r.vm.Parent] = true
+			}
+		}
+	}
+	var refs []vsphere.Ref
+	for ref := range needed {
+		refs = append(refs, ref)
+	}
+	for ref := range inv.distant {
+		if !needed[ref] {
+			delete(inv.distant, ref)
+		}
+	}
+	slices.Sort(refs)
+	return refs
+}
+
+// setPlace notes the inventory path of a folder that is not in the tree, empty if it cannot be read.
+func (inv *inventory) setPlace(folder vsphere.Ref, path string, t *touched) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	old, known := inv.distant[folder]
+	inv.distant[folder] = path
+	if known && old == path {
+		return
+	}
+	for _, r := range inv.byParent[folder] {
+		inv.touch(r.vm, t)
+	}
+}
+
+// readPlaces reads the paths of folders that are not in the tree, so that people find the VMs of ours in them.
+func (c *connection) readPlaces(ctx context.Context) error {
+	refs := c.chores.take(c.chores.places)
+	var t touched
+	defer c.v.settle(&t)
+	for i, ref := range refs {
+		path, err := c.readPlace(ctx, ref)
+		if err != nil {
+			c.chores.want(c.chores.places, refs[i:])
+			return err
+		}
+		c.v.inv.setPlace(ref, path, &t)
+	}
+	return nil
+}
+
+// readPlace returns the inventory path of a folder. It begins with an ellipsis where a folder above may not be read, and is
+// empty if the folder itself may not.
+func (c *connection) readPlace(ctx context.Context, folder vsphere.Ref) (string, error) {
+	var names []string
+	path := func(start string) string {
+		slices.Reverse(names)
+		return start + vsphere.Path(names...)
+	}
+	root := c.client.ServiceContent.RootFolder
+	for at := folderRef(folder); at != root && len(names) < maxPlaceDepth; {
+		readings, err := c.readEach(ctx, []types.ManagedObjectReference{at}, propName, propParent)
+		if err != nil {
+			return "", err
+		}
+		name := readings[at].props.name()
+		if name == "" && len(names) == 0 {
+			return "", nil
+		}
+		if name == "" {
+			return path("…"), nil
+		}
+		names = append(names, name)
+		parent, ok := readings[at].props[propParent].(types.ManagedObjectReference)
+		if !ok {
+			return path("…"), nil
+		}
+		at = parent
+	}
+	return path(""), nil
+}

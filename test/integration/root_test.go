@@ -206,6 +206,33 @@ func TestAStampOnANeighboursVM(t *testing.T) {
 	}
 }
 
+// TestARootThatPeopleMake runs with an account that may make no folder outside the root folder: it says what is to be done
+// until the root folder is there, and then has all that a group needs.
+func TestARootThatPeopleMake(t *testing.T) {
+	w := newWorld(t, vcsim.Options{TemplateFolder: "templates", RootGiven: true})
+	w.StartController("-template-folder", "templates")
+	w.Create(w.Group("web", 2))
+	w.Phase("web", v1alpha1.PhaseError, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNoPermission),
+		func(vg *v1alpha1.VmGroup) error {
+			for _, want := range []string{"Folder.Create", "make the root folder /DC0/vm/vmgroups"} {
+				if !strings.Contains(vg.Status.Message, want) {
+					return fmt.Errorf("the message does not say %q: %s", want, vg.Status.Message)
+				}
+			}
+			return nil
+		})
+	_, err := w.VCenter.Control.CreateFolder(t.Context(), "vmgroups")
+	harness.Must(t, err)
+	vg := w.Ready("web", 2)
+	harness.Must(t, w.VCenter.Control.PowerOff(t.Context(), w.VMs(vg)[0].MoRef))
+	w.Scale("web", 3)
+	w.Ready("web", 3)
+	w.Scale("web", 1)
+	w.Ready("web", 1)
+	w.Delete("web")
+	gone(t, w, vg)
+}
+
 // TestInAnotherDatacenter says where a VM is that was moved to another datacenter.
 func TestInAnotherDatacenter(t *testing.T) {
 	w := newWorld(t, vcsim.Options{Datacenters: []string{"DC0", "DC1"}})

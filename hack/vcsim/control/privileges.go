@@ -2,7 +2,7 @@ package control
 
 import "slices"
 
-// Privilege is what a vCenter asks of an account for one method.
+// Privilege is what a vCenter asks of an account for one method. Of which object, [TargetOf] says.
 type Privilege struct {
 	Method     string   `json:"method"` // type and method, such as "VirtualMachine.Destroy_Task"
 	Privileges []string `json:"privileges"`
@@ -45,8 +45,8 @@ var privileges = []Privilege{
 	{"VirtualMachine.CloneVM_Task", []string{
 		"VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Inventory.CreateFromExisting",
 		"VirtualMachine.Config.AdvancedConfig", "VirtualMachine.Config.Settings", "VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory",
-		"Resource.AssignVMToPool", "Datastore.AllocateSpace",
-	}, "to make a VM, with its stamp, CPUs and memory"},
+		"VirtualMachine.Interact.PowerOn", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "Network.Assign",
+	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},

@@ -22,6 +22,12 @@ type Options struct {
 	Templates      []string // names, made in the first datacenter
 	TemplateFolder string   // path below the VM folder; "" is the VM folder itself
 
+	// Root is the path, below the VM folder of a datacenter, of the folder outside which strict mode lets nobody change a
+	// virtual machine. Default "vmgroups".
+	Root string
+	// RootGiven says that strict mode lets nobody make a folder in the VM folder, and so the root folder is made by hand.
+	RootGiven bool
+
 	// CloneDelay is how long a clone task takes at least, from its submission.
 	CloneDelay time.Duration
 	// CancelEffective lets CancelTask stop a clone whose delay has not passed. The default is what the stock simulator
@@ -31,6 +37,8 @@ type Options struct {
 	// Strict refuses, and records as violations, what a controller of ours must never do: see strict.go, privileges.go and
 	// lockout.go. It also refuses names that are too long for vCenter.
 	Strict bool
+	// In strict mode the account has what [control.Grants] says, where it says.
+
 	// DeniedPrivileges is privileges that no account has; a method that asks for one fails with NoPermission.
 	DeniedPrivileges []string
 	// LockoutScale divides the durations of the lockout policy of strict mode, for tests that cannot wait so long.
@@ -74,6 +82,7 @@ func (o Options) withDefaults() Options {
 	if len(o.Datacenters) == 0 {
 		o.Datacenters = []string{"DC0"}
 	}
+	o.Root = cmp.Or(o.Root, "vmgroups")
 	o.Clusters = cmp.Or(o.Clusters, 1)
 	o.Hosts = cmp.Or(o.Hosts, 1)
 	o.Datastores = cmp.Or(o.Datastores, 1)

@@ -29,30 +29,29 @@ func (d *denied) allow(ids ...string) {
 	d.ids = slices.DeleteFunc(d.ids, func(id string) bool { return len(ids) == 0 || slices.Contains(ids, id) })
 }
 
-// first returns the first of the privileges that is denied, or "".
-func (d *denied) first(ids []string) string {
+func (d *denied) has(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i := slices.IndexFunc(ids, func(id string) bool { return slices.Contains(d.ids, id) }); i >= 0 {
-		return ids[i]
-	}
-	return ""
+	return slices.Contains(d.ids, id)
 }
 
-// unprivileged returns NoPermission for a call that asks for a privilege that is denied, and in strict mode for one of a
-// method that is not in the table.
+// unprivileged returns NoPermission for a call that asks for a privilege that is denied; in strict mode, also for one that
+// is not granted on the object that it is asked for on, and for a method that is not in the table.
 func (s *Simulator) unprivileged(ctx *simulator.Context, m *simulator.Method) types.BaseMethodFault {
 	method := m.This.Type + "." + m.Name
 	needs, ok := control.PrivilegesOf(method)
-	privilege := s.denied.first(needs)
 	if !ok && s.options.Strict {
-		privilege = method
 		s.violations.add(s.violation(ctx, m, control.ViolationPrivilege, "the method is not among those that the controller may call"))
+		return noPermission(m.This, method)
 	}
-	if privilege == "" {
-		return nil
+	for _, id := range needs {
+		for _, on := range s.targets(m, id) {
+			if s.denied.has(id) || s.options.Strict && !s.granted(on, id) {
+				return noPermission(on, id)
+			}
+		}
 	}
-	return noPermission(m.This, privilege)
+	return nil
 }
 
 func noPermission(on types.ManagedObjectReference, privilege string) types.BaseMethodFault {

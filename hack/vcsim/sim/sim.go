@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
 // Simulator is one simulated vCenter with its control port. Many can run in one process.
@@ -32,6 +34,7 @@ type Simulator struct {
 	owners     owners
 	disks      diskFiles
 	denied     denied
+	grants     map[control.Object]control.Grant // of strict mode
 	clones     clones
 	tasks      tasks
 	gate       *gate
@@ -60,6 +63,10 @@ func Start(o Options) (*Simulator, error) {
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
 	s.requests.journal, s.violations.journal = s.journal, s.journal
 	s.denied.deny(o.DeniedPrivileges...)
+	s.grants = map[control.Object]control.Grant{}
+	for _, g := range control.Grants(o.TemplateFolder != "", o.RootGiven) {
+		s.grants[g.On] = g
+	}
 	if o.Strict {
 		s.sessions.lockouts = newLockouts(o.LockoutScale)
 		s.sessions.locked = s.accountLocked

@@ -44,6 +44,9 @@ func start(t testing.TB, o sim.Options) *env {
 	if o.Templates == nil {
 		o.Templates = []string{"template"}
 	}
+	if o.Root == "" {
+		o.Root = "group"
+	}
 	s, err := sim.Start(o)
 	if err != nil {
 		t.Fatal(err)

@@ -119,6 +119,9 @@ func (s *Simulator) tripwire(ctx *simulator.Context, m *simulator.Method) string
 			if n := len(children(ctx, target)); n > 0 {
 				return fmt.Sprintf("the folder has %d children", n)
 			}
+			if !s.underRoot(target) {
+				return "the folder lies outside the root folder"
+			}
 		}
 	case *simulator.VirtualMachine:
 		if s.options.Strict && m.Name == "CloneVM_Task" {
@@ -134,6 +137,9 @@ func (s *Simulator) tripwire(ctx *simulator.Context, m *simulator.Method) string
 		}
 		var reason string
 		ctx.WithLock(target, func() { reason = s.notOwn(ctx.Session.Key, target, m.Name == "Destroy_Task") })
+		if reason == "" && !s.underRoot(target) {
+			reason = "the VM lies outside the root folder"
+		}
 		return reason
 	}
 	return ""

@@ -69,10 +69,46 @@ func TestTripwireOfFolders(t *testing.T) {
 	if e.count("a") != 1 {
 		t.Error("a refused call had an effect")
 	}
-	e.must(e.control.DestroyVM(e.ctx, "a")) // what is done by hand never trips
-	e.must(e.unregisterAndDestroy(e.folder))
-	if n := len(e.violations()); n != 2 {
-		t.Errorf("%d violations, want 2", n)
+	e.must(e.control.DestroyVM(e.ctx, "a"))                                                                    // what is done by hand never trips
+	e.tripped(e.unregisterAndDestroy(e.folder), "Folder.UnregisterAndDestroy_Task", "outside the root folder") // it is the root
+	e.tripped(e.unregisterAndDestroy(e.makeFolder("elsewhere")), "Folder.UnregisterAndDestroy_Task", "outside the root folder")
+	e.must(e.unregisterAndDestroy(e.makeFolder("group/inner")))
+	if n := len(e.violations()); n != 4 {
+		t.Errorf("%d violations, want 4", n)
+	}
+}
+
+func (e *env) makeFolder(path string) types.ManagedObjectReference {
+	e.t.Helper()
+	folder, err := e.control.CreateFolder(e.ctx, path)
+	e.must(err)
+	return types.ManagedObjectReference{Type: "Folder", Value: folder}
+}
+
+// TestTripwireOfWhatIsOutside moves a virtual machine of one's own out of the root folder: stamp and instance count no more.
+func TestTripwireOfWhatIsOutside(t *testing.T) {
+	e := start(t, sim.Options{Strict: true})
+	inner, outer := e.makeFolder("group/inner"), e.makeFolder("elsewhere")
+	vm := e.own("a")
+	on := func() error { _, err := vm.PowerOn(e.ctx); return err }
+	e.must(e.control.Move(e.ctx, "a", inner.Value))
+	e.must(on())
+	for name, move := range map[string]func(to types.ManagedObjectReference) error{
+		"the VM":     func(to types.ManagedObjectReference) error { return e.control.Move(e.ctx, "a", to.Value) },
+		"its folder": func(to types.ManagedObjectReference) error { return e.control.MoveFolder(e.ctx, inner.Value, to.Value) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.must(move(outer))
+			e.tripped(on(), "VirtualMachine.PowerOnVM_Task", "outside the root folder")
+			_, err := vm.Destroy(e.ctx)
+			e.tripped(err, "VirtualMachine.Destroy_Task", "") // it is on as well
+			back := e.folder
+			if name == "the VM" {
+				back = inner
+			}
+			e.must(move(back))
+			e.must(on())
+		})
 	}
 }
 
@@ -208,7 +244,7 @@ func TestPrivileges(t *testing.T) {
 	e.must(err)
 	e.must(e.control.Deny(e.ctx, "Datastore.AllocateSpace", "VirtualMachine.Interact.PowerOn"))
 	_, err = e.submit("a")
-	if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != "Datastore.AllocateSpace" || *fault.Object != e.template {
+	if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != "Datastore.AllocateSpace" || fault.Object.Type != "Datastore" {
 		t.Errorf("fault %+v", fault)
 	}
 	e.must(e.control.Allow(e.ctx))
@@ -230,6 +266,79 @@ func TestPrivileges(t *testing.T) {
 	}) {
 		t.Errorf("table: %v", table)
 	}
+}
+
+// TestGrants takes each call to the objects on which the account has its privileges, and to those on which it has not.
+func TestGrants(t *testing.T) {
+	e := start(t, sim.Options{Strict: true, TemplateFolder: "templates"})
+	inner, elsewhere := e.makeFolder("group/inner"), e.makeFolder("elsewhere")
+	vmFolder := e.makeFolder("")
+	stray, err := e.control.AddTemplate(e.ctx, "stray", "elsewhere")
+	e.must(err)
+	create := func(in types.ManagedObjectReference) func() error {
+		return func() error {
+			_, err := object.NewFolder(e.client.Client, in).CreateFolder(e.ctx, fmt.Sprintf("new-%d", len(e.journal(0))))
+			return err
+		}
+	}
+	clone := func(source, folder types.ManagedObjectReference) func() error {
+		return func() error {
+			_, err := methods.CloneVM_Task(e.ctx, e.client, &types.CloneVM_Task{
+				This: source, Folder: folder, Name: fmt.Sprintf("clone-%d", len(e.journal(0))),
+				Spec: types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &e.pool}, PowerOn: true},
+			})
+			return err
+		}
+	}
+	for name, tt := range map[string]struct {
+		call func() error
+		want string // the privilege that is missing
+		on   types.ManagedObjectReference
+	}{
+		"a folder in the VM folder, which may become the root": {create(vmFolder), "", vmFolder},
+		"a folder in the root folder":                          {create(e.folder), "", e.folder},
+		"a folder below it: the grant propagates":              {create(inner), "", inner},
+		"a folder elsewhere: that on the VM folder does not":   {create(elsewhere), "Folder.Create", elsewhere},
+		"a clone into the root folder":                         {clone(e.template, e.folder), "", e.folder},
+		"a clone below it":                                     {clone(e.template, inner), "", inner},
+		"a clone elsewhere":                                    {clone(e.template, elsewhere), "VirtualMachine.Inventory.CreateFromExisting", elsewhere},
+		"a clone into the VM folder":                           {clone(e.template, vmFolder), "VirtualMachine.Inventory.CreateFromExisting", vmFolder},
+		"a clone of what is no template of the folder": {clone(types.ManagedObjectReference{Type: "VirtualMachine", Value: stray}, e.folder),
+			"VirtualMachine.Provisioning.DeployTemplate", types.ManagedObjectReference{Type: "VirtualMachine", Value: stray}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tt.call()
+			if tt.want == "" {
+				e.must(err)
+				return
+			}
+			if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != tt.want || *fault.Object != tt.on {
+				t.Errorf("%s on %v, want %s on %v", fault.PrivilegeId, fault.Object, tt.want, tt.on)
+			}
+		})
+	}
+	for id, kind := range map[string]string{"Resource.AssignVMToPool": "ResourcePool", "Datastore.AllocateSpace": "Datastore", "Network.Assign": "Network"} {
+		e.must(e.control.Deny(e.ctx, id))
+		if fault := wantFault[*types.NoPermission](t, clone(e.template, e.folder)()); fault.PrivilegeId != id || fault.Object.Type != kind {
+			t.Errorf("%s on %v, want %s on a %s", fault.PrivilegeId, fault.Object, id, kind)
+		}
+		e.must(e.control.Allow(e.ctx, id))
+	}
+}
+
+// TestGrantsWhereTheRootIsGiven lets nobody make the root folder; once it is there, all is granted in it.
+func TestGrantsWhereTheRootIsGiven(t *testing.T) {
+	e := start(t, sim.Options{Strict: true, RootGiven: true, Root: "given"})
+	create := func(in types.ManagedObjectReference, name string) error {
+		_, err := object.NewFolder(e.client.Client, in).CreateFolder(e.ctx, name)
+		return err
+	}
+	if fault := wantFault[*types.NoPermission](t, create(e.makeFolder(""), "given")); fault.PrivilegeId != "Folder.Create" {
+		t.Errorf("fault %+v", fault)
+	}
+	e.must(create(e.makeFolder("given"), "namespace"))
+	e.must(e.control.RenameFolder(e.ctx, "given", "taken"))
+	wantFault[*types.NoPermission](t, create(e.makeFolder("taken"), "other"))
 }
 
 func TestLockout(t *testing.T) {

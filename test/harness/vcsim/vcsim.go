@@ -38,7 +38,11 @@ type Options struct {
 	Datastores     int      // per datacenter, default 1
 	Templates      []string
 	TemplateFolder string
-	CloneDelay     time.Duration
+	// Root is the root folder below the VM folder, default "vmgroups": nothing outside it may be changed.
+	Root string
+	// RootGiven lets nobody but people make the root folder.
+	RootGiven  bool
+	CloneDelay time.Duration
 	// CancelEffective lets CancelTask really stop a clone that has not been made yet.
 	CancelEffective bool
 	// Lax lets clients do what a controller must never do. By default such a call is refused, and recorded as a violation;
@@ -157,6 +161,7 @@ func args(o Options, username, password string) []string {
 		{"-dc", strings.Join(o.Datacenters, ",")},
 		{"-template", strings.Join(o.Templates, ",")},
 		{"-template-folder", o.TemplateFolder},
+		{"-root", o.Root},
 		{"-deny", strings.Join(o.DeniedPrivileges, ",")},
 		{"-clusters", number(o.Clusters)},
 		{"-hosts", number(o.Hosts)},
@@ -168,6 +173,9 @@ func args(o Options, username, password string) []string {
 	}
 	if o.CloneDelay > 0 {
 		out = append(out, "-clone-delay", o.CloneDelay.String())
+	}
+	if o.RootGiven {
+		out = append(out, "-root-given")
 	}
 	if o.Lax {
 		out = append(out, "-strict=false")

@@ -154,22 +154,24 @@ func TestOffOutsideTheRoot(t *testing.T) {
 func TestAStampOnANeighboursVM(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	vc := w.VCenter.Control
+	var forged []control.VM // older than the group's VMs, and one is on: of all that are alike, the youngest goes
+	for i, on := range []bool{false, true} {
+		ref, err := vc.AddForeignVM(t.Context(), "neighbour", fmt.Sprintf("db-%d", i))
+		harness.Must(t, err)
+		if on {
+			harness.Must(t, vc.PowerOn(t.Context(), ref))
+		}
+		forged = append(forged, control.VM{MoRef: ref})
+	}
 	c := w.StartController()
 	w.Create(w.Group("web", 2))
 	vg := w.Ready("web", 2)
 	own := w.VMs(vg)
 	c.Stop()
-	var forged []control.VM
-	for i, on := range []bool{false, true} { // one that is off would go before all others, and so would the youngest
-		ref, err := vc.AddForeignVM(t.Context(), "neighbour", fmt.Sprintf("db-%d", i))
-		harness.Must(t, err)
+	for i, vm := range forged {
 		instance := uuid.NewString()
-		harness.Must(t, vc.SetInstance(t.Context(), ref, instance))
-		harness.Must(t, vc.SetStamp(t.Context(), ref, strings.ReplaceAll(own[i].Stamp, own[i].InstanceUUID, instance)))
-		if on {
-			harness.Must(t, vc.PowerOn(t.Context(), ref))
-		}
-		forged = append(forged, control.VM{MoRef: ref})
+		harness.Must(t, vc.SetInstance(t.Context(), vm.MoRef, instance))
+		harness.Must(t, vc.SetStamp(t.Context(), vm.MoRef, strings.ReplaceAll(own[i].Stamp, own[i].InstanceUUID, instance)))
 	}
 	stalled := condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonVMOutsideRoot)
 	w.StartController() // which reads the stamps of all VMs
@@ -179,8 +181,9 @@ func TestAStampOnANeighboursVM(t *testing.T) {
 		}
 		return nil
 	})
+	left := w.VMs(vg)
 	for _, vm := range own {
-		if i := index(w.VMs(vg), vm); i < 0 || w.VMs(vg)[i].PowerState != "poweredOn" {
+		if i := index(left, vm); i < 0 || left[i].PowerState != "poweredOn" {
 			t.Errorf("the forged stamps have cost the group %s", vm.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -41,10 +42,11 @@ func TestADestructionIsJudgedByTheParentJustRead(t *testing.T) {
 }
 
 func reasonOf(err error) string {
-	if e, ok := err.(*vsphere.Error); ok {
-		return e.Reason
+	e, ok := errors.AsType[*vsphere.Error](err)
+	if !ok {
+		return ""
 	}
-	return ""
+	return e.Reason
 }
 
 func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
@@ -145,6 +147,10 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 			if got.ParentPath != tt.want || got.UnderRoot {
 				t.Errorf("it lies in %q, below the root: %t; want %q", got.ParentPath, got.UnderRoot, tt.want)
 			}
+			heard = touched{}
+			if c.v.inv.setPlace("group-92", tt.want, &heard); len(heard.groups) > 0 {
+				t.Errorf("told although it lies where it lay: %v", heard.groups)
+			}
 			// It is read again at the next resync, and forgotten once no VM of ours lies there.
 			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, c.v.inv.distantFolders()); diff != "" {
 				t.Errorf("at the next resync (-want +got):\n%s", diff)
@@ -184,12 +190,21 @@ func TestAPlaceThatWasNotAnsweredIsReadAgain(t *testing.T) {
 	}
 }
 
-// What is read first thing is also read if it fails then.
-func TestTheFirstReadOfPlacesMayFail(t *testing.T) {
-	c := scripted(t, &script{reads: reads{folderRef("group-92"): {noAnswer}}})
-	c.chores.wantPlaces("group-92")
-	if err := c.reconcile(t.Context()); err == nil {
-		t.Error("no error")
+// Names that cannot be read at first keep the connection from being in step: the first statuses would lack them.
+func TestTheFirstReadOfNamesMayFail(t *testing.T) {
+	for name, want := range map[string]func(*chores){
+		"of a host":           func(ch *chores) { ch.wantHosts("host-9") },
+		"of a distant folder": func(ch *chores) { ch.wantPlaces("group-92") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := scripted(t, &script{reads: reads{
+				folderRef("group-92"): {noAnswer}, types.ManagedObjectReference{Type: "HostSystem", Value: "host-9"}: {noAnswer},
+			}})
+			want(&c.chores)
+			if err := c.reconcile(t.Context()); !errors.Is(err, noAnswer) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

@@ -53,21 +53,21 @@ func TestPlacesByPath(t *testing.T) {
 // TestRootByPath gives the root a name that vCenter keeps escaped, and a whole path; what was made is found again after a
 // restart.
 func TestRootByPath(t *testing.T) {
-	w := newWorld(t, vcsim.Options{})
-	vg := w.Create(w.Group("web", 2))
+	w := newWorld(t, vcsim.Options{Root: "team%5ck8s"})
+	w.Create(w.Group("web", 2))
 	c := w.StartController("-folder", "/DC0/host/k8s")
 	says(w, "web", `"/DC0/host/k8s"`, "/DC0/vm", "-folder")
 	c.Stop()
 	c = w.StartController("-folder", "/DC0/vm/templates/k8s", "-template-folder", "templates")
 	says(w, "web", "must not overlap")
 	c.Stop()
-	c = w.StartController("-folder", `team\a/k8s`)
+	c = w.StartController("-folder", `team\k8s`)
 	w.Ready("web", 2)
 	c.Stop()
-	const path = "/DC0/vm/team%5ca/k8s/"
+	const path = "/DC0/vm/team%5ck8s/"
 	w.StartController("-folder", path)
 	w.Scale("web", 3)
-	vg = w.Ready("web", 3)
+	vg := w.Ready("web", 3)
 	if want := path + w.Namespace + "/web"; vg.Status.Folder == nil || vg.Status.Folder.Path != want {
 		t.Errorf("status.folder is %+v, want %s", vg.Status.Folder, want)
 	}

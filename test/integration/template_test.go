@@ -155,6 +155,7 @@ func TestTemplateThatOnlyLooksTheSame(t *testing.T) {
 	_, err := w.VCenter.Control.AddTemplate(t.Context(), "cafe\u0301", templates)
 	harness.Must(t, err)
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "caf\u00e9" })
+	w.Scale("web", 2)
 	w.Phase("web", v1alpha1.PhaseError, func(vg *v1alpha1.VmGroup) error {
 		if text := fmt.Sprintf("%+q", "cafe\u0301"); !strings.Contains(vg.Status.Message, text) {
 			return fmt.Errorf("%q does not name %s", vg.Status.Message, text)

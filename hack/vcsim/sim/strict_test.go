@@ -198,6 +198,7 @@ func TestTripwireOfWhatIsCloned(t *testing.T) {
 	e.tripped(err, "VirtualMachine.CloneVM_Task", "a VM of a group")
 	_, err = e.control.CloneVM(e.ctx, "c", "copy")
 	e.must(err)
+	e.must(e.control.Move(e.ctx, "copy", ""))
 	e.must(e.control.MarkAsTemplate(e.ctx, "copy"))
 	e.template = e.vm("copy")
 	e.clone("d", stamped("me")) // whose own stamp it has instead of the copied one

@@ -62,7 +62,7 @@ var diskScenarios = []scenario{
 	{name: "and under another name and in another folder", run: func(f *fixture) {
 		vm := f.madeOff(f.group, 0)
 		f.notifies(f.group, func() { f.Rename(vm.Ref, "renamed") })
-		f.Move(vm.Ref, RootFolder+"/elsewhere")
+		f.notifies(f.group, func() { f.Move(vm.Ref, RootFolder+"/elsewhere") })
 		f.destroys(vm)
 	}},
 }

@@ -144,8 +144,8 @@ func TestALostAnswerConcernsItsCall(t *testing.T) {
 				if n := made(t, sim); n != 1 {
 					t.Errorf("%d VMs were made", n)
 				}
-				if leaks, err := sim.Control.Leaks(ctx); err != nil || leaks.Filters != 4 {
-					t.Errorf("%+v, %v, want 4 filters", leaks, err)
+				if leaks, err := sim.Control.Leaks(ctx); err != nil || leaks.Filters != 6 {
+					t.Errorf("%+v, %v, want 6 filters", leaks, err)
 				}
 			})
 		}

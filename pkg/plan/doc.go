@@ -4,14 +4,17 @@
 //
 // One file answers one question:
 //
-//	census.go  which VMs are there, whose are they, and which of them count?
-//	member.go  in which state is one of them, and what does it need next?
-//	plan.go    what is to be done next?
-//	names.go   what is a new VM called?
-//	rank.go    who goes first when there are too many?
-//	gate.go    has a failure been waited out?
-//	problem.go what stands in the way?
-//	status.go  what is the user told?
+//	census.go   which VMs are there, whose are they, and which of them count?
+//	member.go   in which state is one of them, and what does it need next?
+//	plan.go     what is to be done next?
+//	ondelete.go what is to become of the VMs of a group that is deleted?
+//	names.go    what is a new VM called?
+//	place.go    on which host is it made, where nothing else chooses one?
+//	rank.go     who goes first when there are too many?
+//	gate.go     has a failure, or a power-on that did not last, been waited out?
+//	problem.go  what stands in the way?
+//	asides.go   what does not, and will?
+//	status.go   what is the user told?
 //
 // A plan is a step, not a script: it is carried out as far as it goes and computed anew from what is seen then. Nothing
 // in it relies on an earlier plan.

@@ -162,7 +162,8 @@ func (p *Plan) grow(in Input) {
 }
 
 // shrink plans the end of VMs, one step each: what is not off is powered off, what is off is destroyed. One that cannot be
-// reached, lies outside the root folder, or is under way already, is waited for; one whose clone has not ended is cancelled, and looked at again then.
+// reached, lies outside the root folder, or is under way already, is waited for; one whose clone has not ended is cancelled,
+// and looked at again then.
 func (p *Plan) shrink(going []*member, in Input) {
 	p.due.removals += len(going)
 	for _, m := range going {
@@ -239,8 +240,9 @@ func (p *Plan) awaitNames(in Input) {
 // remove plans the end of the group:
 //
 //  1. everything that is ours is surplus, clones under way are cancelled
-//  2. a VM of ours that cannot be reached or lies outside the root folder, one that may be ours, a clone under way, or one that may still be under way from
-//     an earlier process, holds the folder and the finalizer; so does a mass disappearance while it is being looked into
+//  2. a VM of ours that cannot be reached or lies outside the root folder, one that may be ours, a clone under way, or one
+//     that may still be under way from an earlier process, holds the folder and the finalizer; so does a mass disappearance
+//     while it is being looked into
 //  3. then the folder goes if it is empty; with anything foreign in it, it stays
 //  4. then the finalizer
 //

@@ -63,8 +63,9 @@ type Interface interface {
 
 	// StartDestroy takes a place in the budget for some of vms, reads those live, and at once submits the destruction of
 	// those that are ours, below the root folder, switched off, connected, and without a foreign disk (see ForeignDisks);
-	// and so on with the others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back and is a Failure
-	// of that VM in the next snapshot, and the most severe refusal is returned, after all others were submitted.
+	// and so on with the others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back
+	// and is a Failure of that VM in the next snapshot, and the most severe refusal is returned, after all others were
+	// submitted.
 	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended

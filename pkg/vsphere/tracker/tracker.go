@@ -340,8 +340,8 @@ func (t *Tracker) Reset() {
 	clear(t.powerOns)
 }
 
-// Forget drops the failures and power-ons of a group that exists no more, those to come of what is still under way included, and its
-// place in the line.
+// Forget drops the failures and power-ons of a group that exists no more, those to come of what is still under way included,
+// and its place in the line.
 func (t *Tracker) Forget(uid string) {
 	defer t.wake(t.lock())
 	delete(t.failures, uid)

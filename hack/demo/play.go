@@ -26,7 +26,7 @@ func (e *environment) play(ctx context.Context) error {
 		{"Scale up, scale down", e.scale},
 		{"Somebody destroys a VM in vCenter, and switches another off: both heal", e.heal},
 		{"The controller is killed in the middle of a scale-up: nothing is doubled", e.crash},
-		{"A template that does not exist: ERROR, with a message; patched, it heals", e.mistake},
+		{"A template that does not exist: READY while no VM is due, then ERROR, with a message; patched, it heals", e.mistake},
 		{"The group is deleted: VMs and folder are gone", e.remove},
 	} {
 		title(chapter.title)
@@ -139,6 +139,12 @@ func (e *environment) mistake(ctx context.Context) error {
 	if err := patch("no-such-template"); err != nil {
 		return err
 	}
+	if err := e.watch(ctx, "no-such-template", "6", "6", "READY"); err != nil {
+		return err
+	}
+	if err := e.kubectl(ctx, "scale", "vg", group, "--replicas=7"); err != nil {
+		return err
+	}
 	if err := e.watch(ctx, "ERROR"); err != nil {
 		return err
 	}
@@ -148,7 +154,7 @@ func (e *environment) mistake(ctx context.Context) error {
 	if err := patch(template); err != nil {
 		return err
 	}
-	return e.settle(ctx, 6)
+	return e.settle(ctx, 7)
 }
 
 func (e *environment) remove(ctx context.Context) error {

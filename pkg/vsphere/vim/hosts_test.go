@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -129,6 +130,18 @@ func TestHostsAreReadAgain(t *testing.T) {
 	}
 	if !read(inv, inv.instantOfFleet()) || len(inv.snapshot(testGroup).Hosts) != 1 || inv.snapshot(testGroup).Hosts[0].Ref != "host-3" {
 		t.Errorf("what was read was not taken: %+v", inv.snapshot(testGroup).Hosts)
+	}
+}
+
+// Hosts that cannot be read again stay as they were.
+func TestHostsThatCannotBeReadAgain(t *testing.T) {
+	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
+	c.v.inv.updateFleet(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &touched{})
+	if err := c.rereadHosts(t.Context()); !errors.Is(err, noAnswer) {
+		t.Errorf("got %v", err)
+	}
+	if len(c.v.inv.fleet.hosts) != 1 {
+		t.Errorf("hosts %v, want the one that was known", c.v.inv.fleet.hosts)
 	}
 }
 

@@ -38,8 +38,8 @@ var privileges = []Privilege{
 	{"ListView.ResetListView", []string{view}, "to watch other tasks"},
 	{"ListView.DestroyView", []string{view}, "to leave no view behind"},
 	{"ContainerView.DestroyView", []string{view}, "to leave no view behind"},
-	{"SearchIndex.FindChild", []string{view}, "to look a template up by its exact name"},
-	{"EventManager.QueryEvents", []string{view}, "to tell people which VM a clone task makes"},
+	{"SearchIndex.FindChild", []string{view}, "to look for the VM or the folder of a request whose answer was lost"},
+	{"EventManager.QueryEvents", []string{view}, "to tell which VM a clone task makes"},
 	{"Folder.CreateFolder", []string{"Folder.Create"}, "to make a group's folder"},
 	{"Folder.UnregisterAndDestroy_Task", []string{"Folder.Delete"}, "to remove a group's folder once it is empty"},
 	{"VirtualMachine.CloneVM_Task", []string{

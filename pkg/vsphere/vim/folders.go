@@ -219,7 +219,7 @@ func (inv *inventory) pathOf(folder vsphere.Ref) string {
 	case len(names) == 0:
 		return inv.distant[folder]
 	default:
-		return "…" + vsphere.Path(names...)
+		return unreadable + vsphere.Path(names...)
 	}
 	return vsphere.Path(slices.Concat(inv.topPath, names)...)
 }

@@ -3,16 +3,12 @@ package vim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/vmware/govmomi/vim25/types"
-
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
-
-// maxPlaceDepth bounds the way from a folder up to vCenter's root folder.
-const maxPlaceDepth = 32
 
 // inside tells whether what lies in a folder lies below the root folder: in it, or at any depth. It is false for a folder
 // that is not in the tree. inv.mu is held.
@@ -116,44 +112,26 @@ func (c *connection) readPlaces(ctx context.Context) error {
 	refs := c.chores.take(c.chores.places)
 	var t touched
 	defer c.v.settle(&t)
+	lie := newAncestry(c)
 	for i, ref := range refs {
-		path, err := c.readPlace(ctx, ref)
-		if err != nil {
+		names, err := lie.pathOf(ctx, folderRef(ref))
+		if err != nil && !errors.Is(err, errMovedMeanwhile) {
 			c.chores.want(c.chores.places, refs[i:])
 			return err
 		}
-		c.v.inv.setPlace(ref, path, &t)
+		c.v.inv.setPlace(ref, placePath(names), &t)
 	}
 	return nil
 }
 
-// readPlace returns the inventory path of a folder. It begins with an ellipsis where a folder above may not be read, and is
-// empty if the folder itself may not.
-func (c *connection) readPlace(ctx context.Context, folder vsphere.Ref) (string, error) {
-	var names []string
-	path := func(start string) string {
-		slices.Reverse(names)
-		return start + vsphere.Path(names...)
+// placePath is the path that people are shown of a folder outside the tree: empty if nothing of it can be read.
+func placePath(names []string) string {
+	switch {
+	case len(names) == 0 || names[0] != unreadable:
+		return vsphere.Path(names...)
+	case len(names) == 1:
+		return ""
+	default:
+		return unreadable + vsphere.Path(names[1:]...)
 	}
-	root := c.client.ServiceContent.RootFolder
-	for at := folderRef(folder); at != root && len(names) < maxPlaceDepth; {
-		readings, err := c.readEach(ctx, []types.ManagedObjectReference{at}, propName, propParent)
-		if err != nil {
-			return "", err
-		}
-		name := readings[at].props.name()
-		if name == "" && len(names) == 0 {
-			return "", nil
-		}
-		if name == "" {
-			return path("…"), nil
-		}
-		names = append(names, name)
-		parent, ok := readings[at].props[propParent].(types.ManagedObjectReference)
-		if !ok {
-			return path("…"), nil
-		}
-		at = parent
-	}
-	return path(""), nil
 }

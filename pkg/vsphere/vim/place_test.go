@@ -168,8 +168,9 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 func TestThePlaceOfAVMHasABound(t *testing.T) {
 	a, b := folderRef("group-91"), folderRef("group-92")
 	s := &script{reads: reads{a: {named("a", b)}, b: {named("b", a)}}}
-	if _, err := scripted(t, s).readPlace(t.Context(), "group-91"); err != nil || len(s.calls) != maxPlaceDepth {
-		t.Errorf("%d calls, %v", len(s.calls), err)
+	names, err := newAncestry(scripted(t, s)).pathOf(t.Context(), a)
+	if err != nil || len(names) != maxDepth+1 || names[0] != unreadable || len(s.calls) != 2 {
+		t.Errorf("%d calls, %q, %v", len(s.calls), names, err)
 	}
 }
 

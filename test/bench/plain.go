@@ -88,7 +88,7 @@ func prepare(ctx context.Context, client *govmomi.Client) (*object.VirtualMachin
 	if err != nil {
 		return nil, nil, spec, err
 	}
-	folder, err := folders.VmFolder.CreateFolder(ctx, "plain")
+	folder, err := folders.VmFolder.CreateFolder(ctx, "vmgroups") // the account may make VMs below the root folder only
 	if err != nil {
 		return nil, nil, spec, err
 	}

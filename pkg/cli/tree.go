@@ -117,7 +117,7 @@ func notShown(vg *v1alpha1.VmGroup, view treeView, shown int) (more []string) {
 func unlisted(vg *v1alpha1.VmGroup) int {
 	n := int(vg.Status.Replicas)
 	for _, vm := range vg.Status.VMs {
-		if vm.State != v1alpha1.VMTaken && vm.State != v1alpha1.VMCopy { // these are not counted
+		if vm.State != v1alpha1.VMConvertedToTemplate && vm.State != v1alpha1.VMCopy { // these are not counted
 			n--
 		}
 	}

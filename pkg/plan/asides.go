@@ -50,5 +50,5 @@ func predecessor(in Input, vm vsphere.VM) bool {
 		return false
 	}
 	identity := vsphere.Identify(in.Snapshot.Owner, s.UID, vm)
-	return identity == vsphere.Ours || identity == vsphere.Taken
+	return identity == vsphere.Ours || identity == vsphere.ConvertedToTemplate
 }

@@ -11,6 +11,7 @@ import (
 
 // census is who is there. Every VM of the snapshot is in at most one of the lists.
 type census struct {
+	target    target
 	folder    *vsphere.Folder
 	ours      []*member
 	pending   []*member // clones under way whose VM is not visible, one for each operation or unclear name, by slot
@@ -71,7 +72,7 @@ func (c *census) clonesUnderWay() int {
 // describe says of each of our VMs in which state it is. It is called once the victims are known.
 func (c *census) describe(in Input) {
 	for _, m := range c.ours {
-		m.describe(c.folder, in)
+		m.describe(c.folder, c.target, in)
 	}
 }
 
@@ -83,7 +84,7 @@ func (c *census) describe(in Input) {
 //     the status records, and one that the group remembers and that cannot be read any more
 func takeCensus(in Input) census {
 	g, snap := in.Group, in.Snapshot
-	c := census{slots: map[int]bool{}, folder: chooseFolder(in)}
+	c := census{target: targetOf(g), slots: map[int]bool{}, folder: chooseFolder(in)}
 	uid := string(g.UID)
 	var incomplete []*member
 	for _, vm := range snap.VMs {
@@ -97,7 +98,7 @@ func takeCensus(in Input) census {
 		case vsphere.Ours:
 			c.ours = append(c.ours, m)
 			c.slots[vm.Stamp.Slot] = true
-		case vsphere.Taken:
+		case vsphere.ConvertedToTemplate:
 			c.taken = append(c.taken, m)
 			c.slots[vm.Stamp.Slot] = true
 		case vsphere.Copy:

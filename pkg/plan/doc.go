@@ -9,6 +9,7 @@
 //	plan.go     what is to be done next?
 //	ondelete.go what is to become of the VMs of a group that is deleted?
 //	names.go    what is a new VM called?
+//	revision.go what is a VM made from, and is this one made from it?
 //	place.go    on which host is it made, where nothing else chooses one?
 //	rank.go     who goes first when there are too many?
 //	gate.go     has a failure, or a power-on that did not last, been waited out?

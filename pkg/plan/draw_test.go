@@ -162,7 +162,7 @@ func drawFailure(t *rapid.T) vsphere.Failure {
 	}
 	if op.Kind == vsphere.OperationClone {
 		f = about(pick(t, "reason", vsphere.ReasonNameTaken, "Gone"), f)
-		f.Revision = pick(t, "revision", Revision(group(0).Spec), "old")
+		f.SpecHash = pick(t, "hash", SpecOf(group(0)).Hash(), "old")
 	}
 	return f
 }

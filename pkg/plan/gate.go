@@ -30,7 +30,7 @@ func (in Input) outdated(f *vsphere.Failure) bool {
 
 // cloneGate returns how many of the wanted clones may be sent now, and how long the rest has to wait. In order:
 //
-//  1. no failure of a clone from this revision: all
+//  1. no failure of a clone from this spec: all
 //  2. it has not been waited out: none
 //  3. vCenter ran out of something: one, if none is under way, until one succeeds
 //  4. all
@@ -50,13 +50,13 @@ func cloneGate(failure *vsphere.Failure, wanted, underWay int, now time.Time) (i
 }
 
 // cloneFailure returns the failure that concerns all clones of the group, and not the name of one, if it is one of this
-// revision and not outdated: a spec that was changed gets a new chance at once.
+// spec and not outdated: a spec that was changed gets a new chance at once.
 func cloneFailure(in Input) *vsphere.Failure {
 	var latest *vsphere.Failure
-	revision := Revision(in.Group.Spec)
+	hash := SpecOf(in.Group).Hash()
 	for i := range in.Snapshot.Failures {
 		f := &in.Snapshot.Failures[i]
-		mine := f.Kind == vsphere.OperationClone && !vsphere.ConcernsName(f.Err) && f.Revision == revision
+		mine := f.Kind == vsphere.OperationClone && !vsphere.ConcernsName(f.Err) && f.SpecHash == hash
 		if mine && !in.outdated(f) && (latest == nil || latestFirst(*f, *latest) < 0) {
 			latest = f
 		}

@@ -38,7 +38,7 @@ func TestCloneGate(t *testing.T) {
 
 func TestCloneFailure(t *testing.T) {
 	oldSpec := cloneFailed(0, vsphere.ClassInvalid)
-	oldSpec.Revision = "old"
+	oldSpec.SpecHash = "old"
 	latest, before := cloneFailed(1, vsphere.ClassExhausted), ago(time.Minute, cloneFailed(0, vsphere.ClassTransient))
 	tests := map[string]struct {
 		failures []vsphere.Failure

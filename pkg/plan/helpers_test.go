@@ -66,7 +66,7 @@ func vm(slot int, changes ...func(*vsphere.VM)) vsphere.VM {
 		Parent: testFolder, ParentPath: testPath, UnderRoot: true, CPU: 2, MemoryMiB: 4096, InstanceUUID: instance,
 		Power: vsphere.PoweredOn, Connection: vsphere.Connected, Created: testNow.Add(time.Duration(slot) * time.Minute),
 		Stamp: &vsphere.Stamp{
-			Owner: testOwner, UID: testUID, Name: "web", Slot: slot, Revision: Revision(group(0).Spec), Instance: instance,
+			Owner: testOwner, UID: testUID, Name: "web", Slot: slot, Revision: SpecOf(group(0)).Revision(), Instance: instance,
 		},
 	}
 	for _, change := range changes {
@@ -187,7 +187,7 @@ func failed(kind vsphere.OperationKind, slot int, class vsphere.Class) vsphere.F
 // cloneFailed returns a failure just now of a clone for a slot, from the present spec.
 func cloneFailed(slot int, class vsphere.Class) vsphere.Failure {
 	return vsphere.Failure{
-		Kind: vsphere.OperationClone, Name: VMName("web", testUID, slot), Revision: Revision(group(0).Spec),
+		Kind: vsphere.OperationClone, Name: VMName("web", testUID, slot), SpecHash: SpecOf(group(0)).Hash(),
 		Err: newError(class), Count: 1, At: testNow,
 	}
 }

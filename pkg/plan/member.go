@@ -109,7 +109,7 @@ func (m *member) broken() bool {
 //  5. it is not powered on: PoweredOff
 //  6. it lies outside the group's folder: Moved
 //  7. Available
-func (m *member) describe(folder *vsphere.Folder, in Input) {
+func (m *member) describe(folder *vsphere.Folder, target target, in Input) {
 	trouble := m.trouble()
 	switch {
 	case m.vm.Unreadable:
@@ -138,7 +138,7 @@ func (m *member) describe(folder *vsphere.Folder, in Input) {
 	case folder == nil || m.vm.Parent != folder.Ref:
 		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+m.place(in)
 	default:
-		m.state, m.message = v1alpha1.VMAvailable, m.drift(in)
+		m.state, m.message = v1alpha1.VMAvailable, target.drift(m.vm)
 	}
 }
 
@@ -161,19 +161,6 @@ func (m *member) place(in Input) string {
 // rootPath is the inventory path of the root folder: the group's is <root>/<namespace>/<name>.
 func rootPath(in Input) string { return path.Dir(path.Dir(in.Snapshot.Path)) }
 
-// drift says how a VM differs from what its group's VMs are made from now. It is reported, not undone.
-func (m *member) drift(in Input) string {
-	spec := in.Group.Spec
-	if m.vm.Stamp.Revision != Revision(spec) {
-		return "made from an earlier spec"
-	}
-	if m.vm.CPU != spec.CPU || m.vm.MemoryMiB != memoryMiB(spec) {
-		return fmt.Sprintf("changed by hand: has %d CPUs and %d MiB instead of %d and %d",
-			m.vm.CPU, m.vm.MemoryMiB, spec.CPU, memoryMiB(spec))
-	}
-	return ""
-}
-
 func cloneMessage(op *vsphere.Operation) string {
 	switch {
 	case op.Overdue:
@@ -186,8 +173,6 @@ func cloneMessage(op *vsphere.Operation) string {
 		return "being cloned"
 	}
 }
-
-func memoryMiB(spec v1alpha1.VmGroupSpec) int64 { return int64(spec.Memory) * 1024 }
 
 func orUnknown(what, unknown string) string {
 	if what == "" {

@@ -53,7 +53,8 @@ func TestDescribe(t *testing.T) {
 		"7: at work, a failed destruction is history":    {1, vm(0), []func(*Input){destroyFailed}, v1alpha1.VMAvailable, ""},
 		"7: at work, its clone is just ending":           {1, vm(0), []func(*Input){operations(cloning(0))}, v1alpha1.VMAvailable, ""},
 		"7: at work, from an earlier spec":               {1, vm(0, oldRevision), nil, v1alpha1.VMAvailable, "earlier spec"},
-		"7: at work, changed by hand":                    {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
+		"7: at work, from a newer controller":            {1, vm(0, func(v *vsphere.VM) { v.Stamp.Revision = "3:0a1b" }), nil, v1alpha1.VMAvailable, "newer version"},
+		"7: at work, of another size":                    {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,13 +1,8 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
 
 // Names are locks: vCenter refuses a second VM of one name in a folder, so a clone that is sent twice makes one VM.
@@ -36,10 +31,4 @@ func slotOf(group, uid, name string) (int, bool) {
 func namePrefix(group, uid string) string {
 	short := strings.ReplaceAll(uid, "-", "")
 	return group + "-" + short[:min(5, len(short))] + "-"
-}
-
-// Revision names what VMs are made from: a VM with another revision than its group's has been made from an earlier spec.
-func Revision(spec v1alpha1.VmGroupSpec) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q/%d/%d", spec.Template, spec.CPU, spec.Memory))
-	return hex.EncodeToString(sum[:5])
 }

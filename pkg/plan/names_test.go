@@ -1,11 +1,8 @@
 package plan
 
 import (
-	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
 
 func TestSlotOf(t *testing.T) {
@@ -77,32 +74,4 @@ func validName(group string, slot int) bool {
 	valid := func(r rune) bool { return r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' }
 	return group != "" && len(group) <= 63 && slot >= 0 && slot < 1_000_000_000 &&
 		strings.IndexFunc(group, func(r rune) bool { return !valid(r) }) < 0
-}
-
-func TestRevision(t *testing.T) {
-	base := v1alpha1.VmGroupSpec{CPU: 2, Memory: 4, Template: "golden"}
-	tests := map[string]struct {
-		change func(*v1alpha1.VmGroupSpec)
-		same   bool
-	}{
-		"nothing":                {func(*v1alpha1.VmGroupSpec) {}, true},
-		"paused":                 {func(s *v1alpha1.VmGroupSpec) { s.Paused = true }, true},
-		"replicas":               {func(s *v1alpha1.VmGroupSpec) { s.Replicas = new(int32) }, true},
-		"cpu":                    {func(s *v1alpha1.VmGroupSpec) { s.CPU = 4 }, false},
-		"memory":                 {func(s *v1alpha1.VmGroupSpec) { s.Memory = 2 }, false},
-		"template":               {func(s *v1alpha1.VmGroupSpec) { s.Template = "silver" }, false},
-		"a template like a spec": {func(s *v1alpha1.VmGroupSpec) { s.Template = `golden"/2/4` }, false},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			spec := base
-			tc.change(&spec)
-			if same := Revision(spec) == Revision(base); same != tc.same {
-				t.Errorf("same revision: %v, want %v", same, tc.same)
-			}
-		})
-	}
-	if n, err := strconv.ParseUint(Revision(base), 16, 64); err != nil || n == 0 {
-		t.Errorf("Revision() = %q, want a short hexadecimal number", Revision(base))
-	}
 }

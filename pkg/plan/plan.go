@@ -95,7 +95,7 @@ func (p *Plan) hold(in Input) {
 func (p *Plan) keep(in Input) {
 	want := int(in.Group.DesiredReplicas())
 	c := &p.census
-	p.shrink(victims(c.ours, len(c.ours)-want, Revision(in.Group.Spec)), in)
+	p.shrink(victims(c.ours, len(c.ours)-want, c.target), in)
 	p.cancel(len(c.ours) + len(c.pending) - want)
 	p.powerOn(in)
 	p.awaitNames(in)
@@ -137,7 +137,6 @@ func (p *Plan) grow(in Input) {
 		failed = failure.Count
 	}
 	p.EnsureFolder = c.folder == nil
-	spec := in.Group.Spec
 	for slot := 0; len(p.Clone) < n; slot++ {
 		if c.slots[slot] {
 			continue
@@ -149,13 +148,11 @@ func (p *Plan) grow(in Input) {
 		p.Clone = append(p.Clone, vsphere.Clone{
 			Name: name,
 			Spec: vsphere.CloneSpec{
-				Folder:    p.Folder,
-				Host:      host,
-				CPU:       spec.CPU,
-				MemoryMiB: memoryMiB(spec),
-				Slot:      slot,
-				Revision:  Revision(spec),
-				PowerOn:   true,
+				VMSpec:  c.target.VMSpec,
+				Folder:  p.Folder,
+				Host:    host,
+				Slot:    slot,
+				PowerOn: true,
 			},
 		})
 	}

@@ -306,7 +306,7 @@ func TestRemove(t *testing.T) {
 func TestCloneSpec(t *testing.T) {
 	spec := func(in Input) vsphere.CloneSpec { return Compute(in).Clone[0].Spec }
 	want := vsphere.CloneSpec{
-		Folder: testFolder, CPU: 2, MemoryMiB: 4096, Slot: 1, Revision: Revision(group(0).Spec), PowerOn: true,
+		VMSpec: SpecOf(group(0)), Folder: testFolder, Slot: 1, PowerOn: true,
 	}
 	if diff := cmp.Diff(want, spec(input(group(2), vm(0)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -110,7 +110,7 @@ func memberProblems(in Input, c *census) []*Problem {
 		trouble := m.trouble()
 		switch {
 		case m.victim && !m.reachable() && heldBy(in) == "":
-			problems = append(problems, waiting(v1alpha1.ReasonVictimUnreachable, fmt.Sprintf(
+			problems = append(problems, waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf(
 				"VM %s is to be removed and cannot be reached: %s", m.name, m.message)))
 		case m.outside() && m.reachable() && heldBy(in) == "" && (m.victim || m.vm.Power != vsphere.PoweredOn):
 			problems = append(problems, outsideRoot(in, m))
@@ -169,7 +169,7 @@ func unclearProblems(c *census) []*Problem {
 		return nil
 	}
 	m := c.unclear[0]
-	return []*Problem{waiting(v1alpha1.ReasonVictimUnreachable, fmt.Sprintf(
+	return []*Problem{waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf(
 		"VM %q (%s) may be one of the group's: %s; if it is not, move it out of the folder", m.name, m.vm.Ref, m.message))}
 }
 
@@ -228,7 +228,7 @@ func notices(c *census) []Notice {
 			"VM %s (%s) has the name of one of the group's VMs and is somebody else's: the next free name is taken", m.name, m.vm.Ref)})
 	}
 	for _, m := range c.taken {
-		out = append(out, Notice{Reason: string(v1alpha1.VMTaken), Message: fmt.Sprintf(
+		out = append(out, Notice{Reason: string(v1alpha1.VMConvertedToTemplate), Message: fmt.Sprintf(
 			"VM %s (%s) was made a template: it is neither counted nor touched until it is converted back", m.name, m.vm.Ref)})
 	}
 	return out

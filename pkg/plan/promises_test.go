@@ -145,7 +145,7 @@ func checkNames(t *rapid.T, in Input, p Plan) {
 		if p.Folder != "" && vm.Parent == p.Folder {
 			taken[vm.Name] = true
 		}
-		if id := vsphere.Identify(in.Snapshot.Owner, testUID, vm); id == vsphere.Ours || id == vsphere.Taken {
+		if id := vsphere.Identify(in.Snapshot.Owner, testUID, vm); id == vsphere.Ours || id == vsphere.ConvertedToTemplate {
 			taken[VMName("web", testUID, vm.Stamp.Slot)] = true
 		}
 	}

@@ -16,7 +16,7 @@ import (
 //  5. not connected, or not readable
 //  6. not powered on
 //  7. not ready: something else is under way on it
-//  8. made from an earlier revision
+//  8. made from an earlier spec, or not of the size in the spec
 //  9. younger
 //  10. the highest slot, then the name that sorts last
 //
@@ -25,7 +25,7 @@ import (
 //
 // Rule 2 is for what is not touched: such a VM is waited for, and no other goes in its place. It may be somebody else's VM
 // that our stamp was copied onto: it makes a surplus of one, which must cost the group none of its own.
-func victims(ours []*member, n int, revision string) []*member {
+func victims(ours []*member, n int, target target) []*member {
 	if n <= 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func victims(ours []*member, n int, revision string) []*member {
 			first(!a.reachable(), !b.reachable()),
 			first(a.vm.Power != vsphere.PoweredOn, b.vm.Power != vsphere.PoweredOn),
 			first(a.op != nil, b.op != nil),
-			first(a.vm.Stamp.Revision != revision, b.vm.Stamp.Revision != revision),
+			first(target.differs(a.vm), target.differs(b.vm)),
 			b.vm.Created.Compare(a.vm.Created),
 			cmp.Compare(b.vm.Stamp.Slot, a.vm.Stamp.Slot),
 			cmp.Compare(b.name, a.name),

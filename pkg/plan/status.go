@@ -101,7 +101,7 @@ func RecordsFolder(g *v1alpha1.VmGroup) bool {
 // listVMs lists the first limit VMs: those that are not available first, then by name.
 func listVMs(c *census, limit int) []v1alpha1.VMStatus {
 	for _, m := range c.taken {
-		m.state, m.message = v1alpha1.VMTaken, "made a template: neither counted nor touched until it is converted back"
+		m.state, m.message = v1alpha1.VMConvertedToTemplate, "made a template: neither counted nor touched until it is converted back"
 	}
 	for _, m := range c.copies {
 		m.state, m.message = v1alpha1.VMCopy, "a copy of one of the group's VMs: neither counted nor touched"

@@ -175,7 +175,7 @@ func TestListVMs(t *testing.T) {
 		vm(6, nameless), vm(7, moved)).with(operations(cloning(8), cloning(9)))
 	want := []v1alpha1.VMStatus{
 		{Name: "a-copy", State: v1alpha1.VMCopy}, {Name: "web-0d1f2-1", State: v1alpha1.VMUnreachable},
-		{Name: "web-0d1f2-3", State: v1alpha1.VMTaken}, {Name: "web-0d1f2-8", State: v1alpha1.VMPending},
+		{Name: "web-0d1f2-3", State: v1alpha1.VMConvertedToTemplate}, {Name: "web-0d1f2-8", State: v1alpha1.VMPending},
 		{Name: "web-0d1f2-9", State: v1alpha1.VMPending}, {Name: "web-0d1f2-0", State: v1alpha1.VMAvailable},
 		{Name: "web-0d1f2-2", State: v1alpha1.VMAvailable}, {Name: "web-0d1f2-7", State: v1alpha1.VMMoved},
 	}
@@ -223,7 +223,7 @@ func TestMessages(t *testing.T) {
 		want string
 	}{
 		"at rest":            {input(group(1), vm(0)), "1 of 1 VMs available"},
-		"with remarks":       {input(group(3), vm(0, oldRevision), vm(1, moved), vm(2, func(v *vsphere.VM) { v.CPU = 9 })), "3 of 3 VMs available; 1 changed by hand, 1 made from an earlier spec, 1 moved out of the folder"},
+		"with remarks":       {input(group(3), vm(0, oldRevision), vm(1, moved), vm(2, func(v *vsphere.VM) { v.CPU = 9 })), "3 of 3 VMs available; 1 made from an earlier spec, 1 moved out of the folder, 1 not of the size in the spec"},
 		"out of the root":    {input(group(2), vm(0, outside), vm(1)), "2 of 2 VMs available; 1 moved out of the root folder"},
 		"surplus outside":    {input(group(1), vm(0, outside), vm(1)), "VM web-0d1f2-0 (vm-0): it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed; move it back below /dc1/vm/vmgroups, or raise spec.replicas"},
 		"deleted outside":    {input(group(1, deleting), vm(0, outside)), "VM web-0d1f2-0 (vm-0): it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed; move it back below /dc1/vm/vmgroups, or let the VmGroup go without its VMs by the annotation vsphere.vmware.com/on-delete: orphan"},

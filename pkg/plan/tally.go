@@ -17,7 +17,7 @@ func (p Plan) VMStates(in Input) map[v1alpha1.VMState]int {
 			}
 		}
 	}
-	states[v1alpha1.VMTaken] += len(p.census.taken)
+	states[v1alpha1.VMConvertedToTemplate] += len(p.census.taken)
 	states[v1alpha1.VMCopy] += len(p.census.copies)
 	return states
 }

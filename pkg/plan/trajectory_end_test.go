@@ -101,7 +101,7 @@ func endTrajectories() map[string]trajectory {
 			{"it is gone", allEnd, []string{"remove folder group-1", "remove finalizer"}, "gone"},
 		}},
 		"deleted, a VM is out of reach": {running(1), []step{
-			{"its host is away", both(changed(0, disconnected), deleted), nil, "0/1 PENDING VictimUnreachable"},
+			{"its host is away", both(changed(0, disconnected), deleted), nil, "0/1 PENDING VMUnreachable"},
 			{"vCenter is away, too", loseView, nil, "0/1 PENDING VCenterUnreachable"},
 			{"all are back", both(regain, changed(0, connected)), []string{"power off vm-0"}, "1/1 PENDING Deleting"},
 		}},

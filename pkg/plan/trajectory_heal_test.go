@@ -81,15 +81,15 @@ func healTrajectories() map[string]trajectory {
 		}},
 		"a permission is lost": {running(2), []step{
 			{"the VM counts", changed(1, unreadable), nil, "1/2 PENDING ReplicasUnavailable"},
-			{"1 is wanted: it is chosen", scaled(1), nil, "1/2 PENDING VictimUnreachable"},
+			{"1 is wanted: it is chosen", scaled(1), nil, "1/2 PENDING VMUnreachable"},
 			{"it is given back", changed(1, readable), []string{"power off vm-1"}, "2/2 PENDING ScalingDown"},
 		}},
 		"a victim is out of reach": {running(3), []step{
 			{"a host is away", changed(0, disconnected), nil, "2/3 PENDING ReplicasUnavailable"},
-			{"2 are wanted: its VM is chosen", scaled(2), nil, "2/3 PENDING VictimUnreachable"},
-			{"it stays chosen", passes(time.Hour), nil, "2/3 PENDING VictimUnreachable"},
+			{"2 are wanted: its VM is chosen", scaled(2), nil, "2/3 PENDING VMUnreachable"},
+			{"it stays chosen", passes(time.Hour), nil, "2/3 PENDING VMUnreachable"},
 			{"3 are wanted", scaled(3), nil, "2/3 PENDING ReplicasUnavailable"},
-			{"2 are wanted, and another goes wrong", both(scaled(2), changed(1, off)), []string{"power on vm-1"}, "1/3 PENDING VictimUnreachable"},
+			{"2 are wanted, and another goes wrong", both(scaled(2), changed(1, off)), []string{"power on vm-1"}, "1/3 PENDING VMUnreachable"},
 			{"all is well again", both(allEnd, changed(0, connected)), []string{"power off vm-2"}, "3/3 PENDING ScalingDown"},
 		}},
 		"somebody copies a VM": {running(1), []step{

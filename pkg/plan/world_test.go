@@ -39,9 +39,9 @@ type world struct {
 // task is something under way. Those of an earlier process are nobody's operation.
 type task struct {
 	vsphere.Operation
-	slot     int
-	revision string
-	stray    bool
+	slot  int
+	spec  vsphere.VMSpec
+	stray bool
 }
 
 func newWorld(replicas int32) *world {
@@ -149,10 +149,10 @@ func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
 func (w *world) clone(c vsphere.Clone) {
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: c.Name, Task: w.newRef("task"), Started: w.now}
 	if w.nameInUse(c.Name) {
-		w.fail(op, c.Spec.Revision, vsphere.ClassConflict)
+		w.fail(op, c.Spec.Hash(), vsphere.ClassConflict)
 		return
 	}
-	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Spec.Slot, revision: c.Spec.Revision})
+	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Spec.Slot, spec: c.Spec.VMSpec})
 }
 
 func (w *world) nameInUse(name string) bool {
@@ -172,7 +172,7 @@ func (w *world) end(t *task, class vsphere.Class) {
 	w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o == t })
 	if class != "" {
 		if !t.stray {
-			w.fail(t.Operation, t.revision, class)
+			w.fail(t.Operation, t.spec.Hash(), class)
 		}
 		return
 	}
@@ -210,7 +210,7 @@ func (w *world) appear(t *task) {
 		v.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", v.Ref, w.made[t.slot]))
 	}
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
-	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.revision
+	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.spec.Revision()
 	w.vms = append(w.vms, v)
 }
 
@@ -233,8 +233,8 @@ func (w *world) restart() {
 }
 
 // fail counts a failure as vsphere.Failure says.
-func (w *world) fail(op vsphere.Operation, revision string, class vsphere.Class) {
-	f := vsphere.Failure{Kind: op.Kind, Name: op.Name, VM: op.VM, Revision: revision, Err: newError(class), At: w.now}
+func (w *world) fail(op vsphere.Operation, specHash string, class vsphere.Class) {
+	f := vsphere.Failure{Kind: op.Kind, Name: op.Name, VM: op.VM, SpecHash: specHash, Err: newError(class), At: w.now}
 	if i := slices.IndexFunc(w.failures, func(o vsphere.Failure) bool { return sameFailure(o, f) }); i >= 0 {
 		f.Count = w.failures[i].Count
 		w.failures = slices.Delete(w.failures, i, i+1)

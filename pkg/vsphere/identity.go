@@ -8,8 +8,8 @@ type Identity string
 const (
 	// Ours is counted, kept, and destroyed when surplus.
 	Ours Identity = "Ours"
-	// Taken was ours and was made a template: not counted, not destroyed, ours again when converted back.
-	Taken Identity = "Taken"
+	// ConvertedToTemplate was ours and was made a template: not counted, not destroyed, ours again when converted back.
+	ConvertedToTemplate Identity = "ConvertedToTemplate"
 	// Copy carries our stamp but is another VM (somebody cloned ours: vCenter copies ExtraConfig). Never touched.
 	Copy Identity = "Copy"
 	// Incomplete has no name or no configuration yet, or only a part of it: whose it is cannot be known. Never touched.
@@ -24,7 +24,7 @@ const (
 //  2. no stamp, or one of another owner or group: Foreign
 //  3. our stamp, and no instanceUuid yet: Incomplete
 //  4. our stamp, another instanceUuid: Copy
-//  5. a template: Taken
+//  5. a template: ConvertedToTemplate
 //  6. Ours
 //
 // A VM that cannot be read any more is judged by what was last known of it.
@@ -39,7 +39,7 @@ func Identify(owner, uid string, vm VM) Identity {
 	case vm.Stamp.Instance != vm.InstanceUUID:
 		return Copy
 	case vm.Template:
-		return Taken
+		return ConvertedToTemplate
 	default:
 		return Ours
 	}

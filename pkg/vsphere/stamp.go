@@ -4,34 +4,53 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 )
 
 // StampKey is the ExtraConfig key that makes a VM ours. It is not below "guestinfo.": what is there, the guest can write,
 // and with it who owns the VM.
 const StampKey = "vmgroup.stamp"
 
-// Stamp says whose a VM is. It is written once, in the clone request, so that no VM of ours ever exists without it.
+// StampVersion is the version of the stamps that are written now. Version 1 has neither a version nor a namespace.
+const StampVersion = 2
+
+// Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. Owner, UID, Slot,
+// Disks and Instance never change after that.
 type Stamp struct {
-	Owner    string  `json:"owner"`    // the controller
-	UID      string  `json:"uid"`      // of the VmGroup
-	Name     string  `json:"name"`     // of the VmGroup, for people
-	Slot     int     `json:"slot"`     // ordinal within the group
-	Revision string  `json:"revision"` // what it was made from
-	Disks    []int32 `json:"disks"`    // device keys of the template's disks: see ForeignDisks
-	Instance string  `json:"instance"` // the VM's instanceUuid; another one means that somebody has copied our VM
+	Version   int     `json:"v,omitempty"`         // see StampVersion; 0 is version 1
+	Owner     string  `json:"owner"`               // the controller
+	UID       string  `json:"uid"`                 // of the VmGroup
+	Namespace string  `json:"namespace,omitempty"` // of the VmGroup; empty in version 1
+	Name      string  `json:"name"`                // of the VmGroup, for people
+	Slot      int     `json:"slot"`                // ordinal within the group
+	Revision  string  `json:"revision"`            // what it was made from, see VMSpec
+	Disks     []int32 `json:"disks"`               // device keys of the template's disks: see ForeignDisks
+	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
+
+	// Unknown are the fields that a newer controller has written. They are written back as they are.
+	Unknown map[string]json.RawMessage `json:"-"`
 }
 
 // String returns the stamp as it is stored.
 func (s Stamp) String() string {
 	b, err := json.Marshal(s)
-	if err != nil { // strings, ints and their slices always marshal
+	if err == nil && len(s.Unknown) > 0 {
+		all := maps.Clone(s.Unknown)
+		if err = json.Unmarshal(b, &all); err == nil {
+			b, err = json.Marshal(all)
+		}
+	}
+	if err != nil { // strings, ints, their slices, and what was read as JSON always marshal
 		panic(err)
 	}
 	return string(b)
 }
 
 // ParseStamp reads a stored stamp. One that lacks an owner, a UID or an instance, or has anything behind it, is an error:
-// the VM is then foreign. Fields that it does not know are left alone, so that an older controller can read a newer stamp.
+// the VM is then foreign. Fields that it does not know are kept, so that an older controller can read a newer stamp.
 func ParseStamp(text string) (*Stamp, error) {
 	var s Stamp
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -40,5 +59,44 @@ func ParseStamp(text string) (*Stamp, error) {
 	if s.Owner == "" || s.UID == "" || s.Instance == "" || s.Slot < 0 {
 		return nil, errors.New("parse stamp: owner, uid, instance and a slot of 0 or more are required")
 	}
+	var err error
+	if s.Unknown, err = unknownFields(text); err != nil {
+		return nil, fmt.Errorf("parse stamp: %w", err)
+	}
 	return &s, nil
+}
+
+// unknownFields returns the fields of a stored stamp that Stamp does not have, nil if there are none.
+func unknownFields(text string) (map[string]json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &fields); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(fields, func(name string, _ json.RawMessage) bool { return isStampField(name) })
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(fields) // in the form in which it is written, so that a stamp that is read twice is the same
+	if err != nil {
+		return nil, err
+	}
+	var normal map[string]json.RawMessage
+	err = json.Unmarshal(b, &normal)
+	return normal, err
+}
+
+// stampFields are the names of the fields that Stamp has.
+var stampFields = func() []string {
+	var names []string
+	for field := range reflect.TypeFor[Stamp]().Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}()
+
+// isStampField reports whether a field is one that Stamp has. Case makes no difference, as to encoding/json.
+func isStampField(name string) bool {
+	return slices.ContainsFunc(stampFields, func(known string) bool { return strings.EqualFold(name, known) })
 }

@@ -1,7 +1,9 @@
 package vsphere
 
 import (
+	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,7 +22,7 @@ func FuzzStamp(f *testing.F) {
 				return
 			}
 		}
-		want := Stamp{Owner: owner, UID: uid, Name: name, Slot: slot, Revision: revision, Disks: []int32{disk}, Instance: instance}
+		want := Stamp{Version: StampVersion, Owner: owner, UID: uid, Namespace: name, Name: name, Slot: slot, Revision: revision, Disks: []int32{disk}, Instance: instance}
 		text := want.String()
 		got, err := ParseStamp(text)
 		if complete := owner != "" && uid != "" && instance != "" && slot >= 0; (err == nil) != complete {
@@ -44,6 +46,7 @@ func FuzzParseStamp(f *testing.F) {
 		strings.Replace(whole, "3", "-1", 1), strings.Replace(whole, "3", "3.5", 1), strings.Replace(whole, "3", "99999999999999999999", 1),
 		strings.Replace(whole, "2000", `"2000"`, 1), strings.Replace(whole, `"o"`, "null", 1), strings.ToUpper(whole),
 		"", "null", "true", "0", "{}", "[]", "{", strings.Repeat("[", 20000), `{"owner":"o","uid":"u","instance":"i","newer":{"a":[1]}}`,
+		`{"owner":"o","uid":"u","instance":"i","newer": { "a" : "<" },"v":3,"NAMESPACE":"n","":null}`,
 		`{"owner":"o","owner":"p","uid":"u","instance":"i"}`, "\xef\xbb\xbf" + whole, "{\"owner\":\"\xff\",\"uid\":\"u\",\"instance\":\"i\"}",
 	} {
 		f.Add(text)
@@ -63,6 +66,15 @@ func FuzzParseStamp(f *testing.F) {
 		if err := json.Unmarshal([]byte(text), &object); err != nil {
 			t.Errorf("ParseStamp(%q) takes for a stamp what is no JSON object: %v", text, err)
 		}
+		var rewritten map[string]any
+		if err := json.Unmarshal([]byte(got.String()), &rewritten); err != nil {
+			t.Fatal(err)
+		}
+		for field, value := range object {
+			if _, known := asField(field); !known && !reflect.DeepEqual(rewritten[field], value) {
+				t.Errorf("ParseStamp(%q) loses %q when it is written again: %s", text, field, got)
+			}
+		}
 		again, err := ParseStamp(got.String())
 		if err != nil {
 			t.Fatalf("ParseStamp(%q) cannot be read again: %v", got.String(), err)
@@ -71,6 +83,18 @@ func FuzzParseStamp(f *testing.F) {
 			t.Errorf("ParseStamp(%q) changes when it is written and read again:\n%s", text, diff)
 		}
 	})
+}
+
+// asField returns the field of a stamp that a name stands for to encoding/json.
+func asField(name string) (string, bool) {
+	var s Stamp
+	b, err := json.Marshal(map[string]any{name: nil})
+	if err != nil {
+		return "", false
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return name, d.Decode(&s) == nil
 }
 
 // FuzzIdentify judges VMs of arbitrary stamps: ours is only what names this owner, this group and this very instance.
@@ -89,8 +113,8 @@ func FuzzIdentify(f *testing.F) {
 		proven := vm.Stamp != nil && vm.Stamp.Owner == owner && vm.Stamp.UID == uid && vm.Stamp.Instance == instance &&
 			instance != "" && name != "" && configured
 		switch got := Identify(owner, uid, vm); got {
-		case Ours, Taken:
-			if !proven || (got == Taken) != template {
+		case Ours, ConvertedToTemplate:
+			if !proven || (got == ConvertedToTemplate) != template {
 				t.Errorf("%+v with stamp %q is %s to %q, %q", vm, text, got, owner, uid)
 			}
 		default:

@@ -141,13 +141,13 @@ type Operation struct {
 }
 
 // Failure is the last failure of an operation, kept until the same succeeds, its VM is gone, or, for a clone, its VM is
-// there. Failures of clones count per group and revision, those that concern a name (see ConcernsName) per name, all others
+// there. Failures of clones count per group and VMSpec, those that concern a name (see ConcernsName) per name, all others
 // per VM.
 type Failure struct {
 	Kind     OperationKind
 	Name     string // the VM's name, of a clone
 	VM       Ref    // of all others
-	Revision string // of a clone: what it was made from
+	SpecHash string // of a clone: VMSpec.Hash of what it was to be made from
 	Err      *Error
 	Count    int // consecutive failures
 	At       time.Time
@@ -177,11 +177,9 @@ type Clone struct {
 
 // CloneSpec says what a clone shall be.
 type CloneSpec struct {
-	Folder    Ref
-	Host      Ref   // empty: vCenter chooses
-	CPU       int32 // vCPUs
-	MemoryMiB int64
-	Slot      int
-	Revision  string
-	PowerOn   bool
+	VMSpec
+	Folder  Ref
+	Host    Ref // empty: vCenter chooses
+	Slot    int
+	PowerOn bool
 }

@@ -42,9 +42,9 @@ type OrphansConfig struct {
 // finalizer from it while it was being deleted. It counts them, and logs each once. It never touches them: whoever did
 // that may have wanted to keep the VMs.
 //
-// A stamp does not say in which namespace its VmGroup is. With a Namespace set, a UID that is not found there may be that
-// of a VmGroup somewhere else; so only VMs that lie in the folder of a VmGroup of that namespace are told of, and those
-// that were moved out of it are not.
+// With a Namespace set, a UID that is not found there may be that of a VmGroup somewhere else: so only VMs whose stamp names
+// that namespace are told of. Older stamps name none; of those, only VMs that lie in the folder of a VmGroup of the namespace
+// are told of, and those that were moved out of it are not.
 type Orphans struct {
 	cfg  OrphansConfig
 	told map[vsphere.Ref]bool
@@ -117,8 +117,11 @@ func (o *Orphans) withoutGroup(ctx context.Context) ([]vsphere.VM, error) {
 
 // visible reports whether the VmGroup of a VM would be among those that the controller may see.
 func (o *Orphans) visible(vm vsphere.VM) bool {
-	folder := vm.ParentPath
-	return o.cfg.Namespace == "" || (path.Base(folder) == vm.Stamp.Name && path.Base(path.Dir(folder)) == o.cfg.Namespace)
+	folder, namespace := vm.ParentPath, vm.Stamp.Namespace
+	if namespace == "" && path.Base(folder) == vm.Stamp.Name { // a stamp of version 1
+		namespace = path.Base(path.Dir(folder))
+	}
+	return o.cfg.Namespace == "" || namespace == o.cfg.Namespace
 }
 
 // confirmed returns those of some VMs whose VmGroup the API server lacks too.

@@ -119,8 +119,12 @@ func TestOrphansOfOneNamespace(t *testing.T) {
 			t.Errorf("namespace %q: %v orphans, %v; want %v", namespace, count(), err, want)
 		}
 		f.world.Move(f.vm(0).Ref, "elsewhere")
+		if err := check(); err != nil || count() != want {
+			t.Errorf("namespace %q: moved elsewhere: %v orphans, %v; want %v", namespace, count(), err, want)
+		}
+		f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.Stamp.Namespace = "" }) // a stamp of version 1 has none
 		if err := check(); err != nil || count() != 0 && namespace != "" {
-			t.Errorf("namespace %q: moved elsewhere: %v orphans, %v", namespace, count(), err)
+			t.Errorf("namespace %q: moved elsewhere with an old stamp: %v orphans, %v", namespace, count(), err)
 		}
 	}
 }

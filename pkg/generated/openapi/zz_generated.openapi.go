@@ -162,7 +162,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, Taken or Copy. More may be added.",
+							Description: "What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. More may be added.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -19,7 +19,7 @@ var cloneScenarios = []scenario{
 			f.t.Fatalf("it is not ours: %s", describe(s))
 		}
 		st := vm.Stamp
-		if st.Name != "web" || st.Slot != 3 || st.Revision != "r1" || len(st.Disks) == 0 {
+		if st.Name != "web" || st.Slot != 3 || st.Namespace != f.group.Namespace || st.Revision != f.spec("", 3).Revision() || len(st.Disks) == 0 {
 			f.t.Errorf("stamp is %+v", st)
 		}
 		if len(s.Failures) != 0 || s.Folders[0].Children != 1 {
@@ -133,23 +133,23 @@ var cloneScenarios = []scenario{
 			f.t.Errorf("there are %d VMs: %s", f.count(name), describe(s))
 		}
 	}},
-	{name: "failures count per revision until one succeeds", run: func(f *fixture) {
+	{name: "failures count per spec until one succeeds", run: func(f *fixture) {
 		spec := f.spec(f.folder(f.group), 0)
-		fail := func(revision string, want int) {
+		fail := func(cpu int32, want int) {
 			f.t.Helper()
-			spec.Revision = revision
+			spec.CPU = cpu
 			f.FailClone()
 			f.must(f.start(f.group, vmName(f.group, 0), spec))
 			s := f.await(f.group, "the failure is told", func(s vsphere.Snapshot) bool {
-				return idle(s) && len(s.Failures) == 1 && s.Failures[0].Revision == revision && s.Failures[0].Count == want
+				return idle(s) && len(s.Failures) == 1 && s.Failures[0].SpecHash == spec.Hash() && s.Failures[0].Count == want
 			})
 			if got := s.Failures[0]; got.Kind != vsphere.OperationClone || got.Err.Class != vsphere.ClassExhausted || got.At.IsZero() {
 				f.t.Errorf("want an exhausted clone, got %+v", got)
 			}
 		}
-		fail("r1", 1)
-		fail("r1", 2)
-		fail("r2", 1)
+		fail(1, 1)
+		fail(1, 2)
+		fail(2, 1)
 		f.clone(f.group, 0, spec)
 		if s := f.snapshot(f.group); len(s.Failures) != 0 {
 			f.t.Errorf("want all forgiven, got %s", describe(s))

@@ -59,7 +59,7 @@ var driftScenarios = []scenario{
 			f.notifies(f.group, func() { f.MarkAsTemplate(vm.Ref, template) })
 			want := vsphere.Ours
 			if template {
-				want = vsphere.Taken
+				want = vsphere.ConvertedToTemplate
 			}
 			f.await(f.group, "it is "+string(want), func(s vsphere.Snapshot) bool {
 				got, ok := byRef(s, vm.Ref)

@@ -147,7 +147,7 @@ func (c *Client) Stamped(context.Context) ([]vsphere.VM, error) {
 		if !c.isOurs(m) {
 			continue
 		}
-		if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.Taken {
+		if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.ConvertedToTemplate {
 			out = append(out, c.view(m))
 		}
 	}
@@ -277,7 +277,7 @@ func (c *Client) discover(m *machine) {
 	if m.Stamp == nil {
 		return
 	}
-	if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.Taken {
+	if is := vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM); is == vsphere.Ours || is == vsphere.ConvertedToTemplate {
 		c.tracker.Seen(m.Stamp.UID, m.Ref, m.Name)
 	}
 }

@@ -51,7 +51,7 @@ func (c *Client) StartClones(_ context.Context, g vsphere.GroupID, t vsphere.Tem
 
 func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, spec vsphere.CloneSpec) error {
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name, Host: spec.Host}
-	id, err := c.tracker.Begin(g, op, spec.Revision)
+	id, err := c.tracker.Begin(g, op, spec.Hash())
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, InstanceUUID: instance,
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
 		Stamp: &vsphere.Stamp{
-			Owner: c.cfg.Owner, UID: g.UID, Name: g.Name, Slot: spec.Slot, Revision: spec.Revision,
-			Disks: keysOf(template.disks), Instance: instance,
+			Version: vsphere.StampVersion, Owner: c.cfg.Owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
+			Slot: spec.Slot, Revision: spec.Revision(), Disks: keysOf(template.disks), Instance: instance,
 		},
 	}
 	if spec.PowerOn {
@@ -183,13 +183,13 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 	identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM)
 	switch {
 	case m.Unreadable:
-		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s cannot be read", m.Ref)
+		return newError(vsphere.ClassTransient, "VMUnreachable", "%s cannot be read", m.Ref)
 	case identity != vsphere.Ours:
 		return newError(vsphere.ClassConflict, "NotOurs", "%s is not ours but %s", m.Name, identity)
 	case !c.underRoot(m):
 		return errOutside(m)
 	case m.Connection != vsphere.Connected:
-		return newError(vsphere.ClassTransient, "VictimUnreachable", "%s is %s", m.Name, m.Connection)
+		return newError(vsphere.ClassTransient, "VMUnreachable", "%s is %s", m.Name, m.Connection)
 	case m.Power != vsphere.PoweredOff:
 		return newError(vsphere.ClassConflict, "NotPoweredOff", "%s is %s", m.Name, m.Power)
 	}
@@ -253,7 +253,7 @@ func (c *Client) RemoveFolder(_ context.Context, g vsphere.GroupID, ref vsphere.
 func (c *Client) submit(
 	method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
 ) error {
-	id, err := c.tracker.Begin(g, op, spec.Revision)
+	id, err := c.tracker.Begin(g, op, spec.Hash())
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func keyOf(op vsphere.Operation, byName bool) failureKey {
 // fail counts a failure, once for all operations that were under way together: sixteen clones that meet one full datastore
 // are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that. Nor is a clone
 // whose template was not what it was taken for: the next look-up deals with that.
-func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string, err *vsphere.Error) {
+func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, specHash string, err *vsphere.Error) {
 	if err.Class == vsphere.ClassUnavailable || vsphere.TemplateChanged(err) {
 		return
 	}
@@ -33,14 +33,14 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string,
 	}
 	key := keyOf(op, vsphere.ConcernsName(err))
 	f := t.failures[g.UID][key]
-	if f.Revision != revision || (f.Err != nil && f.Err.Class != err.Class) {
+	if f.SpecHash != specHash || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
 	}
 	if f.Count == 0 || op.Started.IsZero() || !op.Started.Before(f.At) {
 		f.Count++
 	}
 	t.failures[g.UID][key] = vsphere.Failure{
-		Kind: op.Kind, Name: op.Name, VM: op.VM, Revision: revision,
+		Kind: op.Kind, Name: op.Name, VM: op.VM, SpecHash: specHash,
 		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
 	}
 }
@@ -49,7 +49,7 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, revision string,
 func (t *Tracker) failed(o *operation, err *vsphere.Error) {
 	t.ended(o, err.Class)
 	if !o.moot {
-		t.fail(o.group, o.Operation, o.revision, err)
+		t.fail(o.group, o.Operation, o.specHash, err)
 	}
 }
 

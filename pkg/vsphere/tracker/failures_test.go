@@ -83,7 +83,7 @@ func TestCountStartsAnew(t *testing.T) {
 	f.fails("a", clone("a-0"), "r2", vsphere.ClassExhausted) // another class
 	f.wantFailures("a", "Clone a-0 Exhausted 1")
 	_, failures := f.Of("a")
-	if got := failures[0]; got.Revision != "r2" || !got.At.Equal(start) {
+	if got := failures[0]; got.SpecHash != "r2" || !got.At.Equal(start) {
 		t.Errorf("failure is %+v", got)
 	}
 }

@@ -44,7 +44,7 @@ type operation struct {
 	vsphere.Operation
 	id       ID
 	group    vsphere.GroupID
-	revision string
+	specHash string // of a clone
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
 	until    time.Time // when it stops echoing
@@ -102,7 +102,7 @@ func New(cfg Config) *Tracker {
 // Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with
 // vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if the
 // same is under way already.
-func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string) (ID, error) {
+func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, specHash string) (ID, error) {
 	defer t.wake(t.lock())
 	for _, o := range t.byGroup[g.UID] {
 		if o.Name == op.Name && o.VM == op.VM && o.state != landed {
@@ -120,7 +120,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, revision string
 	t.began(op.Kind, budget.waited(g.UID, now))
 	t.last++
 	op.Task, op.Unknown, op.Cancelled, op.Overdue, op.Started = "", false, false, false, now
-	o := &operation{Operation: op, id: t.last, group: g, revision: revision, holds: true}
+	o := &operation{Operation: op, id: t.last, group: g, specHash: specHash, holds: true}
 	t.ops[o.id] = o
 	if t.byGroup[g.UID] == nil {
 		t.byGroup[g.UID] = map[ID]*operation{}
@@ -166,7 +166,7 @@ func (t *Tracker) Withdraw(id ID, err *vsphere.Error) {
 		return
 	}
 	if err != nil && !o.moot {
-		t.fail(o.group, o.Operation, o.revision, err)
+		t.fail(o.group, o.Operation, o.specHash, err)
 	}
 	t.drop(o)
 }

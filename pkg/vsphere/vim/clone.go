@@ -87,7 +87,7 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 	v, what := b.v, "Clone VM "+clone.Name
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
-	id, err := v.tracker.Begin(b.group, op, clone.Spec.Revision)
+	id, err := v.tracker.Begin(b.group, op, clone.Spec.Hash())
 	if err != nil {
 		return err
 	}
@@ -141,8 +141,8 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 	spec, place := clone.Spec, b.place
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
-		Owner: b.v.cfg.Owner, UID: b.group.UID, Name: b.group.Name, Slot: spec.Slot, Revision: spec.Revision,
-		Disks: b.read.disks, Instance: instance,
+		Version: vsphere.StampVersion, Owner: b.v.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
+		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
 	}
 	var host *types.ManagedObjectReference
 	if spec.Host != "" {

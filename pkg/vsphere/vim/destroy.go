@@ -191,7 +191,7 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, t 
 //
 //  1. its stamp and instance do not show it to be the group's: NotOurs
 //  2. it does not lie below the root folder: VMOutsideRoot
-//  3. its host does not answer: VictimUnreachable, it is waited for
+//  3. its host does not answer: VMUnreachable, it is waited for
 //  4. it is not switched off: PoweredOn
 //  5. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
 //  6. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
@@ -218,7 +218,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 
 func unreachable(what string, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonVictimUnreachable,
+		Class: vsphere.ClassTransient, Reason: reasonVMUnreachable,
 		Message: fmt.Sprintf("%s: it is %s; waiting until vCenter can reach it.", what, vm.Connection),
 	}
 }

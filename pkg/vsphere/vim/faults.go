@@ -18,7 +18,7 @@ const (
 	reasonRetrying             = "Retrying"
 	reasonOutcomeUnknown       = "OutcomeUnknown"
 	reasonResourceExhausted    = "ResourceExhausted"
-	reasonVictimUnreachable    = "VictimUnreachable"
+	reasonVMUnreachable        = "VMUnreachable"
 	reasonFolderNotEmpty       = "FolderNotEmpty"
 	reasonTemplateEmpty        = "TemplateEmpty"
 	reasonTemplateNotFound     = "TemplateNotFound"

@@ -31,7 +31,7 @@ func (inv *inventory) stamped() []vsphere.VM {
 	var out []vsphere.VM
 	for uid, vms := range inv.byUID {
 		for _, r := range vms {
-			if is := vsphere.Identify(inv.owner, uid, r.vm); is == vsphere.Ours || is == vsphere.Taken {
+			if is := vsphere.Identify(inv.owner, uid, r.vm); is == vsphere.Ours || is == vsphere.ConvertedToTemplate {
 				out = append(out, inv.copyOf(r))
 			}
 		}

@@ -39,8 +39,8 @@ const (
 	ReasonOutcomeUnknown = "OutcomeUnknown"
 	// ReasonResourceExhausted: vCenter has no room for another VM; clones go one at a time until one succeeds.
 	ReasonResourceExhausted = "ResourceExhausted"
-	// ReasonVictimUnreachable: a surplus VM cannot be reached. It stays chosen and is waited for.
-	ReasonVictimUnreachable = "VictimUnreachable"
+	// ReasonVMUnreachable: a surplus VM cannot be reached. It stays chosen and is waited for.
+	ReasonVMUnreachable = "VMUnreachable"
 	// ReasonCloneStalled: a clone passed its deadline and is being looked at again.
 	ReasonCloneStalled = "CloneStalled"
 	// ReasonMassDisappearance: many VMs, of whatever groups, have left the view at once. Nothing is cloned, and no group

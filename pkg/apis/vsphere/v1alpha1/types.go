@@ -219,8 +219,8 @@ const (
 	// VMMoved is a VM that was moved out of the group's folder. It keeps its place. Outside the root folder it is neither
 	// switched nor removed.
 	VMMoved VMState = "Moved"
-	// VMTaken is a VM that was made a template. It is neither counted nor destroyed until it is converted back.
-	VMTaken VMState = "Taken"
+	// VMConvertedToTemplate is a VM that was made a template. It is neither counted nor destroyed until it is converted back.
+	VMConvertedToTemplate VMState = "ConvertedToTemplate"
 	// VMCopy is a clone that somebody made of one of the group's VMs. It is neither counted nor destroyed.
 	VMCopy VMState = "Copy"
 )
@@ -252,7 +252,7 @@ type VMStatus struct {
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, Taken
+	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate
 	// or Copy. More may be added.
 	//
 	// +optional

@@ -24,7 +24,7 @@ type VMStatusApplyConfiguration struct {
 	IP *string `json:"ip,omitempty"`
 	// Name of the ESXi host the VM is on.
 	Host *string `json:"host,omitempty"`
-	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, Taken
+	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate
 	// or Copy. More may be added.
 	State *vspherev1alpha1.VMState `json:"state,omitempty"`
 	// Why the VM is not available, in one sentence. Empty if it is.

@@ -1,0 +1,104 @@
+package vsphere
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// VMSpec is what the VMs of a group are made from. It holds what a VmGroup asks of each of its VMs alike, and nothing that
+// differs between them, such as a slot or a host.
+type VMSpec struct {
+	Template  string // as spec.template has it
+	CPU       int32  // vCPUs
+	MemoryMiB int64
+}
+
+// revisionVersion begins the revisions that are written now.
+const revisionVersion = "2:"
+
+// revised is what a revision of version 2 is a hash of: what a VM is made from and cannot be asked for. Its size is not part
+// of it, because that can be read back. A field that is absent must leave no trace: otherwise each new field would make
+// every VM look old.
+type revised struct {
+	Template string `json:"template"`
+}
+
+// Revision names what a VM is made from, apart from its size: "2:" and a short hash. It is the same in every version of the
+// controller that writes version 2.
+func (s VMSpec) Revision() string { return revisionVersion + hash(revised{Template: s.Template}) }
+
+// revisionV1 is the revision that controllers wrote before there were versions. It covers the size.
+func (s VMSpec) revisionV1() string {
+	return short(fmt.Appendf(nil, "%q/%d/%d", s.Template, s.CPU, s.MemoryMiB/1024))
+}
+
+// Hash names the whole of s, the size included. It is compared within one process only.
+func (s VMSpec) Hash() string { return hash(s) }
+
+// hash returns a short hash of a value's JSON. Fields come in the order of their declaration.
+func hash(value any) string {
+	b, err := json.Marshal(value)
+	if err != nil { // strings and ints always marshal
+		panic(err)
+	}
+	return short(b)
+}
+
+func short(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:5])
+}
+
+// Age says whether a VM is made from a VMSpec.
+type Age string
+
+// Ages, see Revisions.AgeOf.
+const (
+	// Current is made from the spec, whatever its size is.
+	Current Age = "Current"
+	// Old is made from another spec.
+	Old Age = "Old"
+	// AgeUnknown has a revision of a version that this controller does not know: a newer one has made the VM.
+	AgeUnknown Age = "Unknown"
+)
+
+// Revisions are the revisions that a VM made from a VMSpec may have, one for each version.
+type Revisions struct {
+	template string
+	v1, v2   string
+}
+
+// Revisions returns the revisions of s, so that many VMs can be compared with them.
+func (s VMSpec) Revisions() Revisions {
+	return Revisions{template: s.Template, v1: s.revisionV1(), v2: s.Revision()}
+}
+
+// AgeOf tells whether a VM of ours is made from the spec. Its size is compared elsewhere. In order:
+//
+//  1. its revision is one of the spec's: Current
+//  2. it has a version that is not known: AgeUnknown, which is never Old
+//  3. it has no version, and is the one of the spec with the size that the VM has: Current. Version 1 covers the size, which
+//     may have been changed since, in the spec or by hand
+//  4. Old
+func (r Revisions) AgeOf(vm VM) Age {
+	revision := vm.Stamp.Revision
+	if revision == r.v2 || revision == r.v1 {
+		return Current
+	}
+	version, _, versioned := strings.Cut(revision, ":")
+	asBuilt := VMSpec{Template: r.template, CPU: vm.CPU, MemoryMiB: vm.MemoryMiB}
+	switch {
+	case versioned && version+":" != revisionVersion:
+		return AgeUnknown
+	case !versioned && revision == asBuilt.revisionV1():
+		return Current
+	default:
+		return Old
+	}
+}
+
+// SizeOf tells whether a VM has the size that s asks for.
+func (s VMSpec) SizeOf(vm VM) bool { return vm.CPU == s.CPU && vm.MemoryMiB == s.MemoryMiB }

@@ -1,0 +1,100 @@
+package vsphere
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// The values are those that released controllers have written into stamps. If one of them changes, every VM that stands
+// looks old: then the version has to change, and the old formula has to stay.
+func TestGoldenRevisions(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spec   VMSpec
+		v1, v2 string
+	}{
+		"a name":               {VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096}, "4fe6b2f7b1", "2:ff1a03a73e"},
+		"a path":               {VMSpec{Template: "linux/ubuntu-24.04", CPU: 768, MemoryMiB: 24576 * 1024}, "e517b16af3", "2:d54e284916"},
+		"characters to escape": {VMSpec{Template: "größe \"<&>%2f\u2028", CPU: 1, MemoryMiB: 1024}, "11e1496e01", "2:6ecc4afadf"},
+		"none":                 {VMSpec{CPU: 1, MemoryMiB: 1024}, "13fcd0f0a5", "2:92a3ca1fda"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.spec.revisionV1(); got != tt.v1 {
+				t.Errorf("version 1 is %q, want %q", got, tt.v1)
+			}
+			if got := tt.spec.Revision(); got != tt.v2 {
+				t.Errorf("version 2 is %q, want %q", got, tt.v2)
+			}
+		})
+	}
+}
+
+// A field that is added later must leave no trace where it is absent.
+func TestAbsentFieldsAreLeftOut(t *testing.T) {
+	for field := range reflect.TypeFor[revised]().Fields() {
+		tag := field.Tag.Get("json")
+		if field.Name != "Template" && !strings.HasSuffix(tag, ",omitempty") && !strings.HasSuffix(tag, ",omitzero") {
+			t.Errorf("%s is part of every revision: %q", field.Name, tag)
+		}
+	}
+}
+
+func TestAgeOf(t *testing.T) {
+	spec := VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096}
+	other := VMSpec{Template: "silver", CPU: 2, MemoryMiB: 4096}
+	bigger := VMSpec{Template: "golden", CPU: 8, MemoryMiB: 4096}
+	for name, tt := range map[string]struct {
+		revision string
+		cpu      int32 // that the VM has
+		want     Age
+	}{
+		"1: version 2":                            {spec.Revision(), 2, Current},
+		"1: version 2, of another size":           {bigger.Revision(), 8, Current},
+		"1: version 1":                            {spec.revisionV1(), 2, Current},
+		"1: version 1, resized by hand":           {spec.revisionV1(), 8, Current},
+		"2: a later version":                      {"3:0a1b2c3d4e", 2, AgeUnknown},
+		"2: a later version with our hash":        {"3:" + strings.TrimPrefix(spec.Revision(), "2:"), 2, AgeUnknown},
+		"2: a version that is no number":          {"x:y", 2, AgeUnknown},
+		"3: version 1 from before a resize":       {bigger.revisionV1(), 8, Current},
+		"4: version 1, and resized twice":         {bigger.revisionV1(), 4, Old},
+		"4: version 1, another template":          {other.revisionV1(), 2, Old},
+		"4: version 2, another template":          {other.Revision(), 2, Old},
+		"4: version 2's hash without its version": {strings.TrimPrefix(spec.Revision(), "2:"), 2, Old},
+		"4: empty": {"", 2, Old},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vm := VM{CPU: tt.cpu, MemoryMiB: 4096, Stamp: &Stamp{Revision: tt.revision}}
+			if got := spec.Revisions().AgeOf(vm); got != tt.want {
+				t.Errorf("it is %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// A stamp as released controllers have written it: the VM is neither foreign nor old to this one.
+func TestStampOfVersion1(t *testing.T) {
+	stamp, err := ParseStamp(`{"owner":"cluster","uid":"u-1","name":"web","slot":3,"revision":"4fe6b2f7b1","disks":[2000],"instance":"i-1"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := VM{Name: "web-u1-3", Configured: true, InstanceUUID: "i-1", CPU: 2, MemoryMiB: 4096, Stamp: stamp}
+	if is := Identify("cluster", "u-1", vm); is != Ours {
+		t.Errorf("it is %s", is)
+	}
+	spec := VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096}
+	if age := spec.Revisions().AgeOf(vm); age != Current {
+		t.Errorf("it is %s", age)
+	}
+}
+
+// The present form, as later versions have to read it.
+func TestStampOfVersion2(t *testing.T) {
+	stamp := Stamp{
+		Version: StampVersion, Owner: "cluster", UID: "u-1", Namespace: "shop", Name: "web", Slot: 3, Revision: "2:ff1a03a73e",
+		Disks: []int32{2000}, Instance: "i-1",
+	}
+	const want = `{"v":2,"owner":"cluster","uid":"u-1","namespace":"shop","name":"web","slot":3,"revision":"2:ff1a03a73e","disks":[2000],"instance":"i-1"}`
+	if got := stamp.String(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -128,11 +128,11 @@ func TestAwaitClusterEndsWithItsContext(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	a, _ := newCluster(t)
-	if err := a.guard(alone{})(); err != nil {
+	if err := a.guard(alwaysLeader{})(); err != nil {
 		t.Errorf("the only process: %v", err)
 	}
 	a.options.ReadOnly = true
-	if err := a.guard(alone{})(); err == nil || !strings.Contains(err.Error(), "-read-only") {
+	if err := a.guard(alwaysLeader{})(); err == nil || !strings.Contains(err.Error(), "-read-only") {
 		t.Errorf("read-only: %v", err)
 	}
 	a.options.ReadOnly = false
@@ -141,7 +141,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// unsure is a tenure that may have ended.
-type unsure struct{ alone }
+// unsure is a leadership that may have ended.
+type unsure struct{ alwaysLeader }
 
 func (unsure) sure() error { return errLost }

@@ -102,7 +102,7 @@ func (l *lease) write(record resourcelock.LeaderElectionRecord, send func() erro
 	return nil
 }
 
-// sure implements tenure.
+// sure implements leadership.
 func (l *lease) sure() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,7 +122,7 @@ func (l *lease) tooOld(now instant) error {
 	return nil
 }
 
-// onRecovery implements tenure.
+// onRecovery implements leadership.
 func (l *lease) onRecovery(wake func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"k8s.io/klog/v2"
@@ -16,9 +15,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
 )
 
-// Surroundings replace what is around a controller, so that a test can bend time and cut lines. The zero value is the
-// real world.
-type Surroundings struct {
+// Overrides replace the clock and the transports of a controller, for tests. The zero value replaces nothing.
+type Overrides struct {
 	// Clock is what backoffs, rhythms and deadlines of operations go by. Deadlines of calls, and the Lease of the leader,
 	// stay in real time: neither the API server nor vCenter knows of another.
 	Clock clock.WithTicker
@@ -26,7 +24,7 @@ type Surroundings struct {
 	WrapKubernetes, WrapVCenter func(http.RoundTripper) http.RoundTripper
 }
 
-func (s Surroundings) withDefaults() Surroundings {
+func (s Overrides) withDefaults() Overrides {
 	same := func(rt http.RoundTripper) http.RoundTripper { return rt }
 	if s.Clock == nil {
 		s.Clock = clock.RealClock{}
@@ -54,21 +52,21 @@ type app struct {
 // listen, or if the Lease was lost: whoever runs it should start it again. Nothing else ends it: a cluster that is not
 // ready and a vCenter that does not answer are waited for.
 func Run(ctx context.Context, o *options.Options) error {
-	return RunIn(ctx, o, Surroundings{})
+	return RunWith(ctx, o, Overrides{})
 }
 
-// RunIn is Run in other surroundings.
-func RunIn(ctx context.Context, o *options.Options, around Surroundings) (err error) {
-	around = around.withDefaults()
+// RunWith is Run with overrides.
+func RunWith(ctx context.Context, o *options.Options, with Overrides) (err error) {
+	with = with.withDefaults()
 	if errs := o.Validate(); len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	clients, err := newClients(o, around.WrapKubernetes)
+	clients, err := newClients(o, with.WrapKubernetes)
 	if err != nil {
 		return err
 	}
 	defer clients.close()
-	a := &app{options: o, clients: clients, metrics: metrics.New(), clock: around.Clock, wrapVCenter: around.WrapVCenter}
+	a := &app{options: o, clients: clients, metrics: metrics.New(), clock: with.Clock, wrapVCenter: with.WrapVCenter}
 	a.health = newHealth(o.LeaderElection.RenewDeadline)
 
 	servers, err := a.serve(ctx)
@@ -85,34 +83,7 @@ func RunIn(ctx context.Context, o *options.Options, around Surroundings) (err er
 		return nil // ctx has ended
 	}
 	if !o.LeaderElection.LeaderElect {
-		return a.work(ctx, owner, alone{})
+		return a.work(ctx, owner, alwaysLeader{})
 	}
 	return a.lead(ctx, owner)
-}
-
-// tenure is the right to change anything.
-type tenure interface {
-	// sure returns an error unless this process may surely write now.
-	sure() error
-	// onRecovery has wake called when it is sure again after it was not.
-	onRecovery(wake func())
-}
-
-// alone is the tenure of a process that was told to be the only one.
-type alone struct{}
-
-func (alone) sure() error       { return nil }
-func (alone) onRecovery(func()) {}
-
-// guard returns what the adapter asks before it changes anything in vCenter.
-func (a *app) guard(t tenure) func() error {
-	return func() error {
-		if a.options.ReadOnly {
-			return errors.New("-read-only is set: nothing in vCenter is changed")
-		}
-		if err := t.sure(); err != nil {
-			return fmt.Errorf("nothing in vCenter is changed: %w", err)
-		}
-		return nil
-	}
 }

@@ -140,7 +140,7 @@ func (r *run) startLocked() {
 	}
 	o := r.Options(append([]string{"-vcenter-credentials-dir", r.dir}, r.scenario.args...)...)
 	o.UserAgent = fmt.Sprintf("incarnation-%d", l.incarnation)
-	r.live = append(r.live, r.RunIn(o, app.Surroundings{
+	r.live = append(r.live, r.RunWith(o, app.Overrides{
 		Clock: r.clock, WrapKubernetes: l.side(Kubernetes), WrapVCenter: l.side(VCenter),
 	}))
 }

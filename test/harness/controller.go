@@ -62,22 +62,22 @@ func (w *World) StartController(args ...string) *Controller {
 
 // Run runs the whole controller with these options. It is stopped with the test, if not before. Its log is shown if the
 // test fails.
-func (w *World) Run(o *options.Options) *Controller { return w.RunIn(o, app.Surroundings{}) }
+func (w *World) Run(o *options.Options) *Controller { return w.RunWith(o, app.Overrides{}) }
 
-// RunIn is Run in other surroundings.
-func (w *World) RunIn(o *options.Options, around app.Surroundings) *Controller {
+// RunWith is Run with overrides.
+func (w *World) RunWith(o *options.Options, with app.Overrides) *Controller {
 	w.T.Helper()
-	around = w.observed(around)
-	return w.run(func(ctx context.Context) error { return app.RunIn(ctx, o, around) })
+	with = w.observed(with)
+	return w.run(func(ctx context.Context) error { return app.RunWith(ctx, o, with) })
 }
 
-// Keep is RunIn for a controller that is started again whenever it ends with an error, as a Pod is.
-func (w *World) Keep(o *options.Options, around app.Surroundings) *Controller {
+// Keep is RunWith for a controller that is started again whenever it ends with an error, as a Pod is.
+func (w *World) Keep(o *options.Options, with app.Overrides) *Controller {
 	w.T.Helper()
-	around = w.observed(around)
+	with = w.observed(with)
 	return w.run(func(ctx context.Context) error {
 		for {
-			err := app.RunIn(ctx, o, around)
+			err := app.RunWith(ctx, o, with)
 			if err == nil || ctx.Err() != nil {
 				return nil
 			}
@@ -109,14 +109,14 @@ func (w *World) run(run func(context.Context) error) *Controller {
 }
 
 // observed lets the world's observer see what goes over the wire.
-func (w *World) observed(around app.Surroundings) app.Surroundings {
+func (w *World) observed(with app.Overrides) app.Overrides {
 	w.T.Helper()
 	if w.observer == nil {
 		w.T.Fatal("nobody observes this world: see invariants.Watch")
 	}
-	around.WrapKubernetes = both(w.observer.Kubernetes, around.WrapKubernetes)
-	around.WrapVCenter = both(w.observer.VCenter, around.WrapVCenter)
-	return around
+	with.WrapKubernetes = both(w.observer.Kubernetes, with.WrapKubernetes)
+	with.WrapVCenter = both(w.observer.VCenter, with.WrapVCenter)
+	return with
 }
 
 // both wraps a transport twice, inner first.

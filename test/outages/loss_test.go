@@ -41,7 +41,7 @@ func lossyLine(t *testing.T, loss harness.Loss, heavy, atEnd bool) {
 	}
 	w := newWorld(t, vcsim.Options{CloneDelay: 100 * time.Millisecond, ReserveAtEnd: atEnd})
 	line := harness.NewLossyLine(1)
-	w.startIn(app.Surroundings{WrapVCenter: line.Wrap})
+	w.startIn(app.Overrides{WrapVCenter: line.Wrap})
 	w.Create(w.Group("first", 1))
 	w.Ready("first", 1)
 

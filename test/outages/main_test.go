@@ -1,5 +1,5 @@
 // Package outages shows the controller views that are late, incomplete or wrong, and takes away from it what it depends
-// on: the API server, vCenter, its Lease, its password. It runs the whole controller, by app.RunIn or as the binary that
+// on: the API server, vCenter, its Lease, its password. It runs the whole controller, by app.RunWith or as the binary that
 // ships, between a real API server and the vCenter simulator; what is true is read from the simulator's own books.
 //
 // With -short, outages last seconds and tests that take minutes are left out.
@@ -61,13 +61,13 @@ func newObservedWorld(t *testing.T, o vcsim.Options, forgiven invariants.Options
 // start runs a controller behind the proxy.
 func (w *world) start(args ...string) *harness.Controller {
 	w.T.Helper()
-	return w.startIn(app.Surroundings{}, args...)
+	return w.startIn(app.Overrides{}, args...)
 }
 
-// startIn is start in other surroundings.
-func (w *world) startIn(around app.Surroundings, args ...string) *harness.Controller {
+// startIn is start with overrides.
+func (w *world) startIn(with app.Overrides, args ...string) *harness.Controller {
 	w.T.Helper()
-	return w.Keep(w.Options(append([]string{"-kubeconfig", w.api.Kubeconfig()}, args...)...), around)
+	return w.Keep(w.Options(append([]string{"-kubeconfig", w.api.Kubeconfig()}, args...)...), with)
 }
 
 // forLong returns the duration for a run with -short, and the one for a run without.

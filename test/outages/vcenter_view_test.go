@@ -116,7 +116,7 @@ func TestSwallowedUpdates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newObservedWorld(t, test.vCenter, invariants.Options{HeldBack: true})
-			w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
+			w.startIn(app.Overrides{Clock: newFastClock(20)}, "-resync-period", "1m")
 			w.Create(w.Group("web", test.before))
 			vg := w.Ready("web", test.before)
 			harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), all))
@@ -131,7 +131,7 @@ func TestSwallowedUpdates(t *testing.T) {
 // TestSwallowedTemplate adds a template below the template folder, and nobody tells.
 func TestSwallowedTemplate(t *testing.T) {
 	w := newObservedWorld(t, vcsim.Options{TemplateFolder: "templates"}, invariants.Options{HeldBack: true})
-	w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m", "-template-folder", "templates")
+	w.startIn(app.Overrides{Clock: newFastClock(20)}, "-resync-period", "1m", "-template-folder", "templates")
 	vg := w.Group("web", 1)
 	vg.Spec.Template = "late"
 	w.Create(vg)
@@ -151,7 +151,7 @@ func TestReorderedUpdates(t *testing.T) {
 	for seed := range 4 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := newObservedWorld(t, vcsim.Options{VisibleAtStart: seed%2 == 1}, invariants.Options{HeldBack: true})
-			w.startIn(app.Surroundings{Clock: newFastClock(20)}, "-resync-period", "1m")
+			w.startIn(app.Overrides{Clock: newFastClock(20)}, "-resync-period", "1m")
 			harness.Must(t, w.VCenter.Control.ReorderUpdates(t.Context(), true, seed))
 			w.Create(w.Group("web", 3))
 			w.Ready("web", 3)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,7 +18,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/scheme"
 	informers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions"
 	vsphereinformers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions/vsphere/v1alpha1"
-	listers "github.com/vmgroup/vmgroup-controller/pkg/generated/listers/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
 	"github.com/vmgroup/vmgroup-controller/pkg/vspheresync"
 )
@@ -32,72 +30,85 @@ const (
 	resyncJitter = 0.2
 )
 
-// work does the controller's work until ctx ends, and returns when everything it has started has ended.
-func (a *app) work(ctx context.Context, owner string, tenure tenure) (err error) {
-	// What the workers use outlives them.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-
-	factory, release := a.newInformers()
-	defer release()
-	defer factory.Shutdown()
-	defer stopServing() // or Shutdown waits forever
-	groups := factory.Vsphere().V1alpha1().VmGroups()
-	listing := &state{}
-	if err := watchErrors(groups.Informer(), listing); err != nil {
-		return err
-	}
-	writes := controller.NewWrites(a.clock)
-	ctrl, err := a.newController(ctx, groups.TypedInformer(), writes)
-	if err != nil {
-		return err
-	}
-	tenure.onRecovery(ctrl.NotifyAll)
-	vcenter, err := a.newVCenter(owner, ctrl, a.guard(tenure))
-	if err != nil {
-		return err
-	}
-	events := record.NewBroadcaster(record.WithContext(serving))
-	defer events.Shutdown()
-	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.kube.CoreV1().Events("")})
-	syncer := vspheresync.New(vspheresync.Config{
-		VCenter:  vcenter,
-		Client:   a.clients.groups.VsphereV1alpha1(),
-		Lister:   groups.Lister(),
-		Recorder: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
-		Clock:    a.clock,
-		Wrote:    writes.Wrote,
-		Sure:     tenure.sure,
-		ReadOnly: a.options.ReadOnly,
-	})
-	defer a.metrics.Show(func() metrics.State { return vcenter.state(syncer.State()) })()
-	a.health.setWorking(
-		check{"vmgroups", func() error { return listed(ctrl.HasSynced(), listing) }},
-		check{"vcenter", vcenter.ready},
-	)
-	defer a.health.setWorking()
-
-	factory.StartWithContext(serving)
-	var session sync.WaitGroup
-	session.Go(func() { vcenter.run(serving) })
-	vcenter.await(ctx)
-	session.Go(func() { a.newOrphans(vcenter, groups.Lister()).Run(ctx) })
-	ctrl.Run(ctx, syncer) // returns when the last worker has ended
-	stopServing()
-	session.Wait() // logged out
-	return nil
+// leadership is the right to change anything.
+type leadership interface {
+	// sure returns an error unless this process may surely write now.
+	sure() error
+	// onRecovery has wake called when it is sure again after it was not.
+	onRecovery(wake func())
 }
 
-func (a *app) newOrphans(vcenter *vCenter, groups listers.VmGroupLister) *vspheresync.Orphans {
-	return vspheresync.NewOrphans(vspheresync.OrphansConfig{
-		VCenter:   vcenter,
+// alwaysLeader is the leadership of a process that was told to be the only one.
+type alwaysLeader struct{}
+
+func (alwaysLeader) sure() error       { return nil }
+func (alwaysLeader) onRecovery(func()) {}
+
+// components are the parts of a controller that work under the Lease.
+type components struct {
+	informers  informers.SharedInformerFactory
+	release    func() // lets go of the informers' name
+	listing    *state // the last error of the first list
+	vcenter    *vCenter
+	events     record.EventBroadcaster
+	syncer     *vspheresync.Syncer
+	orphans    *vspheresync.Orphans
+	controller *controller.Controller
+}
+
+// build makes the components. Of what it returns only the event broadcaster runs, until ctx ends.
+func (a *app) build(ctx context.Context, owner string, lead leadership) (*components, error) {
+	c := &components{listing: &state{}}
+	c.informers, c.release = a.newInformers()
+	groups := c.informers.Vsphere().V1alpha1().VmGroups()
+	writes := controller.NewWrites(a.clock)
+	err := watchErrors(groups.Informer(), c.listing)
+	if err == nil {
+		c.controller, err = a.newController(ctx, groups.TypedInformer(), writes)
+	}
+	if err == nil {
+		c.vcenter, err = a.newVCenter(owner, c.controller, a.guard(lead))
+	}
+	if err != nil {
+		c.release()
+		return nil, err
+	}
+	lead.onRecovery(c.controller.NotifyAll)
+	c.events = record.NewBroadcaster(record.WithContext(ctx))
+	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.kube.CoreV1().Events("")})
+	c.syncer = vspheresync.New(vspheresync.Config{
+		VCenter:  c.vcenter,
+		Client:   a.clients.groups.VsphereV1alpha1(),
+		Lister:   groups.Lister(),
+		Recorder: c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
+		Clock:    a.clock,
+		Wrote:    writes.Wrote,
+		Sure:     lead.sure,
+		ReadOnly: a.options.ReadOnly,
+	})
+	c.orphans = vspheresync.NewOrphans(vspheresync.OrphansConfig{
+		VCenter:   c.vcenter,
 		Client:    a.clients.groups.VsphereV1alpha1(),
-		Lister:    groups,
+		Lister:    groups.Lister(),
 		Namespace: a.options.Namespace,
 		Period:    a.options.ResyncPeriod,
 		Count:     func(n int) { a.metrics.Orphans.Set(float64(n)) },
 		Clock:     a.clock,
 	})
+	return c, nil
+}
+
+// guard returns what the adapter asks before it changes anything in vCenter.
+func (a *app) guard(lead leadership) func() error {
+	return func() error {
+		if a.options.ReadOnly {
+			return errors.New("-read-only is set: nothing in vCenter is changed")
+		}
+		if err := lead.sure(); err != nil {
+			return fmt.Errorf("nothing in vCenter is changed: %w", err)
+		}
+		return nil
+	}
 }
 
 // newInformers returns the informers, and a function that lets go of their name.
@@ -152,6 +163,19 @@ func watchErrors(informer cache.SharedIndexInformer, last *state) error {
 		return fmt.Errorf("watch VmGroups: %w", err)
 	}
 	return nil
+}
+
+// show adds the components to what health and metrics tell, and returns a function that takes them off again.
+func (a *app) show(c *components) (hide func()) {
+	hideMetrics := a.metrics.Show(func() metrics.State { return c.vcenter.state(c.syncer.State()) })
+	a.health.setWorking(
+		check{"vmgroups", func() error { return listed(c.controller.HasSynced(), c.listing) }},
+		check{"vcenter", c.vcenter.ready},
+	)
+	return func() {
+		a.health.setWorking()
+		hideMetrics()
+	}
 }
 
 func listed(synced bool, last *state) error {

@@ -96,6 +96,10 @@ type Snapshot struct {
 	Failures []Failure
 	// PowerOns are the power-ons by this process that have succeeded and not proven to last, one for each VM.
 	PowerOns []PowerOn
+	// PlacementError says why no VM can be made, nil if nothing is known to be wrong: it names the flag that is to be
+	// corrected, or the privilege that is missing. Whoever needs no VM made need not mind. Everybody is notified when it
+	// changes.
+	PlacementError *Error
 	// HostNeeded is true where a clone has to name its host, because nothing in vCenter chooses one or because one was
 	// configured. Hosts are those to choose from then, fit or not.
 	HostNeeded bool

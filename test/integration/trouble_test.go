@@ -273,6 +273,34 @@ func TestAmbiguousDatacenter(t *testing.T) {
 	w.Ready("web", 1)
 }
 
+// TestPlaceThatIsNotThere sets a cluster that does not exist: that concerns those whose VMs are due, and nobody else.
+func TestPlaceThatIsNotThere(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	c := w.StartController()
+	web := w.Create(w.Group("web", 2))
+	w.Ready("web", 2)
+	c.Stop()
+
+	c = w.StartController("-cluster", "nowhere")
+	w.Create(w.Group("db", 1))
+	w.Phase("db", v1alpha1.PhaseError, condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonClusterNotFound),
+		saying("-cluster", "/DC0/host/DC0_C0"))
+	w.Phase("web", v1alpha1.PhaseReady)
+	w.Scale("web", 1)
+	w.Ready("web", 1)
+	w.Delete("web")
+	w.Eventually("its VMs are gone", func() error {
+		if n := len(w.VMs(web)); n > 0 {
+			return fmt.Errorf("%d are there", n)
+		}
+		return nil
+	})
+	c.Stop()
+
+	w.StartController()
+	w.Ready("db", 1)
+}
+
 // TestMissingCRD waits for the CRD, says how to install it, and starts when it is there.
 func TestMissingCRD(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,9 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 	if err != nil {
 		return err
 	}
+	if err := v.inv.placementError(); err != nil {
+		return err
+	}
 	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
 	err = tracker.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
@@ -138,7 +141,7 @@ func (b *cloneBatch) readAgain(ctx context.Context) error {
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
 func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.ManagedObjectReference, error) {
-	spec, place := clone.Spec, b.place
+	spec, place := clone.Spec, b.placement
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
 		Version: vsphere.StampVersion, Owner: b.v.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,

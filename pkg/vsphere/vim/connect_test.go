@@ -119,7 +119,9 @@ func TestPlacesThatDoNotExist(t *testing.T) {
 		cfg := configFor(sim, &notifier{})
 		change(&cfg)
 		v, stop := run(t, cfg)
-		awaitReason(t, v, reason)
+		if err := awaitNoPlace(t, v, reason); err.Class != vsphere.ClassInvalid {
+			t.Errorf("%s is of class %s", reason, err.Class)
+		}
 		stop()
 	}
 }

@@ -20,7 +20,10 @@ type connection struct {
 	v      *VCenter
 	client *vim25.Client
 	lost   context.CancelCauseFunc
-	place  placement
+	site   site
+	// placement is where VMs are made, zero if what the flags name is not there.
+	placement placement
+	placedAt  time.Time // when that was looked up last
 
 	collector types.ManagedObjectReference
 	// views of this connection. allVMs holds every VM of the datacenter; it has no filter and is read by sweeps only.
@@ -58,11 +61,9 @@ func (c *connection) instanceUUID() string { return c.client.ServiceContent.Abou
 // run brings the inventory in step and keeps it there until the connection breaks.
 func (c *connection) run(ctx context.Context) error {
 	c.destroyLeftovers(ctx)
-	place, err := c.resolvePlacement(ctx)
-	if err != nil {
+	if err := c.settleIn(ctx); err != nil {
 		return err
 	}
-	c.place = place
 	if err := c.createViews(ctx); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (c *connection) run(ctx context.Context) error {
 		return err
 	}
 	c.v.setSynced(c)
-	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.place.datacenterPath, "folder", vsphere.Path(slices.Concat(place.vmFolderPath, place.root)...))
+	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.site.datacenterPath, "folder", vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
 
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
@@ -90,6 +91,16 @@ func (c *connection) run(ctx context.Context) error {
 	background.Go(func() { c.flushTasks(ctx) })
 	background.Go(func() { c.resync(ctx) })
 	return c.watch(ctx, version)
+}
+
+// settleIn finds the datacenter, and the place where VMs are made.
+func (c *connection) settleIn(ctx context.Context) (err error) {
+	lie := newAncestry(c)
+	if c.site, err = c.resolveSite(ctx, lie); err != nil {
+		return err
+	}
+	c.v.inv.restart(c.site)
+	return c.place(ctx, lie)
 }
 
 // reconcile makes up for what has happened while nobody watched: VMs that no filter reports are verified, VMs and tasks

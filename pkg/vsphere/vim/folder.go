@@ -51,7 +51,7 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 	if root := v.inv.rootRef(); root != "" {
 		return root, nil // somebody else was faster
 	}
-	folder := vsphere.Ref(c.place.vmFolder.Value)
+	folder := vsphere.Ref(c.site.vmFolder.Value)
 	for _, name := range v.inv.namesToRoot() {
 		var err error
 		if folder, err = c.ensureChild(ctx, folder, name); err != nil {

@@ -31,7 +31,8 @@ type fleet struct {
 	pinned    vsphere.Ref // the host that -host names, empty if none
 	cluster   properties
 	hosts     map[vsphere.Ref]properties
-	news      uint64 // counts what has become known, as a clock for what is older than what
+	refused   *vsphere.Error // why no VM can be made, nil if nothing is known to be wrong
+	news      uint64         // counts what has become known, as a clock for what is older than what
 }
 
 func newFleet(place placement) fleet {
@@ -39,6 +40,35 @@ func newFleet(place placement) fleet {
 		datastore: vsphere.Ref(place.datastore.Value), pinned: vsphere.Ref(place.host.Value),
 		cluster: properties{}, hosts: map[vsphere.Ref]properties{},
 	}
+}
+
+// setPlacement notes where VMs are made, or why they cannot be, and tells whether that is news. What is known of hosts is
+// forgotten.
+func (inv *inventory) setPlacement(place placement, refused *vsphere.Error) (news bool) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	before := inv.fleet.refused
+	inv.fleet = newFleet(place)
+	inv.fleet.refused = refused
+	return (before == nil) != (refused == nil) || refused != nil && refused.Error() != before.Error()
+}
+
+// placementError says why no VM can be made, nil if nothing is known to be wrong.
+func (inv *inventory) placementError() error {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.fleet.refused == nil {
+		return nil
+	}
+	return inv.fleet.refused
+}
+
+// placed returns the cluster, or the host, that VMs are made in; nothing if there is none.
+func (c *connection) placed() []types.ManagedObjectReference {
+	if c.placement.compute.Value == "" {
+		return nil
+	}
+	return []types.ManagedObjectReference{c.placement.compute}
 }
 
 // hostNeeded tells whether a clone has to name its host.
@@ -161,19 +191,25 @@ func (inv *inventory) hostNames() {
 // watchHosts watches the cluster that VMs are made in, and its hosts: it may lose its DRS at any time, and a host that goes
 // into maintenance must get no clones.
 func (c *connection) watchHosts(ctx context.Context) error {
+	if len(c.placed()) == 0 {
+		return nil
+	}
 	if err := c.createFilter(ctx, hostFilter, c.hostView, propSpec("HostSystem", hostProps()...)); err != nil {
 		return err
 	}
-	return c.createFilter(ctx, hostFilter, c.clusterView, propSpec(c.place.compute.Type, propConfigurationEx))
+	return c.createFilter(ctx, hostFilter, c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx))
 }
 
 // rereadHosts reads all that watchHosts watches, unless something becomes known of it meanwhile: the answer may be the
 // older one then, and the next resync has another.
 func (c *connection) rereadHosts(ctx context.Context) error {
+	if len(c.placed()) == 0 {
+		return nil
+	}
 	asked := c.v.inv.instantOfFleet()
 	objects, err := c.retrieve(ctx,
 		readView(c.hostView, propSpec("HostSystem", hostProps()...)),
-		readView(c.clusterView, propSpec(c.place.compute.Type, propConfigurationEx)))
+		readView(c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx)))
 	if err != nil {
 		return fmt.Errorf("read the hosts again: %w", err)
 	}

@@ -136,6 +136,7 @@ func TestHostsAreReadAgain(t *testing.T) {
 // Hosts that cannot be read again stay as they were.
 func TestHostsThatCannotBeReadAgain(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
+	c.placement.compute = types.ManagedObjectReference{Type: "ClusterComputeResource", Value: "domain-c1"}
 	c.v.inv.updateFleet(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &touched{})
 	if err := c.rereadHosts(t.Context()); !errors.Is(err, noAnswer) {
 		t.Errorf("got %v", err)

@@ -113,6 +113,7 @@ func (inv *inventory) clear() {
 	inv.hosts = map[vsphere.Ref]string{}
 	inv.onHost = map[vsphere.Ref]int{}
 	inv.distant = map[vsphere.Ref]string{}
+	inv.fleet = newFleet(placement{})
 	inv.absences.Reset()
 	inv.resetFolders()
 }
@@ -128,12 +129,11 @@ func (inv *inventory) resetFolders() {
 }
 
 // restart prepares for a new collector: every VM has to be reported again, or be verified.
-func (inv *inventory) restart(place placement) {
+func (inv *inventory) restart(site site) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	inv.top, inv.topPath = vsphere.Ref(place.vmFolder.Value), place.vmFolderPath
-	inv.rootNames, inv.templateNames = place.root, place.templates
-	inv.fleet = newFleet(place)
+	inv.top, inv.topPath = vsphere.Ref(site.vmFolder.Value), site.vmFolderPath
+	inv.rootNames, inv.templateNames = site.root, site.templates
 	inv.resetFolders()
 	for _, r := range inv.vms {
 		r.sources = 0

@@ -33,7 +33,7 @@ func described(name string, parent vsphere.Ref) []types.PropertyChange {
 // testInventory holds the folder vmgroups/default/web, group-3.
 func testInventory() *inventory {
 	inv := newInventory(testOwner, clock.RealClock{})
-	inv.restart(placement{
+	inv.restart(site{
 		vmFolder: folderRef("group-0"), vmFolderPath: []string{"DC0", "vm"}, root: []string{"vmgroups"},
 	})
 	for _, f := range []struct{ ref, name, parent string }{

@@ -3,54 +3,105 @@ package vim
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// placement is where VMs are made.
-type placement struct {
+// site is the datacenter, and the folders of ours in it. A connection cannot do without it.
+type site struct {
+	datacenter     choice
 	datacenterPath string // inventory path
 	vmFolder       types.ManagedObjectReference
 	vmFolderPath   []string // the names of its inventory path
 	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
 	// is set.
 	root, templates []string
-	compute         types.ManagedObjectReference // the cluster, or a standalone host
-	host            types.ManagedObjectReference // the one that -host names, zero if none
-	pool            types.ManagedObjectReference
-	datastore       types.ManagedObjectReference
 }
 
-// resolvePlacement finds what the flags name, or the only one there is.
-func (c *connection) resolvePlacement(ctx context.Context) (placement, error) {
-	var p placement
-	lie := newAncestry(c)
+// placement is where VMs are made.
+type placement struct {
+	compute   types.ManagedObjectReference // the cluster, or a standalone host
+	host      types.ManagedObjectReference // the one that -host names, zero if none
+	pool      types.ManagedObjectReference
+	datastore types.ManagedObjectReference
+}
+
+// resolveSite finds the datacenter that the flags name, or the only one there is.
+func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, error) {
+	var s site
 	datacenters, root, err := lie.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
 	if err != nil {
-		return p, err
+		return s, err
 	}
-	dc, err := choose("datacenter", c.v.cfg.Datacenter, datacenters, root)
-	if err != nil {
-		return p, err
+	if s.datacenter, err = choose("datacenter", c.v.cfg.Datacenter, datacenters, root); err != nil {
+		return s, err
 	}
-	p.datacenterPath = vsphere.Path(dc.path...)
-	p.vmFolder = folderRef(dc.props.ref("vmFolder"))
-	if p.vmFolderPath, err = lie.pathOf(ctx, p.vmFolder); err != nil {
-		return p, err
+	s.datacenterPath = vsphere.Path(s.datacenter.path...)
+	s.vmFolder = folderRef(s.datacenter.props.ref("vmFolder"))
+	if s.vmFolderPath, err = lie.pathOf(ctx, s.vmFolder); err != nil {
+		return s, err
 	}
-	if p.root, p.templates, err = c.v.cfg.folders(p.vmFolderPath); err != nil {
-		return p, err
-	}
-	compute, err := c.chooseCompute(ctx, lie, dc, &p)
-	if err != nil {
-		return p, err
-	}
-	p.compute = compute.ref
-	p.datastore, err = c.chooseDatastore(ctx, lie, dc, compute)
-	return p, err
+	s.root, s.templates, err = c.v.cfg.folders(s.vmFolderPath)
+	return s, err
 }
+
+// resolvePlacement finds where VMs are made: what the flags name, or the only one there is. refused says what is wrong with
+// that, which concerns those who want VMs made and nobody else. err means that vCenter has not answered.
+func (c *connection) resolvePlacement(ctx context.Context, lie *ancestry) (p placement, refused *vsphere.Error, err error) {
+	compute, err := c.chooseCompute(ctx, lie, c.site.datacenter, &p)
+	if err == nil {
+		p.compute = compute.ref
+		p.datastore, err = c.chooseDatastore(ctx, lie, c.site.datacenter, compute)
+	}
+	if err == nil {
+		return p, nil, nil
+	}
+	if failure := c.v.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
+		return placement{}, failure, nil
+	}
+	return placement{}, nil, err
+}
+
+// place finds where VMs are made, and tells everybody if there is no such place.
+func (c *connection) place(ctx context.Context, lie *ancestry) error {
+	p, refused, err := c.resolvePlacement(ctx, lie)
+	if err != nil {
+		return err
+	}
+	c.placement = p
+	if c.v.inv.setPlacement(p, refused) && refused != nil {
+		klog.FromContext(ctx).Error(refused, "No VM can be made", "reason", refused.Reason)
+	}
+	return nil
+}
+
+// placeAgain looks whether somebody has mended why no VM can be made, at most once in placeAgainAfter. The next connection
+// watches the hosts of the place that was found.
+func (c *connection) placeAgain(ctx context.Context) {
+	now := c.v.cfg.Clock.Now()
+	if c.v.inv.placementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
+		return
+	}
+	c.placedAt = now
+	_, refused, err := c.resolvePlacement(ctx, newAncestry(c))
+	switch {
+	case err != nil:
+		klog.FromContext(ctx).V(2).Info("Looking again where VMs are made", "err", err)
+	case refused == nil:
+		c.lost(errRewatch)
+	default:
+		var t touched
+		t.all = c.v.inv.setPlacement(placement{}, refused)
+		c.v.settle(&t)
+	}
+}
+
+// placeAgainAfter is how soon it is looked again where VMs are made, while what the flags name is not there.
+const placeAgainAfter = 20 * time.Second
 
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.

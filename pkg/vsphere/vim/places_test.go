@@ -44,9 +44,14 @@ func TestPlacesByPath(t *testing.T) {
 			stop()
 			continue
 		}
-		awaitReason(t, v, tt.want)
+		var refused *vsphere.Error
+		if strings.HasPrefix(tt.want, "Datacenter") {
+			refused = awaitReason(t, v, tt.want)
+		} else {
+			refused = awaitNoPlace(t, v, tt.want)
+		}
 		for _, words := range tt.says {
-			if text := v.State().Err.Error(); !strings.Contains(text, words) {
+			if text := refused.Error(); !strings.Contains(text, words) {
 				t.Errorf("%+v: %q does not say %q", tt, text, words)
 			}
 		}

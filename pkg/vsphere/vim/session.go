@@ -28,7 +28,7 @@ const (
 )
 
 // errRewatch ends a connection whose views no longer fit, with no fault of vCenter's: the next one is made at once.
-var errRewatch = errors.New("the root folder has changed")
+var errRewatch = errors.New("what is to be watched has changed")
 
 // Run connects to vCenter and keeps the inventory in step with it until ctx ends. Then it logs out, and leaves everything
 // else in vCenter as it is. It fails only if it could not log out. It is to be called once.
@@ -67,7 +67,7 @@ func (v *VCenter) Run(ctx context.Context) error {
 // middle of it, such as a collector that has vanished with its session, is no more than that for everybody else.
 func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 	if errors.Is(err, errRewatch) {
-		return syncing("The root folder has changed; reading the inventory anew.")
+		return syncing("The root folder, or the place where VMs are made, has changed; reading the inventory anew.")
 	}
 	lost := lostCall(err)
 	var failure *vsphere.Error

@@ -27,6 +27,15 @@ func awaitReason(t *testing.T, v *vim.VCenter, reason string) *vsphere.Error {
 	return v.State().Err
 }
 
+// awaitNoPlace waits until a snapshot says why no VM can be made: the connection stands all the same.
+func awaitNoPlace(t *testing.T, v *vim.VCenter, reason string) *vsphere.Error {
+	t.Helper()
+	s := awaitSnapshot(t, v, "the reason "+reason, func(s vsphere.Snapshot) bool {
+		return s.PlacementError != nil && s.PlacementError.Reason == reason
+	})
+	return s.PlacementError
+}
+
 func logins(t *testing.T, sim *vcsim.Process) (ok, refused int) {
 	t.Helper()
 	calls, err := sim.Control.Calls(t.Context())
@@ -173,14 +182,14 @@ func TestAmbiguityListsTheChoices(t *testing.T) {
 	cfg := configFor(sim, &notifier{})
 	cfg.Datacenter = "west"
 	v, _ = run(t, cfg)
-	err = awaitReason(t, v, "DatastoreAmbiguous")
+	err = awaitNoPlace(t, v, "DatastoreAmbiguous")
 	if !strings.Contains(err.Message, "-datastore") {
 		t.Errorf("%q does not name the flag", err.Message)
 	}
 
 	cfg.Datastore = "nowhere"
 	v, _ = run(t, cfg)
-	err = awaitReason(t, v, "DatastoreNotFound")
+	err = awaitNoPlace(t, v, "DatastoreNotFound")
 	if !strings.Contains(err.Message, `"nowhere"`) {
 		t.Errorf("%q does not name the datastore", err.Message)
 	}

@@ -36,11 +36,12 @@ func (inv *inventory) snapshot(g vsphere.GroupID) vsphere.Snapshot {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	s := vsphere.Snapshot{
-		HostNeeded:    inv.fleet.hostNeeded(),
-		Hosts:         inv.fleet.choices(inv.onHost),
-		RootExists:    inv.root != "",
-		Disappearance: inv.absences.Current(),
-		Path:          vsphere.Path(slices.Concat(inv.topPath, inv.rootNames, []string{g.Namespace, g.Name})...),
+		PlacementError: inv.fleet.refused,
+		HostNeeded:     inv.fleet.hostNeeded(),
+		Hosts:          inv.fleet.choices(inv.onHost),
+		RootExists:     inv.root != "",
+		Disappearance:  inv.absences.Current(),
+		Path:           vsphere.Path(slices.Concat(inv.topPath, inv.rootNames, []string{g.Namespace, g.Name})...),
 	}
 	folders := map[vsphere.Ref]bool{}
 	if inv.root != "" {

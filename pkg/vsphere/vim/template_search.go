@@ -61,7 +61,7 @@ func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 			s.found[vsphere.Ref(o.ref.Value)] = o.props
 		}
 	}
-	return surroundings{s.found, "", "in datacenter " + c.place.datacenterPath}, nil
+	return surroundings{s.found, "", "in datacenter " + c.site.datacenterPath}, nil
 }
 
 // nearTemplates tells whether a folder is the template folder or lies below it.

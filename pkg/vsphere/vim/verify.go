@@ -106,6 +106,7 @@ func (c *connection) doChores(ctx context.Context) {
 		case <-overdue.C():
 			c.cancelOverdue(ctx)
 			c.v.wakeSeekers()
+			c.placeAgain(ctx)
 		case <-ctx.Done():
 			return
 		}

@@ -25,16 +25,21 @@ const (
 // createViews makes the views that a connection lives with. The folders are read once before they are watched: which of
 // them is the root decides what else is watched.
 func (c *connection) createViews(ctx context.Context) error {
-	vmFolder := c.place.vmFolder
-	for _, view := range []struct {
+	vmFolder := c.site.vmFolder
+	containers := []struct {
 		ref       *types.ManagedObjectReference
 		container types.ManagedObjectReference
 		kinds     []string
 	}{
 		{&c.folderView, vmFolder, []string{"Folder", "VirtualApp"}},
 		{&c.allVMs, vmFolder, []string{"VirtualMachine"}},
-		{&c.hostView, c.place.compute, []string{"HostSystem"}},
-	} {
+		{&c.hostView, c.placement.compute, []string{"HostSystem"}},
+	}
+	members := c.placed()
+	if len(members) == 0 {
+		containers = containers[:2]
+	}
+	for _, view := range containers {
 		ref, err := c.createContainerView(ctx, view.container, view.kinds)
 		if err != nil {
 			return err
@@ -46,7 +51,7 @@ func (c *connection) createViews(ctx context.Context) error {
 		ref     *types.ManagedObjectReference
 		members []types.ManagedObjectReference
 	}{
-		{&c.outsideView, nil}, {&c.taskView, nil}, {&c.clusterView, []types.ManagedObjectReference{c.place.compute}},
+		{&c.outsideView, nil}, {&c.taskView, nil}, {&c.clusterView, members},
 	} {
 		ref, err := c.createListView(ctx, view.members...)
 		if err != nil {
@@ -57,7 +62,6 @@ func (c *connection) createViews(ctx context.Context) error {
 	}
 
 	inv := c.v.inv
-	inv.restart(c.place)
 	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
 	if err != nil {
 		return fmt.Errorf("read the folders: %w", err)

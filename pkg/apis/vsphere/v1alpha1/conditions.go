@@ -92,6 +92,25 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonNotOurs: the folder of a group that goes was moved out of its namespace's folder just now, and is left.
 	ReasonNotOurs = "NotOurs"
+	// The places' reasons: VMs are due, and there is no place for them. VMs that stand are kept, and can be removed.
+
+	// ReasonClusterNotFound: there is no cluster and no host in the datacenter, or none as -cluster says.
+	ReasonClusterNotFound = "ClusterNotFound"
+	// ReasonClusterAmbiguous: several clusters fit; the message lists them.
+	ReasonClusterAmbiguous = "ClusterAmbiguous"
+	// ReasonResourcePoolNotFound: the cluster has no resource pool as -resource-pool says.
+	ReasonResourcePoolNotFound = "ResourcePoolNotFound"
+	// ReasonResourcePoolAmbiguous: several resource pools fit; the message lists them.
+	ReasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
+	// ReasonDatastoreNotFound: the cluster has no datastore, or none as -datastore says.
+	ReasonDatastoreNotFound = "DatastoreNotFound"
+	// ReasonDatastoreAmbiguous: several datastores fit; the message lists them.
+	ReasonDatastoreAmbiguous = "DatastoreAmbiguous"
+	// ReasonHostNotFound: the cluster has no host as -host says.
+	ReasonHostNotFound = "HostNotFound"
+	// ReasonHostAmbiguous: several hosts fit; the message lists them.
+	ReasonHostAmbiguous = "HostAmbiguous"
+
 	// ReasonVCenterChanged: another vCenter answers at the address. The group is left as it is.
 	ReasonVCenterChanged = "VCenterChanged"
 )
@@ -115,20 +134,4 @@ const (
 	ReasonDatacenterNotFound = "DatacenterNotFound"
 	// ReasonDatacenterAmbiguous: several datacenters fit; the message lists them.
 	ReasonDatacenterAmbiguous = "DatacenterAmbiguous"
-	// ReasonClusterNotFound: there is no cluster and no host in the datacenter, or none as -cluster says.
-	ReasonClusterNotFound = "ClusterNotFound"
-	// ReasonClusterAmbiguous: several clusters fit; the message lists them.
-	ReasonClusterAmbiguous = "ClusterAmbiguous"
-	// ReasonResourcePoolNotFound: the cluster has no resource pool as -resource-pool says.
-	ReasonResourcePoolNotFound = "ResourcePoolNotFound"
-	// ReasonResourcePoolAmbiguous: several resource pools fit; the message lists them.
-	ReasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
-	// ReasonDatastoreNotFound: the cluster has no datastore, or none as -datastore says.
-	ReasonDatastoreNotFound = "DatastoreNotFound"
-	// ReasonDatastoreAmbiguous: several datastores fit; the message lists them.
-	ReasonDatastoreAmbiguous = "DatastoreAmbiguous"
-	// ReasonHostNotFound: the cluster has no host as -host says.
-	ReasonHostNotFound = "HostNotFound"
-	// ReasonHostAmbiguous: several hosts fit; the message lists them.
-	ReasonHostAmbiguous = "HostAmbiguous"
 )

@@ -215,7 +215,7 @@ func (c *chaos) weather(t *rapid.T) {
 	}
 }
 
-// calm ends all trouble and lets the group come to rest.
+// calm ends all faults and lets the group come to rest.
 func (c *chaos) calm(t *rapid.T) {
 	c.away, c.noTemplate, c.readOnly = false, false, false
 	for i := range c.vms {

@@ -1,22 +1,27 @@
-// Package plan decides. Given a VmGroup and what is known of vCenter, Compute says what is to be done next, and Status
-// says what is to be told the user. Both are pure: no call, no context, no logger, no clock, no error. The same input
-// makes the same plan, so the whole policy can be read, and tested, here.
+// Package plan decides. Given a VmGroup and a snapshot of vCenter, Compute returns the next changes, and Status returns what
+// the user reads. Both are pure: no call, no context, no logger, no clock, no error. The same input makes the same plan, so
+// the whole policy can be read, and tested, here.
 //
 // One file answers one question:
 //
-//	census.go   which VMs are there, whose are they, and which of them count?
-//	member.go   in which state is one of them, and what does it need next?
-//	plan.go     what is to be done next?
-//	ondelete.go what is to become of the VMs of a group that is deleted?
-//	names.go    what is a new VM called?
-//	revision.go what is a VM made from, and is this one made from it?
-//	place.go    on which host is it made, where nothing else chooses one?
-//	rank.go     who goes first when there are too many?
-//	gate.go     has a failure, or a power-on that did not last, been waited out?
-//	problem.go  what stands in the way?
-//	asides.go   what does not, and will?
-//	status.go   what is the user told?
+//	input.go      what does a decision depend on, and what is a plan?
+//	plan.go       which part of the policy applies?
+//	view.go       what do the snapshot and the status say of a VM?
+//	membership.go whose are these VMs, and which count?
+//	attach.go     what is in flight, or has failed, on which of them?
+//	member.go     in which state is one, and what does it need next?
+//	names.go      what is a new VM called?
+//	revision.go   what is a VM made from, and is this one made from it?
+//	scale.go      how many are to be made and to go?
+//	victims.go    which go first?
+//	place.go      on which host is a VM made, where vCenter chooses none?
+//	removal.go    how does the group end?
+//	policies.go   what holds a change back: read-only, paused, back-off, exhaustion?
+//	problem.go    what stands in the way?
+//	notices.go    what should people know that does not stand in the way?
+//	status.go     what does the status count and list?
+//	conditions.go what do its conditions, its phase and its message say?
 //
-// A plan is a step, not a script: it is carried out as far as it goes and computed anew from what is seen then. Nothing
-// in it relies on an earlier plan.
+// A plan is a step, not a script: the caller carries it out as far as it goes, and computes a new one from a new snapshot.
+// No plan relies on an earlier one. Compute builds the members of the plan; Status and VMStates only read them.
 package plan

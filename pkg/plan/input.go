@@ -7,40 +7,39 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Input is all that a decision depends on.
+// Input is all that a decision depends on. Neither Compute nor Status writes to it: the snapshot is shared.
 type Input struct {
 	Group *v1alpha1.VmGroup
 	Now   time.Time
 
-	// Unavailable says why there is no Snapshot. If it is set, everything below is unknown, which is not the same as
+	// Unavailable says why there is no Snapshot. If it is set, all fields below are unknown, which is not the same as
 	// empty.
 	Unavailable *vsphere.Error
 	Snapshot    vsphere.Snapshot
 
-	// Template is what spec.template stands for, unless TemplateError says why it stands for nothing. Neither is looked
-	// up for a group that is being deleted.
+	// Template is the one that spec.template names, unless TemplateError says why there is none. Nobody looks it up for a
+	// group that is being deleted.
 	Template      vsphere.Template
 	TemplateError *vsphere.Error
 
-	// OrphanAsked is true if the deletion of the group was once seen to ask for its VMs to stay, see AsksToOrphan.
+	// OrphanAsked is true if the deletion of the group has once asked to keep its VMs, see AsksToOrphan.
 	OrphanAsked bool
-	// SpecSince is since when this process has known the present spec. What a person has edited may have mended why an
-	// operation was refused before.
+	// SpecSince is when this process first saw the present spec. The edit may have removed the cause of an earlier failure.
 	SpecSince time.Time
-	// Living are the UIDs of other VmGroups there are, among those whose VMs are in the snapshot.
+	// Living are the UIDs of the other VmGroups that exist, among those whose VMs are in the snapshot.
 	Living map[string]bool
 
 	// ReadOnly holds all changes back.
 	ReadOnly bool
-	// FolderRecorded is true if the status of any VmGroup records a folder: a root that is missing was lost then, and is
-	// not one that is still to be made.
+	// FolderRecorded is true if the status of any VmGroup records a folder. A missing root was lost then, and must not be
+	// made again.
 	FolderRecorded bool
 }
 
-// Plan is what to do next. Its parts are carried out in the order of its fields.
+// Plan is what to do next, in the order of its fields.
 type Plan struct {
 	AddFinalizer bool
-	// EnsureFolder says that the group's folder is missing and needed. Otherwise Folder is where clones go.
+	// EnsureFolder says that the group's folder is missing and needed. Otherwise clones go to Folder.
 	EnsureFolder bool
 	Folder       vsphere.Ref
 	PowerOn      []vsphere.Ref
@@ -49,31 +48,24 @@ type Plan struct {
 	// PowerOff and Destroy hold victims only: VMs that are surplus, or whose group goes.
 	PowerOff []vsphere.Ref
 	Destroy  []vsphere.Ref
-	// RemoveFolders are empty folders of a group that goes, RemoveFinalizer the last step of it. Before either, all
-	// stamps are to be read anew (Sweep) and the plan is to be computed again.
+	// RemoveFolders are empty folders of a group that goes, RemoveFinalizer is its last step. Before either, the caller reads
+	// all stamps anew (Sweep) and computes the plan again.
 	RemoveFolders   []vsphere.Ref
 	RemoveFinalizer bool
-	// Orphan says that the group goes without its VMs: vCenter is not even looked at.
+	// Orphan says that the group goes without its VMs. The plan does not depend on vCenter then.
 	Orphan bool
 
-	// Held says why vCenter is left as it is although something is to be done: ReasonPaused or ReasonReadOnly.
+	// Held says what holds back the changes that are due: ReasonPaused or ReasonReadOnly.
 	Held string
 	// RetryAfter is when to compute again, if nothing happens before. Zero: no need.
 	RetryAfter time.Duration
-	// Problem is the worst thing that stands in the way, nil if nothing does.
+	// Problem is the most severe that stands in the way, nil if there is none.
 	Problem *Problem
-	// Notices are what people should know about and the controller does nothing about.
+	// Notices tell people of things that the controller leaves alone.
 	Notices []Notice
 
-	census census
-	// due is what the plan wants and how much of it, also if it is held back.
-	due due
-}
-
-// Notice is told once, as an event.
-type Notice struct {
-	Reason  string
-	Message string
+	members membership
+	due     due
 }
 
 // due counts the changes that the group needs, whether or not they can be made now.
@@ -92,15 +84,15 @@ func (p Plan) Writes() bool {
 // Makes reports whether the plan makes a folder or a VM.
 func (p Plan) Makes() bool { return p.EnsureFolder || len(p.Clone) > 0 }
 
-// Removes reports whether the plan takes something away: a VM's power, a VM, a folder.
+// Removes reports whether the plan powers a VM off, destroys one, or removes a folder.
 func (p Plan) Removes() bool {
 	return len(p.PowerOff) > 0 || len(p.Destroy) > 0 || len(p.RemoveFolders) > 0
 }
 
-// TemplateIsAside reports whether the template is unusable and no clone is due: the group lacks nothing, and is told.
-func (p Plan) TemplateIsAside(in Input) bool {
+// WarnsOfTemplate reports whether the template is unusable and no clone is due: the group lacks nothing, and gets a warning.
+func (p Plan) WarnsOfTemplate(in Input) bool {
 	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.clones == 0
 }
 
-// Finishes reports whether the plan takes the last of a group away, and so needs a fresh look before it is carried out.
+// Finishes reports whether the plan is the last of its group. It needs a fresh look at vCenter first.
 func (p Plan) Finishes() bool { return p.RemoveFinalizer && !p.Orphan }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -10,23 +11,26 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// quietConflicts is how many conflicts in a row nobody is told of: they are settled by looking again.
-const quietConflicts = 5
+// toleratedConflicts is how many conflicts in a row nobody hears of: another look settles most of them.
+const toleratedConflicts = 5
 
-// member is a VM that has to do with the group, or one that is on its way.
+// member is a VM that has to do with the group, or one that is on its way. Status reads members and never writes to them.
 type member struct {
-	vm       vsphere.VM // zero for one that is not visible yet
+	vm       *vsphere.VM // in the snapshot, which is shared; notVisible for one that is on its way
 	identity vsphere.Identity
 	name     string
-	slot     int                // of one that is not visible yet
-	op       *vsphere.Operation // what is under way on it
-	failures []*vsphere.Failure // how the last operations on it failed, one of each kind
-	outdated []*vsphere.Failure // those of them that say nothing any more
+	slot     int                // of one that is on its way
+	op       *vsphere.Operation // in flight
+	failures []*vsphere.Failure // how its last operations have failed, one of each kind
+	outdated []*vsphere.Failure // failures from before the last edit, see Input.outdated
 	powerOn  *vsphere.PowerOn   // nil: none that has not proven to last
 	victim   bool
 	state    v1alpha1.VMState
 	message  string
 }
+
+// notVisible stands for a VM that is not in the snapshot.
+var notVisible = &vsphere.VM{}
 
 // available reports whether the VM does its work: complete, connected and powered on.
 func (m *member) available() bool {
@@ -36,21 +40,24 @@ func (m *member) available() bool {
 // reachable reports whether vCenter can read the VM, and act on it, now.
 func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected && !m.vm.Unreadable }
 
-// outside reports whether the VM lies outside the root folder: it counts, and is not touched.
-func (m *member) outside() bool { return !m.vm.UnderRoot }
+// outsideRoot reports whether the VM lies outside the root folder: it counts, and the controller does not touch it.
+func (m *member) outsideRoot() bool { return !m.vm.UnderRoot }
 
-// cloning reports whether the VM is there already and its clone task has not ended.
+// cloning reports whether the VM is there and its clone task has not ended.
 func (m *member) cloning() bool { return m.op != nil && m.op.Kind == vsphere.OperationClone }
 
-// going reports whether the VM is being taken away.
-func (m *member) going() bool {
+// awaitsName reports whether the member stands for a name in use, see awaitNames.
+func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
+
+// terminating reports whether the removal of the VM has begun.
+func (m *member) terminating() bool {
 	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
 }
 
-// next returns the operation that one of our VMs needs, empty if it needs none, or if it lies where none is made.
+// next returns the operation that one of our VMs needs. It is empty if the VM needs none, or lies outside the root folder.
 func (m *member) next() vsphere.OperationKind {
 	switch {
-	case m.outside():
+	case m.outsideRoot():
 		return ""
 	case m.victim && m.vm.Power == vsphere.PoweredOff:
 		return vsphere.OperationDestroy
@@ -63,99 +70,103 @@ func (m *member) next() vsphere.OperationKind {
 	}
 }
 
-// failure returns how the operation that the VM needs next has failed the last time, nil if it has not. Failures of what
-// is no longer wanted, such as to power on a VM that is surplus now, say nothing any more.
+// failure returns how the operation that the VM needs next has failed the last time, nil if it has not. A failure of any
+// other operation means nothing now: to power on a VM that is surplus, for example.
 func (m *member) failure() *vsphere.Failure {
 	next := m.next()
-	i := slices.IndexFunc(m.failures, func(f *vsphere.Failure) bool { return f.Kind == next })
-	if i < 0 {
-		return nil
+	for _, f := range m.failures {
+		if f.Kind == next {
+			return f
+		}
 	}
-	return m.failures[i]
+	return nil
 }
 
-// trouble is a failure that is worth telling: not a conflict that may be settled the next time.
-func (m *member) trouble() *vsphere.Failure {
+// lastingFailure returns the failure unless the next attempt may well settle it.
+func (m *member) lastingFailure() *vsphere.Failure {
 	f := m.failure()
-	if f == nil || isQuiet(f) {
+	if f == nil || isTolerated(f) {
 		return nil
 	}
 	return f
 }
 
-// resting reports whether the VM is off and to be on, and is not powered on yet because it does not stay on.
-func (m *member) resting(now time.Time) bool {
-	return m.next() == vsphere.OperationPowerOn && m.op == nil && m.reachable() && powerOnWait(m.powerOn, now) > 0
+// isTolerated reports whether a failure is a conflict that the next attempt may well settle.
+func isTolerated(f *vsphere.Failure) bool {
+	return f.Err.Class == vsphere.ClassConflict && f.Count <= toleratedConflicts
 }
 
-// isQuiet reports whether a failure may well be settled the next time.
-func isQuiet(f *vsphere.Failure) bool {
-	return f.Err.Class == vsphere.ClassConflict && f.Count <= quietConflicts
+// inCrashLoop reports whether the VM must be powered on, and has to wait because it does not stay on.
+func (m *member) inCrashLoop(now time.Time) bool {
+	return m.op == nil && m.next() == vsphere.OperationPowerOn && m.reachable() && powerOnBackOff(m.powerOn, now) > 0
 }
 
-// broken reports whether the VM could not be powered on and is not, or could not be removed once.
-func (m *member) broken() bool {
-	return slices.ContainsFunc(slices.Concat(m.failures, m.outdated), func(f *vsphere.Failure) bool {
+// hasFailed reports whether the VM could not be powered on and is not, or could not be removed before.
+func (m *member) hasFailed() bool {
+	failed := func(f *vsphere.Failure) bool {
 		return f.Kind != vsphere.OperationPowerOn || m.vm.Power != vsphere.PoweredOn
-	})
+	}
+	return slices.ContainsFunc(m.failures, failed) || slices.ContainsFunc(m.outdated, failed)
 }
 
-// describe says in which state one of our VMs is, and why it is not available. The first that applies:
+// stateIn returns the state of one of our VMs, and why it is not available. The first that applies:
 //
-//  1. it cannot be read or its host does not answer: Unreachable
+//  1. vCenter cannot read it, or its host does not answer: Unreachable
 //  2. the operation that it needs next has failed: Failed
-//  3. it is surplus, and changes are not held back: Moved if it lies outside the root folder, otherwise Deleting
+//  3. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
 //  4. its clone has not ended, and it is not powered on: Pending
 //  5. it is not powered on: PoweredOff
 //  6. it lies outside the group's folder: Moved
 //  7. Available
-func (m *member) describe(folder *vsphere.Folder, target target, in Input) {
-	trouble := m.trouble()
+func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
+	if m.vm.Unreadable {
+		return v1alpha1.VMUnreachable, "it can no longer be read, and is not proven gone; check the controller's permissions on it"
+	}
+	if !m.reachable() {
+		return v1alpha1.VMUnreachable, "vCenter reports it as " + cmp.Or(m.vm.Connection, "of unknown state")
+	}
+	failure := m.lastingFailure()
 	switch {
-	case m.vm.Unreadable:
-		m.state, m.message = v1alpha1.VMUnreachable,
-			"it can no longer be read, and is not proven gone; check the controller's permissions on it"
-	case !m.reachable():
-		m.state, m.message = v1alpha1.VMUnreachable, "vCenter reports it as "+orUnknown(m.vm.Connection, "of unknown state")
-	case trouble != nil:
-		m.state, m.message = v1alpha1.VMFailed, trouble.Err.Error()
-	case m.victim && heldBy(in) == "" && m.outside():
-		m.state, m.message = v1alpha1.VMMoved, "it is to be removed, and lies in "+m.place(in)+", where nothing is removed"
+	case failure != nil:
+		return v1alpha1.VMFailed, failure.Err.Error()
+	case m.victim && heldBy(in) == "" && m.outsideRoot():
+		return v1alpha1.VMMoved, "it is to be removed, and lies in " + m.location(in) + ", where nothing is removed"
 	case m.victim && heldBy(in) == "":
-		m.state, m.message = v1alpha1.VMDeleting, "being removed"
+		return v1alpha1.VMDeleting, "being removed"
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
-		m.state, m.message = v1alpha1.VMPending, cloneMessage(m.op)
-	case m.vm.Power != vsphere.PoweredOn && m.outside():
-		m.state, m.message = v1alpha1.VMPoweredOff, "it lies in "+m.place(in)+", where nothing is switched on"
+		return v1alpha1.VMPending, cloneMessage(m.op)
 	case m.vm.Power != vsphere.PoweredOn:
-		m.state, m.message = v1alpha1.VMPoweredOff, "waiting to be powered on"
-		switch {
-		case m.op != nil && m.op.Kind == vsphere.OperationPowerOn:
-			m.message = "being powered on"
-		case m.resting(in.Now):
-			m.message = m.crashLoop()
-		}
-	case folder == nil || m.vm.Parent != folder.Ref:
-		m.state, m.message = v1alpha1.VMMoved, "it was moved to "+m.place(in)
+		return v1alpha1.VMPoweredOff, m.whyOff(in)
+	case ms.folder == nil || m.vm.Parent != ms.folder.Ref:
+		return v1alpha1.VMMoved, "it was moved to " + m.location(in)
 	default:
-		m.state, m.message = v1alpha1.VMAvailable, target.drift(m.vm)
+		return v1alpha1.VMAvailable, ms.target.drift(m.vm)
 	}
 }
 
-// crashLoop says that the VM does not stay on, and when it is powered on again.
-func (m *member) crashLoop() string {
-	next := m.powerOn.At.Add(vsphere.PowerOnDelay(m.powerOn.Count)).UTC().Format(time.RFC3339)
-	return fmt.Sprintf("it was powered on and did not stay on, %s in a row; powered on again after %s: look why its guest shuts down",
-		count(m.powerOn.Count, "time"), next)
+// whyOff says why the VM is not powered on.
+func (m *member) whyOff(in Input) string {
+	switch {
+	case m.outsideRoot():
+		return "it lies in " + m.location(in) + ", where nothing is switched on"
+	case m.op != nil && m.op.Kind == vsphere.OperationPowerOn:
+		return "being powered on"
+	case m.inCrashLoop(in.Now):
+		next := m.powerOn.At.Add(vsphere.PowerOnDelay(m.powerOn.Count)).UTC().Format(time.RFC3339)
+		return fmt.Sprintf("it was powered on and did not stay on, %s in a row; powered on again after %s: look why its guest shuts down",
+			count(m.powerOn.Count, "time"), next)
+	default:
+		return "waiting to be powered on"
+	}
 }
 
-// place says where the VM lies.
-func (m *member) place(in Input) string {
-	place := orUnknown(m.vm.ParentPath, "a place that cannot be read")
-	if m.outside() {
-		place += ", outside the root folder " + rootPath(in)
+// location says where the VM lies.
+func (m *member) location(in Input) string {
+	location := cmp.Or(m.vm.ParentPath, "a place that cannot be read")
+	if m.outsideRoot() {
+		location += ", outside the root folder " + rootPath(in)
 	}
-	return place
+	return location
 }
 
 // rootPath is the inventory path of the root folder: the group's is <root>/<namespace>/<name>.
@@ -172,18 +183,4 @@ func cloneMessage(op *vsphere.Operation) string {
 	default:
 		return "being cloned"
 	}
-}
-
-func orUnknown(what, unknown string) string {
-	if what == "" {
-		return unknown
-	}
-	return what
-}
-
-func find(list []*member, match func(*member) bool) *member {
-	if i := slices.IndexFunc(list, match); i >= 0 {
-		return list[i]
-	}
-	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-func TestDescribe(t *testing.T) {
+// The numbers are those of the rules of stateIn.
+func TestStateIn(t *testing.T) {
 	powerOnFailed := failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassTransient))
 	destroyFailed := failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))
 	conflict := failed(vsphere.OperationPowerOn, 0, vsphere.ClassConflict)
@@ -59,7 +60,7 @@ func TestDescribe(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := input(group(tc.replicas), tc.vm).with(tc.given...)
-			m := Compute(in).census.ours[0]
+			m := Compute(in).members.ours[0]
 			if m.state != tc.want || !strings.Contains(m.message, tc.message) || (tc.message == "" && m.state == v1alpha1.VMAvailable && m.message != "") {
 				t.Errorf("got %s %q, want %s %q", m.state, m.message, tc.want, tc.message)
 			}
@@ -88,7 +89,7 @@ func TestNext(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := member{vm: tc.vm, victim: tc.victim}
+			m := member{vm: &tc.vm, victim: tc.victim}
 			if got := m.next(); got != tc.want {
 				t.Errorf("next() = %q, want %q", got, tc.want)
 			}
@@ -112,7 +113,7 @@ func TestAvailable(t *testing.T) {
 		"foreign":      {vm(0, foreign), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := member{vm: tc.vm, identity: vsphere.Identify(testOwner, testUID, tc.vm)}
+			m := member{vm: &tc.vm, identity: vsphere.Identify(testOwner, testUID, tc.vm)}
 			if got := m.available(); got != tc.want {
 				t.Errorf("available() = %v, want %v", got, tc.want)
 			}

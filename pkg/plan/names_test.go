@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSlotOf(t *testing.T) {
+func TestSlotOfName(t *testing.T) {
 	tests := map[string]struct {
 		name string
 		slot int
@@ -27,21 +27,21 @@ func TestSlotOf(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if slot, ok := slotOf("web", testUID, tc.name); slot != tc.slot || ok != tc.ok {
-				t.Errorf("slotOf(%q) = %d, %v, want %d, %v", tc.name, slot, ok, tc.slot, tc.ok)
+			if slot, ok := newSlotNames("web", testUID).slot(tc.name); slot != tc.slot || ok != tc.ok {
+				t.Errorf("slot(%q) = %d, %v, want %d, %v", tc.name, slot, ok, tc.slot, tc.ok)
 			}
 		})
 	}
 }
 
-func FuzzSlotOf(f *testing.F) {
+func FuzzSlotOfName(f *testing.F) {
 	for _, name := range []string{"web-0d1f2-0", "WEB-0d1f2-17", "web-0d1f2-007", "web", "\u212a-0d1f2-1"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		slot, ok := slotOf("web", testUID, name)
+		slot, ok := newSlotNames("web", testUID).slot(name)
 		if ok && !strings.EqualFold(VMName("web", testUID, slot), name) {
-			t.Errorf("slotOf(%q) = %d, whose name is %q", name, slot, VMName("web", testUID, slot))
+			t.Errorf("slot(%q) = %d, whose name is %q", name, slot, VMName("web", testUID, slot))
 		}
 	})
 }
@@ -59,10 +59,10 @@ func FuzzVMName(f *testing.F) {
 		if len(name) > 79 {
 			t.Errorf("%q has %d characters", name, len(name))
 		}
-		if got, ok := slotOf(group, uid, name); !ok || got != slot {
-			t.Errorf("slotOf(%q) = %d, %v, want %d", name, got, ok, slot)
+		if got, ok := newSlotNames(group, uid).slot(name); !ok || got != slot {
+			t.Errorf("slot(%q) = %d, %v, want %d", name, got, ok, slot)
 		}
-		short := func(uid string) string { return strings.TrimPrefix(namePrefix("", uid), "-") }
+		short := func(uid string) string { return strings.TrimPrefix(newSlotNames("", uid).prefix, "-") }
 		if name == name2 && (group != group2 || short(uid) != short(uid2) || slot != slot2) {
 			t.Errorf("%q stands for %q, %q, %d and for %q, %q, %d", name, group, uid, slot, group2, uid2, slot2)
 		}

@@ -46,7 +46,7 @@ func cloningOn(slot int, host vsphere.Ref) vsphere.Operation {
 	return op
 }
 
-// The numbers are those of hosts.next; 0 is hostsFor.
+// The numbers are those of hosts.pick; 0 is hostsFor.
 func TestPlacesOfClones(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   Input
@@ -104,7 +104,7 @@ func TestPlacesOfManySmallGroups(t *testing.T) {
 		for _, h := range load {
 			h.group, h.VMs = 0, 0
 		}
-		seen[load.next(VMName(fmt.Sprintf("web-%d", i), testUID, 0), 0)]++
+		seen[load.pick(VMName(fmt.Sprintf("web-%d", i), testUID, 0), 0)]++
 	}
 	for _, h := range load {
 		if n := seen[h.Ref]; n < 70 || n > 130 {
@@ -126,7 +126,7 @@ func TestNoHost(t *testing.T) {
 	}
 	many := map[string]int{}
 	var why []string
-	for i := range maxHostsTold + 3 {
+	for i := range maxHostsListed + 3 {
 		many[fmt.Sprint(i)] = 0
 		why = append(why, fmt.Sprintf("%d is disconnected", i))
 	}

@@ -124,8 +124,8 @@ func TestFinalizer(t *testing.T) {
 	})
 }
 
-// The numbers are those of the rules of keep.
-func TestKeep(t *testing.T) {
+// The numbers are those of the rules of scale.
+func TestScale(t *testing.T) {
 	exhausted := cloneFailed(0, vsphere.ClassExhausted)
 	powerOnFailed := failed(vsphere.OperationPowerOn, 0, vsphere.ClassTransient)
 	powerOffFailed := failed(vsphere.OperationPowerOff, 0, vsphere.ClassInvalid)

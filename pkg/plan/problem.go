@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,27 +10,30 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Problem is what stands between the group and its spec.
+// Problem stands between the group and its spec.
 type Problem struct {
 	// Stalled is true if a human must act, false if the controller goes on trying.
 	Stalled bool
 	Reason  string
 	Message string
 
-	severity     int
+	severity     severity
 	blocksClones bool
 }
 
-// Severities, the worst first: of several problems the user is told the one that must be solved first.
+// severity orders problems: of several, the user reads the one that must be solved first.
+type severity int
+
+// Severities, the most severe first.
 const (
-	severityStalled = iota
+	severityStalled severity = iota
 	severityExhausted
 	severityWaiting
 	severityRetrying
 )
 
-// worst returns the most severe problem, the first of equals.
-func worst(p *Problem, others ...*Problem) *Problem {
+// mostSevere returns the most severe problem, the first of equals. Problems may be nil.
+func mostSevere(p *Problem, others ...*Problem) *Problem {
 	for _, o := range others {
 		if o != nil && (p == nil || o.severity < p.severity) {
 			p = o
@@ -46,49 +50,92 @@ func waiting(reason, message string) *Problem {
 	return &Problem{Reason: reason, Message: message, severity: severityWaiting}
 }
 
+func retrying(reason, message string) *Problem {
+	return &Problem{Reason: reason, Message: message, severity: severityRetrying}
+}
+
+func exhausted(message string) *Problem {
+	return &Problem{Reason: v1alpha1.ReasonResourceExhausted, Message: message, severity: severityExhausted}
+}
+
+// ofError returns the problem that an error is to the group.
+func ofError(err *vsphere.Error) *Problem {
+	switch err.Class {
+	case vsphere.ClassInvalid:
+		return stalled(cmp.Or(err.Reason, v1alpha1.ReasonInvalidConfiguration), err.Error())
+	case vsphere.ClassExhausted:
+		return exhausted(err.Error())
+	case vsphere.ClassUnknown:
+		return retrying(v1alpha1.ReasonOutcomeUnknown, err.Error())
+	default:
+		return retrying(v1alpha1.ReasonRetrying, err.Error())
+	}
+}
+
+// ofFailure returns the problem that a failed operation is. It blocks no clones: clonesAllowed decides when to try again.
+func ofFailure(f *vsphere.Failure) *Problem {
+	p := ofError(f.Err)
+	p.blocksClones = false
+	return p
+}
+
 func vCenterChanged(in Input) *Problem {
 	return stalled(v1alpha1.ReasonVCenterChanged, fmt.Sprintf(
 		"the group was made in the vCenter with instance UUID %s, but %s answers now; nothing is changed until the first is back",
 		in.Group.Status.Folder.VCenter, in.Snapshot.VCenter))
 }
 
-// groupProblems returns what stands in the way of a group that is to live. In order, of those that are equally severe:
+// groupProblems returns the problems of a group that is to live. In order, of those that are equally severe:
 //
-//  1. a VM that is not ours has the name of one of our slots, and our stamp: somebody has to look before more are cloned
-//  2. the root folder is gone, and is not to be made again beside its lost VMs
-//  3. a mass disappearance is being looked into, and clones are due
-//  4. VMs that the status counts cannot be read or listed, and clones are due
-//  5. the template is unusable, and clones are due (otherwise it is an aside: the group lacks nothing)
+//  1. a copy holds the name of one of our slots: somebody has to look before more are cloned
+//  2. the root folder is gone, and must not be made again beside its lost VMs
+//  3. a mass disappearance is under investigation, and clones are due
+//  4. the status counts VMs that cannot be read or listed, and clones are due
+//  5. the template is unusable, and clones are due (otherwise it is a warning: the group lacks nothing)
 //  6. clones fail
-//  7. VMs lie where nothing is done to them, cannot be reached or do not stay on, or operations on them fail (see memberProblems)
-//  8. clones wait: past their deadline, for a name that stays in use, or of unknown outcome
-//  9. clones are due, and none of the hosts that they have to name can take one
+//  7. a VM of ours has a problem (see memberProblem)
+//  8. a clone in flight has a problem (see pendingProblem)
+//  9. clones are due, and have to name a host, but no host can take one
 func groupProblems(in Input, p *Plan) []*Problem {
-	c := &p.census
+	ms := &p.members
 	var problems []*Problem
-	if len(c.usurpers) > 0 {
+	if len(ms.instanceMismatches) > 0 {
+		m := ms.instanceMismatches[0]
 		problems = append(problems, stalled(v1alpha1.ReasonInstanceMismatch, fmt.Sprintf(
 			"VM %s (%s) has the name and the stamp of one of the group's VMs, but is another: nothing more is cloned until it is renamed or removed",
-			c.usurpers[0].name, c.usurpers[0].vm.Ref)))
+			m.name, m.vm.Ref)))
 	}
-	if !in.Snapshot.RootExists && in.FolderRecorded && p.due.clones > 0 {
+	if p.due.clones > 0 {
+		problems = append(problems, cloningProblems(in, ms)...)
+	}
+	if f := cloneFailure(in); f != nil && !isTolerated(f) && p.due.clones+len(ms.pending) > 0 {
+		problems = append(problems, ofFailure(f))
+	}
+	problems = append(problems, memberProblem(in, ms), pendingProblem(ms))
+	if p.due.clones > 0 {
+		problems = append(problems, noHost(in))
+	}
+	return problems
+}
+
+// cloningProblems returns the problems 2 to 5 of groupProblems: the clones that are due have to wait for them.
+func cloningProblems(in Input, ms *membership) []*Problem {
+	var problems []*Problem
+	if !in.Snapshot.RootExists && in.FolderRecorded {
 		problems = append(problems, stalled(v1alpha1.ReasonRootFolderLost, fmt.Sprintf(
 			"the root folder of %s is gone: restore it or make an empty one; until then nothing is cloned", in.Snapshot.Path)))
 	}
-	if d := in.Snapshot.Disappearance; d != nil && p.due.clones > 0 {
+	if d := in.Snapshot.Disappearance; d != nil {
 		problems = append(problems, massDisappearance(d))
 	}
-	if n := c.unlisted(in); n > 0 && p.due.clones > 0 {
+	if ms.unlisted > 0 {
 		problems = append(problems, waiting(v1alpha1.ReasonVMsUnreadable, fmt.Sprintf(
-			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", n)))
+			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", ms.unlisted)))
 	}
-	if in.TemplateError != nil && p.due.clones > 0 {
-		problems = append(problems, fromError(in.TemplateError))
+	if in.TemplateError != nil {
+		problems = append(problems, ofError(in.TemplateError))
 	}
-	if f := cloneFailure(in); f != nil && !isQuiet(f) && p.due.clones+len(c.pending) > 0 {
-		problems = append(problems, fromFailure(f))
-	}
-	return append(slices.Concat(problems, memberProblems(in, c), pendingProblems(c)), noHost(in, p))
+	return problems
 }
 
 func massDisappearance(d *vsphere.Disappearance) *Problem {
@@ -97,38 +144,75 @@ func massDisappearance(d *vsphere.Disappearance) *Problem {
 		d.Missing, d.Of, d.Unproven))
 }
 
-// memberProblems returns what stands in the way of single VMs. For each, the first that applies:
+// obstacle says what stands in the way of one VM.
+type obstacle int
+
+const (
+	noObstacle obstacle = iota
+	victimUnreachable
+	vmOutsideRoot
+	operationFails
+	crashLoop
+)
+
+// obstacleOf returns what stands in the way of a VM of ours, and how severe it is. The first that applies:
 //
-//  1. it is to be removed and cannot be reached: it is waited for
+//  1. it is to be removed, and vCenter cannot reach it
 //  2. it is to be removed, or is off, and lies outside the root folder: a human has to move it
-//  3. an operation on it fails
+//  3. the operation that it needs next fails
+//  4. it does not stay on
 //
-// While changes are held back, only the last is told.
-func memberProblems(in Input, c *census) []*Problem {
-	var problems []*Problem
-	for _, m := range c.ours {
-		trouble := m.trouble()
-		switch {
-		case m.victim && !m.reachable() && heldBy(in) == "":
-			problems = append(problems, waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf(
-				"VM %s is to be removed and cannot be reached: %s", m.name, m.message)))
-		case m.outside() && m.reachable() && heldBy(in) == "" && (m.victim || m.vm.Power != vsphere.PoweredOn):
-			problems = append(problems, outsideRoot(in, m))
-		case trouble != nil:
-			problem := fromFailure(trouble)
-			if !strings.Contains(problem.Message, m.name) {
-				problem.Message = fmt.Sprintf("VM %s: %s", m.name, problem.Message)
-			}
-			problems = append(problems, problem)
-		case m.resting(in.Now):
-			problems = append(problems, waiting(v1alpha1.ReasonCrashLoopBackOff, fmt.Sprintf("VM %s: %s", m.name, m.message)))
-		}
+// While changes are held back, the controller waits for nothing: 1 and 2 do not apply.
+func obstacleOf(in Input, m *member) (obstacle, severity) {
+	failure := m.lastingFailure()
+	switch {
+	case m.victim && !m.reachable() && heldBy(in) == "":
+		return victimUnreachable, severityWaiting
+	case m.outsideRoot() && m.reachable() && heldBy(in) == "" && (m.victim || m.vm.Power != vsphere.PoweredOn):
+		return vmOutsideRoot, severityStalled
+	case failure != nil:
+		return operationFails, ofFailure(failure).severity
+	case m.inCrashLoop(in.Now):
+		return crashLoop, severityWaiting
+	default:
+		return noObstacle, 0
 	}
-	return problems
 }
 
-// outsideRoot says what somebody has to do about a VM that lies outside the root folder. It keeps no clone from being made:
-// the VM counts.
+// memberProblem returns the most severe problem of a VM of ours, nil if none has one. It writes one message only: thousands
+// of VMs may have a problem.
+func memberProblem(in Input, ms *membership) *Problem {
+	var first *member
+	var most severity
+	for _, m := range ms.ours {
+		if o, s := obstacleOf(in, m); o != noObstacle && (first == nil || s < most) {
+			first, most = m, s
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return problemOf(in, first)
+}
+
+func problemOf(in Input, m *member) *Problem {
+	switch o, _ := obstacleOf(in, m); o {
+	case victimUnreachable:
+		return waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf("VM %s is to be removed and cannot be reached: %s", m.name, m.message))
+	case vmOutsideRoot:
+		return outsideRoot(in, m)
+	case crashLoop:
+		return waiting(v1alpha1.ReasonCrashLoopBackOff, fmt.Sprintf("VM %s: %s", m.name, m.message))
+	default:
+		p := ofFailure(m.lastingFailure())
+		if !strings.Contains(p.Message, m.name) {
+			p.Message = fmt.Sprintf("VM %s: %s", m.name, p.Message)
+		}
+		return p
+	}
+}
+
+// outsideRoot says how to help a VM that lies outside the root folder. It blocks no clones: the VM counts.
 func outsideRoot(in Input, m *member) *Problem {
 	way := "or switch it on by hand"
 	switch {
@@ -143,93 +227,35 @@ func outsideRoot(in Input, m *member) *Problem {
 	return p
 }
 
-// pendingProblems returns what keeps clones from ending.
-func pendingProblems(c *census) []*Problem {
-	var problems []*Problem
-	for _, m := range slices.Concat(c.pending, c.ours) {
-		message := fmt.Sprintf("%s: %s", m.name, m.message)
-		clone := m.cloning() && !m.available()
+// pendingProblem returns the most severe problem of a clone in flight, nil if none has one:
+//
+//  1. it is past its deadline, or vCenter says for long that its name is in use
+//  2. its outcome is unknown
+func pendingProblem(ms *membership) *Problem {
+	var unknown *member
+	for _, m := range slices.Concat(ms.pending, ms.ours) {
+		inFlight := m.cloning() && !m.available()
 		switch {
-		case clone && m.op.Overdue:
-			problems = append(problems, waiting(v1alpha1.ReasonCloneStalled, message))
-		case clone && m.op.Unknown:
-			problems = append(problems, &Problem{
-				Reason: v1alpha1.ReasonOutcomeUnknown, severity: severityRetrying, Message: message,
-			})
-		case m.op == nil && m.identity == "" && m.failures[0].Count > quietConflicts:
-			problems = append(problems, waiting(v1alpha1.ReasonNameInUse, message))
+		case inFlight && m.op.Overdue:
+			return waiting(v1alpha1.ReasonCloneStalled, m.name+": "+m.message)
+		case inFlight && m.op.Unknown && unknown == nil:
+			unknown = m
+		case m.awaitsName() && m.failures[0].Count > toleratedConflicts:
+			return waiting(v1alpha1.ReasonNameInUse, m.name+": "+m.message)
 		}
 	}
-	return problems
-}
-
-// unclearProblems returns what holds a deletion once nothing else does.
-func unclearProblems(c *census) []*Problem {
-	if len(c.unclear) == 0 || len(c.ours)+len(c.pending) > 0 {
+	if unknown == nil {
 		return nil
 	}
-	m := c.unclear[0]
-	return []*Problem{waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf(
-		"VM %q (%s) may be one of the group's: %s; if it is not, move it out of the folder", m.name, m.vm.Ref, m.message))}
+	return retrying(v1alpha1.ReasonOutcomeUnknown, unknown.name+": "+unknown.message)
 }
 
-func fromFailure(f *vsphere.Failure) *Problem {
-	p := fromError(f.Err)
-	p.blocksClones = false // the gate decides when to try again
-	return p
-}
-
-// fromError says what an error means to the group.
-func fromError(err *vsphere.Error) *Problem {
-	switch err.Class {
-	case vsphere.ClassInvalid:
-		return stalled(reasonOr(err.Reason, v1alpha1.ReasonInvalidConfiguration), err.Error())
-	case vsphere.ClassExhausted:
-		return &Problem{
-			Reason: v1alpha1.ReasonResourceExhausted, severity: severityExhausted, Message: err.Error(),
-		}
-	case vsphere.ClassUnknown:
-		return &Problem{Reason: v1alpha1.ReasonOutcomeUnknown, severity: severityRetrying, Message: err.Error()}
-	default:
-		return &Problem{Reason: v1alpha1.ReasonRetrying, severity: severityRetrying, Message: err.Error()}
-	}
-}
-
-func reasonOr(reason, fallback string) string {
-	if reason == "" {
-		return fallback
-	}
-	return reason
-}
-
-// leftBehind returns what people should know of a group that goes without our finalizer.
-func leftBehind(in Input) []Notice {
-	if in.Unavailable != nil || otherVCenter(in) || orphans(in) { // that VMs are to stay is told when the finalizer goes
+// unidentifiedProblem returns what holds a deletion once nothing else does.
+func unidentifiedProblem(ms *membership) *Problem {
+	if len(ms.unidentified) == 0 || len(ms.ours)+len(ms.pending) > 0 {
 		return nil
 	}
-	c := takeCensus(in)
-	if len(c.ours) == 0 {
-		return nil
-	}
-	return []Notice{{Reason: v1alpha1.ReasonOrphaned, Message: fmt.Sprintf(
-		"the finalizer was removed while the VmGroup is being deleted: VM %s is left to itself, with %d more",
-		c.ours[0].name, len(c.ours)-1)}}
-}
-
-// notices returns what people should know of and nothing is done about.
-func notices(c *census) []Notice {
-	var out []Notice
-	for _, m := range c.copies {
-		out = append(out, Notice{Reason: string(v1alpha1.VMCopy), Message: fmt.Sprintf(
-			"VM %s (%s) is a copy of a VM of this group: it is neither counted nor touched", m.name, m.vm.Ref)})
-	}
-	for _, m := range c.squatters {
-		out = append(out, Notice{Reason: v1alpha1.ReasonNameInUse, Message: fmt.Sprintf(
-			"VM %s (%s) has the name of one of the group's VMs and is somebody else's: the next free name is taken", m.name, m.vm.Ref)})
-	}
-	for _, m := range c.taken {
-		out = append(out, Notice{Reason: string(v1alpha1.VMConvertedToTemplate), Message: fmt.Sprintf(
-			"VM %s (%s) was made a template: it is neither counted nor touched until it is converted back", m.name, m.vm.Ref)})
-	}
-	return out
+	m := ms.unidentified[0]
+	return waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf(
+		"VM %q (%s) may be one of the group's: %s; if it is not, move it out of the folder", m.name, m.vm.Ref, m.message))
 }

@@ -106,7 +106,7 @@ func TestProblem(t *testing.T) {
 	}
 }
 
-func TestWorst(t *testing.T) {
+func TestMostSevere(t *testing.T) {
 	retrying, exhausted := &Problem{severity: severityRetrying}, &Problem{severity: severityExhausted}
 	wait, stall, stall2 := waiting("", ""), stalled("first", ""), stalled("second", "")
 	for name, tc := range map[string]struct {
@@ -122,7 +122,7 @@ func TestWorst(t *testing.T) {
 		"of equals, in between": {[]*Problem{retrying, stall2, stall}, stall2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := worst(nil, tc.problems...); got != tc.want {
+			if got := mostSevere(nil, tc.problems...); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
@@ -139,12 +139,12 @@ func TestFromError(t *testing.T) {
 		vsphere.ClassUnavailable: v1alpha1.ReasonRetrying,
 	}
 	for class, want := range tests {
-		p := fromError(newError(class))
+		p := ofError(newError(class))
 		if p.Reason != want || p.Stalled != (class == vsphere.ClassInvalid) || !strings.Contains(p.Message, string(class)) {
 			t.Errorf("%s: got %+v, want reason %s", class, p, want)
 		}
 	}
-	own := fromError(&vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission})
+	own := ofError(&vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission})
 	if own.Reason != v1alpha1.ReasonNoPermission {
 		t.Errorf("an error's own reason: got %q", own.Reason)
 	}

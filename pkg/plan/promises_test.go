@@ -70,7 +70,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 			ours++
 		}
 	}
-	pending := len(p.census.pending)
+	pending := len(p.members.pending)
 	if there := ours + pending; ours+pending+len(p.Clone) > max(want, there) {
 		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(p.Clone), want)
 	}
@@ -84,10 +84,10 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if in.Group.DeletionTimestamp != nil && len(p.Clone)+len(p.PowerOn) > 0 {
 		t.Error("P2: a group that is being deleted grows")
 	}
-	if unknownWish(in.Group) != "" && in.Group.DeletionTimestamp != nil && (p.Writes() || p.RemoveFinalizer && !p.Orphan) {
-		t.Errorf("P2: nobody can tell what is wished, yet it does %v", steps(p))
+	if unknownMetadata(in.Group) != "" && in.Group.DeletionTimestamp != nil && (p.Writes() || p.RemoveFinalizer && !p.Orphan) {
+		t.Errorf("P2: nobody can tell what shall become of the VMs, yet it does %v", steps(p))
 	}
-	if wished := in.OrphanAsked || AsksToOrphan(in.Group); wished && in.Group.DeletionTimestamp != nil && p.Writes() {
+	if asked := in.OrphanAsked || AsksToOrphan(in.Group); asked && in.Group.DeletionTimestamp != nil && p.Writes() {
 		t.Errorf("P2: the VMs are to stay, yet it does %v", steps(p))
 	}
 	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.Strays > 0 || len(victims) > 0) {
@@ -130,7 +130,7 @@ func checkUnknown(t *rapid.T, in Input, p Plan) {
 		t.Error("P3: vCenter is unavailable")
 	case acts && otherVCenter(in):
 		t.Error("P3: another vCenter answers")
-	case (acts || p.RemoveFinalizer) && pastReach(in.Group):
+	case (acts || p.RemoveFinalizer) && beyondReach(in.Group):
 		t.Error("the group is past our reach")
 	case (p.Writes() || p.RemoveFinalizer && !p.Orphan) && (in.ReadOnly || in.Group.Spec.Paused):
 		t.Error("it is held back")
@@ -166,20 +166,20 @@ func checkStatus(t *rapid.T) {
 	status := Status(in, p, out)
 	isTrue := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
 	known := in.Unavailable == nil && (out.Err == nil || out.Err.Class != vsphere.ClassUnavailable) &&
-		!otherVCenter(in) && !pastReach(in.Group) && !p.Orphan
+		!otherVCenter(in) && !beyondReach(in.Group) && !p.Orphan
 	if known {
 		checkCounts(t, in, p, status)
 	}
-	if isTrue(v1alpha1.ConditionReady) && !pastReach(in.Group) && !p.Orphan {
+	if isTrue(v1alpha1.ConditionReady) && !beyondReach(in.Group) && !p.Orphan {
 		if !known || status.AvailableReplicas < in.Group.DesiredReplicas() || status.ObservedGeneration != in.Group.Generation ||
-			p.due.any() || p.Writes() || len(p.census.pending) > 0 {
+			p.due.any() || p.Writes() || len(p.members.pending) > 0 {
 			t.Errorf("P7: Ready, yet %s, %v", sum(status), steps(p))
 		}
 	}
 	if isTrue(v1alpha1.ConditionReconciling) && isTrue(v1alpha1.ConditionStalled) {
 		t.Error("Reconciling and Stalled are both True")
 	}
-	if !pastReach(in.Group) && !p.Orphan && status.Phase != phaseOf(status.Conditions) {
+	if !beyondReach(in.Group) && !p.Orphan && status.Phase != phaseOf(status.Conditions) {
 		t.Errorf("phase %s does not follow from %+v", status.Phase, status.Conditions)
 	}
 	if len(status.VMs) > v1alpha1.MaxListedVMs {
@@ -211,8 +211,8 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 			on++
 		}
 	}
-	if int(status.AvailableReplicas) != on || int(status.Replicas) != p.census.expected() {
-		t.Errorf("P7: %d/%d, but %d of %d are on", status.AvailableReplicas, status.Replicas, on, p.census.expected())
+	if int(status.AvailableReplicas) != on || int(status.Replicas) != p.members.replicas() {
+		t.Errorf("P7: %d/%d, but %d of %d are on", status.AvailableReplicas, status.Replicas, on, p.members.replicas())
 	}
 }
 

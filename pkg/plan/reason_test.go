@@ -16,7 +16,7 @@ func TestReasonsOfQuietErrors(t *testing.T) {
 		vsphere.ClassUnknown:   false,
 		vsphere.ClassInvalid:   true,
 	} {
-		p := fromError(&vsphere.Error{Class: class, Reason: "Given", Message: "m"})
+		p := ofError(&vsphere.Error{Class: class, Reason: "Given", Message: "m"})
 		if (p.Reason == "Given") != shown {
 			t.Errorf("%s: the reason is %s", class, p.Reason)
 		}

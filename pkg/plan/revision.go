@@ -7,7 +7,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// SpecOf returns what the VMs of a group are made from.
+// SpecOf returns the spec of the VMs of a group: all that a VM is made from.
 func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 	return vsphere.VMSpec{
 		Template:  g.Spec.Template,
@@ -16,7 +16,7 @@ func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 	}
 }
 
-// target is what the VMs of a group are compared with.
+// target is the spec that VMs of a group are compared with.
 type target struct {
 	vsphere.VMSpec
 	revisions vsphere.Revisions
@@ -27,24 +27,24 @@ func targetOf(g *v1alpha1.VmGroup) target {
 	return target{spec, spec.Revisions()}
 }
 
-// differs reports whether a VM of ours is known to differ from what it would be made from now.
-func (t target) differs(vm vsphere.VM) bool {
-	return t.revisions.AgeOf(vm) == vsphere.Old || !t.SizeOf(vm)
+// differs reports whether a VM of ours surely differs from one made now.
+func (t target) differs(vm *vsphere.VM) bool {
+	return t.revisions.AgeOf(*vm) == vsphere.Old || !t.SizeOf(*vm)
 }
 
-// drift says how a VM of ours differs from what it would be made from now. It is told, not undone. In order:
+// drift says how a VM of ours differs from one made now. The status tells it, and nothing undoes it. In order:
 //
 //  1. a newer controller has made it: nobody can tell
-//  2. it is made from another spec
-//  3. its size is another, be it that the spec was edited or that somebody has changed the VM
-func (t target) drift(vm vsphere.VM) string {
-	switch t.revisions.AgeOf(vm) {
+//  2. another spec was its base
+//  3. it has another size: somebody has edited the spec, or the VM
+func (t target) drift(vm *vsphere.VM) string {
+	switch t.revisions.AgeOf(*vm) {
 	case vsphere.AgeUnknown:
 		return "made by a newer version of the controller: whether from the present spec cannot be told"
 	case vsphere.Old:
 		return "made from an earlier spec"
 	}
-	if t.SizeOf(vm) {
+	if t.SizeOf(*vm) {
 		return ""
 	}
 	return fmt.Sprintf("not of the size in the spec: it has %d CPUs and %d MiB instead of %d and %d",

@@ -15,8 +15,8 @@ import (
 
 func statusOf(in Input, out Outcome) v1alpha1.VmGroupStatus { return Status(in, Compute(in), out) }
 
-// The numbers are those of the rules of standing.
-func TestVerdict(t *testing.T) {
+// The numbers are those of the rules of progress.
+func TestProgress(t *testing.T) {
 	noRoom := failures(cloneFailed(2, vsphere.ClassExhausted))
 	tests := map[string]struct {
 		in   Input

@@ -31,7 +31,7 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 // lacks returns what could not be learned, and has to be asked again: the error of gather, or that of the template. That
 // there is no template is an answer, and in nobody's way until a clone is due.
 func lacks(in plan.Input, p plan.Plan, err error) error {
-	if err == nil && in.TemplateError != nil && !p.TemplateIsAside(in) {
+	if err == nil && in.TemplateError != nil && !p.WarnsOfTemplate(in) {
 		return in.TemplateError
 	}
 	return err

@@ -7,7 +7,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-func TestCloneGate(t *testing.T) {
+func TestClonesAllowed(t *testing.T) {
 	failure := func(class vsphere.Class, age time.Duration) *vsphere.Failure {
 		f := ago(age, cloneFailed(0, class))
 		return &f
@@ -29,8 +29,8 @@ func TestCloneGate(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if n, delay := cloneGate(tc.failure, 3, tc.underWay, testNow); n != tc.want || delay != tc.delay {
-				t.Errorf("cloneGate() = %d, %v, want %d, %v", n, delay, tc.want, tc.delay)
+			if n, delay := clonesAllowed(tc.failure, 3, tc.underWay, testNow); n != tc.want || delay != tc.delay {
+				t.Errorf("clonesAllowed() = %d, %v, want %d, %v", n, delay, tc.want, tc.delay)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestCloneFailure(t *testing.T) {
 	}
 }
 
-func TestPowerOnWait(t *testing.T) {
+func TestPowerOnBackOff(t *testing.T) {
 	row := func(count int, age time.Duration) *vsphere.PowerOn {
 		return &vsphere.PowerOn{Count: count, At: testNow.Add(-age)}
 	}
@@ -88,7 +88,7 @@ func TestPowerOnWait(t *testing.T) {
 		"whoever counts further": {row(1000, 0), 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := powerOnWait(tc.row, testNow); got != tc.want {
+			if got := powerOnBackOff(tc.row, testNow); got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})

@@ -23,7 +23,7 @@ func cascadeOrphan(g *v1alpha1.VmGroup) {
 
 func orphanAsked(in *Input) { in.OrphanAsked = true }
 
-// The numbers are those of the rules of orphans. Nothing that a group says besides destroys its VMs all the same.
+// The numbers are those of the rules of orphansVMs. Nothing that a group says besides destroys its VMs all the same.
 func TestOrphans(t *testing.T) {
 	letGo := []string{"let go"}
 	typo := annotated(v1alpha1.OnDeleteAnnotation, "Orphan")
@@ -45,12 +45,12 @@ func TestOrphans(t *testing.T) {
 	})
 }
 
-// The numbers are those of the rules of unknownWish. What is wrong holds a deletion, and a group that lives says it.
+// The numbers are those of the rules of unknownMetadata. What is wrong holds a deletion, and a group that lives says it.
 func TestUnknownWish(t *testing.T) {
 	long := strings.Repeat("ü", 1000)
 	tests := map[string]struct {
 		change func(*v1alpha1.VmGroup)
-		want   string // in the message; empty: the wish is known
+		want   string // in the message; empty: all is known
 	}{
 		"1: capitals":                         {annotated(v1alpha1.OnDeleteAnnotation, "Orphan"), `"Orphan"`},
 		"1: a blank":                          {annotated(v1alpha1.OnDeleteAnnotation, "orphan "), `"orphan "`},

@@ -55,8 +55,8 @@ func TestVictims(t *testing.T) {
 			}
 			a, b := apply(0, tc.first), apply(1, tc.second)
 			for _, order := range [][]vsphere.VM{{a, b}, {b, a}} {
-				c := takeCensus(input(group(1), order...).with(tc.given...))
-				got := victims(c.ours, 1, targetOf(group(0)))
+				ms := newMembership(input(group(1), order...).with(tc.given...))
+				got := victims(ms.ours, 1, targetOf(group(0)))
 				if len(got) != 1 || got[0].vm.Ref != a.Ref {
 					t.Errorf("of %s and %s: got %s, want %s", order[0].Ref, order[1].Ref, got[0].vm.Ref, a.Ref)
 				}
@@ -66,9 +66,9 @@ func TestVictims(t *testing.T) {
 }
 
 func TestVictimsNumber(t *testing.T) {
-	c := takeCensus(input(group(0), vm(0), vm(1), vm(2)))
+	ms := newMembership(input(group(0), vm(0), vm(1), vm(2)))
 	for n, want := range map[int]int{-1: 0, 0: 0, 2: 2, 3: 3, 4: 3} {
-		if got := len(victims(c.ours, n, c.target)); got != want {
+		if got := len(victims(ms.ours, n, ms.target)); got != want {
 			t.Errorf("%d asked for: got %d, want %d", n, got, want)
 		}
 	}

@@ -18,8 +18,8 @@ func living(uid string) func(*Input) {
 	return func(in *Input) { in.Living = map[string]bool{uid: true} }
 }
 
-// The numbers are those of the rules of asides.
-func TestAsides(t *testing.T) {
+// The numbers are those of the rules of warnings.
+func TestWarnings(t *testing.T) {
 	const (
 		one  = "1 of 1 VMs available; 1 VM of an earlier VmGroup of this name in the folder, neither counted nor touched: see VmGroupOrphans in docs/runbook.md"
 		two  = "1 of 1 VMs available; 2 VMs of an earlier VmGroup of this name in the folder, neither counted nor touched: see VmGroupOrphans in docs/runbook.md"

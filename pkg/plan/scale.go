@@ -1,0 +1,153 @@
+package plan
+
+import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+
+// scale plans for a group that is to live:
+//
+//  1. fewer than replicas: clone the difference into the lowest free slots, as far as nothing forbids it (see scaleUp)
+//  2. more than replicas: cancel clones in flight first, then remove the surplus (see scaleDown)
+//  3. power on what is off and not surplus
+func (p *Plan) scale(in Input) {
+	want := int(in.Group.DesiredReplicas())
+	ms := &p.members
+	p.scaleDown(victims(ms.ours, len(ms.ours)-want, ms.target), in)
+	p.cancelClones(len(ms.ours) + len(ms.pending) - want)
+	p.powerOn(in)
+	p.retryNames(in)
+	ms.setStates(in)
+	p.due.clones = max(0, want-ms.replicas())
+	if p.WarnsOfTemplate(in) { // no clone waits for the template, but the warning has to stay true
+		p.RetryAfter = sooner(p.RetryAfter, vsphere.RetryDelay(vsphere.ClassInvalid, 1))
+	}
+	p.Problem = mostSevere(p.Problem, groupProblems(in, p)...)
+	p.scaleUp(in)
+}
+
+// scaleUp plans the clones that are due, if nothing blocks them (see cloningBlocked), as many as the last failure allows (see
+// clonesAllowed). Where a clone has to name its host, a host must be able to take it.
+func (p *Plan) scaleUp(in Input) {
+	ms := &p.members
+	if ms.folder != nil {
+		p.Folder = ms.folder.Ref
+	}
+	if p.due.clones == 0 || p.cloningBlocked(in) {
+		return
+	}
+	failure := cloneFailure(in)
+	n, delay := clonesAllowed(failure, p.due.clones, ms.clonesInFlight(), in.Now)
+	p.RetryAfter = sooner(p.RetryAfter, delay)
+	if n == 0 {
+		return
+	}
+	hosts := hostsFor(in, ms)
+	if in.Snapshot.HostNeeded && len(hosts) == 0 {
+		return
+	}
+	failed := 0
+	if failure != nil {
+		failed = failure.Count
+	}
+	p.EnsureFolder = ms.folder == nil
+	p.Clone = make([]vsphere.Clone, 0, n)
+	names := slotNamesOf(in.Group)
+	for slot := 0; len(p.Clone) < n; slot++ {
+		if ms.usedSlots[slot] {
+			continue
+		}
+		name, host := names.name(slot), vsphere.Ref("")
+		if in.Snapshot.HostNeeded {
+			host = hosts.pick(name, failed)
+		}
+		p.Clone = append(p.Clone, vsphere.Clone{
+			Name: name,
+			Spec: vsphere.CloneSpec{
+				VMSpec:  ms.target.VMSpec,
+				Folder:  p.Folder,
+				Host:    host,
+				Slot:    slot,
+				PowerOn: true,
+			},
+		})
+	}
+}
+
+// scaleDown plans the removal of victims, one step each. The first that applies:
+//
+//  1. its clone has not ended: cancel the clone, and look again when that is over
+//  2. vCenter cannot reach it, it lies outside the root folder, or an operation is in flight: wait
+//  3. the last attempt has failed: wait for the end of the back-off
+//  4. it is off: destroy it
+//  5. power it off
+func (p *Plan) scaleDown(victims []*member, in Input) {
+	p.due.removals += len(victims)
+	for _, m := range victims {
+		m.victim = true
+		f := m.failure()
+		switch {
+		case m.cloning():
+			p.cancelClone(m.op)
+		case !m.reachable() || m.outsideRoot() || m.op != nil:
+		case f != nil && backOff(f, in.Now) > 0:
+			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
+		case m.next() == vsphere.OperationDestroy:
+			p.Destroy = append(p.Destroy, m.vm.Ref)
+		default:
+			p.PowerOff = append(p.PowerOff, m.vm.Ref)
+		}
+	}
+}
+
+// cancelClones cancels the n clones with the highest slots. Cancelling is a hint: a clone that makes its VM all the same makes
+// a surplus.
+func (p *Plan) cancelClones(n int) {
+	for i := len(p.members.pending) - 1; i >= 0 && n > 0; i-- {
+		op := p.members.pending[i].op
+		if op == nil || op.VM != "" {
+			continue
+		}
+		n--
+		p.due.cancels++
+		p.cancelClone(op)
+	}
+}
+
+// cancelClone cancels a clone once, if it has a task.
+func (p *Plan) cancelClone(op *vsphere.Operation) {
+	if op.Task != "" && !op.Overdue && !op.Cancelled {
+		p.Cancel = append(p.Cancel, *op)
+	}
+}
+
+// powerOn plans to power on what is ours, off, to stay, reachable, and below the root folder. The first that applies:
+//
+//  1. an operation is in flight: wait
+//  2. the last attempt has failed: wait for the end of the back-off
+//  3. the VM does not stay on: wait for pauses that grow, see powerOnBackOff
+//  4. power it on
+func (p *Plan) powerOn(in Input) {
+	for _, m := range p.members.ours {
+		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() || m.outsideRoot() {
+			continue
+		}
+		p.due.powerOns++
+		f := m.failure()
+		switch {
+		case m.op != nil:
+		case f != nil && backOff(f, in.Now) > 0:
+			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
+		case m.inCrashLoop(in.Now):
+			p.RetryAfter = sooner(p.RetryAfter, powerOnBackOff(m.powerOn, in.Now))
+		default:
+			p.PowerOn = append(p.PowerOn, m.vm.Ref)
+		}
+	}
+}
+
+// retryNames comes back when it is time to try a name again that vCenter has said to be in use.
+func (p *Plan) retryNames(in Input) {
+	for _, m := range p.members.pending {
+		for _, f := range m.failures {
+			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
+		}
+	}
+}

@@ -73,6 +73,9 @@ func (m *member) next() vsphere.OperationKind {
 // failure returns how the operation that the VM needs next has failed the last time, nil if it has not. A failure of any
 // other operation means nothing now: to power on a VM that is surplus, for example.
 func (m *member) failure() *vsphere.Failure {
+	if len(m.failures) == 0 {
+		return nil
+	}
 	next := m.next()
 	for _, f := range m.failures {
 		if f.Kind == next {

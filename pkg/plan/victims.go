@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -31,20 +32,22 @@ func victims(ours []*member, n int, target target) []*member {
 	}
 	type candidate struct {
 		*member
-		rank int
+		rank    int
+		created time.Time
+		stamped int // the slot in its stamp
 	}
 	candidates := make([]candidate, len(ours))
 	for i, m := range ours {
-		candidates[i] = candidate{m, m.rank(target)}
+		candidates[i] = candidate{m, m.rank(target), m.vm.Created, m.vm.Stamp.Slot}
 	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int {
+	slices.SortFunc(candidates, func(a, b candidate) int {
 		if order := cmp.Compare(a.rank, b.rank); order != 0 {
 			return order
 		}
-		if order := b.vm.Created.Compare(a.vm.Created); order != 0 {
+		if order := cmp.Or(b.created.Compare(a.created), cmp.Compare(b.stamped, a.stamped)); order != 0 {
 			return order
 		}
-		return cmp.Or(cmp.Compare(b.vm.Stamp.Slot, a.vm.Stamp.Slot), cmp.Compare(b.name, a.name))
+		return cmp.Or(cmp.Compare(b.name, a.name), cmp.Compare(a.vm.Ref, b.vm.Ref))
 	})
 	out := make([]*member, min(n, len(candidates)))
 	for i := range out {

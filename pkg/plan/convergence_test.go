@@ -43,7 +43,7 @@ func checkConvergence(t *rapid.T) {
 		"scale":         c.rescale,
 		"delete":        c.deleteRarely,
 		"a person":      c.meddle,
-		"a foreign VM":  c.squat,
+		"a foreign VM":  c.takeName,
 		"a copy":        c.copy,
 		"a template":    c.convert,
 		"weather":       c.weather,
@@ -173,8 +173,8 @@ func (c *chaos) byRef(ref vsphere.Ref) *vsphere.VM {
 	return &c.vms[slices.IndexFunc(c.vms, func(vm vsphere.VM) bool { return vm.Ref == ref })]
 }
 
-// squat puts a foreign VM where the group's next ones would be.
-func (c *chaos) squat(t *rapid.T) {
+// takeName puts a foreign VM where the group's next ones would be.
+func (c *chaos) takeName(t *rapid.T) {
 	name := VMName("web", testUID, rapid.IntRange(0, 6).Draw(t, "slot"))
 	if c.folder == "" || c.nameInUse(name) || c.group == nil {
 		t.Skip("there is no room")

@@ -12,7 +12,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// pick draws one of a few values; what is listed twice comes twice as often.
+// pick draws one of a few values. A value that is listed twice comes twice as often.
 func pick[T any](t *rapid.T, what string, values ...T) T {
 	return rapid.SampledFrom(values).Draw(t, what)
 }

@@ -35,7 +35,8 @@ type membership struct {
 	unlisted int
 }
 
-// newMembership sorts the VMs of the snapshot by identity, and gives each what is known of it. It cannot tell these yet:
+// newMembership sorts the VMs of the snapshot by identity, and attaches operations, failures and power-ons. Of these it cannot
+// tell yet whose they are:
 //
 //  1. a clone in flight whose VM is not visible as ours, or a name that vCenter says is in use by something invisible:
 //     pending
@@ -138,7 +139,8 @@ func (ms *membership) classifyForeign(m *member, v *view, slot int, holdsName bo
 	}
 }
 
-// replicas returns how many replicas there are or may be. What is unknown counts, so that it never leads to a VM too many.
+// replicas returns how many replicas there are or may be. Those of unknown identity count, so that they never lead to a VM too
+// many.
 func (ms *membership) replicas() int { return len(ms.ours) + len(ms.pending) + len(ms.unidentified) }
 
 // needsFinalizer reports whether vCenter holds anything that must not be left behind: a VM, or only a folder.

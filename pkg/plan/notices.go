@@ -33,8 +33,8 @@ func memberNotices(ms *membership) []Notice {
 	return out
 }
 
-// warnings tell of what does not stand in the way of a group that is to live, and will. The group stays READY; its message
-// and an event say it. In order:
+// warnings tell of obstacles that a group that is to live will meet, and has not met. The group stays READY; its message and an
+// event say it. In order:
 //
 //  1. its deletion would be held (see unknownMetadata)
 //  2. its template is unusable and no clone is due: the next one would fail

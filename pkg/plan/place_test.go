@@ -113,7 +113,7 @@ func TestPlacesOfManySmallGroups(t *testing.T) {
 	}
 }
 
-// What keeps clones back for lack of a host is told, and only if clones are due.
+// The status names the hosts that can take no VM, but only if clones are due.
 func TestNoHost(t *testing.T) {
 	unfit := hostsToName(map[string]int{"a": 0, "b": 0}, "a is disconnected", "b is in maintenance mode")
 	p := Compute(input(group(1)).with(unfit)).Problem

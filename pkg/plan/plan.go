@@ -14,8 +14,8 @@ import (
 //  3. vCenter is unavailable: nothing, unknown is not empty
 //  4. another vCenter answers than the one that the status records: nothing, its MoRefs mean something else there
 //  5. it is being deleted, and an annotation or a label of it is unknown (see unknownMetadata): nothing
-//  6. it is being deleted: remove what is ours, then the folder, then the finalizer (see remove)
-//  7. otherwise: keep the VMs running, clone what is missing, or remove the surplus (see scale)
+//  6. it is being deleted: remove our VMs, then the folder, then the finalizer (see remove)
+//  7. otherwise: clone missing VMs, or remove the surplus, and power on the others (see scale)
 //
 // While the group is paused or the controller read-only, the changes of 6 and 7 are held back (see hold).
 func Compute(in Input) Plan {

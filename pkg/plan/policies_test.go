@@ -78,14 +78,14 @@ func TestPowerOnBackOff(t *testing.T) {
 		row  *vsphere.PowerOn
 		want time.Duration
 	}{
-		"the first time":         {nil, 0},
-		"the second":             {row(1, 0), 10 * time.Second},
-		"the second, later":      {row(1, 4*time.Second), 6 * time.Second},
-		"the second, in time":    {row(1, 10*time.Second), 0},
-		"the third":              {row(2, 0), 20 * time.Second},
-		"the sixth":              {row(5, 0), 160 * time.Second},
-		"the eighth":             {row(7, 0), 10 * time.Minute},
-		"whoever counts further": {row(1000, 0), 10 * time.Minute},
+		"the first time":      {nil, 0},
+		"the second":          {row(1, 0), 10 * time.Second},
+		"the second, later":   {row(1, 4*time.Second), 6 * time.Second},
+		"the second, in time": {row(1, 10*time.Second), 0},
+		"the third":           {row(2, 0), 20 * time.Second},
+		"the sixth":           {row(5, 0), 160 * time.Second},
+		"the eighth":          {row(7, 0), 10 * time.Minute},
+		"the thousandth":      {row(1000, 0), 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := powerOnBackOff(tc.row, testNow); got != tc.want {

@@ -12,9 +12,9 @@ import (
 )
 
 // The numbers are those of the rules of groupProblems. A row that has what a later rule looks for, too, shows that the
-// first rule is told.
+// first rule decides.
 func TestProblem(t *testing.T) {
-	usurper := vm(0, copied)
+	mismatch := vm(0, copied)
 	noTemplate := templateError(vsphere.ClassInvalid)
 	cloneInvalid := failures(cloneFailed(1, vsphere.ClassInvalid))
 	powerOnFailed := failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassTransient))
@@ -28,7 +28,7 @@ func TestProblem(t *testing.T) {
 	}{
 		"0: none": {in: input(group(1), vm(0))},
 		"1: a copy under the name of a slot": {
-			input(group(2), usurper).with(rootGone, folderRecorded, noTemplate, func(in *Input) {
+			input(group(2), mismatch).with(rootGone, folderRecorded, noTemplate, func(in *Input) {
 				in.Snapshot.Folders = input(group(1)).Snapshot.Folders
 			}), v1alpha1.ReasonInstanceMismatch, true},
 		"1: no problem under a name of its own":       {input(group(1), vm(0), vm(1, copied, named("mine"))), "", false},

@@ -11,7 +11,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Whoever holds a plan may ask for its status any number of times, and in any order.
+// A caller may ask for the status of a plan any number of times, and in any order.
 func TestStatusOnlyReadsThePlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in, out := drawInput(t), drawOutcome(t)

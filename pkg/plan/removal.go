@@ -13,7 +13,7 @@ import (
 
 // remove plans the end of the group:
 //
-//  1. everything that is ours is surplus, clones in flight are cancelled
+//  1. all our VMs are surplus, and clones in flight are cancelled
 //  2. these hold the folder and the finalizer: a VM of ours that vCenter cannot reach or that lies outside the root folder, a
 //     VM that may be ours, a clone in flight, a clone that may still run since an earlier process, and a mass disappearance
 //     that is under investigation

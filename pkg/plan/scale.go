@@ -118,7 +118,8 @@ func (p *Plan) cancelClone(op *vsphere.Operation) {
 	}
 }
 
-// powerOn plans to power on what is ours, off, to stay, reachable, and below the root folder. The first that applies:
+// powerOn plans to power on our VMs that are off and not surplus, if vCenter can reach them and they lie below the root folder.
+// The first that applies:
 //
 //  1. an operation is in flight: wait
 //  2. the last attempt has failed: wait for the end of the back-off

@@ -77,7 +77,7 @@ func (m *member) rank(target target) int {
 	return rank
 }
 
-// trueFirst orders what is true before what is not.
+// trueFirst orders true before false.
 func trueFirst(a, b bool) int {
 	switch {
 	case a == b:

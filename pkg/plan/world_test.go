@@ -14,7 +14,9 @@ import (
 )
 
 // world is a vCenter, reduced to what a plan can do to it and people can do to the group, with one controller. Like the
-// real one it refuses a second VM of one name in a folder, and its clones take until the test ends them.
+// real one it refuses a second VM of one name in a folder, and its clones take until the test ends them. Package fake cannot
+// stand in: it keeps operation, task and VM consistent, as an adapter does, and a plan must also bear what lies between, such
+// as a VM that is seen late, or an operation that is overdue or of unknown outcome at any instant.
 type world struct {
 	group *v1alpha1.VmGroup // nil once its last finalizer is gone
 	now   time.Time
@@ -36,7 +38,7 @@ type world struct {
 	plan       Plan
 }
 
-// task is something under way. Those of an earlier process are nobody's operation.
+// task is one that runs. A stray was sent by an earlier process, and has no operation.
 type task struct {
 	vsphere.Operation
 	slot  int

@@ -72,6 +72,7 @@ func TestMembership(t *testing.T) {
 		"pending 3: no configuration, its clone under way": {[]vsphere.VM{vm(0, unconfigured)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
 		"pending 3: no configuration, another under way":   {[]vsphere.VM{vm(0, unconfigured)}, []func(*Input){operations(cloning(1))}, "o0 p1 u1 t0 c0 n0 i0 [0 1]"},
 		"pending 3: no name, but the VM of a clone":        {[]vsphere.VM{vm(0, nameless)}, []func(*Input){operations(cloning(0, landed("vm-0")), cloning(1))}, "o0 p2 u0 t0 c0 n0 i0 [0 1]"},
+		"pending 3: another name, but the VM of a clone":   {[]vsphere.VM{vm(0, unconfigured, named("new"))}, []func(*Input){operations(cloning(0, landed("vm-0")))}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
 		"pending 3: no name, but our stamp":                {[]vsphere.VM{vm(7, named(""))}, nil, "o0 p0 u1 t0 c0 n0 i0 [7]"},
 		"pending 3: our stamp, and no instance yet":        {[]vsphere.VM{vm(0, halfSeen)}, nil, "o0 p0 u1 t0 c0 n0 i0 [0]"},
 		"pending 3: moved, and without its configuration":  {[]vsphere.VM{vm(0, unconfigured, moved)}, []func(*Input){remembering(0)}, "o0 p0 u1 t0 c0 n0 i0 [0]"},

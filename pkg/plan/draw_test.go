@@ -57,7 +57,8 @@ func drawInput(t *rapid.T) Input {
 		})
 	}
 	for i := range rapid.IntRange(0, 8).Draw(t, "VMs") {
-		in.Snapshot.VMs = append(in.Snapshot.VMs, drawVM(t, i))
+		vm := drawVM(t, i)
+		in.Snapshot.VMs = append(in.Snapshot.VMs, &vm)
 	}
 	for range pick(t, "operations", 0, 0, 1, 2, 4) {
 		in.Snapshot.Operations = append(in.Snapshot.Operations, drawOperation(t))

@@ -100,11 +100,15 @@ func created(at time.Time) func(*vsphere.VM) { return func(v *vsphere.VM) { v.Cr
 
 // input returns what a sync sees: the group, its folder, and these VMs.
 func input(g *v1alpha1.VmGroup, vms ...vsphere.VM) Input {
+	var seen []*vsphere.VM
+	for i := range vms {
+		seen = append(seen, &vms[i])
+	}
 	return Input{
 		Group: g, Now: testNow,
 		Template: vsphere.Template{Ref: "vm-golden", Path: "/dc1/vm/templates/golden"},
 		Snapshot: vsphere.Snapshot{
-			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: vms,
+			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: seen,
 			Folders: []vsphere.Folder{{Ref: testFolder, Name: "web", Path: testPath, UnderRoot: true, Children: len(vms)}},
 		},
 	}

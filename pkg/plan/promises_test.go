@@ -39,11 +39,11 @@ func checkPromises(t *rapid.T) {
 // checkOnlyOurs proves P1: nothing is done to a VM that is not ours by its stamp and instance, or that lies outside the root.
 func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 	for _, ref := range slices.Concat(p.PowerOn, p.PowerOff, p.Destroy) {
-		i := slices.IndexFunc(in.Snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == ref })
+		i := slices.IndexFunc(in.Snapshot.VMs, func(vm *vsphere.VM) bool { return vm.Ref == ref })
 		if i < 0 {
 			t.Fatalf("P1: %s is not in the snapshot", ref)
 		}
-		if identity := vsphere.Identify(in.Snapshot.Owner, testUID, in.Snapshot.VMs[i]); identity != vsphere.Ours {
+		if identity := vsphere.Identify(in.Snapshot.Owner, testUID, *in.Snapshot.VMs[i]); identity != vsphere.Ours {
 			t.Errorf("P1: %s is %s", ref, identity)
 		}
 		if !in.Snapshot.VMs[i].UnderRoot {
@@ -66,7 +66,7 @@ func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 func checkNumbers(t *rapid.T, in Input, p Plan) {
 	want, ours := int(in.Group.DesiredReplicas()), 0
 	for _, vm := range in.Snapshot.VMs {
-		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours {
+		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours {
 			ours++
 		}
 	}
@@ -113,7 +113,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 func outsiders(in Input) int {
 	n := 0
 	for _, vm := range in.Snapshot.VMs {
-		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours && !vm.UnderRoot {
+		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours && !vm.UnderRoot {
 			n++
 		}
 	}
@@ -145,7 +145,7 @@ func checkNames(t *rapid.T, in Input, p Plan) {
 		if p.Folder != "" && vm.Parent == p.Folder {
 			taken[vm.Name] = true
 		}
-		if id := vsphere.Identify(in.Snapshot.Owner, testUID, vm); id == vsphere.Ours || id == vsphere.ConvertedToTemplate {
+		if id := vsphere.Identify(in.Snapshot.Owner, testUID, *vm); id == vsphere.Ours || id == vsphere.ConvertedToTemplate {
 			taken[VMName("web", testUID, vm.Stamp.Slot)] = true
 		}
 	}
@@ -206,7 +206,7 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 	}
 	on := 0
 	for _, vm := range in.Snapshot.VMs {
-		if vsphere.Identify(in.Snapshot.Owner, testUID, vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
+		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
 			vm.Connection == vsphere.Connected && !vm.Unreadable {
 			on++
 		}

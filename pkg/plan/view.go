@@ -22,7 +22,7 @@ type view struct {
 func newView(in Input) *view {
 	s := &in.Snapshot
 	v := &view{
-		in: in, slots: slotNamesOf(in.Group), vms: pointers(s.VMs), operations: pointers(s.Operations),
+		in: in, slots: slotNamesOf(in.Group), vms: s.VMs, operations: pointers(s.Operations),
 		folders: map[vsphere.Ref]*vsphere.Folder{}, recorded: recordedNames(in), cloning: map[int]bool{},
 	}
 	for i := range s.Folders {

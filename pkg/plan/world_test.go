@@ -73,7 +73,7 @@ func (w *world) input() Input {
 	}
 	for _, vm := range w.vms {
 		if !w.hidden[vm.Ref] {
-			s.VMs = append(s.VMs, vm)
+			s.VMs = append(s.VMs, &vm)
 		}
 	}
 	for _, t := range w.tasks {

@@ -71,8 +71,12 @@ type Host struct {
 	VMs int
 }
 
-// Snapshot is all that is known of one group at one instant. It shares nothing with the adapter.
+// Snapshot is all that is known of one group at one instant. It never changes, and nobody may change it: it shares its VMs,
+// their stamps and its lists with the adapter and with other snapshots.
 type Snapshot struct {
+	// Version differs from that of the snapshot of the group before if, and only if, anything below does. It means nothing
+	// to another process.
+	Version uint64
 	// VCenter is the instance UUID of the vCenter (about.instanceUuid): the MoRefs below mean nothing in another one.
 	VCenter string
 	// Owner is the identity of this controller, as stamps carry it.
@@ -84,8 +88,9 @@ type Snapshot struct {
 	// Folders holds the folder with the group's path, if it exists, and the folders below the root that hold a VM with
 	// the group's stamp (an admin may have renamed it).
 	Folders []Folder
-	// VMs holds every VM in one of Folders, whoever owns it, and every VM with the group's stamp wherever it lies.
-	VMs []VM
+	// VMs holds every VM in one of Folders, whoever owns it, and every VM with the group's stamp wherever it lies, by name
+	// and reference.
+	VMs []*VM
 	// Operations are the group's requests that have not ended, or whose effect is not visible yet.
 	Operations []Operation
 	// Strays is the number of clone tasks still under way that may be ours but belong to no known operation: they ran
@@ -106,6 +111,15 @@ type Snapshot struct {
 	Hosts      []Host
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
+}
+
+// ByRef returns an index of the VMs. It is made anew at each call.
+func (s Snapshot) ByRef() map[Ref]*VM {
+	index := make(map[Ref]*VM, len(s.VMs))
+	for _, vm := range s.VMs {
+		index[vm.Ref] = vm
+	}
+	return index
 }
 
 // Disappearance is that many VMs of ours, of whatever groups, have left the view at once and that not all of them are

@@ -42,12 +42,14 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
 		return err
 	}
-	if missing := recordedButMissing(vg, in.Snapshot); m.verified != in.Snapshot.VCenter && len(missing) > 0 {
-		if err := s.cfg.VCenter.Verify(ctx, groupID(vg), missing); err != nil {
-			return err
-		}
-		if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
-			return err
+	if m.verified != in.Snapshot.VCenter {
+		if missing := recordedButMissing(vg, in.Snapshot); len(missing) > 0 {
+			if err := s.cfg.VCenter.Verify(ctx, groupID(vg), missing); err != nil {
+				return err
+			}
+			if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+				return err
+			}
 		}
 	}
 	m.verified = in.Snapshot.VCenter
@@ -77,10 +79,9 @@ func recordedButMissing(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) []vsphere.R
 		return nil
 	}
 	var missing []vsphere.Ref
+	seen := snap.ByRef()
 	for _, recorded := range vg.Status.VMs {
-		ref := vsphere.Ref(recorded.MoRef)
-		seen := func(vm vsphere.VM) bool { return vm.Ref == ref }
-		if ref != "" && !slices.ContainsFunc(snap.VMs, seen) {
+		if ref := vsphere.Ref(recorded.MoRef); ref != "" && seen[ref] == nil {
 			missing = append(missing, ref)
 		}
 	}
@@ -89,7 +90,7 @@ func recordedButMissing(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) []vsphere.R
 
 // living returns which of the other groups of this name exist whose VMs are in a snapshot.
 func (s *Syncer) living(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) (map[string]bool, error) {
-	namesake := func(vm vsphere.VM) bool {
+	namesake := func(vm *vsphere.VM) bool {
 		return vm.Stamp != nil && vm.Stamp.Name == vg.Name && vm.Stamp.UID != string(vg.UID)
 	}
 	if !slices.ContainsFunc(snap.VMs, namesake) {

@@ -142,7 +142,7 @@ func describe(s vsphere.Snapshot) string {
 		text += fmt.Sprintf("\n folder %+v", f)
 	}
 	for _, vm := range s.VMs {
-		text += fmt.Sprintf("\n VM %+v stamp %+v", vm, vm.Stamp)
+		text += fmt.Sprintf("\n VM %+v stamp %+v", *vm, vm.Stamp)
 	}
 	for _, op := range s.Operations {
 		text += fmt.Sprintf("\n operation %+v", op)
@@ -222,7 +222,7 @@ func idle(s vsphere.Snapshot) bool { return len(s.Operations) == 0 && s.Strays =
 func named(s vsphere.Snapshot, name string) (vsphere.VM, bool) {
 	for _, vm := range s.VMs {
 		if vm.Name == name {
-			return vm, true
+			return *vm, true
 		}
 	}
 	return vsphere.VM{}, false
@@ -231,7 +231,7 @@ func named(s vsphere.Snapshot, name string) (vsphere.VM, bool) {
 func byRef(s vsphere.Snapshot, ref vsphere.Ref) (vsphere.VM, bool) {
 	for _, vm := range s.VMs {
 		if vm.Ref == ref {
-			return vm, true
+			return *vm, true
 		}
 	}
 	return vsphere.VM{}, false

@@ -42,6 +42,7 @@ type Client struct {
 	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
 	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
 	absences *tracker.Absences
+	versions *tracker.Versions
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -67,6 +68,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		known:    map[vsphere.Ref]bool{},
 		lookups:  map[string]vsphere.GroupID{},
 		absences: tracker.NewAbsences(v.clock),
+		versions: tracker.NewVersions(),
 	}
 }
 
@@ -102,13 +104,14 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		m := c.vc.machines[ref]
 		inFolder := slices.ContainsFunc(s.Folders, func(f vsphere.Folder) bool { return f.Ref == m.Parent })
 		if inFolder || c.stamped(m, g.UID) {
-			s.VMs = append(s.VMs, c.view(m))
+			vm := c.view(m)
+			s.VMs = append(s.VMs, &vm)
 		}
 	}
-	slices.SortFunc(s.VMs, func(a, b vsphere.VM) int {
+	slices.SortFunc(s.VMs, func(a, b *vsphere.VM) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
 	})
-	return s, nil
+	return c.versions.Number(g, s), nil
 }
 
 // foldersOf returns the folder with the group's path, and those below the root that hold a VM with its stamp.
@@ -199,6 +202,7 @@ func (c *Client) Forget(g vsphere.GroupID) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	c.tracker.Forget(g.UID)
+	c.versions.Forget(g)
 	delete(c.lookups, g.UID)
 }
 

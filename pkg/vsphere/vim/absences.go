@@ -4,7 +4,7 @@ import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 
 // left notes that a VM is in no view any more. inv.mu is held.
 func (inv *inventory) left(r *record) {
-	if inv.isOurs(r.vm) {
+	if inv.isOurs(*r.vm) {
 		inv.absences.Left(r.vm.Ref)
 	}
 }
@@ -20,11 +20,7 @@ func (inv *inventory) byOurHand(ref vsphere.Ref) {
 func (inv *inventory) assess(t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	known := 0
-	for _, vms := range inv.byUID {
-		known += len(vms)
-	}
-	t.all = inv.absences.Assess(known) || t.all
+	t.all = inv.absences.Assess(inv.members) || t.all
 }
 
 // disappearance returns the mass disappearance that is being looked into, or nil.

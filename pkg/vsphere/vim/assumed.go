@@ -19,11 +19,12 @@ func (inv *inventory) setPower(ref vsphere.Ref, power vsphere.PowerState, now ti
 		return
 	}
 	if r.vm.Power != power {
-		r.assumed = now
+		inv.assumed[ref] = now
 	}
 	r.props[propPower] = string(power)
-	r.vm.Power = power
-	inv.touch(r.vm, t)
+	vm := *r.vm
+	vm.Power = power
+	inv.replace(r, vm, r.host, t)
 }
 
 // overdueAssumptions returns the VMs whose power state the watch should have reported by now, and tells whether others
@@ -31,25 +32,19 @@ func (inv *inventory) setPower(ref vsphere.Ref, power vsphere.PowerState, now ti
 func (inv *inventory) overdueAssumptions(now time.Time) (overdue []vsphere.Ref, left bool) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	for ref, r := range inv.vms {
-		switch {
-		case r.assumed.IsZero():
-		case now.Sub(r.assumed) >= reportedWithin:
+	for ref, since := range inv.assumed {
+		if now.Sub(since) >= reportedWithin {
 			overdue = append(overdue, ref)
-		default:
-			left = true
 		}
 	}
-	return overdue, left
+	return overdue, len(inv.assumed) > len(overdue)
 }
 
 // confirmed notes that a VM was read after its power state was assumed.
 func (inv *inventory) confirmed(ref vsphere.Ref) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if r := inv.vms[ref]; r != nil {
-		r.assumed = time.Time{}
-	}
+	delete(inv.assumed, ref)
 }
 
 // verifyAssumptions reads the power states that the watch has not confirmed.

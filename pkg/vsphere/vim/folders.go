@@ -37,6 +37,7 @@ func (inv *inventory) noteFolder(ref vsphere.Ref, changes []types.PropertyChange
 		return
 	}
 	inv.newsAround++
+	clear(inv.locations)
 	inv.touchFolder(ref, t)
 	since, unconfirmed := inv.unconfirmed[ref]
 	inv.removeFolderIndex(ref)
@@ -45,10 +46,13 @@ func (inv *inventory) noteFolder(ref vsphere.Ref, changes []types.PropertyChange
 	}
 	inv.folders[ref] = f
 	inv.byName[childKey{f.parent, f.name}] = ref
-	inv.children[f.parent]++
-	inv.findRoot()
+	if inv.children[f.parent] == nil {
+		inv.children[f.parent] = map[vsphere.Ref]bool{}
+	}
+	inv.children[f.parent][ref] = true
+	inv.findRoot(t)
 	inv.touchFolder(ref, t)
-	inv.touchBelow(ref, t)
+	inv.relocateBelow(ref, t)
 }
 
 // made notes a folder that we have made, so that the next snapshot has it. The watch will report it; unless it is gone by
@@ -91,10 +95,11 @@ func (inv *inventory) removeFolder(ref vsphere.Ref, t *touched) {
 // dropFolder is removeFolder with inv.mu held.
 func (inv *inventory) dropFolder(ref vsphere.Ref, t *touched) {
 	inv.newsAround++
+	clear(inv.locations)
 	inv.touchFolder(ref, t)
 	inv.removeFolderIndex(ref)
-	inv.findRoot()
-	inv.touchBelow(ref, t)
+	inv.findRoot(t)
+	inv.relocateBelow(ref, t)
 }
 
 func (inv *inventory) removeFolderIndex(ref vsphere.Ref) {
@@ -108,7 +113,7 @@ func (inv *inventory) removeFolderIndex(ref vsphere.Ref) {
 	if inv.byName[key] == ref {
 		delete(inv.byName, key)
 	}
-	if inv.children[f.parent]--; inv.children[f.parent] <= 0 {
+	if delete(inv.children[f.parent], ref); len(inv.children[f.parent]) == 0 {
 		delete(inv.children, f.parent)
 	}
 }
@@ -122,8 +127,8 @@ func (inv *inventory) touchFolder(ref vsphere.Ref, t *touched) {
 	}
 	if g, ok := inv.groupOf(ref); ok {
 		t.group(g)
-		for _, r := range inv.byParent[ref] {
-			inv.touch(r.vm, t)
+		for _, vm := range inv.byParent[ref].All() {
+			inv.touch(*vm, t)
 		}
 		return
 	}
@@ -131,18 +136,24 @@ func (inv *inventory) touchFolder(ref vsphere.Ref, t *touched) {
 		t.group(g)
 	}
 	if inv.root != "" && f.parent == inv.root {
-		for key := range inv.byName {
-			if key.parent == ref {
-				t.group(vsphere.GroupID{Namespace: f.name, Name: key.name})
-			}
+		for child := range inv.children[ref] {
+			t.group(vsphere.GroupID{Namespace: f.name, Name: inv.folders[child].name})
 		}
 	}
 	t.all = t.all || ref == inv.root
 }
 
-// findRoot looks the root folder up by its names. inv.mu is held.
-func (inv *inventory) findRoot() {
-	inv.root = inv.descend(inv.top, inv.rootNames...)
+// findRoot looks the root folder up by its names. With another root, every VM may lie on the other side of it. inv.mu is
+// held.
+func (inv *inventory) findRoot(t *touched) {
+	old := inv.root
+	if inv.root = inv.descend(inv.top, inv.rootNames...); inv.root == old {
+		return
+	}
+	clear(inv.locations)
+	for _, r := range inv.vms {
+		inv.replace(r, *r.vm, r.host, t)
+	}
 }
 
 // descend follows names from a folder down. inv.mu is held.
@@ -194,8 +205,10 @@ func (inv *inventory) groupOf(folder vsphere.Ref) (vsphere.GroupID, bool) {
 // namesOf returns the names from the datacenter's VM folder down to a folder. complete is false if a folder in between
 // is not visible to us. inv.mu is held.
 func (inv *inventory) namesOf(folder vsphere.Ref) (names []string, complete bool) {
-	// A cycle can appear only between two updates of one move, but it would never end.
-	for hops := 0; folder != inv.top && hops <= len(inv.folders); hops++ {
+	for folder != inv.top {
+		if len(names) == maxDepth { // a cycle, which can appear only between two updates of one move
+			return nil, false
+		}
 		f, ok := inv.folders[folder]
 		if !ok {
 			slices.Reverse(names)

@@ -157,7 +157,7 @@ func (inv *inventory) updateFleet(u types.ObjectUpdate, t *touched) {
 	before := inv.fleet.choices(nil)
 	inv.fleet.note(u)
 	inv.fleet.news++
-	inv.hostNames()
+	inv.hostNames(t)
 	t.all = t.all || !slices.Equal(before, inv.fleet.choices(nil))
 }
 
@@ -180,11 +180,15 @@ func (f *fleet) note(u types.ObjectUpdate) {
 }
 
 // hostNames notes the names of the cluster's hosts, which need not be read again for its VMs. inv.mu is held.
-func (inv *inventory) hostNames() {
+func (inv *inventory) hostNames(t *touched) {
+	names := map[vsphere.Ref]string{}
 	for ref, props := range inv.fleet.hosts {
-		if name := props.name(); name != "" {
-			inv.hosts[ref] = name
+		if name := props.name(); name != "" && name != inv.hosts[ref] {
+			names[ref] = name
 		}
+	}
+	if len(names) > 0 {
+		inv.nameHosts(names, t)
 	}
 }
 
@@ -237,6 +241,6 @@ func (inv *inventory) refreshFleet(objects []object, asked uint64, t *touched) {
 	for _, o := range objects {
 		inv.fleet.note(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: o.ref, ChangeSet: o.changes()})
 	}
-	inv.hostNames()
+	inv.hostNames(t)
 	t.all = t.all || !slices.Equal(before, inv.fleet.choices(nil))
 }

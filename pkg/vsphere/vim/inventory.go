@@ -22,14 +22,14 @@ const (
 
 // record is one VM, as last seen.
 type record struct {
-	vm      vsphere.VM
+	// vm is what snapshots hand out: it is replaced, and never changes.
+	vm      *vsphere.VM
 	props   properties
+	stamp   string // that vm.Stamp was read from
 	host    vsphere.Ref
 	sources source
 	// reported is when a filter has reported on the VM last, see inventory.reports.
 	reported uint64
-	// assumed is since when a power state is believed that only a task of ours has told of; zero: the watch has.
-	assumed time.Time
 	// claim is the UID of the group that remembers a VM which could not be read yet. A stamp overrules it.
 	claim string
 }
@@ -76,11 +76,21 @@ type inventory struct {
 	rootNames, templateNames []string
 
 	vms      map[vsphere.Ref]*record
-	byUID    map[string]map[vsphere.Ref]*record // by the UID in a stamp of our owner
-	byParent map[vsphere.Ref]map[vsphere.Ref]*record
+	byUID    map[string]*vmList // by the UID in a stamp of our owner
+	byParent map[vsphere.Ref]*vmList
+	// foldersOf is in which folders the VMs of a group lie, by its UID, and how many in each; members is how many VMs groups
+	// have.
+	foldersOf map[string]map[vsphere.Ref]int
+	members   int
+	// outsiders are the VMs that may be ours and that the root's view does not hold.
+	outsiders map[vsphere.Ref]*record
+	// assumed are the VMs whose power state only a task of ours has told of, and since when.
+	assumed  map[vsphere.Ref]time.Time
 	folders  map[vsphere.Ref]folderRecord
 	byName   map[childKey]vsphere.Ref
-	children map[vsphere.Ref]int // number of folders and vApps in a folder
+	children map[vsphere.Ref]map[vsphere.Ref]bool // the folders and vApps in a folder
+	// locations are where folders are, as far as somebody has asked since the tree has changed.
+	locations map[vsphere.Ref]location
 	// unconfirmed are folders that we have made and the watch has not reported yet, and since when.
 	unconfirmed map[vsphere.Ref]time.Time
 	templates   map[vsphere.Ref]properties
@@ -108,8 +118,11 @@ func (inv *inventory) clear() {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	inv.vms = map[vsphere.Ref]*record{}
-	inv.byUID = map[string]map[vsphere.Ref]*record{}
-	inv.byParent = map[vsphere.Ref]map[vsphere.Ref]*record{}
+	inv.byUID = map[string]*vmList{}
+	inv.byParent = map[vsphere.Ref]*vmList{}
+	inv.foldersOf, inv.members = map[string]map[vsphere.Ref]int{}, 0
+	inv.outsiders = map[vsphere.Ref]*record{}
+	inv.assumed = map[vsphere.Ref]time.Time{}
 	inv.hosts = map[vsphere.Ref]string{}
 	inv.onHost = map[vsphere.Ref]int{}
 	inv.distant = map[vsphere.Ref]string{}
@@ -123,7 +136,8 @@ func (inv *inventory) resetFolders() {
 	inv.root = ""
 	inv.folders = map[vsphere.Ref]folderRecord{}
 	inv.byName = map[childKey]vsphere.Ref{}
-	inv.children = map[vsphere.Ref]int{}
+	inv.children = map[vsphere.Ref]map[vsphere.Ref]bool{}
+	inv.locations = map[vsphere.Ref]location{}
 	inv.unconfirmed = map[vsphere.Ref]time.Time{}
 	inv.templates = map[vsphere.Ref]properties{}
 }
@@ -135,8 +149,11 @@ func (inv *inventory) restart(site site) {
 	inv.top, inv.topPath = vsphere.Ref(site.vmFolder.Value), site.vmFolderPath
 	inv.rootNames, inv.templateNames = site.root, site.templates
 	inv.resetFolders()
+	var t touched
 	for _, r := range inv.vms {
 		r.sources = 0
+		inv.cover(r)
+		inv.replace(r, *r.vm, r.host, &t)
 	}
 }
 
@@ -148,7 +165,7 @@ func (inv *inventory) unreported() []vsphere.Ref {
 	for ref, r := range inv.vms {
 		switch {
 		case r.sources != 0:
-		case inv.mayBeOurs(r.vm):
+		case inv.mayBeOurs(*r.vm):
 			inv.left(r)
 			refs = append(refs, ref)
 		default:
@@ -170,11 +187,9 @@ func (inv *inventory) update(ref vsphere.Ref, from source, whole bool, changes [
 func (inv *inventory) note(ref vsphere.Ref, from source, whole bool, changes []types.PropertyChange, t *touched) {
 	r := inv.vms[ref]
 	if r == nil {
-		r = &record{vm: vsphere.VM{Ref: ref}, props: properties{}}
-		inv.vms[ref] = r
+		r = inv.add(vsphere.VM{Ref: ref})
 	}
 	inv.absences.Dismiss(ref)
-	inv.unlink(r, t)
 	if whole {
 		r.props = properties{}
 	}
@@ -183,21 +198,24 @@ func (inv *inventory) note(ref vsphere.Ref, from source, whole bool, changes []t
 		inv.reports++
 		r.reported = inv.reports
 		r.sources |= from
+		inv.cover(r)
 		if whole || slices.ContainsFunc(changes, func(c types.PropertyChange) bool { return c.Name == propPower }) {
-			r.assumed = time.Time{}
+			delete(inv.assumed, ref)
 		}
 	}
-	r.vm = r.props.vm(ref, r.vm)
-	r.host = r.props.ref(propHost)
+	vm := r.props.vmAfter(r.stamp, r.vm)
+	if r.props.configured() {
+		r.stamp = r.props.stampText()
+	}
+	inv.replace(r, vm, r.props.ref(propHost), t)
 	if r.host != "" && inv.hosts[r.host] == "" {
 		t.hosts = append(t.hosts, r.host)
 	}
-	if _, known := inv.distant[r.vm.Parent]; !known && inv.isOurs(r.vm) && inv.isDistant(r.vm.Parent) {
+	if _, known := inv.distant[r.vm.Parent]; !known && inv.isOurs(*r.vm) && inv.isDistant(r.vm.Parent) {
 		t.places = append(t.places, r.vm.Parent)
 	}
-	inv.link(r, t)
-	if inv.isSeen(r.vm) {
-		t.seen = append(t.seen, r.vm)
+	if inv.isSeen(*r.vm) {
+		t.seen = append(t.seen, *r.vm)
 	}
 }
 
@@ -211,15 +229,15 @@ func (inv *inventory) leave(ref vsphere.Ref, from source, t *touched) (verify bo
 		return false
 	}
 	r.sources &^= from
+	inv.cover(r)
 	if r.sources != 0 {
 		return false
 	}
-	if inv.mayBeOurs(r.vm) {
+	if inv.mayBeOurs(*r.vm) {
 		inv.left(r)
 		return true
 	}
-	inv.unlink(r, t)
-	delete(inv.vms, ref)
+	inv.discard(r, t)
 	return false
 }
 
@@ -228,11 +246,10 @@ func (inv *inventory) remove(ref vsphere.Ref, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	if r := inv.vms[ref]; r != nil {
-		if inv.isOurs(r.vm) {
+		if inv.isOurs(*r.vm) {
 			inv.absences.Gone(ref)
 		}
-		inv.unlink(r, t)
-		delete(inv.vms, ref)
+		inv.discard(r, t)
 	}
 }
 
@@ -244,13 +261,12 @@ func (inv *inventory) remember(uid string, refs []vsphere.Ref) {
 	for _, ref := range refs {
 		r := inv.vms[ref]
 		if r == nil {
-			r = &record{vm: vsphere.VM{Ref: ref, Unreadable: true}, props: properties{}}
-			inv.vms[ref] = r
+			r = inv.add(vsphere.VM{Ref: ref, Unreadable: true})
 		}
 		if !r.vm.Configured && r.claim == "" {
-			inv.unlink(r, &touched{})
+			inv.unlink(r)
 			r.claim = uid
-			inv.link(r, &touched{})
+			inv.link(r)
 		}
 	}
 }
@@ -271,8 +287,9 @@ func (inv *inventory) unreadable(ref vsphere.Ref, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	if r := inv.vms[ref]; r != nil && r.sources == 0 {
-		r.vm.Unreadable = true
-		inv.touch(r.vm, t)
+		vm := *r.vm
+		vm.Unreadable = true
+		inv.replace(r, vm, r.host, t)
 	}
 }
 
@@ -284,46 +301,26 @@ func (inv *inventory) get(ref vsphere.Ref) (vm vsphere.VM, from source, ok bool)
 	if r == nil {
 		return vsphere.VM{}, 0, false
 	}
-	return r.vm, r.sources, true
+	return *r.vm, r.sources, true
 }
 
 // setHosts notes the names of hosts.
 func (inv *inventory) setHosts(names map[vsphere.Ref]string, t *touched) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	inv.nameHosts(names, t)
+}
+
+// nameHosts is setHosts with inv.mu held.
+func (inv *inventory) nameHosts(names map[vsphere.Ref]string, t *touched) {
+	news := map[vsphere.Ref]bool{}
 	for ref, name := range names {
+		news[ref] = inv.hosts[ref] != name
 		inv.hosts[ref] = name
 	}
 	for _, r := range inv.vms {
-		if _, ok := names[r.host]; ok {
-			inv.touch(r.vm, t)
-		}
-	}
-}
-
-// link and unlink keep the indexes, and note whom the VM concerns before and after. inv.mu is held.
-func (inv *inventory) link(r *record, t *touched) {
-	if uid := r.uid(inv.owner); uid != "" {
-		addTo(inv.byUID, uid, r)
-	}
-	if r.vm.Parent != "" {
-		addTo(inv.byParent, r.vm.Parent, r)
-	}
-	if r.host != "" && inv.isOurs(r.vm) {
-		inv.onHost[r.host]++
-	}
-	inv.touch(r.vm, t)
-}
-
-func (inv *inventory) unlink(r *record, t *touched) {
-	inv.touch(r.vm, t)
-	if uid := r.uid(inv.owner); uid != "" {
-		removeFrom(inv.byUID, uid, r)
-	}
-	removeFrom(inv.byParent, r.vm.Parent, r)
-	if r.host != "" && inv.isOurs(r.vm) {
-		if inv.onHost[r.host]--; inv.onHost[r.host] <= 0 {
-			delete(inv.onHost, r.host)
+		if news[r.host] {
+			inv.replace(r, *r.vm, r.host, t)
 		}
 	}
 }
@@ -331,8 +328,7 @@ func (inv *inventory) unlink(r *record, t *touched) {
 // drop forgets a VM that concerns nobody. inv.mu is held.
 func (inv *inventory) drop(r *record) {
 	inv.absences.Dismiss(r.vm.Ref)
-	inv.unlink(r, &touched{})
-	delete(inv.vms, r.vm.Ref)
+	inv.discard(r, &touched{})
 }
 
 // touch notes the groups that a VM concerns: the one in its stamp, and the one whose folder it lies in.
@@ -342,20 +338,6 @@ func (inv *inventory) touch(vm vsphere.VM, t *touched) {
 	}
 	if g, ok := inv.groupOf(vm.Parent); ok {
 		t.group(g)
-	}
-}
-
-func addTo[K comparable](index map[K]map[vsphere.Ref]*record, key K, r *record) {
-	if index[key] == nil {
-		index[key] = map[vsphere.Ref]*record{}
-	}
-	index[key][r.vm.Ref] = r
-}
-
-func removeFrom[K comparable](index map[K]map[vsphere.Ref]*record, key K, r *record) {
-	delete(index[key], r.vm.Ref)
-	if len(index[key]) == 0 {
-		delete(index, key)
 	}
 }
 
@@ -382,12 +364,8 @@ func (inv *inventory) outside() map[vsphere.Ref]bool {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	refs := map[vsphere.Ref]bool{}
-	for _, vms := range inv.byUID {
-		for ref, r := range vms {
-			if r.sources&fromRoot == 0 {
-				refs[ref] = true
-			}
-		}
+	for ref := range inv.outsiders {
+		refs[ref] = true
 	}
 	return refs
 }
@@ -404,7 +382,7 @@ func (inv *inventory) found(ref vsphere.Ref, props properties, t *touched) {
 	inv.update(ref, 0, true, object{props: props}.changes(), t)
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if r := inv.vms[ref]; r != nil && r.sources == 0 && !inv.mayBeOurs(r.vm) {
+	if r := inv.vms[ref]; r != nil && r.sources == 0 && !inv.mayBeOurs(*r.vm) {
 		inv.drop(r)
 	}
 }

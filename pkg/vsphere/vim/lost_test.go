@@ -128,7 +128,7 @@ func TestALostAnswerConcernsItsCall(t *testing.T) {
 							return len(s.Operations) == 0
 						}
 						folder = s.VMs[0].Parent
-						known(ask(s.VMs[0]))
+						known(ask(*s.VMs[0]))
 						return false
 					})
 				}

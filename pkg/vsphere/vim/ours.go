@@ -1,7 +1,6 @@
 package vim
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -26,17 +25,21 @@ func (v *VCenter) Stamped(context.Context) ([]vsphere.VM, error) {
 }
 
 func (inv *inventory) stamped() []vsphere.VM {
+	var vms []*vsphere.VM
 	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	var out []vsphere.VM
-	for uid, vms := range inv.byUID {
-		for _, r := range vms {
-			if is := vsphere.Identify(inv.owner, uid, r.vm); is == vsphere.Ours || is == vsphere.ConvertedToTemplate {
-				out = append(out, inv.copyOf(r))
+	for uid, list := range inv.byUID {
+		for _, vm := range list.All() {
+			if is := vsphere.Identify(inv.owner, uid, *vm); is == vsphere.Ours || is == vsphere.ConvertedToTemplate {
+				vms = append(vms, vm)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b vsphere.VM) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref)) })
+	inv.mu.Unlock()
+	slices.SortFunc(vms, compareVMs)
+	out := make([]vsphere.VM, 0, len(vms))
+	for _, vm := range vms {
+		out = append(out, *vm)
+	}
 	return out
 }
 

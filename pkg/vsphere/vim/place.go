@@ -42,23 +42,42 @@ func outsideRoot(what string, vm vsphere.VM) *vsphere.Error {
 	}
 }
 
-// touchBelow notes the groups of the VMs in a folder, and in those below it: they lie elsewhere now, and perhaps on the
+// location is where a folder is.
+type location struct {
+	path   string // see pathOf
+	inside bool
+}
+
+// locate returns where a folder is. inv.mu is held.
+func (inv *inventory) locate(folder vsphere.Ref) location {
+	at, ok := inv.locations[folder]
+	if !ok {
+		at = location{inv.pathOf(folder), inv.inside(folder)}
+		inv.locations[folder] = at
+	}
+	return at
+}
+
+// relocateBelow brings the VMs in a folder, and in those below it, up to date: they lie elsewhere now, and perhaps on the
 // other side of the root folder. inv.mu is held.
-func (inv *inventory) touchBelow(folder vsphere.Ref, t *touched) {
+func (inv *inventory) relocateBelow(folder vsphere.Ref, t *touched) {
 	seen := map[vsphere.Ref]bool{folder: true} // there may be a cycle between two updates of one move
 	for todo := []vsphere.Ref{folder}; len(todo) > 0; todo = todo[1:] {
-		for _, r := range inv.byParent[todo[0]] {
-			inv.touch(r.vm, t)
-		}
-		if inv.children[todo[0]] == 0 {
-			continue
-		}
-		for ref, f := range inv.folders {
-			if f.parent == todo[0] && !seen[ref] {
+		inv.relocate(todo[0], t)
+		for ref := range inv.children[todo[0]] {
+			if !seen[ref] {
 				seen[ref] = true
 				todo = append(todo, ref)
 			}
 		}
+	}
+}
+
+// relocate is relocateBelow for one folder alone.
+func (inv *inventory) relocate(folder vsphere.Ref, t *touched) {
+	for _, vm := range inv.byParent[folder].All() {
+		r := inv.vms[vm.Ref]
+		inv.replace(r, *vm, r.host, t)
 	}
 }
 
@@ -73,11 +92,9 @@ func (inv *inventory) distantFolders() []vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	needed := map[vsphere.Ref]bool{}
-	for _, vms := range inv.byUID {
-		for _, r := range vms {
-			if inv.isDistant(r.vm.Parent) {
-				needed[r.vm.Parent] = true
-			}
+	for folder, list := range inv.byParent {
+		if inv.isDistant(folder) && slices.ContainsFunc(list.All(), func(vm *vsphere.VM) bool { return inv.vms[vm.Ref].uid(inv.owner) != "" }) {
+			needed[folder] = true
 		}
 	}
 	var refs []vsphere.Ref
@@ -87,6 +104,8 @@ func (inv *inventory) distantFolders() []vsphere.Ref {
 	for ref := range inv.distant {
 		if !needed[ref] {
 			delete(inv.distant, ref)
+			delete(inv.locations, ref)
+			inv.relocate(ref, &touched{})
 		}
 	}
 	slices.Sort(refs)
@@ -102,9 +121,8 @@ func (inv *inventory) setPlace(folder vsphere.Ref, path string, t *touched) {
 	if known && old == path {
 		return
 	}
-	for _, r := range inv.byParent[folder] {
-		inv.touch(r.vm, t)
-	}
+	delete(inv.locations, folder)
+	inv.relocate(folder, t)
 }
 
 // readPlaces reads the paths of folders that are not in the tree, so that people find the VMs of ours in them.

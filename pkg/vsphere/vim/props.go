@@ -108,7 +108,7 @@ func (p properties) time(path string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	return t
+	return t.UTC() // so that equal times are equal values
 }
 
 // stampText returns the stamp as it is stored, empty if there is none.
@@ -180,6 +180,20 @@ func (p properties) diskKeys() []int32 {
 // vm returns the VM that p describes. last is what was known of it before: a VM whose host or datastore is lost has no
 // configuration to show, and is still the VM that it was.
 func (p properties) vm(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
+	return p.describe(ref, last, p.stamp)
+}
+
+// vmAfter is vm for a VM whose last stamp was read from this text: one that is stored like that is not read again, and shared.
+func (p properties) vmAfter(stamp string, last *vsphere.VM) vsphere.VM {
+	return p.describe(last.Ref, *last, func() *vsphere.Stamp {
+		if last.Stamp != nil && p.stampText() == stamp {
+			return last.Stamp
+		}
+		return p.stamp()
+	})
+}
+
+func (p properties) describe(ref vsphere.Ref, last vsphere.VM, stamp func() *vsphere.Stamp) vsphere.VM {
 	vm := vsphere.VM{
 		Ref:        ref,
 		Name:       p.name(),
@@ -190,7 +204,7 @@ func (p properties) vm(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
 	}
 	if p.configured() {
 		vm.Configured = true
-		vm.Stamp = p.stamp()
+		vm.Stamp = stamp()
 		vm.InstanceUUID = p.text(propInstanceUUID)
 		vm.Template = p.flag(propTemplate)
 		vm.CPU = int32(p.number(propNumCPU))

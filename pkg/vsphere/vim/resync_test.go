@@ -201,7 +201,7 @@ func TestWhatASweepCannotReadCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ref := range []vsphere.Ref{"vm-7", "vm-8"} {
-		if !slices.ContainsFunc(snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == ref && vm.Unreadable }) {
+		if !slices.ContainsFunc(snapshot.VMs, func(vm *vsphere.VM) bool { return vm.Ref == ref && vm.Unreadable }) {
 			t.Errorf("%s counts for nothing: %+v", ref, snapshot.VMs)
 		}
 	}
@@ -225,7 +225,7 @@ func TestACloneThatIsFoundAndCannotBeReadCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	snapshot, err := c.v.Snapshot(t.Context(), testGroup)
-	if err != nil || !slices.ContainsFunc(snapshot.VMs, func(vm vsphere.VM) bool { return vm.Ref == "vm-7" }) {
+	if err != nil || !slices.ContainsFunc(snapshot.VMs, func(vm *vsphere.VM) bool { return vm.Ref == "vm-7" }) {
 		t.Errorf("%+v, %v", snapshot.VMs, err)
 	}
 }

@@ -253,7 +253,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 		if err != nil || len(s.VMs) != 1 || len(s.Operations) != 0 {
 			return false
 		}
-		vm = s.VMs[0]
+		vm = *s.VMs[0]
 		return vm.Power == vsphere.PoweredOn
 	})
 	must(t, startClone(t, v, web, template, "web-0d1f2-off", vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: 7}))

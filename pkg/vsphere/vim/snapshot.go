@@ -28,7 +28,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	}
 	s.VCenter, s.Owner = after.instanceUUID(), v.cfg.Owner
 	s.Operations, s.Failures, s.Strays, s.PowerOns = ops, failures, strays, powerOns
-	return s, nil
+	return v.versions.Number(g, s), nil
 }
 
 // snapshot returns the part of a group's snapshot that the inventory knows.
@@ -49,27 +49,37 @@ func (inv *inventory) snapshot(g vsphere.GroupID) vsphere.Snapshot {
 			folders[ref] = true
 		}
 	}
-	vms := map[vsphere.Ref]*record{}
-	for ref, r := range inv.byUID[g.UID] {
-		vms[ref] = r
-		if inv.underRoot(r.vm.Parent) {
-			folders[r.vm.Parent] = true
+	for folder := range inv.foldersOf[g.UID] {
+		if inv.underRoot(folder) {
+			folders[folder] = true
 		}
 	}
+	s.VMs = inv.byUID[g.UID].All()
 	for folder := range folders {
 		s.Folders = append(s.Folders, inv.folder(folder))
-		for ref, r := range inv.byParent[folder] {
-			vms[ref] = r
+		s.VMs = union(s.VMs, inv.byParent[folder].All())
+	}
+	slices.SortFunc(s.Folders, func(a, b vsphere.Folder) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Ref, b.Ref)) })
+	return s
+}
+
+// union merges two lists of VMs. Mostly they are the same.
+func union(a, b []*vsphere.VM) []*vsphere.VM {
+	if len(b) == 0 || slices.Equal(a, b) {
+		return a
+	}
+	out := make([]*vsphere.VM, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
+		case compareVMs(a[0], b[0]) < 0:
+			out, a = append(out, a[0]), a[1:]
+		default:
+			out, b = append(out, b[0]), b[1:]
 		}
 	}
-	for _, r := range vms {
-		s.VMs = append(s.VMs, inv.copyOf(r))
-	}
-	slices.SortFunc(s.Folders, func(a, b vsphere.Folder) int { return cmp.Compare(a.Path, b.Path) })
-	slices.SortFunc(s.VMs, func(a, b vsphere.VM) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
-	})
-	return s
+	return slices.Clip(append(append(out, a...), b...))
 }
 
 // folder describes a folder that is known. inv.mu is held.
@@ -77,21 +87,8 @@ func (inv *inventory) folder(ref vsphere.Ref) vsphere.Folder {
 	f := inv.folders[ref]
 	return vsphere.Folder{
 		Ref: ref, Name: f.name, Parent: f.parent,
-		Path:      inv.pathOf(ref),
+		Path:      inv.locate(ref).path,
 		UnderRoot: inv.underRoot(ref),
-		Children:  inv.children[ref] + len(inv.byParent[ref]),
+		Children:  len(inv.children[ref]) + inv.byParent[ref].Len(),
 	}
-}
-
-// copyOf returns a VM that shares nothing with the inventory. inv.mu is held.
-func (inv *inventory) copyOf(r *record) vsphere.VM {
-	vm := r.vm
-	vm.ParentPath, vm.UnderRoot = inv.pathOf(vm.Parent), inv.inside(vm.Parent)
-	vm.Host = inv.hosts[r.host]
-	if vm.Stamp != nil {
-		stamp := *vm.Stamp
-		stamp.Disks = slices.Clone(stamp.Disks)
-		vm.Stamp = &stamp
-	}
-	return vm
 }

@@ -3,7 +3,6 @@ package vim
 import (
 	"context"
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 
@@ -150,7 +149,7 @@ func (inv *inventory) refresh(o object, paths []string, asked uint64, t *touched
 	}
 	props := maps.Clone(r.props)
 	props.apply(changes)
-	if props.ref(propHost) != r.host || !reflect.DeepEqual(props.vm(ref, r.vm), r.vm) {
+	if inv.differs(r, props) {
 		inv.note(ref, 0, false, changes, t)
 	}
 	return true
@@ -161,11 +160,9 @@ func (inv *inventory) unheld() []vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	var refs []vsphere.Ref
-	for _, vms := range inv.byUID {
-		for ref, r := range vms {
-			if r.sources == 0 {
-				refs = append(refs, ref)
-			}
+	for ref, r := range inv.outsiders {
+		if r.sources == 0 {
+			refs = append(refs, ref)
 		}
 	}
 	return refs

@@ -22,6 +22,7 @@ type VCenter struct {
 	jar      http.CookieJar // outlives the connections, and so does the session
 	inv      *inventory
 	tracker  *tracker.Tracker
+	versions *tracker.Versions
 	logins   loginThrottle
 
 	mu    sync.Mutex
@@ -82,6 +83,7 @@ func New(cfg Config) (*VCenter, error) {
 		endpoint:   endpoint,
 		jar:        jar,
 		inv:        newInventory(cfg.Owner, cfg.Clock),
+		versions:   tracker.NewVersions(),
 		lookingFor: map[vsphere.GroupID]bool{},
 		users:      map[string]bool{},
 		pending: pendingTasks{
@@ -176,6 +178,7 @@ func (v *VCenter) settle(t *touched) {
 // Forget drops what is remembered of a group that exists no more.
 func (v *VCenter) Forget(g vsphere.GroupID) {
 	v.tracker.Forget(g.UID)
+	v.versions.Forget(g)
 	v.reads.take(g, vsphere.Template{})
 	v.mu.Lock()
 	defer v.mu.Unlock()

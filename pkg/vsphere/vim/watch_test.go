@@ -55,7 +55,7 @@ func cloned(t *testing.T, v *vim.VCenter, name string) vsphere.VM {
 	t.Helper()
 	must(t, submit(t, v, name))
 	s := awaitSnapshot(t, v, name, func(s vsphere.Snapshot) bool { return ready(s) == 1 && len(s.Operations) == 0 })
-	return s.VMs[0]
+	return *s.VMs[0]
 }
 
 // The end of the task says that the VM is on, and the watch has nothing to say: it is off, as it was.

@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"cmp"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -21,6 +23,71 @@ func keyOf(op vsphere.Operation, byName bool) failureKey {
 	}
 }
 
+// failures are those of one group.
+type failures struct {
+	byKey map[failureKey]vsphere.Failure
+	list  *Sorted[vsphere.Failure]
+	kinds map[vsphere.OperationKind]int // how many there are of each
+}
+
+func newFailures() *failures {
+	return &failures{
+		byKey: map[failureKey]vsphere.Failure{}, list: NewSorted(compareFailures), kinds: map[vsphere.OperationKind]int{},
+	}
+}
+
+func compareFailures(a, b vsphere.Failure) int {
+	if order := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM)); order != 0 {
+		return order
+	}
+	switch byName := vsphere.ConcernsName(a.Err); {
+	case byName == vsphere.ConcernsName(b.Err):
+		return 0
+	case byName:
+		return 1
+	default:
+		return -1
+	}
+}
+
+func (fs *failures) all() []vsphere.Failure {
+	if fs == nil {
+		return nil
+	}
+	return fs.list.All()
+}
+
+func (fs *failures) put(key failureKey, f vsphere.Failure) {
+	fs.remove(key)
+	fs.byKey[key] = f
+	fs.kinds[key.kind]++
+	fs.list.Put(f)
+}
+
+func (fs *failures) remove(key failureKey) {
+	f, ok := fs.byKey[key]
+	if !ok {
+		return
+	}
+	delete(fs.byKey, key)
+	fs.list.Remove(f)
+	if fs.kinds[key.kind]--; fs.kinds[key.kind] == 0 {
+		delete(fs.kinds, key.kind)
+	}
+}
+
+// of returns the keys of the failures of a VM.
+func (fs *failures) of(vm vsphere.Ref) []failureKey {
+	var keys []failureKey
+	for kind := range fs.kinds {
+		key := failureKey{kind, string(vm)}
+		if f, ok := fs.byKey[key]; ok && f.VM == vm {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // fail counts a failure, once for all operations that were under way together: sixteen clones that meet one full datastore
 // are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that. Nor is a clone
 // whose template was not what it was taken for: the next look-up deals with that.
@@ -29,20 +96,20 @@ func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, specHash string,
 		return
 	}
 	if t.failures[g.UID] == nil {
-		t.failures[g.UID] = map[failureKey]vsphere.Failure{}
+		t.failures[g.UID] = newFailures()
 	}
 	key := keyOf(op, vsphere.ConcernsName(err))
-	f := t.failures[g.UID][key]
+	f := t.failures[g.UID].byKey[key]
 	if f.SpecHash != specHash || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
 	}
 	if f.Count == 0 || op.Started.IsZero() || !op.Started.Before(f.At) {
 		f.Count++
 	}
-	t.failures[g.UID][key] = vsphere.Failure{
+	t.failures[g.UID].put(key, vsphere.Failure{
 		Kind: op.Kind, Name: op.Name, VM: op.VM, SpecHash: specHash,
 		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
-	}
+	})
 }
 
 // failed counts the failure of an operation that was begun.
@@ -64,8 +131,11 @@ func (t *Tracker) succeed(o *operation) {
 }
 
 func (t *Tracker) forgive(uid string, key failureKey) {
-	delete(t.failures[uid], key)
-	if len(t.failures[uid]) == 0 {
+	failures := t.failures[uid]
+	if failures == nil {
+		return
+	}
+	if failures.remove(key); len(failures.byKey) == 0 {
 		delete(t.failures, uid)
 	}
 }

@@ -7,25 +7,19 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Of returns the operations and failures of a group, ordered by name and VM.
+// Of returns the operations and failures of a group, ordered by kind, name and VM. The failures are shared, and not to be
+// changed.
 func (t *Tracker) Of(uid string) ([]vsphere.Operation, []vsphere.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var ops []vsphere.Operation
-	for _, o := range t.byGroup[uid] {
-		ops = append(ops, o.Operation)
+	if group := t.byGroup[uid].All(); len(group) > 0 {
+		ops = make([]vsphere.Operation, len(group))
+		for i, o := range group {
+			ops[i] = o.Operation
+		}
 	}
-	var failures []vsphere.Failure
-	for _, f := range t.failures[uid] {
-		failures = append(failures, f)
-	}
-	slices.SortFunc(ops, func(a, b vsphere.Operation) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
-	})
-	slices.SortFunc(failures, func(a, b vsphere.Failure) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM))
-	})
-	return ops, failures
+	return ops, t.failures[uid].all()
 }
 
 // Tasks returns the tasks to be watched: those of operations, and strays.

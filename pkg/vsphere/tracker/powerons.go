@@ -2,46 +2,83 @@ package tracker
 
 import (
 	"cmp"
-	"slices"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+// powerOns are those of one group.
+type powerOns struct {
+	byVM map[vsphere.Ref]vsphere.PowerOn
+	list *Sorted[vsphere.PowerOn]
+	// none has proven to last before this time.
+	until time.Time
+}
+
+// provenAt is when a VM that was powered on has stayed on, or was waited for longer than needed.
+func provenAt(p vsphere.PowerOn) time.Time {
+	return p.At.Add(vsphere.PowerOnDelay(p.Count) + vsphere.StableAfter)
+}
+
 // poweredOn counts a power-on that has succeeded. One after the VM has stayed on is the first of a new row.
 func (t *Tracker) poweredOn(uid string, vm vsphere.Ref) {
 	t.forgetStable(uid)
-	if t.powerOns[uid] == nil {
-		t.powerOns[uid] = map[vsphere.Ref]vsphere.PowerOn{}
+	now, group := t.cfg.Clock.Now(), t.powerOns[uid]
+	if group == nil {
+		group = &powerOns{
+			byVM: map[vsphere.Ref]vsphere.PowerOn{},
+			list: NewSorted(func(a, b vsphere.PowerOn) int { return cmp.Compare(a.VM, b.VM) }),
+		}
+		t.powerOns[uid] = group
 	}
-	t.powerOns[uid][vm] = vsphere.PowerOn{VM: vm, Count: t.powerOns[uid][vm].Count + 1, At: t.cfg.Clock.Now()}
+	p := vsphere.PowerOn{VM: vm, Count: group.byVM[vm].Count + 1, At: now}
+	if at := provenAt(p); len(group.byVM) == 0 || at.Before(group.until) {
+		group.until = at
+	}
+	group.byVM[vm] = p
+	group.list.Put(p)
 }
 
-// PowerOns returns the power-ons of a group's VMs that have not proven to last, ordered by VM.
+// PowerOns returns the power-ons of a group's VMs that have not proven to last, ordered by VM. They
+// are shared, and not to be changed.
 func (t *Tracker) PowerOns(uid string) []vsphere.PowerOn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forgetStable(uid)
-	var out []vsphere.PowerOn
-	for _, p := range t.powerOns[uid] {
-		out = append(out, p)
+	if t.powerOns[uid] == nil {
+		return nil
 	}
-	slices.SortFunc(out, func(a, b vsphere.PowerOn) int { return cmp.Compare(a.VM, b.VM) })
-	return out
+	return t.powerOns[uid].list.All()
 }
 
 // forgetStable drops what was so long ago that the VM has stayed on since, or was waited for longer than needed.
 func (t *Tracker) forgetStable(uid string) {
-	now := t.cfg.Clock.Now()
-	for vm, p := range t.powerOns[uid] {
-		if now.Sub(p.At) >= vsphere.PowerOnDelay(p.Count)+vsphere.StableAfter {
+	now, group := t.cfg.Clock.Now(), t.powerOns[uid]
+	if group == nil || now.Before(group.until) {
+		return
+	}
+	var next time.Time
+	for vm, p := range group.byVM {
+		switch at := provenAt(p); {
+		case !now.Before(at):
 			t.forgetPowerOn(uid, vm)
+		case next.IsZero() || at.Before(next):
+			next = at
 		}
 	}
+	group.until = next
 }
 
 func (t *Tracker) forgetPowerOn(uid string, vm vsphere.Ref) {
-	delete(t.powerOns[uid], vm)
-	if len(t.powerOns[uid]) == 0 {
+	group := t.powerOns[uid]
+	if group == nil {
+		return
+	}
+	if p, ok := group.byVM[vm]; ok {
+		delete(group.byVM, vm)
+		group.list.Remove(p)
+	}
+	if len(group.byVM) == 0 {
 		delete(t.powerOns, uid)
 	}
 }

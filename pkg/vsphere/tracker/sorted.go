@@ -45,6 +45,9 @@ func (s *Sorted[T]) Put(value T) {
 
 // Remove removes the value that is equal to this one, if there is one.
 func (s *Sorted[T]) Remove(value T) {
+	if s.Len() == 0 {
+		return
+	}
 	i, found := slices.BinarySearchFunc(s.values, value, s.compare)
 	if !found {
 		return

@@ -1,7 +1,9 @@
 package tracker
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +46,7 @@ type operation struct {
 	vsphere.Operation
 	id       ID
 	group    vsphere.GroupID
+	about    subject
 	specHash string // of a clone
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
@@ -67,15 +70,23 @@ type Tracker struct {
 	mu       sync.Mutex
 	last     ID
 	ops      map[ID]*operation
-	byGroup  map[string]map[ID]*operation // by UID
+	byGroup  map[string]*Sorted[*operation] // by UID
 	byTask   map[vsphere.Ref]*operation
+	byVM     map[vsphere.Ref][]*operation
+	busy     map[subject]*operation     // what is under way for a name or a VM and has not landed
 	strays   map[vsphere.Ref]time.Time  // clone tasks of nobody known, until when they count
 	echoes   map[vsphere.Ref]time.Time  // clone tasks that were cancelled, until when they count
 	echoed   map[vsphere.Ref]time.Time  // those that count no more, until when they are remembered
 	late     map[string]map[string]late // requests that may still arrive, by UID and name
 	budgets  map[string]*budget
-	failures map[string]map[failureKey]vsphere.Failure  // by UID
-	powerOns map[string]map[vsphere.Ref]vsphere.PowerOn // by UID
+	failures map[string]*failures // by UID
+	powerOns map[string]*powerOns // by UID
+}
+
+// subject is what an operation is about, for a group: a name, of a clone, or a VM.
+type subject struct {
+	uid, name string
+	vm        vsphere.Ref
 }
 
 // New returns an empty Tracker.
@@ -83,8 +94,10 @@ func New(cfg Config) *Tracker {
 	return &Tracker{
 		cfg:     cfg,
 		ops:     map[ID]*operation{},
-		byGroup: map[string]map[ID]*operation{},
+		byGroup: map[string]*Sorted[*operation]{},
 		byTask:  map[vsphere.Ref]*operation{},
+		byVM:    map[vsphere.Ref][]*operation{},
+		busy:    map[subject]*operation{},
 		strays:  map[vsphere.Ref]time.Time{},
 		echoes:  map[vsphere.Ref]time.Time{},
 		echoed:  map[vsphere.Ref]time.Time{},
@@ -94,8 +107,8 @@ func New(cfg Config) *Tracker {
 			budgetPower:   {limit: cfg.MaxPower},
 			budgetDestroy: {limit: cfg.MaxDestroys},
 		},
-		failures: map[string]map[failureKey]vsphere.Failure{},
-		powerOns: map[string]map[vsphere.Ref]vsphere.PowerOn{},
+		failures: map[string]*failures{},
+		powerOns: map[string]*powerOns{},
 	}
 }
 
@@ -104,13 +117,12 @@ func New(cfg Config) *Tracker {
 // same is under way already.
 func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, specHash string) (ID, error) {
 	defer t.wake(t.lock())
-	for _, o := range t.byGroup[g.UID] {
-		if o.Name == op.Name && o.VM == op.VM && o.state != landed {
-			return 0, &vsphere.Error{
-				Class:   vsphere.ClassConflict,
-				Reason:  vsphere.ReasonUnderWay,
-				Message: fmt.Sprintf("%s of %s%s is under way already", o.Kind, o.Name, o.VM),
-			}
+	about := subject{g.UID, op.Name, op.VM}
+	if o := t.busy[about]; o != nil {
+		return 0, &vsphere.Error{
+			Class:   vsphere.ClassConflict,
+			Reason:  vsphere.ReasonUnderWay,
+			Message: fmt.Sprintf("%s of %s%s is under way already", o.Kind, o.Name, o.VM),
 		}
 	}
 	now, budget := t.cfg.Clock.Now(), t.budgets[budgetOf(op.Kind)]
@@ -120,12 +132,13 @@ func (t *Tracker) Begin(g vsphere.GroupID, op vsphere.Operation, specHash string
 	t.began(op.Kind, budget.waited(g.UID, now))
 	t.last++
 	op.Task, op.Unknown, op.Cancelled, op.Overdue, op.Started = "", false, false, false, now
-	o := &operation{Operation: op, id: t.last, group: g, specHash: specHash, holds: true}
-	t.ops[o.id] = o
+	o := &operation{Operation: op, id: t.last, group: g, about: about, specHash: specHash, holds: true}
+	t.ops[o.id], t.busy[about] = o, o
 	if t.byGroup[g.UID] == nil {
-		t.byGroup[g.UID] = map[ID]*operation{}
+		t.byGroup[g.UID] = NewSorted(compareOperations)
 	}
-	t.byGroup[g.UID][o.id] = o
+	t.byGroup[g.UID].Put(o)
+	t.indexVM(o)
 	return o.id, nil
 }
 
@@ -271,6 +284,8 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	if o.Kind == vsphere.OperationClone && vm != "" {
 		t.release(o)
 		o.state, o.VM = landed, vm
+		delete(t.busy, o.about)
+		t.indexVM(o)
 		return true
 	}
 	t.drop(o)
@@ -281,11 +296,15 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 	woken := t.lock()
 	defer t.wake(woken)
-	for _, o := range t.byGroup[uid] {
-		if o.state == landed && o.VM == vm || o.state == echoing && o.Name == name {
+	for _, o := range slices.Clone(t.byVM[vm]) {
+		if o.state == landed && o.group.UID == uid {
 			woken.add(o.group)
 			t.drop(o)
 		}
+	}
+	if o := t.busy[subject{uid: uid, name: name}]; o != nil && o.state == echoing {
+		woken.add(o.group)
+		t.drop(o)
 	}
 	t.forgive(uid, failureKey{kind: vsphere.OperationClone, target: name})
 	if l, ok := t.arrived(uid, name); ok {
@@ -298,13 +317,11 @@ func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 func (t *Tracker) Gone(vm vsphere.Ref) {
 	woken := t.lock()
 	defer t.wake(woken)
-	for _, o := range t.ops {
-		switch {
-		case o.VM != vm:
-		case o.state == landed:
+	for _, o := range slices.Clone(t.byVM[vm]) {
+		if o.state == landed {
 			woken.add(o.group)
 			t.drop(o)
-		default:
+		} else {
 			o.moot = true
 		}
 	}
@@ -312,10 +329,8 @@ func (t *Tracker) Gone(vm vsphere.Ref) {
 		t.forgetPowerOn(uid, vm)
 	}
 	for uid, failures := range t.failures {
-		for key, f := range failures {
-			if f.VM == vm {
-				t.forgive(uid, key)
-			}
+		for _, key := range failures.of(vm) {
+			t.forgive(uid, key)
 		}
 	}
 }
@@ -347,7 +362,7 @@ func (t *Tracker) Forget(uid string) {
 	delete(t.failures, uid)
 	delete(t.powerOns, uid)
 	delete(t.late, uid)
-	for _, o := range t.byGroup[uid] {
+	for _, o := range t.byGroup[uid].All() {
 		o.moot = true
 	}
 	for _, b := range t.budgets {
@@ -359,10 +374,29 @@ func (t *Tracker) drop(o *operation) {
 	t.release(o)
 	delete(t.byTask, o.Task)
 	delete(t.ops, o.id)
-	delete(t.byGroup[o.group.UID], o.id)
-	if len(t.byGroup[o.group.UID]) == 0 {
+	if t.busy[o.about] == o {
+		delete(t.busy, o.about)
+	}
+	group := t.byGroup[o.group.UID]
+	if group.Remove(o); group.Len() == 0 {
 		delete(t.byGroup, o.group.UID)
 	}
+	others := slices.DeleteFunc(t.byVM[o.VM], func(other *operation) bool { return other == o })
+	if t.byVM[o.VM] = others; len(others) == 0 {
+		delete(t.byVM, o.VM)
+	}
+}
+
+// indexVM makes an operation be found by its VM, if it has one.
+func (t *Tracker) indexVM(o *operation) {
+	if o.VM != "" {
+		t.byVM[o.VM] = append(t.byVM[o.VM], o)
+	}
+}
+
+// compareOperations orders operations as they began: their order stays while what is known of them changes.
+func compareOperations(a, b *operation) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.about.name, b.about.name), cmp.Compare(a.about.vm, b.about.vm), cmp.Compare(a.id, b.id))
 }
 
 func (t *Tracker) release(o *operation) {

@@ -245,6 +245,18 @@ func TestSnapshotsAreReadWhileTheInventoryChanges(t *testing.T) {
 	readers.Wait()
 }
 
+// Between two updates of one move there may be two folders of one name. What lay below the one that was the root lies outside
+// it then, though nothing was said of the folders that it is in.
+func TestWithAnotherRootVMsLieOutsideIt(t *testing.T) {
+	inv := testInventory()
+	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
+	var heard touched
+	inv.updateFolder("group-9", []types.PropertyChange{assign(propName, "vmgroups"), assign(propParent, folderRef("group-0"))}, &heard)
+	if vm, _, _ := inv.get("vm-1"); vm.UnderRoot || !heard.groups[vsphere.GroupID{UID: testUID}] {
+		t.Errorf("below another root: %t, told %v", vm.UnderRoot, heard.groups)
+	}
+}
+
 // A stamp that is written while the configuration does not show is read when it shows again.
 func TestAStampThatChangedUnseenIsRead(t *testing.T) {
 	inv := testInventory()

@@ -1,0 +1,150 @@
+package tracker
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	testclock "k8s.io/utils/clock/testing"
+	"pgregory.net/rapid"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// TestListsAndIndexesAreWhatTheOperationsSay compares them after anything that may happen.
+func TestListsAndIndexesAreWhatTheOperationsSay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		clock := testclock.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		tr := New(Config{MaxClones: 9, MaxPower: 9, MaxDestroys: 9, CloneTimeout: 30 * time.Minute, Clock: clock, Notifier: deaf{}})
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			clock.SetTime(clock.Now().Add(rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, time.Hour}).Draw(t, "later")))
+			before := map[string]string{}
+			_, failures := tr.Of("uid-1")
+			powerOns := tr.PowerOns("uid-1")
+			before["failures"], before["power-ons"] = fmt.Sprint(failures), fmt.Sprint(powerOns)
+			something(t, tr)
+			checkIndexes(t, tr)
+			if before["failures"] != fmt.Sprint(failures) || before["power-ons"] != fmt.Sprint(powerOns) {
+				t.Fatalf("what was handed out has changed: %v, %v, %v", before, failures, powerOns)
+			}
+		}
+	})
+}
+
+func something(t *rapid.T, tr *Tracker) {
+	vms, tasks := []vsphere.Ref{"vm-1", "vm-2"}, []vsphere.Ref{"task-1", "task-2", "task-3"}
+	uid := rapid.SampledFrom([]string{"uid-1", "uid-2"}).Draw(t, "UID")
+	g := vsphere.GroupID{UID: uid}
+	name, vm := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"), rapid.SampledFrom(vms).Draw(t, "VM")
+	task := rapid.SampledFrom(tasks).Draw(t, "task")
+	id := ID(rapid.Uint64Range(1, uint64(tr.last)+1).Draw(t, "ID"))
+	err := &vsphere.Error{
+		Class:  rapid.SampledFrom([]vsphere.Class{vsphere.ClassTransient, vsphere.ClassUnknown, vsphere.ClassConflict}).Draw(t, "class"),
+		Reason: rapid.SampledFrom([]string{"R", vsphere.ReasonNameTaken}).Draw(t, "reason"),
+	}
+	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name}
+	if kind := rapid.SampledFrom([]vsphere.OperationKind{"Clone", "Clone", "PowerOn", "PowerOff", "Destroy"}).Draw(t, "kind"); kind != vsphere.OperationClone {
+		op = vsphere.Operation{Kind: kind, VM: vm}
+	}
+	switch rapid.IntRange(0, 15).Draw(t, "event") {
+	case 0, 1:
+		if o := tr.ops[id]; o == nil || o.state != submitting {
+			break
+		}
+		if rapid.Bool().Draw(t, "sent") {
+			tr.Refused(id, err)
+		} else {
+			tr.Withdraw(id, err)
+		}
+	case 2:
+		tr.Lost(task)
+	case 3:
+		tr.Resolved(id)
+	case 4:
+		if o := tr.ops[id]; o != nil && o.state == unknown {
+			o.Cancelled = rapid.Bool().Draw(t, "cancelled")
+			tr.NotFound(id)
+		}
+	case 5, 6:
+		tr.Ended(task, vm, nil)
+	case 7:
+		tr.Ended(task, "", err)
+	case 8:
+		tr.Seen(uid, vm, name)
+	case 9:
+		tr.Gone(vm)
+	case 10:
+		tr.Record(g, op, err)
+	case 11:
+		tr.Forget(uid)
+	case 12:
+		tr.Overdue()
+	case 13:
+		if rapid.IntRange(0, 9).Draw(t, "another vCenter") == 0 {
+			tr.Reset()
+		}
+	default:
+		if id, err := tr.Begin(g, op, "r1"); err == nil && tr.byTask[task] == nil {
+			tr.Submitted(id, task)
+		}
+	}
+}
+
+func checkIndexes(t *rapid.T, tr *Tracker) {
+	type index struct {
+		Busy, ByVM, ByGroup map[string][]ID
+	}
+	add := func(m map[string][]ID, key string, id ID) { m[key] = append(m[key], id); slices.Sort(m[key]) }
+	newIndex := func() index { return index{map[string][]ID{}, map[string][]ID{}, map[string][]ID{}} }
+	want, got := newIndex(), newIndex()
+	for id, o := range tr.ops {
+		add(want.ByGroup, o.group.UID, id)
+		if o.VM != "" {
+			add(want.ByVM, string(o.VM), id)
+		}
+		if o.state != landed {
+			add(want.Busy, fmt.Sprint(o.group.UID, o.Name, o.VM), id)
+		}
+	}
+	for key, o := range tr.busy {
+		add(got.Busy, fmt.Sprint(key.uid, key.name, key.vm), o.id)
+	}
+	for vm, ops := range tr.byVM {
+		for _, o := range ops {
+			add(got.ByVM, string(vm), o.id)
+		}
+	}
+	for uid, list := range tr.byGroup {
+		for _, o := range list.All() {
+			add(got.ByGroup, uid, o.id)
+		}
+		if !slices.IsSortedFunc(list.All(), compareOperations) {
+			t.Fatalf("the operations of %s are not in order", uid)
+		}
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-operations +indexes):\n%s", diff)
+	}
+	for uid, fs := range tr.failures {
+		kinds := map[vsphere.OperationKind]int{}
+		for key := range fs.byKey {
+			kinds[key.kind]++
+		}
+		all := slices.SortedFunc(maps.Values(fs.byKey), compareFailures)
+		if !slices.Equal(all, fs.all()) || !maps.Equal(kinds, fs.kinds) || len(all) == 0 {
+			t.Fatalf("failures of %s: %v and %v, want %v and %v", uid, fs.all(), fs.kinds, all, kinds)
+		}
+	}
+	for uid, ps := range tr.powerOns {
+		byVM := func(a, b vsphere.PowerOn) int { return cmp.Compare(a.VM, b.VM) }
+		all := slices.SortedFunc(maps.Values(ps.byVM), byVM)
+		early := slices.ContainsFunc(all, func(p vsphere.PowerOn) bool { return provenAt(p).Before(ps.until) })
+		if !slices.Equal(all, ps.list.All()) || len(all) == 0 || early {
+			t.Fatalf("power-ons of %s: %v until %s, want %v", uid, ps.list.All(), ps.until, all)
+		}
+	}
+}

@@ -32,6 +32,7 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
 	if !m.unsure && equality.Semantic.DeepEqual(old, status) {
+		m.statusStands = true
 		return 0, nil
 	}
 	moved := m.unsure || transition(old, status)

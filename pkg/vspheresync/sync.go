@@ -73,7 +73,11 @@ type memory struct {
 	// everything was looked at for that.
 	orphan  bool
 	history string
-	unsure  bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
+	// rest is what the last sync went by if it has found the group at rest, see rested. statusStands is true if it found
+	// the status to be as it is to be.
+	rest         *plan.Input
+	statusStands bool
+	unsure       bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
 }
 
 // Sync gathers, decides, acts and reports, once. vg is not changed. It returns after how long to sync again if nothing
@@ -88,6 +92,10 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		}
 	}
 	in, err := s.gather(ctx, vg, m)
+	if err == nil && unmoved(m.rest, in) {
+		return 0, nil
+	}
+	m.rest, m.statusStands = nil, false
 	p := plan.Compute(in)
 	if p.Finishes() {
 		if err = s.sweep(ctx); err != nil {
@@ -116,7 +124,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	}
 	s.saw(vg.UID, p.VMStates(in))
 	after, reportErr := s.report(ctx, done.group, m, in, p, done)
-	return shorter(again, after), together(done.err, err, reportErr)
+	again, err = shorter(again, after), together(done.err, err, reportErr)
+	m.rest = rested(in, p, m.statusStands, again, err)
+	return again, err
 }
 
 // actAgain plans anew with the template looked up anew, and carries that out. It does so once: what changes again meanwhile is

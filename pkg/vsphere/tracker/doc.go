@@ -2,7 +2,8 @@
 // budget that they share, their deadlines, and how they failed last. It makes no call and starts nothing; an adapter
 // tells it what happens, and it tells the adapter which group is to be woken.
 //
-// Absences is of the same kind: a rule about what an adapter sees, without a vCenter.
+// Absences, Sorted and Versions are of the same kind: what every adapter needs to know of VMs that disappear, to keep lists
+// that it hands out, and to number its snapshots, without a vCenter.
 //
 // It is a room of its own because every adapter needs exactly this, and because fairness and deadlines are best proven
 // without a vCenter.

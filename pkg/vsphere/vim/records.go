@@ -29,12 +29,14 @@ func (inv *inventory) replace(r *record, vm vsphere.VM, host vsphere.Ref, t *tou
 	if *r.vm == vm && r.host == host {
 		return
 	}
-	if next := (&record{vm: &vm, claim: r.claim}); r.uid(inv.owner) == next.uid(inv.owner) && r.vm.Parent == vm.Parent && r.vm.Name == vm.Name {
+	changed := vm // or each VM would be allocated that is the same
+	next := record{vm: &changed, claim: r.claim}
+	if r.uid(inv.owner) == next.uid(inv.owner) && r.vm.Parent == vm.Parent && r.vm.Name == vm.Name {
 		inv.count(r, -1) // in the lists it keeps its place
 	} else {
 		inv.unlink(r)
 	}
-	r.vm, r.host = &vm, host
+	r.vm, r.host = next.vm, host
 	inv.link(r)
 	inv.touch(vm, t)
 }

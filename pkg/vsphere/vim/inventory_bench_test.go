@@ -18,6 +18,7 @@ type filled struct {
 	inv    *inventory
 	groups []vsphere.GroupID
 	vms    [][]vsphere.Ref
+	told   int // changes, so that each is one
 }
 
 func fill(groups, replicas int) filled {
@@ -121,7 +122,8 @@ func (f *filled) parent(n int) vsphere.Ref { return vsphere.Ref(fmt.Sprintf("gro
 func (f *filled) change(i int) vsphere.GroupID {
 	n := i % len(f.groups)
 	refs := f.vms[n]
-	ip := fmt.Sprintf("10.1.%d.%d", i/250%250, i%250)
+	f.told++
+	ip := fmt.Sprintf("10.%d.%d.%d", f.told/62500%250, f.told/250%250, f.told%250)
 	f.inv.update(refs[i/len(f.groups)%len(refs)], fromRoot, false, []types.PropertyChange{assign(propIP, ip)}, &touched{})
 	return f.groups[n]
 }

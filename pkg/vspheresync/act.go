@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,47 +66,16 @@ func (r *result) fail(err error) {
 	r.outcome.Err, _ = errors.AsType[*vsphere.Error](r.err)
 }
 
-// confirm reads the group live before anything is made or removed: the cache may be older than a change of mind. Neither
-// finalizers nor annotations nor labels count in the generation.
-func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	cached := in.Group
-	ends := cached.DeletionTimestamp != nil && len(p.Cancel) > 0
-	if !p.Makes() && !p.Removes() && !p.RemoveFinalizer && !ends {
-		return nil
-	}
-	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name, errors.New("it is gone, and the cache does not know yet"))
-	}
-	if err != nil {
-		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
-	}
-	if live.UID != cached.UID || live.Generation != cached.Generation ||
-		(live.DeletionTimestamp == nil) != (cached.DeletionTimestamp == nil) ||
-		slices.Contains(live.Finalizers, v1alpha1.Finalizer) != slices.Contains(cached.Finalizers, v1alpha1.Finalizer) ||
-		!maps.Equal(live.Annotations, cached.Annotations) || !maps.Equal(live.Labels, cached.Labels) {
-		return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), cached.Name,
-			errors.New("it was changed since the cache was filled"))
-	}
-	if live.DeletionTimestamp != nil && !p.Orphan {
-		m := s.remember(live.UID)
-		if err := s.learnWish(ctx, live, m); err != nil {
-			return err
-		}
-		if m.orphan {
-			return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), live.Name, errors.New("its deletion asks for its VMs to stay"))
-		}
-	}
-	r.group = live
-	return nil
-}
-
 func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r *result) error {
 	if !p.AddFinalizer {
 		return nil
 	}
 	finalizers := append(slices.Clone(r.group.Finalizers), v1alpha1.Finalizer)
-	return s.patchFinalizers(ctx, r, finalizers)
+	err := s.patchFinalizers(ctx, r, finalizers)
+	if apierrors.IsNotFound(err) {
+		return goneConflict(r.group)
+	}
+	return err
 }
 
 func (s *Syncer) removeFinalizer(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
@@ -147,13 +115,18 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 	if err != nil {
 		return fmt.Errorf("patch finalizers: %w", err)
 	}
-	s.wrote(group)
+	s.wrote(r.group, group)
 	r.group = group
 	return nil
 }
 
-func (s *Syncer) wrote(vg *v1alpha1.VmGroup) {
-	s.cfg.Wrote(cache.MetaObjectToName(vg), vg.ResourceVersion)
+// wrote keeps the version that a write has made of the version before it. No version lies between the two, so whoever has
+// looked into the history up to the one has looked into it up to the other.
+func (s *Syncer) wrote(before, after *v1alpha1.VmGroup) {
+	if m := s.remember(after.UID); m.history == before.ResourceVersion {
+		m.history = after.ResourceVersion
+	}
+	s.cfg.Wrote(cache.MetaObjectToName(after), after.ResourceVersion)
 }
 
 func (s *Syncer) ensureFolder(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {

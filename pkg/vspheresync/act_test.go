@@ -20,11 +20,13 @@ func TestNoBudget(t *testing.T) {
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
 	f.want("three are to be made",
-		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2", "update status")
+		"patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
 	if diff := cmp.Diff([]string{"StartClone web-0d1f2-0"}, f.sent(fake.StartClone)); diff != "" {
 		t.Errorf("one may be sent, the next is not (-want +got):\n%s", diff)
 	}
-	f.wantStatus("then", "0/0 PENDING ScalingUp")
+	f.pass(firstInterval)
+	f.try()
+	f.wantStatus("then", "0/1 PENDING ScalingUp")
 	f.world.Release()
 	for range 3 {
 		f.pass(time.Minute)
@@ -41,7 +43,7 @@ func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
 	f.settle()
 	f.world.Hold()
 	f.delete()
-	f.want("one is powered off, the other has to wait", "get", "StartPowerOff", "StartPowerOff", "update status")
+	f.want("one is powered off, the other has to wait", "update status", "StartPowerOff", "StartPowerOff")
 	f.world.PowerOff(f.vm(1).Ref)
 	f.want("what is off already can be destroyed", "get", "StartDestroy 1", "update status")
 }
@@ -78,7 +80,8 @@ func TestCloneErrors(t *testing.T) {
 
 // What is cloned is looked up anew at once, and what is planned then is carried out.
 func TestATemplateThatHasChanged(t *testing.T) {
-	ask := []string{"get", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2"}
+	ask := []string{"StartClone web-0d1f2-1", "StartClone web-0d1f2-2"}
+	askFirst := slices.Concat([]string{"update status"}, ask)
 	for name, tc := range map[string]struct {
 		change func(f *fixture)
 		class  vsphere.Class
@@ -88,11 +91,11 @@ func TestATemplateThatHasChanged(t *testing.T) {
 		"another one has its name": {func(f *fixture) {
 			f.world.Rename(f.golden, "old")
 			f.world.AddTemplate("templates", "golden")
-		}, "", slices.Concat(ask, ask, []string{"update status"}), "3/3 READY AllReplicasAvailable"},
+		}, "", slices.Concat(askFirst, []string{"get"}, ask), "3/3 READY AllReplicasAvailable"},
 		"it is gone": {func(f *fixture) { f.world.Destroy(f.golden) },
-			vsphere.ClassInvalid, slices.Concat(ask, []string{"update status"}), "1/1 ERROR TemplateNotFound"},
+			vsphere.ClassInvalid, slices.Concat(askFirst, []string{"update status"}), "1/1 ERROR TemplateNotFound"},
 		"it is a VM now": {func(f *fixture) { f.world.MarkAsTemplate(f.golden, false) },
-			vsphere.ClassInvalid, slices.Concat(ask, []string{"update status"}), "1/1 ERROR TemplateUnusable"},
+			vsphere.ClassInvalid, slices.Concat(askFirst, []string{"update status"}), "1/1 ERROR TemplateUnusable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, group(1))
@@ -154,8 +157,14 @@ func TestFolderCannotBeMade(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
 		t.Errorf("got %v, want ClassInvalid", err)
 	}
-	f.said("nothing is cloned", "get", "patch", "EnsureFolder", "update status")
+	f.said("nothing is cloned", "patch", "EnsureFolder", "update status")
 	f.wantStatus("then", "0/0 ERROR NoPermission")
+	f.world.Inject(fake.Fault{Method: fake.EnsureFolder, Err: &vsphere.Error{
+		Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission, Message: "Folder.Create is missing",
+	}})
+	f.pass(lastInterval)
+	f.try()
+	f.said("tried again, it is no PENDING in between", "get", "EnsureFolder")
 }
 
 func TestOneKindOfChangeDoesNotHoldBackAnother(t *testing.T) {
@@ -168,7 +177,7 @@ func TestOneKindOfChangeDoesNotHoldBackAnother(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
 		t.Errorf("got %v, want ClassTransient", err)
 	}
-	f.said("the other VMs go on", "get", "StartPowerOff", "StartPowerOff", "StartDestroy 1", "update status")
+	f.said("the other VMs go on", "update status", "StartPowerOff", "StartPowerOff", "StartDestroy 1", "update status")
 }
 
 func TestDestroyIsRefused(t *testing.T) {
@@ -176,7 +185,7 @@ func TestDestroyIsRefused(t *testing.T) {
 	f.settle()
 	f.world.AddDisk(f.vm(0).Ref)
 	f.delete()
-	f.want("it is powered off", "get", "StartPowerOff", "update status")
+	f.want("it is powered off", "update status", "StartPowerOff")
 	f.pass(time.Minute)
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
 		t.Errorf("got %v, want ClassInvalid", err)

@@ -2,8 +2,11 @@ package vspheresync
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +78,7 @@ func newFixture(t *testing.T, groups ...*v1alpha1.VmGroup) *fixture {
 		objects = append(objects, vg)
 	}
 	f.kube = kubefake.NewClientset(objects...)
+	f.kube.PrependReactor("*", "vmgroups", f.checkVersion)
 	f.kube.PrependReactor("*", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
 		if action.GetVerb() == "list" {
 			return false, nil, nil
@@ -132,6 +136,9 @@ func (f *fixture) edit(change func(*v1alpha1.VmGroup)) {
 	if !cmp.Equal(*spec, vg.Spec) {
 		vg.Generation++
 	}
+	if vg.ResourceVersion == f.live().ResourceVersion {
+		vg.ResourceVersion = nextVersion(vg)
+	}
 	if err := f.kube.Tracker().Update(v1alpha1.SchemeGroupVersion.WithResource("vmgroups"), vg, "default"); err != nil {
 		f.t.Fatal(err)
 	}
@@ -144,7 +151,45 @@ func (f *fixture) scale(replicas int32) {
 
 func (f *fixture) delete() {
 	f.t.Helper()
-	f.edit(func(vg *v1alpha1.VmGroup) { vg.DeletionTimestamp = ptr.To(metav1.NewTime(f.clock.Now())) })
+	f.edit(func(vg *v1alpha1.VmGroup) {
+		vg.DeletionTimestamp = ptr.To(metav1.NewTime(f.clock.Now()))
+		vg.Generation++
+	})
+}
+
+// nextVersion is that of a VmGroup once it is written.
+func nextVersion(vg *v1alpha1.VmGroup) string {
+	version, _ := strconv.Atoi(vg.ResourceVersion)
+	return strconv.Itoa(version + 1)
+}
+
+// checkVersion refuses, as the API server does, what was made from another version than the live one. A write makes the next
+// version.
+func (f *fixture) checkVersion(action k8stesting.Action) (bool, runtime.Object, error) {
+	resource := v1alpha1.SchemeGroupVersion.WithResource("vmgroups")
+	obj, err := f.kube.Tracker().Get(resource, "default", "web")
+	if err != nil {
+		return false, nil, nil
+	}
+	live := obj.(*v1alpha1.VmGroup).DeepCopy()
+	sent := &v1alpha1.VmGroup{}
+	switch action := action.(type) {
+	case k8stesting.UpdateAction:
+		sent = action.GetObject().(*v1alpha1.VmGroup)
+		live.Status = sent.Status
+	case k8stesting.PatchAction:
+		if err := json.Unmarshal(action.GetPatch(), sent); err != nil {
+			f.t.Error(err)
+		}
+		live.Finalizers = sent.Finalizers
+	default:
+		return false, nil, nil
+	}
+	if sent.UID != live.UID || sent.ResourceVersion != live.ResourceVersion {
+		return true, nil, apierrors.NewConflict(v1alpha1.Resource("vmgroups"), "web", errors.New("the object has been modified"))
+	}
+	live.ResourceVersion = nextVersion(live)
+	return true, live, f.kube.Tracker().Update(resource, live, "default")
 }
 
 // sync syncs the VmGroup as it is now.

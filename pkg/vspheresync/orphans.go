@@ -43,16 +43,16 @@ type OrphansConfig struct {
 // that may have wanted to keep the VMs.
 //
 // With a Namespace set, a UID that is not found there may be that of a VmGroup somewhere else: so only VMs whose stamp names
-// that namespace are told of. Older stamps name none; of those, only VMs that lie in the folder of a VmGroup of the namespace
-// are told of, and those that were moved out of it are not.
+// that namespace are reported. Older stamps name none; of those, only VMs that lie in the folder of a VmGroup of the namespace
+// are reported, and those that were moved out of it are not.
 type Orphans struct {
-	cfg  OrphansConfig
-	told map[vsphere.Ref]bool
+	cfg      OrphansConfig
+	reported map[vsphere.Ref]bool
 }
 
-// NewOrphans returns one that has told of nothing yet.
+// NewOrphans returns one that has reported nothing yet.
 func NewOrphans(cfg OrphansConfig) *Orphans {
-	return &Orphans{cfg: cfg, told: map[vsphere.Ref]bool{}}
+	return &Orphans{cfg: cfg, reported: map[vsphere.Ref]bool{}}
 }
 
 // Run looks at once, and then at the period, until ctx ends. It is to be called once.
@@ -149,14 +149,14 @@ func (o *Orphans) confirmed(ctx context.Context, vms []vsphere.VM) ([]vsphere.VM
 }
 
 func (o *Orphans) report(ctx context.Context, orphans []vsphere.VM) {
-	told := map[vsphere.Ref]bool{}
+	reported := map[vsphere.Ref]bool{}
 	for _, vm := range orphans {
-		told[vm.Ref] = true
-		if !o.told[vm.Ref] {
+		reported[vm.Ref] = true
+		if !o.reported[vm.Ref] {
 			klog.FromContext(ctx).Info("VM is an orphan: it carries our stamp and its VmGroup does not exist; it is left alone",
 				"vm", vm.Name, "moRef", vm.Ref, "path", vm.ParentPath+vsphere.Path(vm.Name), "vmGroup", vm.Stamp.Name, "uid", vm.Stamp.UID)
 		}
 	}
-	o.told = told
+	o.reported = reported
 	o.cfg.Count(len(orphans))
 }

@@ -23,9 +23,9 @@ import (
 // After a write that failed the next one is sent in any case: that of which the answer was lost may have taken effect, and a
 // cache that is still without it looks as if there were nothing to write. The API server refuses what comes from such a
 // cache, and ignores what changes nothing.
-func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, in plan.Input, p plan.Plan, r result) (time.Duration, error) {
+func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Plan, r result) (time.Duration, error) {
 	if in.Unavailable == nil {
-		s.notify(ctx, live, m, p.Notices)
+		s.notify(ctx, in.Group, m, p.Notices)
 	}
 	if silent(ctx, p, r) {
 		return 0, nil
@@ -35,27 +35,56 @@ func (s *Syncer) report(ctx context.Context, live *v1alpha1.VmGroup, m *memory, 
 		m.statusStands = true
 		return 0, nil
 	}
-	moved := m.unsure || transition(old, status)
-	if delay := m.report.wait(in.Now, moved); delay > 0 {
+	if delay := m.delay(in, old, status); delay > 0 {
 		return delay, nil
 	}
 	if s.cfg.Sure() != nil {
 		return 0, nil // all groups are woken when it is sure again
 	}
-	updated := live.DeepCopy()
-	updated.Status = status
-	updated, err := s.cfg.Client.VmGroups(live.Namespace).UpdateStatus(ctx, updated, metav1.UpdateOptions{})
+	_, err := s.writeStatus(ctx, in, status)
 	if apierrors.IsNotFound(err) {
 		return 0, nil // deleted meanwhile
 	}
-	m.unsure = err != nil
+	return 0, err
+}
+
+// delay returns how long the write of a status waits:
+//
+//  1. After a write that failed: not at all.
+//  2. The first status of a group tells a second later that VMs are being made: often they are there by then, and one write
+//     and one event say all. Until then the status is empty, which says nothing that is not true.
+//  3. A transition: not at all.
+//  4. Mere progress: see pace.
+func (m *memory) delay(in plan.Input, old, status v1alpha1.VmGroupStatus) time.Duration {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case m.unsure:
+		return 0
+	case old.Phase == "" && ready.Reason == v1alpha1.ReasonScalingUp:
+		return max(0, m.since.Add(firstInterval).Sub(in.Now))
+	case transition(old, status):
+		return 0
+	default:
+		return m.report.wait(in.Now)
+	}
+}
+
+// writeStatus replaces the status of the group that an input holds, and records an event if the change is worth one. The API
+// server refuses it if the group was written since that version.
+func (s *Syncer) writeStatus(ctx context.Context, in plan.Input, status v1alpha1.VmGroupStatus) (*v1alpha1.VmGroup, error) {
+	group, m := in.Group, s.remember(in.Group.UID)
+	moved := m.unsure || transition(group.Status, status)
+	updated := group.DeepCopy()
+	updated.Status = status
+	updated, err := s.cfg.Client.VmGroups(group.Namespace).UpdateStatus(ctx, updated, metav1.UpdateOptions{})
+	m.unsure = err != nil && !apierrors.IsNotFound(err)
 	if err != nil {
-		return 0, fmt.Errorf("write status: %w", err)
+		return nil, fmt.Errorf("write status: %w", err)
 	}
 	m.report.wrote(in.Now, moved)
-	s.wrote(updated)
-	s.announce(ctx, updated, m, old, status)
-	return 0, nil
+	s.wrote(group, updated)
+	s.announce(ctx, updated, m, group.Status, status)
+	return updated, nil
 }
 
 // silent reports whether no status is to be written:
@@ -89,30 +118,42 @@ func transition(old, status v1alpha1.VmGroupStatus) bool {
 	return false
 }
 
-// finding is what the condition Ready says, apart from the message.
-type finding struct {
+// readiness is what the condition Ready says, apart from the message.
+type readiness struct {
 	status metav1.ConditionStatus
 	reason string
 }
 
-// announce records an event when the group enters another state than the last one that was told. An outage of vCenter is
-// told by the condition alone, and so is its end: it is one event, not one for each group.
+// announce records an event when the group enters another state than the last one that was announced, in order:
+//
+//  1. vCenter is away: no event. An outage is told by the condition alone, and so is its end: it is one event, not one for
+//     each group.
+//  2. The group moves towards what somebody has just asked for (another generation): no event. Its end has one.
+//  3. Anything else: one event. It is a Warning if somebody has to act, or something is missing.
 func (s *Syncer) announce(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, old, status v1alpha1.VmGroupStatus) {
 	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
-	if m.said == nil && was != nil && was.Status != metav1.ConditionUnknown {
-		m.said = &finding{was.Status, was.Reason}
+	if m.announced == nil && was != nil && was.Status != metav1.ConditionUnknown {
+		m.announced = &readiness{was.Status, was.Reason}
 	}
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	now := finding{ready.Status, ready.Reason}
-	if now.status == metav1.ConditionUnknown || (m.said != nil && *m.said == now) {
+	now := readiness{ready.Status, ready.Reason}
+	if now.status == metav1.ConditionUnknown || (m.announced != nil && *m.announced == now) {
 		return
 	}
-	m.said = &now
+	m.announced = &now
+	if old.ObservedGeneration != status.ObservedGeneration && askedFor(now.reason) {
+		return
+	}
 	kind := corev1.EventTypeNormal
 	if status.Phase == v1alpha1.PhaseError || now.reason == v1alpha1.ReasonResourceExhausted || now.reason == v1alpha1.ReasonMassDisappearance {
 		kind = corev1.EventTypeWarning
 	}
 	s.event(ctx, vg, kind, ready.Reason, ready.Message)
+}
+
+// askedFor reports whether a reason is the way to what the spec, or the deletion, asks for.
+func askedFor(reason string) bool {
+	return reason == v1alpha1.ReasonScalingUp || reason == v1alpha1.ReasonScalingDown || reason == v1alpha1.ReasonDeleting
 }
 
 // notify records each notice once, for as long as it holds.
@@ -150,9 +191,9 @@ type pace struct {
 	interval time.Duration
 }
 
-// wait returns how long a write has to wait: not at all for a transition.
-func (p *pace) wait(now time.Time, transition bool) time.Duration {
-	if transition || p.last.IsZero() {
+// wait returns how long a write of progress has to wait.
+func (p *pace) wait(now time.Time) time.Duration {
+	if p.last.IsZero() {
 		return 0
 	}
 	return max(0, p.last.Add(max(p.interval, firstInterval)).Sub(now))

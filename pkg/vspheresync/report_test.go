@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ func TestEventsOnTransitionsOnly(t *testing.T) {
 	f := newFixture(t, group(2))
 	f.world.Hold()
 	f.try()
-	f.wantEvents("step 1/7, clones are sent", "Normal ScalingUp")
+	f.wantEvents("step 1/7, clones are sent, as was asked for")
+	f.pass(firstInterval)
 	f.try()
 	f.wantEvents("step 2/7, they are under way")
 	f.world.Release()
@@ -32,6 +34,12 @@ func TestEventsOnTransitionsOnly(t *testing.T) {
 	f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.IP = "192.0.2.1" })
 	f.settle()
 	f.wantEvents("step 4/7, a VM has an address")
+	f.scale(3)
+	f.settle()
+	f.wantEvents("more VMs are asked for, and there", "Normal AllReplicasAvailable")
+	f.world.Destroy(f.vm(2).Ref)
+	f.settle()
+	f.wantEvents("nobody has asked for that", "Normal ScalingUp", "Normal AllReplicasAvailable")
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "missing" })
 	for range 3 {
 		f.pass(time.Minute)
@@ -125,7 +133,7 @@ func TestOutageInBetween(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 		t.Errorf("got %v, want ClassUnavailable", err)
 	}
-	f.said("two are to be made", "get", "StartClone web-0d1f2-2", "StartClone web-0d1f2-3", "update status")
+	f.said("two are to be made", "update status", "StartClone web-0d1f2-2", "StartClone web-0d1f2-3", "update status")
 	if sent := f.sent(fake.StartClone); sent[len(sent)-1] != "StartClone web-0d1f2-2" {
 		t.Errorf("the other clone is tried: %v", sent)
 	}
@@ -144,8 +152,8 @@ func TestWhatTheAPIServerRefusedIsTriedSoon(t *testing.T) {
 			fake.Fault{Method: fake.Snapshot, Err: &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}}, 1, "update", "status"},
 		"the status, and the template is wrong": {
 			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "none"}}, 3, "update", "status"},
-		"the live read, and the template cannot be looked up": {
-			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassExhausted, Message: "none"}}, 1, "get", ""},
+		"everything, and the template cannot be looked up": {
+			fake.Fault{Method: fake.FindTemplate, Err: &vsphere.Error{Class: vsphere.ClassExhausted, Message: "none"}}, 1, "*", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +162,7 @@ func TestWhatTheAPIServerRefusedIsTriedSoon(t *testing.T) {
 			f.scale(tc.replicas)
 			f.world.Inject(tc.fault)
 			f.kube.PrependReactor(tc.verb, "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
-				return action.GetSubresource() == tc.subres, nil, apierrors.NewInternalError(errors.New("no etcd"))
+				return tc.verb == "*" || action.GetSubresource() == tc.subres, nil, apierrors.NewInternalError(errors.New("no etcd"))
 			})
 			_, err := f.sync()
 			if got := vsphere.ClassOf(err); got != vsphere.ClassTransient {
@@ -278,14 +286,19 @@ func TestStatusIsWrittenEvenWhenTheWorkFailed(t *testing.T) {
 		})
 	}
 	t.Run("the API server failed", func(t *testing.T) {
-		f := newFixture(t, group(1))
-		f.kube.PrependReactor("get", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewInternalError(fmt.Errorf("no"))
+		f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Finalizers = []string{v1alpha1.Finalizer} }))
+		f.pass(-firstInterval)
+		f.remember(testUID)
+		f.pass(firstInterval)
+		failures := 2
+		f.kube.PrependReactor("*", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
+			failures--
+			return failures >= 0, nil, apierrors.NewInternalError(fmt.Errorf("no"))
 		})
 		if _, err := f.sync(); !apierrors.IsInternalError(err) {
 			t.Errorf("got %v, want the error of the API server", err)
 		}
-		f.said("nothing is sent without a live read", "update status")
+		f.said("nothing is sent without a proof", "update status")
 		f.wantStatus("then", "0/0 PENDING ScalingUp")
 	})
 }
@@ -298,9 +311,9 @@ func TestStatusAfterALongSync(t *testing.T) {
 		f.scale(2)
 		f.world.Hold()
 		vm := f.vm(0).Ref
-		f.kube.PrependReactor("get", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
-			f.pass(took)
-			f.world.PowerOff(vm)
+		once := sync.OnceFunc(func() { f.pass(took); f.world.PowerOff(vm) })
+		f.kube.PrependReactor("update", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
+			once()
 			return false, nil, nil
 		})
 		if _, err := f.sync(); err != nil {
@@ -344,6 +357,8 @@ func (v *silentTemplates) FindTemplate(ctx context.Context, g vsphere.GroupID, n
 func TestStatusWriteFails(t *testing.T) {
 	t.Run("somebody else was first", func(t *testing.T) {
 		f := newFixture(t, group(1))
+		f.try()
+		f.pass(firstInterval)
 		f.conflict("update", "status")
 		if _, err := f.sync(); !apierrors.IsConflict(err) {
 			t.Errorf("got %v, want a conflict", err)
@@ -371,10 +386,11 @@ func TestStatusWriteFails(t *testing.T) {
 		}
 		f.wantStatus("written, and the answer is lost", "0/1 PENDING ScalingUp")
 		f.journal = nil
-		if _, err := f.syncFrom(cached); err != nil {
-			t.Error(err)
+		if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict", err)
 		}
 		f.said("the VM is back before the cache has that status, which says the same as is to be written", "update status")
+		f.want("the cache has it", "update status")
 		f.want("and once is enough")
 	})
 	t.Run("the group is gone", func(t *testing.T) {

@@ -22,8 +22,8 @@ const (
 // phaseNew stands for the phase of a group that has no status yet.
 const phaseNew v1alpha1.Phase = "NEW"
 
-// saw keeps in which states a group's VMs are. Without states, what was known before is kept.
-func (s *Syncer) saw(uid types.UID, states map[v1alpha1.VMState]int) {
+// recordVMStates keeps in which states a group's VMs are. Without states, what was known before is kept.
+func (s *Syncer) recordVMStates(uid types.UID, states map[v1alpha1.VMState]int) {
 	if states == nil {
 		return
 	}

@@ -93,6 +93,7 @@ func TestState(t *testing.T) {
 
 func TestEventsHaveTheOpID(t *testing.T) {
 	f := newFixture(t, group(1))
+	f.try()
 	vg := f.live()
 	if _, err := f.Sync(vsphere.WithOpID(t.Context(), "op-1"), vg); err != nil {
 		t.Fatal(err)

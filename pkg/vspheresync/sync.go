@@ -3,6 +3,7 @@ package vspheresync
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,13 +60,19 @@ const sweepTimeout = time.Minute
 // time it is reported.
 const freshFor = time.Second
 
+// maxLag is how long the cache may go without the removal of a finalizer. After it, the API server has gone back in time, and
+// the group is there again.
+const maxLag = 2 * time.Minute
+
 // memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
 // nothing else.
 type memory struct {
-	verified string // the vCenter in which the VMs that the status recorded before this process started were looked for
+	since    time.Time // of the first sync
+	verified string    // the vCenter in which the VMs that the status recorded before this process started were looked for
 	notices  map[plan.Notice]bool
-	said     *finding // what the last event about the condition Ready was about
-	report   pace
+	// announced is what the last event about the condition Ready was about, or what needed none.
+	announced *readiness
+	report    pace
 	// generation is that of the spec as it was last seen, specSince since when.
 	generation int64
 	specSince  time.Time
@@ -78,6 +85,8 @@ type memory struct {
 	rest         *plan.Input
 	statusStands bool
 	unsure       bool // the last status write failed: what the API server has may be newer than the cache, without an event to come
+	// finished is when the finalizer was removed. The cache learns it later.
+	finished time.Time
 }
 
 // Sync gathers, decides, acts and reports, once. vg is not changed. It returns after how long to sync again if nothing
@@ -86,6 +95,9 @@ type memory struct {
 func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration, error) {
 	logger := klog.FromContext(ctx)
 	m := s.remember(vg.UID)
+	if wait := m.finished.Add(maxLag).Sub(s.cfg.Clock.Now()); wait > 0 && slices.Contains(vg.Finalizers, v1alpha1.Finalizer) {
+		return wait, nil
+	}
 	if vg.DeletionTimestamp != nil {
 		if err := s.learnWish(ctx, vg, m); err != nil {
 			return 0, err
@@ -113,18 +125,22 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	if done.outdated != nil {
 		in, p, done, err = s.actAgain(ctx, m, done)
 	}
+	in.Group = done.group
+	if done.finished {
+		m.finished = s.cfg.Clock.Now()
+	}
 	again := p.RetryAfter
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
 	// lose the error, and the plan that follows.
-	if err == nil && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
-		in, err = s.gather(ctx, vg, m)
+	if err == nil && !done.finished && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
+		in, err = s.gather(ctx, done.group, m)
 		p = plan.Compute(in)
 		err = lacks(in, p, err)
-		again = shorter(again, p.RetryAfter)
+		again = sooner(again, p.RetryAfter)
 	}
-	s.saw(vg.UID, p.VMStates(in))
-	after, reportErr := s.report(ctx, done.group, m, in, p, done)
-	again, err = shorter(again, after), together(done.err, err, reportErr)
+	s.recordVMStates(vg.UID, p.VMStates(in))
+	after, reportErr := s.report(ctx, m, in, p, done)
+	again, err = sooner(again, after), joinErrors(done.err, err, reportErr)
 	m.rest = rested(in, p, m.statusStands, again, err)
 	return again, err
 }
@@ -146,9 +162,9 @@ func (s *Syncer) actAgain(ctx context.Context, m *memory, first result) (plan.In
 	return in, p, done, err
 }
 
-// together joins what went wrong. If anything of it is the API server's, all of it is Transient: the classes of vCenter's
+// joinErrors joins what went wrong. If anything of it is the API server's, all of it is Transient: the classes of vCenter's
 // troubles wait for minutes, or for vCenter, and a status that could not be written says meanwhile what is not true.
-func together(errs ...error) error {
+func joinErrors(errs ...error) error {
 	joined := errors.Join(errs...)
 	for _, err := range errs {
 		if _, ok := errors.AsType[*vsphere.Error](err); err != nil && !ok {
@@ -177,7 +193,7 @@ func (s *Syncer) remember(uid types.UID) *memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.memories[uid] == nil {
-		s.memories[uid] = &memory{notices: map[plan.Notice]bool{}}
+		s.memories[uid] = &memory{notices: map[plan.Notice]bool{}, since: s.cfg.Clock.Now()}
 	}
 	return s.memories[uid]
 }
@@ -186,7 +202,8 @@ func groupID(vg *v1alpha1.VmGroup) vsphere.GroupID {
 	return vsphere.GroupID{Namespace: vg.Namespace, Name: vg.Name, UID: string(vg.UID)}
 }
 
-func shorter(a, b time.Duration) time.Duration {
+// sooner returns the shorter of two delays. 0 means none.
+func sooner(a, b time.Duration) time.Duration {
 	if a == 0 || (b != 0 && b < a) {
 		return b
 	}

@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,19 +15,19 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
 )
 
-// The finalizer comes before the first write to vCenter, a live read before whatever makes or takes away, and the status
-// last. At rest nothing is asked for.
+// The finalizer comes before the first write to vCenter, and a proof of the live VmGroup before whatever makes or takes away:
+// the finalizer's patch, a status that is due at once, or a read. At rest nothing is asked for.
 func TestOrderOfWrites(t *testing.T) {
 	f := newFixture(t, group(2))
 	f.want("step 1/8, created",
-		"get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "update status")
+		"patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
 	f.want("step 2/8, the clones have ended", "update status")
 	f.want("step 3/8, at rest")
 	f.world.PowerOff(f.vm(0).Ref)
-	f.want("step 4/8, a VM is off: nothing is made or taken away, so no live read", "StartPowerOn", "update status")
+	f.want("step 4/8, a VM is off: nothing is made or taken away, so no proof", "StartPowerOn", "update status")
 	f.settle()
 	f.scale(1)
-	f.want("step 5/8, scaled down", "get", "StartPowerOff", "update status")
+	f.want("step 5/8, scaled down", "update status", "StartPowerOff")
 	f.want("step 6/8, it is off", "get", "StartDestroy 1", "update status")
 	f.want("step 7/8, it is gone", "update status")
 	f.want("step 8/8, at rest")
@@ -37,7 +38,7 @@ func TestOrderOfDeletion(t *testing.T) {
 	f := newFixture(t, group(1))
 	f.settle()
 	f.delete()
-	f.want("step 1/3, deleted", "get", "StartPowerOff", "update status")
+	f.want("step 1/3, deleted", "update status", "StartPowerOff")
 	f.want("step 2/3, it is off", "get", "StartDestroy 1", "update status")
 	f.want("step 3/3, it is gone: one more look, and then the end", "Sweep", "get", "RemoveFolder", "patch")
 	if got := f.live().Finalizers; len(got) > 0 {
@@ -102,7 +103,7 @@ func TestOrphan(t *testing.T) {
 			if _, err := f.sync(); err != nil && !outage {
 				t.Error(err)
 			}
-			f.said("the group goes, its VM is not touched", "get", "patch")
+			f.said("the group goes, its VM is not touched", "patch")
 			f.wantEvents("it is told", "Warning Orphaned")
 			if got := f.live().Finalizers; len(got) > 0 {
 				t.Errorf("finalizers %v are left", got)
@@ -134,18 +135,29 @@ func TestChangedSinceTheCacheWasFilled(t *testing.T) {
 		"finalizer was stripped": func(vg *v1alpha1.VmGroup) { vg.Finalizers = nil },
 	}
 	for name, change := range tests {
-		for _, replicas := range []int32{0, 3} {
-			t.Run(name+map[int32]string{0: ", before a removal", 3: ", before a clone"}[replicas], func(t *testing.T) {
+		for step, tc := range map[string]struct {
+			replicas int32
+			syncs    int // before
+			proof    string
+		}{
+			"a clone":     {3, 0, "update status"},
+			"a power-off": {0, 0, "update status"},
+			"a destroy":   {0, 1, "get"},
+		} {
+			t.Run(name+", before "+step, func(t *testing.T) {
 				f := newFixture(t, group(1))
 				f.settle()
-				f.scale(replicas)
+				f.scale(tc.replicas)
+				for range tc.syncs {
+					f.try()
+				}
 				cached := f.live().DeepCopy()
 				f.edit(change)
 				f.journal = nil
 				if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
 					t.Errorf("got %v, want a conflict", err)
 				}
-				f.said("nothing is sent, nothing is told", "get")
+				f.said("nothing is sent, nothing is told", tc.proof)
 			})
 		}
 	}
@@ -156,14 +168,14 @@ func TestChangedSinceTheCacheWasFilled(t *testing.T) {
 		if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
 			t.Errorf("got %v, want a conflict", err)
 		}
-		f.said("it is not added twice", "get")
+		f.said("it is not added twice", "patch")
 	})
 	t.Run("gone", func(t *testing.T) {
 		f := newFixture(t)
 		if _, err := f.syncFrom(group(1)); !apierrors.IsConflict(err) {
 			t.Errorf("got %v, want a conflict, which is quiet", err)
 		}
-		f.said("nothing is sent, nothing is told", "get")
+		f.said("nothing is sent, nothing is told", "patch")
 	})
 }
 
@@ -193,10 +205,51 @@ func TestOtherFinalizersAreLeft(t *testing.T) {
 
 func TestWroteIsToldOfEachWrite(t *testing.T) {
 	f := newFixture(t, group(1))
-	f.want("created", "get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
-	if diff := cmp.Diff([]string{"default/web@10", "default/web@10"}, f.wrote); diff != "" {
+	f.settle()
+	if diff := cmp.Diff([]string{"default/web@11", "default/web@12"}, f.wrote); diff != "" {
 		t.Errorf("the patch and the status (-want +got):\n%s", diff)
 	}
+}
+
+// Until the cache knows that the finalizer is gone, there is nothing to do. If it never learns, the group is there again.
+func TestCacheIsLateToLearnTheEnd(t *testing.T) {
+	f := newFixture(t, group(0))
+	f.scale(1)
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+	cached := f.live().DeepCopy()
+	f.want("it goes", "Sweep", "get", "RemoveFolder", "patch")
+	if after, err := f.syncFrom(cached); after != maxLag || err != nil {
+		t.Errorf("sync again after %s, %v; want %s", after, err, maxLag)
+	}
+	f.said("nothing is asked for")
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Finalizers = cached.Finalizers })
+	f.pass(maxLag)
+	f.want("the API server has gone back in time", "Sweep", "patch")
+}
+
+// The first status waits a second for what mostly comes within it. A problem does not wait.
+func TestFirstStatus(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.world.Hold()
+	if after, err := f.sync(); after != firstInterval || err != nil {
+		t.Errorf("sync again after %s, %v; want %s", after, err, firstInterval)
+	}
+	f.wantStatus("at first", "0/0  -")
+	f.pass(firstInterval - time.Millisecond)
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.CPU++ })
+	f.try()
+	f.wantStatus("a change of the spec comes in between", "0/0  -")
+	f.pass(time.Millisecond)
+	f.try()
+	f.wantStatus("a second later", "0/1 PENDING ScalingUp")
+
+	f = newFixture(t, group(1))
+	f.world.Destroy(f.golden)
+	f.try()
+	f.wantStatus("there is no template", "0/0 ERROR TemplateNotFound")
 }
 
 func TestHeldBack(t *testing.T) {

@@ -60,6 +60,7 @@ func TestWhatCannotBeLearned(t *testing.T) {
 		f := newFixture(t, group(1))
 		f.settle()
 		f.delete()
+		f.try()
 		cached := f.live().DeepCopy()
 		f.edit(func(vg *v1alpha1.VmGroup) { vg.ResourceVersion = "20" })
 		f.kube.PrependReactor("list", "vmgroups", func(action k8stesting.Action) (bool, runtime.Object, error) {
@@ -72,7 +73,7 @@ func TestWhatCannotBeLearned(t *testing.T) {
 		if _, err := f.syncFrom(cached); !apierrors.IsInternalError(err) {
 			t.Errorf("got %v", err)
 		}
-		f.said("nothing is destroyed", "get", "update status")
+		f.said("nothing is destroyed", "get")
 	})
 }
 
@@ -119,7 +120,7 @@ func TestChangesThatFailAreTriedAgain(t *testing.T) {
 		if _, err := f.sync(); !errors.Is(err, busy) {
 			t.Errorf("got %v, want what vCenter said", err)
 		}
-		f.said("the clone goes on", "get", "StartPowerOn", "StartClone web-0d1f2-2", "update status")
+		f.said("the clone goes on", "update status", "StartPowerOn", "StartClone web-0d1f2-2", "update status")
 		f.settle()
 		f.wantStatus("in the end", "3/3 READY AllReplicasAvailable")
 	})
@@ -164,7 +165,7 @@ func TestRootFolderWithoutACache(t *testing.T) {
 	}
 	f.said("nothing is made", "update status")
 	f.cfg.Lister = lister
-	f.want("it is made", "get", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
+	f.want("it is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
 }
 
 // Without a list of the VmGroups, nobody is an orphan.

@@ -1,0 +1,109 @@
+package vspheresync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+)
+
+// confirm proves that the live group is the one that the plan was made for, before anything is made or removed: the cache
+// may be older than a change of mind. Neither finalizers nor annotations nor labels count in the generation. The API server
+// accepts a write for the version in the cache only while that version is the live one, so such a write proves as much as
+// a read. In order:
+//
+//  1. The plan makes and removes nothing: no proof is needed.
+//  2. The finalizer is added before everything else, or its removal is all there is to do: its patch is the proof.
+//  3. The status has to be written at once (see statusFirst): that write is the proof.
+//  4. Otherwise: a live read.
+func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	ends := in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
+	if !p.Makes() && !p.Removes() && !ends || p.AddFinalizer {
+		return nil
+	}
+	if status := plan.Status(in, p, plan.Outcome{}); statusFirst(in.Group.Status, status) && !p.RemoveFinalizer {
+		proven, err := s.confirmByStatus(ctx, in, status, r)
+		if proven || err != nil {
+			return err
+		}
+	}
+	return s.confirmByRead(ctx, in, p, r)
+}
+
+// statusFirst reports whether a status is written before the plan is carried out, and not after it:
+//
+//  1. The group was READY and is not any more: READY must not stand there while VMs are switched off.
+//  2. The spec has changed, or the deletion has begun: the old status speaks of another generation.
+//
+// Any other change waits for the outcome, or else each retry of what fails would say for a moment that all is well.
+func statusFirst(old, status v1alpha1.VmGroupStatus) bool {
+	ready := func(s v1alpha1.VmGroupStatus) bool {
+		return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady)
+	}
+	return old.ObservedGeneration != status.ObservedGeneration || ready(old) && !ready(status)
+}
+
+// confirmByStatus writes the status for the version in the cache. It proves nothing if the write fails for another reason
+// than a change of the group: a status that the API server refuses must not keep VMs from being made or removed.
+func (s *Syncer) confirmByStatus(ctx context.Context, in plan.Input, status v1alpha1.VmGroupStatus, r *result) (proven bool, err error) {
+	if s.cfg.Sure() != nil {
+		return false, nil // vCenter's own guard refuses what follows
+	}
+	updated, err := s.writeStatus(ctx, in, status)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, goneConflict(in.Group)
+	case apierrors.IsConflict(err):
+		return false, err
+	case err != nil:
+		return false, nil // the next write of the status tells, see memory.unsure
+	}
+	r.group = updated
+	return true, nil
+}
+
+// confirmByRead reads the group live, and compares it with the cache.
+func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	cached := in.Group
+	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return goneConflict(cached)
+	}
+	if err != nil {
+		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
+	}
+	if live.UID != cached.UID || live.Generation != cached.Generation ||
+		(live.DeletionTimestamp == nil) != (cached.DeletionTimestamp == nil) ||
+		slices.Contains(live.Finalizers, v1alpha1.Finalizer) != slices.Contains(cached.Finalizers, v1alpha1.Finalizer) ||
+		!maps.Equal(live.Annotations, cached.Annotations) || !maps.Equal(live.Labels, cached.Labels) {
+		return conflict(cached, "it was changed since the cache was filled")
+	}
+	if live.DeletionTimestamp != nil && !p.Orphan {
+		m := s.remember(live.UID)
+		if err := s.learnWish(ctx, live, m); err != nil {
+			return err
+		}
+		if m.orphan {
+			return conflict(live, "its deletion asks for its VMs to stay")
+		}
+	}
+	r.group = live
+	return nil
+}
+
+// conflict is the error of a group that is not as the cache has it.
+func conflict(vg *v1alpha1.VmGroup, reason string) error {
+	return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), vg.Name, errors.New(reason))
+}
+
+func goneConflict(vg *v1alpha1.VmGroup) error {
+	return conflict(vg, "it is gone, and the cache does not know yet")
+}

@@ -38,7 +38,7 @@ type Syncer interface {
 type Config struct {
 	// Informer is not started by the controller.
 	Informer informers.VmGroupIndexInformer
-	// Writes is told by the Syncer what it has written.
+	// Writes gets from the Syncer what it has written.
 	Writes  *Writes
 	Metrics *metrics.Metrics
 	Clock   clock.WithTicker
@@ -61,15 +61,16 @@ type Controller struct {
 	workers  int
 	grace    time.Duration
 
-	lanes   *lanes
-	queue   workqueue.TypedRateLimitingInterface[cache.ObjectName]
-	limiter *limiter
-	gone    *gone
+	priority      *priorityQueue
+	queue         workqueue.TypedDelayingInterface[cache.ObjectName]
+	backoff       *backoff
+	notifications *coalescer
+	deleted       *deletedUIDs
 }
 
 // New registers handlers and an index with the informer, which must not be running yet.
 func New(cfg Config) (*Controller, error) {
-	lanes, limiter := newLanes(), newLimiter()
+	priority := newPriorityQueue()
 	c := &Controller{
 		informer: cfg.Informer,
 		lister:   listers.NewVmGroupLister(cfg.Informer.GetIndexer()),
@@ -78,10 +79,12 @@ func New(cfg Config) (*Controller, error) {
 		clock:    cfg.Clock,
 		workers:  cfg.Workers,
 		grace:    cfg.Grace,
-		lanes:    lanes,
-		queue:    newQueue(cfg, lanes, limiter),
-		limiter:  limiter,
-		gone:     newGone(),
+
+		priority:      priority,
+		queue:         newQueue(cfg, priority),
+		backoff:       newBackoff(),
+		notifications: newCoalescer(cfg.Clock),
+		deleted:       newDeletedUIDs(),
 	}
 	if err := cfg.Informer.AddTypedIndexers(informers.VmGroupIndexers{uidIndex: indexByUID}); err != nil {
 		return nil, fmt.Errorf("index VmGroups by UID: %w", err)
@@ -94,24 +97,22 @@ func New(cfg Config) (*Controller, error) {
 	return c, nil
 }
 
-// newQueue returns a queue that lets people's changes go first, and whose retries the classes of errors space.
-func newQueue(cfg Config, lanes *lanes, limiter *limiter) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
+// newQueue returns a queue from which keys leave by their priority.
+func newQueue(cfg Config, priority *priorityQueue) workqueue.TypedDelayingInterface[cache.ObjectName] {
 	const name = "vmgroup"
-	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
-		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
-			Logger: &cfg.Logger,
-			Name:   name,
-			Clock:  cfg.Clock,
-			Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
-				Name:  name,
-				Clock: cfg.Clock,
-				Queue: lanes,
-			}),
+	return workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
+		Logger: &cfg.Logger,
+		Name:   name,
+		Clock:  cfg.Clock,
+		Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
+			Name:  name,
+			Clock: cfg.Clock,
+			Queue: priority,
 		}),
 	})
 }
 
-// HasSynced says whether the queue has seen every VmGroup there was when the informer started.
+// HasSynced reports whether the queue has seen every VmGroup there was when the informer started.
 func (c *Controller) HasSynced() bool { return c.handler.HasSynced() }
 
 // Run syncs until ctx ends, then takes nothing more from the queue, and returns when the syncs under way have ended. It
@@ -129,7 +130,7 @@ func (c *Controller) Run(ctx context.Context, syncer Syncer) {
 	var workers sync.WaitGroup
 	for range c.workers {
 		workers.Go(func() {
-			for c.next(ctx, syncCtx, syncer) {
+			for c.processNextWorkItem(ctx, syncCtx, syncer) {
 			}
 		})
 	}
@@ -149,8 +150,8 @@ func (c *Controller) Run(ctx context.Context, syncer Syncer) {
 	logger.Info("All workers have ended")
 }
 
-// next syncs one key and says whether there may be another one.
-func (c *Controller) next(stop, ctx context.Context, syncer Syncer) bool {
+// processNextWorkItem syncs one key and reports whether there may be another one.
+func (c *Controller) processNextWorkItem(stop, ctx context.Context, syncer Syncer) bool {
 	key, shutdown := c.queue.Get()
 	if shutdown {
 		return false
@@ -164,30 +165,22 @@ func (c *Controller) next(stop, ctx context.Context, syncer Syncer) bool {
 	ctx = vsphere.WithOpID(klog.NewContext(ctx, logger), opID)
 
 	start := c.clock.Now()
-	after, err := c.contained(ctx, key, syncer)
+	after, err := c.syncHandler(ctx, key, syncer)
 	c.metrics.SyncDuration.Observe(c.clock.Since(start).Seconds())
 	c.requeue(ctx, key, after, err)
 	return true
 }
 
-// contained makes an error of a panic.
-func (c *Controller) contained(ctx context.Context, key cache.ObjectName, syncer Syncer) (after time.Duration, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			c.metrics.Panics.Inc()
-			after, err = 0, &panicError{value: r, stack: debug.Stack()}
-		}
-	}()
-	return c.sync(ctx, key, syncer)
-}
-
-func (c *Controller) sync(ctx context.Context, key cache.ObjectName, syncer Syncer) (time.Duration, error) {
-	for _, uid := range c.gone.take(key) {
+// syncHandler syncs a key with what the cache has of it. A panic is an error like any other.
+func (c *Controller) syncHandler(ctx context.Context, key cache.ObjectName, syncer Syncer) (after time.Duration, err error) {
+	defer c.handleCrash(&err)
+	for _, uid := range c.deleted.take(key) {
 		syncer.Forget(key, uid)
 	}
 	vg, err := c.lister.VmGroups(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.writes.forget(key)
+		c.notifications.forget(key)
 		return 0, nil
 	}
 	if err != nil {
@@ -199,10 +192,18 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName, syncer Sync
 	return syncer.Sync(ctx, vg)
 }
 
+// handleCrash makes an error of a panic. It has to be deferred.
+func (c *Controller) handleCrash(err *error) {
+	if r := recover(); r != nil {
+		c.metrics.Panics.Inc()
+		*err = &panicError{value: r, stack: debug.Stack()}
+	}
+}
+
 // errStale means that the cache does not have our own last write yet.
 var errStale = errors.New("the cache is older than our own last write")
 
-// panicError is a panic that was contained.
+// panicError is a panic in a sync.
 type panicError struct {
 	value any
 	stack []byte

@@ -224,7 +224,7 @@ func TestSyncAsksToBeCalledAgain(t *testing.T) {
 	})
 }
 
-func TestPanicIsContained(t *testing.T) {
+func TestPanicIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		sync := &syncer{}
@@ -303,6 +303,8 @@ func TestNotify(t *testing.T) {
 		f.Notify(vsphere.GroupID{Namespace: "default", Name: "a"})
 		f.want("by name", "a")
 		f.Notify(vsphere.GroupID{Namespace: "default", Name: "a", UID: "uid-b"})
+		f.want("too soon")
+		time.Sleep(notifyInterval)
 		f.want("the UID counts", "b")
 		f.Notify(id("uid-of-nobody"))
 		f.Notify(vsphere.GroupID{Namespace: "default", Name: "nobody", UID: "uid-of-nobody"})
@@ -311,6 +313,37 @@ func TestNotify(t *testing.T) {
 		if got := f.syncer.take(); len(got) != 2 {
 			t.Errorf("all: got %v", got)
 		}
+	})
+}
+
+// The first notification passes at once, those that follow it closely pass together. An edit waits for nothing.
+func TestNotificationsAreCoalesced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startWith(t, &syncer{}, Config{Workers: 1}, 0, group("a"), group("b"))
+		f.syncer.take()
+		began := time.Now()
+		for range 25 { // one in 10 ms
+			f.Notify(id("uid-a"))
+			synctest.Wait()
+			time.Sleep(notifyInterval / 10)
+		}
+		f.Notify(id("uid-b"))
+		f.want("a at once and after each interval, another key meanwhile", "a", "a", "a", "b")
+		time.Sleep(notifyInterval)
+		f.want("the last is not lost", "a")
+		if took := f.syncer.at[len(f.syncer.at)-1].Sub(began); took != 3*notifyInterval {
+			t.Errorf("the last sync came after %s, want %s", took, 3*notifyInterval)
+		}
+		f.Notify(id("uid-b"))
+		f.Notify(id("uid-b"))
+		f.update("b", func(vg *v1alpha1.VmGroup) { vg.ResourceVersion, vg.Generation = "11", 2 })
+		if got := f.syncer.take(); len(got) == 0 {
+			t.Error("an edit waits for the end of an interval")
+		}
+		time.Sleep(notifyInterval)
+		f.syncer.take()
+		time.Sleep(time.Hour)
+		f.want("then it is quiet")
 	})
 }
 

@@ -5,8 +5,9 @@
 //
 //   - One key is synced by one worker at a time, and no key is ever dropped: whatever a sync returns, the key comes back,
 //     by an event, a notification or a delay (requeue.go, the one place that acts on classes of errors).
-//   - A person's edit overtakes what is routine (lanes.go).
+//   - A person's edit has priority (priority.go).
+//   - Notifications that follow each other closely lead to one sync (coalesce.go).
 //   - A sync never sees an object older than what we last wrote to it ourselves (writes.go).
-//   - A panic in one key is contained, counted and retried; the others go on.
+//   - A panic in one key becomes an error, which is counted and retried; the others go on.
 //   - Run returns when all workers have ended, and not before.
 package controller

@@ -12,7 +12,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// uidIndex finds the key of a VmGroup by its UID, which is all that vCenter knows of it.
+// uidIndex finds the key of a VmGroup by its UID: vCenter knows no more of it.
 const uidIndex = "uid"
 
 var _ vsphere.Notifier = &Controller{}
@@ -25,7 +25,7 @@ func (c *Controller) OnAdd(vg *v1alpha1.VmGroup, isInInitialList bool) {
 		c.queue.Add(cache.MetaObjectToName(vg))
 		return
 	}
-	c.addUrgent(cache.MetaObjectToName(vg))
+	c.addEdited(cache.MetaObjectToName(vg))
 }
 
 // OnUpdate is called by the informer. A change of nothing but the status is our own write, and no news; if somebody else
@@ -34,12 +34,12 @@ func (c *Controller) OnUpdate(before, vg *v1alpha1.VmGroup) {
 	key := cache.MetaObjectToName(vg)
 	switch {
 	case before.UID != vg.UID: // deleted and created again while the watch was away
-		c.gone.add(key, before.UID)
-		c.addUrgent(key)
+		c.deleted.add(key, before.UID)
+		c.addEdited(key)
 	case before.ResourceVersion == vg.ResourceVersion: // a resync
 		c.queue.Add(key)
 	case edited(before, vg):
-		c.addUrgent(key)
+		c.addEdited(key)
 	case c.writes.awaited(vg): // a sync found the cache without it
 		c.queue.Add(key)
 	}
@@ -52,11 +52,11 @@ func (c *Controller) OnDelete(deleted informers.DeletedVmGroup) {
 	if deleted.OptionalObj != nil {
 		uid = deleted.OptionalObj.UID
 	}
-	c.gone.add(key, uid)
-	c.addUrgent(key)
+	c.deleted.add(key, uid)
+	c.addEdited(key)
 }
 
-// edited says whether anything but the status differs that a sync reads.
+// edited reports whether anything but the status differs that a sync reads.
 func edited(before, vg *v1alpha1.VmGroup) bool {
 	return before.Generation != vg.Generation ||
 		!before.DeletionTimestamp.Equal(vg.DeletionTimestamp) ||
@@ -65,17 +65,18 @@ func edited(before, vg *v1alpha1.VmGroup) bool {
 		!equality.Semantic.DeepEqual(before.Finalizers, vg.Finalizers)
 }
 
-// Notify implements vsphere.Notifier. A group that the informer does not know is left alone.
+// Notify implements vsphere.Notifier. A group that the informer does not know is left alone. Notifications that follow each
+// other closely lead to one sync.
 func (c *Controller) Notify(g vsphere.GroupID) {
 	if g.UID != "" {
 		// The only error there is means that the index is missing, and New has made it.
 		if groups, err := c.informer.GetTypedIndexer().ByTypedIndex(uidIndex, g.UID); err == nil && len(groups) > 0 {
-			c.queue.Add(cache.MetaObjectToName(groups[0]))
+			c.addNotified(cache.MetaObjectToName(groups[0]))
 			return
 		}
 	}
 	if g.Name != "" {
-		c.queue.Add(cache.NewObjectName(g.Namespace, g.Name))
+		c.addNotified(cache.NewObjectName(g.Namespace, g.Name))
 	}
 }
 
@@ -88,31 +89,38 @@ func (c *Controller) NotifyAll() {
 	}
 }
 
-// addUrgent adds a key that overtakes those that were added by Add.
-func (c *Controller) addUrgent(key cache.ObjectName) {
-	c.lanes.hurry(key)
+// addEdited adds a key at once, and with high priority.
+func (c *Controller) addEdited(key cache.ObjectName) {
+	c.priority.raise(key)
 	c.queue.Add(key)
 }
 
-// gone remembers VmGroups that have left the API until their key is synced, so that they are forgotten by the worker that
-// holds the key, and by none beside it.
-type gone struct {
+// addNotified adds a key at once if its last notification was long ago, and otherwise a moment later.
+func (c *Controller) addNotified(key cache.ObjectName) {
+	c.queue.AddAfter(key, c.notifications.delay(key))
+}
+
+// deletedUIDs remembers VmGroups that have left the API until their key is synced, so that the worker that holds the key
+// forgets them, and no worker beside it.
+type deletedUIDs struct {
 	mu   sync.Mutex
 	uids map[cache.ObjectName][]types.UID
 }
 
-func newGone() *gone { return &gone{uids: map[cache.ObjectName][]types.UID{}} }
-
-func (g *gone) add(key cache.ObjectName, uid types.UID) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.uids[key] = append(g.uids[key], uid)
+func newDeletedUIDs() *deletedUIDs {
+	return &deletedUIDs{uids: map[cache.ObjectName][]types.UID{}}
 }
 
-func (g *gone) take(key cache.ObjectName) []types.UID {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	uids := g.uids[key]
-	delete(g.uids, key)
+func (d *deletedUIDs) add(key cache.ObjectName, uid types.UID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uids[key] = append(d.uids[key], uid)
+}
+
+func (d *deletedUIDs) take(key cache.ObjectName) []types.UID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	uids := d.uids[key]
+	delete(d.uids, key)
 	return uids
 }

@@ -79,13 +79,13 @@ func TestACacheThatFailsIsNotEmpty(t *testing.T) {
 	key := cache.NewObjectName("default", "a")
 	c.writes.Wrote(key, "20")
 	c.queue.Add(key)
-	if !c.next(t.Context(), t.Context(), s) {
+	if !c.processNextWorkItem(t.Context(), t.Context(), s) {
 		t.Fatal("the worker has ended")
 	}
 	if len(s.synced) > 0 || !c.writes.ahead(group("a")) {
 		t.Errorf("synced %v, and our own write is forgotten: %t", s.synced, len(s.synced) == 0)
 	}
-	if n, after := c.limiter.NumRequeues(key), c.limiter.When(key); n != 1 || after < vsphere.RetryDelay(vsphere.ClassTransient, 1) || after > time.Minute {
+	if after, n := c.backoff.next(key, vsphere.ClassTransient); n != 2 || after < vsphere.RetryDelay(vsphere.ClassTransient, 2) || after > time.Minute {
 		t.Errorf("failures in a row: %d, tried again after %s", n, after)
 	}
 }

@@ -15,9 +15,7 @@ const (
 	ResultError   = "Error"
 	ResultPanic   = "Panic"
 	ResultStale   = "StaleCache"
-	// ResultOvertaken: another writer of the same object came first.
-	ResultOvertaken = "Overtaken"
-	ResultRefused   = "Refused" // a login
+	ResultRefused = "Refused" // a login
 )
 
 // Metrics is one set of metrics. Its fields are safe for concurrent use.
@@ -25,7 +23,7 @@ type Metrics struct {
 	table *table
 	state *stateCollector
 
-	// Syncs counts syncs of VmGroups by result: Success, an error class, Panic, StaleCache or Overtaken.
+	// Syncs counts syncs of VmGroups by result: Success, an error class, Panic or StaleCache.
 	Syncs *metrics.CounterVec
 	// SyncDuration is the time a sync takes. It waits for no task, so it is short.
 	SyncDuration *metrics.Histogram
@@ -71,7 +69,7 @@ func New() *Metrics {
 	m := &Metrics{
 		table:              t,
 		state:              newStateCollector(t),
-		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, an error class, Panic, StaleCache or Overtaken.", "result"),
+		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, StaleCache, Panic or an error class. A Conflict is vCenter's, or another writer of the same VmGroup came first.", "result"),
 		SyncDuration:       t.histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", syncBuckets),
 		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind (Clone, PowerOn, PowerOff, Destroy) and result: Success or an error class.", operationBuckets, "kind", "result"),
 		BudgetWait:         t.histograms("budget_wait_seconds", "Time that a VmGroup waited for its turn before it could submit an operation, by kind; 0 if there was room at once.", waitBuckets, "kind"),

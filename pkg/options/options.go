@@ -63,8 +63,8 @@ const (
 func NewOptions() *Options {
 	return &Options{
 		Workers:      4,
-		KubeAPIQPS:   50,
-		KubeAPIBurst: 100,
+		KubeAPIQPS:   500,
+		KubeAPIBurst: 1000,
 		ResyncPeriod: 10 * time.Minute,
 		VCenter: VCenter{
 			Scheme:       "https",
@@ -93,7 +93,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Master, "master", o.Master, "`address` of the Kubernetes API server, instead of the kubeconfig's")
 	fs.StringVar(&o.Namespace, "namespace", o.Namespace, "watch VmGroups of this `namespace` only; default: all namespaces")
 	fs.IntVar(&o.Workers, "workers", o.Workers, "how many VmGroups are worked on at once")
-	fs.Float64Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "requests per second to the Kubernetes API server, on average")
+	fs.Float64Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "requests per second to the Kubernetes API server, on average. It bounds what a fault in this process could do. It need not protect the server: no more requests than workers are under way at once, and the server's Priority and Fairness queues them. Leases have a limit of their own")
 	fs.IntVar(&o.KubeAPIBurst, "kube-api-burst", o.KubeAPIBurst, "requests to the Kubernetes API server in one burst")
 	fs.DurationVar(&o.ResyncPeriod, "resync-period", o.ResyncPeriod, "how often everything is looked at again although nothing has changed; jittered")
 

@@ -164,7 +164,7 @@ func TestValidate(t *testing.T) {
 // The flags are an interface that people's manifests rely on.
 func TestFlagNamesAndDefaults(t *testing.T) {
 	want := map[string]string{
-		"kubeconfig": "", "master": "", "namespace": "", "workers": "4", "kube-api-qps": "50", "kube-api-burst": "100", "resync-period": "10m0s",
+		"kubeconfig": "", "master": "", "namespace": "", "workers": "4", "kube-api-qps": "500", "kube-api-burst": "1000", "resync-period": "10m0s",
 		"vcenter-insecure": "false", "vcenter-ca-file": "", "vcenter-thumbprint": "", "vcenter-credentials-dir": "",
 		"datacenter": "", "cluster": "", "host": "", "resource-pool": "", "datastore": "", "template-folder": "", "folder": "vmgroups",
 		"max-clones": "16", "clone-timeout": "30m0s", "owner-id": "", "read-only": "false",

@@ -14,15 +14,22 @@ import (
 	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
 
-// TestOneOpID follows a clone from vCenter's side: the operationID of its call is that of the lines about its task in our
-// log, and of the Event that says that the group is scaling up.
+// TestOneOpID follows a clone that replaces a lost VM, from vCenter's side: the operationID of its call is that of the lines
+// about its task in our log, and of the Event that says that the group is scaling up.
 func TestOneOpID(t *testing.T) {
 	w := newWorld(t, vcsim.Options{}, invariants.Options{})
 	dir, _ := credentials(t, w.VCenter.Username, w.VCenter.Password)
 	c := w.StartChild(harness.ChildOptions{CredentialsDir: dir, Args: []string{"-v=2", "-logging-format=json"}})
 	t.Cleanup(c.Stop)
 	w.Create(w.Group("web", 1))
-	w.Ready("web", 1)
+	lost := w.Ready("web", 1).Status.VMs[0].MoRef
+	harness.Must(t, w.VCenter.Control.DestroyVM(t.Context(), lost))
+	w.Phase("web", v1alpha1.PhaseReady, func(vg *v1alpha1.VmGroup) error {
+		if now := vg.Status.VMs[0].MoRef; now == lost {
+			return fmt.Errorf("%s is still listed", now)
+		}
+		return nil
+	})
 
 	opID, task := cloned(t, w)
 	for _, msg := range []string{"Task submitted", "Task succeeded"} {

@@ -33,7 +33,7 @@ func TestDescribe(t *testing.T) {
 	}
 	told("Conditions:", "2 of 2 VMs available", "AllReplicasAvailable", "True", "Ready",
 		"Path: ", w.FolderPath("web"), "Phase: ", "READY", "Vms:", vm.Name, "poweredOn", "Available",
-		"Events:", "Normal", "ScalingUp", "0 of 2 VMs available; 2 ", "AllReplicasAvailable", "2 of 2 VMs available")
+		"Events:", "Normal", "AllReplicasAvailable", "2 of 2 VMs available")
 
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.Replicas = "nowhere", ptr.To[int32](3) })
 	w.Phase("web", v1alpha1.PhaseError)

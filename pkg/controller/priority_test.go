@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestEditsOvertakeRoutine(t *testing.T) {
+func TestEditsHavePriority(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		sync := &syncer{}
@@ -36,31 +36,31 @@ func TestEditsOvertakeRoutine(t *testing.T) {
 	})
 }
 
-func TestLanes(t *testing.T) {
+func TestPriorities(t *testing.T) {
 	key := func(name string) cache.ObjectName { return cache.NewObjectName("ns", name) }
-	l := newLanes()
+	q := newPriorityQueue()
 	for i := range 3 {
-		l.Push(key(fmt.Sprintf("slow%d", i)))
+		q.Push(key(fmt.Sprintf("low%d", i)))
 	}
-	for i := range turn + 2 {
-		l.hurry(key(fmt.Sprintf("fast%d", i)))
-		l.Push(key(fmt.Sprintf("fast%d", i)))
+	for i := range maxHighInARow + 2 {
+		q.raise(key(fmt.Sprintf("high%d", i)))
+		q.Push(key(fmt.Sprintf("high%d", i)))
 	}
-	l.Touch(key("slow0")) // not marked
-	l.hurry(key("slow2"))
-	l.Touch(key("slow2"))
-	l.hurry(key("fast0"))
-	l.Touch(key("fast0"))
+	q.Touch(key("low0")) // not raised
+	q.raise(key("low2"))
+	q.Touch(key("low2"))
+	q.raise(key("high0"))
+	q.Touch(key("high0"))
 	var got []string
-	for l.Len() > 0 {
-		got = append(got, l.Pop().Name)
+	for q.Len() > 0 {
+		got = append(got, q.Pop().Name)
 	}
-	want := []string{"fast0", "fast1", "fast2", "fast3", "fast4", "fast5", "fast6", "fast7", "slow0", "fast8", "fast9", "slow2", "slow1"}
+	want := []string{"high0", "high1", "high2", "high3", "high4", "high5", "high6", "high7", "low0", "high8", "high9", "low2", "low1"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
-	l.Push(key("fast0"))
-	if l.Len() != 1 || len(l.slow) != 1 {
-		t.Error("a mark has outlived its key")
+	q.Push(key("high0"))
+	if q.Len() != 1 || len(q.low) != 1 {
+		t.Error("a key stays raised after it has left")
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // notifyInterval is the least time between two syncs of a key that notifications bring about. Whatever happens to the VMs of
 // a group within it, one sync sees it all.
-const notifyInterval = 100 * time.Millisecond
+const notifyInterval = 50 * time.Millisecond
 
 // coalescer spaces the notifications of each key. The first one after a pause passes at once, those that follow it within the
 // interval pass together at the end of the interval. It is safe for concurrent use.

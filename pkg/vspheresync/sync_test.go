@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	k8stesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 
@@ -111,6 +113,21 @@ func TestOrphan(t *testing.T) {
 			f.vm(0)
 		})
 	}
+	t.Run("the patch takes long: it is told once", func(t *testing.T) {
+		f := newFixture(t, group(1))
+		f.settle()
+		f.events()
+		f.edit(orphan)
+		f.delete()
+		f.kube.PrependReactor("patch", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
+			f.pass(2 * freshFor)
+			return false, nil, nil
+		})
+		if _, err := f.sync(); err != nil {
+			t.Error(err)
+		}
+		f.wantEvents("that it goes", "Warning Orphaned")
+	})
 	t.Run("the patch fails: nothing is told yet", func(t *testing.T) {
 		f := newFixture(t, group(1))
 		f.settle()

@@ -122,16 +122,6 @@ soak: build devcluster ## Run the controller for DURATION while all that can hap
 test-image: ## Build the container image twice, and check that both are the same and hold what they should
 	@VERSION="$(VERSION)" hack/test-image.sh
 
-# What is done about an error is seldom tried by hand; see hack/errorcover for what counts as a branch.
-
-ERROR_PACKAGES := ./pkg/vspheresync ./pkg/controller ./pkg/vsphere/vim
-
-.PHONY: cover-errors
-cover-errors: build devcluster ## Check that the tests execute every branch that handles an error
-	CGO_ENABLED=0 go test -short -count=1 -timeout 20m -coverpkg="$$(echo $(ERROR_PACKAGES) | tr ' ' ,)" \
-		-coverprofile=bin/errors.cover ./pkg/... ./test/contract ./test/integration
-	go run ./hack/errorcover -profiles bin/errors.cover $(ERROR_PACKAGES)
-
 # What a target finds is kept as a file in testdata/fuzz of its package. Commit it: from then on every test run tries it.
 
 FUZZTIME ?= 1m

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image twice, the second time in another place and compiling everything anew, and checks that both are one image
-# and that it is what it should be. Takes what hack/build-image.sh takes. Where no registry can be reached:
+# and that it is what it should be (hack/check-image.sh). Takes what hack/build-image.sh takes. Where no registry can be reached:
 #   hack/build-image-base.sh localhost/base && make test-image BASE=localhost/base
 set -euo pipefail
 
@@ -17,4 +17,4 @@ cp -R Dockerfile .dockerignore go.mod go.sum main.go pkg hack "${work}/elsewhere
 [[ ! -d vendor ]] || cp -R vendor "${work}/elsewhere"
 GOFLAGS="${GOFLAGS:-} -a" ARCHIVE="${work}/second.tar" "${work}/elsewhere/hack/build-image.sh"
 
-go run ./hack/checkimage "${work}/first.tar" "${work}/second.tar"
+hack/check-image.sh "${work}/first.tar" "${work}/second.tar"

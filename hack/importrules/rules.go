@@ -88,8 +88,19 @@ var rooms = []room{
 		why:  "what is in flight is counted without a vCenter, for every implementation of the port",
 	},
 	{
+		path: "pkg/vsphere/operations",
+		may:  []string{"pkg/vsphere$", "k8s.io/utils/clock"},
+		why:  "what is under way is counted without a vCenter, for every implementation of the port",
+	},
+	{
+		path: "pkg/vsphere/inventory",
+		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", govmomi + "/vim25/types", "k8s.io/utils/clock"},
+		not:  []string{"context", "net", "os"},
+		why:  "the inventory knows what it was given, and calls nobody",
+	},
+	{
 		path: "pkg/vsphere/fake",
-		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
+		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
 		why:  "the fake is an in-memory vCenter behind the port",
 	},
 	{
@@ -100,8 +111,11 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vsphere/vim",
-		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/metrics", govmomi, kubernetes, "github.com/google/uuid", "golang.org/x"},
-		why:  "the adapter knows the port and govmomi, and nobody who uses it",
+		may: []string{
+			"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics", govmomi, kubernetes,
+			"github.com/google/uuid", "golang.org/x",
+		},
+		why: "the adapter knows the port and govmomi, and nobody who uses it",
 	},
 	{
 		path: "pkg/vsphere",

@@ -5,14 +5,12 @@ package artifacts
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"testing"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 )
 
@@ -36,30 +34,18 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := run(context.Background(), m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	// The ReplicaSet is what makes the Pods, and a controller of its own adds up the roles.
+	harness.Main(m, &cluster, devcluster.Options{ControllerManager: true}, install)
 }
 
-func run(ctx context.Context, m *testing.M) (code int, err error) {
-	// The ReplicaSet is what makes the Pods, and a controller of its own adds up the roles.
-	cluster, err = devcluster.Start(ctx, devcluster.Options{ControllerManager: true})
+func install(ctx context.Context, c *devcluster.Cluster) error {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	if err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, cluster.Stop()) }()
-	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
-	if err != nil {
-		return 1, err
+		return err
 	}
 	if kube, err = kubernetes.NewForConfig(config); err != nil {
-		return 1, err
+		return err
 	}
-	if _, err := cluster.Kubectl(ctx, "apply", "--validate=strict", "-f", installFile); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	_, err = c.Kubectl(ctx, "apply", "--validate=strict", "-f", installFile)
+	return err
 }

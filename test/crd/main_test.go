@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
+	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 )
 
@@ -33,17 +34,11 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		if err := connect(c.Kubeconfig()); err != nil {
-			return err
-		}
-		return applyArtifacts(ctx)
-	})
+	harness.Main(m, &cluster, devcluster.Options{}, connect, applyArtifacts)
 }
 
-func connect(path string) (err error) {
-	config, err := clientcmd.BuildConfigFromFlags("", path)
+func connect(_ context.Context, c *devcluster.Cluster) error {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	if err != nil {
 		return err
 	}
@@ -58,13 +53,13 @@ func connect(path string) (err error) {
 	return err
 }
 
-func applyArtifacts(ctx context.Context) error {
+func applyArtifacts(ctx context.Context, c *devcluster.Cluster) error {
 	commands := [][]string{
 		{"apply", "-f", crdFile, "-f", rbacFile},
 		{"wait", "--for=condition=Established", "--timeout=30s", "-f", crdFile},
 	}
 	for _, command := range commands {
-		if _, err := cluster.Kubectl(ctx, command...); err != nil {
+		if _, err := c.Kubectl(ctx, command...); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/install"
 )
 
 // request is what the API server's audit log says of a request.
@@ -52,7 +53,7 @@ func (s *site) audit() []request {
 	defer f.Close()
 	_, err = f.Seek(s.auditFrom, io.SeekStart)
 	harness.Must(t, err)
-	user := fmt.Sprintf("system:serviceaccount:%s:%s", s.namespace, account)
+	user := fmt.Sprintf("system:serviceaccount:%s:%s", install.System, account)
 	var out []request
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
@@ -134,7 +135,7 @@ func (s *site) shippedRules() []rbacv1.PolicyRule {
 	t.Helper()
 	bound := func(subjects []rbacv1.Subject) bool {
 		return slices.ContainsFunc(subjects, func(subject rbacv1.Subject) bool {
-			return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == s.namespace && subject.Name == account
+			return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == install.System && subject.Name == account
 		})
 	}
 	ctx := t.Context()
@@ -166,7 +167,7 @@ func (s *site) shippedRules() []rbacv1.PolicyRule {
 		rules = append(rules, role.Rules...)
 	}
 	if len(rules) == 0 {
-		t.Fatalf("nothing is bound to the ServiceAccount %s of %s", account, s.namespace)
+		t.Fatalf("nothing is bound to the ServiceAccount %s of %s", account, install.System)
 	}
 	return rules
 }

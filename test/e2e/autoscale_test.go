@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/install"
 )
 
 // metricsAPI says where the API server finds the metrics that are not Kubernetes' own: at a port of this machine.
@@ -59,14 +60,14 @@ func (s *site) autoscales() {
 	u, err := url.Parse(server.URL)
 	harness.Must(s.T, err)
 	s.apply(fmt.Sprintf(metricsAPI, u.Port(), s.Namespace))
-	s.apply(fmt.Sprintf(autoscaler, web))
-	s.Ready(web, 5)
+	s.apply(fmt.Sprintf(autoscaler, install.Web))
+	s.Ready(install.Web, 5)
 	waiting.Store(70)
-	s.Ready(web, 7)
-	s.kubectl("delete", "hpa", "web")
-	s.admin("delete", "apiservice", "v1beta1.external.metrics.k8s.io")
-	s.kubectl("scale", "vg/"+web, "--replicas=3")
-	s.Ready(web, 3)
+	s.Ready(install.Web, 7)
+	s.User("delete", "hpa", "web")
+	s.Admin("delete", "apiservice", "v1beta1.external.metrics.k8s.io")
+	s.User("scale", "vg/"+install.Web, "--replicas=3")
+	s.Ready(install.Web, 3)
 }
 
 // answerMetrics is an API server for one metric.
@@ -91,5 +92,5 @@ func (s *site) apply(manifest string) {
 	s.T.Helper()
 	file := filepath.Join(s.T.TempDir(), "manifest.yaml")
 	harness.Must(s.T, os.WriteFile(file, []byte(manifest), 0o600))
-	s.kubectl("apply", "-f", file)
+	s.User("apply", "-f", file)
 }

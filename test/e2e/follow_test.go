@@ -20,9 +20,9 @@ type desk struct {
 	followed map[string]bool
 }
 
-func newDesk(t *testing.T, namespace string) *desk {
+func newDesk(t *testing.T, dir, namespace string) *desk {
 	t.Helper()
-	d := &desk{dir: t.TempDir(), blocks: map[string][]string{}, followed: map[string]bool{}}
+	d := &desk{dir: dir, blocks: map[string][]string{}, followed: map[string]bool{}}
 	harness.Must(t, os.Symlink(filepath.Join(absolute(t, harness.Root()), "artifacts"), filepath.Join(d.dir, "artifacts")))
 	harness.Must(t, os.Symlink(absolute(t, cluster.Binary()), filepath.Join(d.dir, "kubectl")))
 	config, err := clientcmd.LoadFromFile(cluster.Kubeconfig())

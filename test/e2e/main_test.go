@@ -3,13 +3,11 @@
 package e2e
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 )
 
@@ -19,25 +17,11 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
 	dir, err := os.MkdirTemp("", "e2e")
 	if err != nil {
-		return 1, err
+		panic(err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { _ = os.RemoveAll(dir) }()
 	auditLog = filepath.Join(dir, "audit.log")
-	cluster, err = devcluster.Start(context.Background(), devcluster.Options{ControllerManager: true, AuditLog: auditLog})
-	if err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, cluster.Stop()) }()
-	return m.Run(), nil
+	harness.Main(m, &cluster, devcluster.Options{ControllerManager: true, AuditLog: auditLog})
 }

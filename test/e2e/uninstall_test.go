@@ -12,6 +12,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/install"
 )
 
 // moRefs returns what the group has in vCenter.
@@ -27,16 +28,16 @@ func (s *site) moRefs(vg *v1alpha1.VmGroup) []string {
 
 // returns removes the controller and nothing else, and installs it again: every VM is still there, and is taken up again.
 func (s *site) returns() {
-	vg := s.Ready(web, 3)
+	vg := s.Ready(install.Web, 3)
 	before := s.moRefs(vg)
 	s.follow("The controller only", 0)
 	s.stopped()
-	s.kubectl("scale", "vg/"+web, "--replicas=4")
-	s.admin("apply", "-f", artifact("install.yaml"))
-	s.rolledOut()
-	s.Ready(web, 4)
-	s.kubectl("scale", "vg/"+web, "--replicas=3")
-	s.Ready(web, 3)
+	s.User("scale", "vg/"+install.Web, "--replicas=4")
+	s.Admin("apply", "-f", install.Artifact("install.yaml"))
+	s.RolledOut()
+	s.Ready(install.Web, 4)
+	s.User("scale", "vg/"+install.Web, "--replicas=3")
+	s.Ready(install.Web, 3)
 	if now := s.moRefs(vg); len(now) != len(before) {
 		s.T.Errorf("VMs before and after (-before +after):\n%s", cmp.Diff(before, now))
 	}
@@ -47,14 +48,14 @@ func (s *site) returns() {
 // is installed again reports them, and touches none.
 func (s *site) leaves() {
 	s.noneDenied()    // from now on it will be
-	s.checker.Close() // to strip a finalizer is what it would report
-	s.kubectl("create", "-f", artifact("examples/example.yaml"))
-	vg := s.Ready(web, 3)
+	s.Checker.Close() // to strip a finalizer is what it would report
+	s.User("create", "-f", install.Artifact("examples/example.yaml"))
+	vg := s.Ready(install.Web, 3)
 	before := s.moRefs(vg)
-	s.admin("delete", "-f", artifact("install.yaml"), "--wait=false")
+	s.Admin("delete", "-f", install.Artifact("install.yaml"), "--wait=false")
 	s.stopped()
 	s.Eventually("the group is marked as deleted", func() error {
-		vg, err := s.Get(web)
+		vg, err := s.Get(install.Web)
 		if err == nil && vg.DeletionTimestamp == nil {
 			err = errors.New("it is not")
 		}
@@ -65,10 +66,10 @@ func (s *site) leaves() {
 	}
 	s.follow("What if VmGroups are left", 0)
 	s.Eventually("the group goes, and the CRD and the namespace", func() error {
-		if _, err := s.Get(web); !apierrors.IsNotFound(err) {
+		if _, err := s.Get(install.Web); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the group: %v", err)
 		}
-		_, err := s.Kube.CoreV1().Namespaces().Get(s.T.Context(), s.namespace, metav1.GetOptions{})
+		_, err := s.Kube.CoreV1().Namespaces().Get(s.T.Context(), install.System, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("the namespace: %v", err)
 		}
@@ -95,8 +96,8 @@ func (s *site) reportsOrphans(want string) {
 
 // orphans removes everything but the VMs of a group.
 func (s *site) orphans() {
-	s.kubectl("create", "-f", artifact("examples/example.yaml"))
-	vg := s.Ready(web, 3)
+	s.User("create", "-f", install.Artifact("examples/example.yaml"))
+	vg := s.Ready(install.Web, 3)
 	before := s.moRefs(vg)
 	s.follow("Everything, but keep the VMs", 0)
 	s.stopped()
@@ -118,7 +119,7 @@ func (s *site) removeVMs(vg *v1alpha1.VmGroup) {
 func (s *site) stopped() {
 	s.T.Helper()
 	s.Eventually("the Pods go", func() error {
-		if pods := s.pods(); len(pods) > 0 {
+		if pods := s.Pods(); len(pods) > 0 {
 			return fmt.Errorf("%d are left", len(pods))
 		}
 		return nil

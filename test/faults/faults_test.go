@@ -9,7 +9,6 @@ package faults
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -32,12 +31,7 @@ const (
 
 var cluster *devcluster.Cluster
 
-func TestMain(m *testing.M) {
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		return harness.ApplyCRD(ctx, c)
-	})
-}
+func TestMain(m *testing.M) { harness.Main(m, &cluster, devcluster.Options{}, harness.ApplyCRD) }
 
 // TestFaults plays all plans; with -short those for the calls that change something, and the modes that matter most.
 func TestFaults(t *testing.T) {

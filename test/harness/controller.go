@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/app"
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
+	"github.com/vmgroup/vmgroup-controller/test/harness/process"
 )
 
 // Controller is a running controller.
@@ -28,7 +27,7 @@ type Controller struct {
 	cancel context.CancelFunc
 	done   chan error
 	killed atomic.Bool
-	log    *logBuffer
+	log    *process.Buffer
 }
 
 // Options returns what a controller of this world is started with: environment as a user would set it, then args.
@@ -87,7 +86,7 @@ func (w *World) Keep(o *options.Options, with app.Overrides) *Controller {
 }
 
 func (w *World) run(run func(context.Context) error) *Controller {
-	c := &Controller{t: w.T, done: make(chan error, 1), log: &logBuffer{}}
+	c := &Controller{t: w.T, done: make(chan error, 1), log: &process.Buffer{}}
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(4)))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
@@ -166,24 +165,6 @@ func (c *Controller) wait() error {
 
 // Log returns what the controller has logged so far.
 func (c *Controller) Log() string { return c.log.String() }
-
-// logBuffer is a buffer for many goroutines.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // Impersonate returns a kubeconfig that acts as another user.
 func (w *World) Impersonate(user string) string {

@@ -5,6 +5,7 @@ package harness
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -201,6 +203,36 @@ func (w *World) Phase(name string, phase v1alpha1.Phase, checks ...func(*v1alpha
 		return nil
 	})
 	return vg
+}
+
+// Meets waits until a group passes a check.
+func (w *World) Meets(name string, check func(*v1alpha1.VmGroup) error) {
+	w.T.Helper()
+	w.Eventually(name, func() error {
+		vg, err := w.Get(name)
+		if err != nil {
+			return err
+		}
+		return check(vg)
+	})
+}
+
+// Gone waits until a group is gone, and checks in vCenter that none of its VMs is left.
+func (w *World) Gone(vg *v1alpha1.VmGroup) {
+	w.T.Helper()
+	w.Eventually(vg.Name+" goes", func() error {
+		_, err := w.Get(vg.Name)
+		if err == nil {
+			return errors.New("it is still there")
+		}
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
+	if vms := w.VMs(vg); len(vms) > 0 {
+		w.T.Errorf("the VmGroup is gone, and %d of its VMs are left", len(vms))
+	}
 }
 
 // Eventually waits until check succeeds.

@@ -4,7 +4,6 @@
 package input
 
 import (
-	"context"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -13,9 +12,4 @@ import (
 
 var cluster *devcluster.Cluster
 
-func TestMain(m *testing.M) {
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		return harness.ApplyCRD(ctx, c)
-	})
-}
+func TestMain(m *testing.M) { harness.Main(m, &cluster, devcluster.Options{}, harness.ApplyCRD) }

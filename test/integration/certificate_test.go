@@ -23,7 +23,7 @@ func TestLateCertificateAuthority(t *testing.T) {
 	w.StartController("-vcenter-ca-file", file)
 	said := func(parts ...string) {
 		t.Helper()
-		eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+		w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 			c := meta.FindStatusCondition(vg.Status.Conditions, v1alpha1.ConditionVCenterReachable)
 			if c == nil || c.Reason != v1alpha1.ReasonCertificateRejected {
 				return fmt.Errorf("condition %+v", c)

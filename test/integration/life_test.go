@@ -46,18 +46,7 @@ func TestLife(t *testing.T) {
 // gone waits until the group, its VMs and its folder are gone, and checks that the folder was not destroyed recursively.
 func gone(t *testing.T, w *harness.World, vg *v1alpha1.VmGroup) {
 	t.Helper()
-	w.Eventually("the VmGroup goes", func() error {
-		_, err := w.Get(vg.Name)
-		if err == nil {
-			err = errors.New("it is still there")
-		} else if apierrors.IsNotFound(err) {
-			err = nil
-		}
-		return err
-	})
-	if vms := w.VMs(vg); len(vms) > 0 {
-		t.Errorf("the VmGroup is gone, and %d of its VMs are left", len(vms))
-	}
+	w.Gone(vg)
 	if hasFolder(t, w, w.FolderPath(vg.Name)) {
 		t.Errorf("the VmGroup is gone, and its folder is left")
 	}

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"context"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -14,12 +13,7 @@ import (
 
 var cluster *devcluster.Cluster
 
-func TestMain(m *testing.M) {
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		return harness.ApplyCRD(ctx, c)
-	})
-}
+func TestMain(m *testing.M) { harness.Main(m, &cluster, devcluster.Options{}, harness.ApplyCRD) }
 
 func newWorld(t *testing.T, o vcsim.Options) *harness.World {
 	t.Helper()

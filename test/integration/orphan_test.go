@@ -20,13 +20,7 @@ import (
 // off the object within milliseconds. Whoever was there to see it: the group goes, and its VMs run on.
 func TestCascadeOrphan(t *testing.T) {
 	t.Parallel()
-	collected, err := devcluster.Start(t.Context(), devcluster.Options{ControllerManager: true})
-	harness.Must(t, err)
-	t.Cleanup(func() {
-		if err := collected.Stop(); err != nil {
-			t.Errorf("stop the cluster: %v", err)
-		}
-	})
+	collected := harness.NewCluster(t, devcluster.Options{ControllerManager: true})
 	harness.Must(t, harness.ApplyCRD(t.Context(), collected))
 	w := harness.NewWorld(t, collected, vcsim.Options{})
 	invariants.Watch(w, invariants.Options{})
@@ -42,7 +36,7 @@ func TestCascadeOrphan(t *testing.T) {
 	collects(w)
 	harness.Must(t, w.VCenter.Control.ResetCalls(t.Context()))
 
-	_, err = w.Cluster.Kubectl(t.Context(), "delete", "vmgroup", "kubectl", "--cascade=orphan", "--wait=false", "-n", w.Namespace)
+	_, err := w.Cluster.Kubectl(t.Context(), "delete", "vmgroup", "kubectl", "--cascade=orphan", "--wait=false", "-n", w.Namespace)
 	harness.Must(t, err)
 	for _, name := range groups[1:4] {
 		deleteOrphan(w, name)
@@ -61,7 +55,7 @@ func TestCascadeOrphan(t *testing.T) {
 	deleteOrphan(w, "second-thought")
 	deleteOrphan(w, "held")
 	for _, name := range []string{"stopped", "stopped-and-touched", "second-thought", "held"} {
-		eventually(w, name, func(vg *v1alpha1.VmGroup) error {
+		w.Meets(name, func(vg *v1alpha1.VmGroup) error {
 			if slices.Contains(vg.Finalizers, metav1.FinalizerOrphanDependents) {
 				return fmt.Errorf("the garbage collector has not come yet: %v", vg.Finalizers)
 			}

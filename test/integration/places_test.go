@@ -14,7 +14,7 @@ import (
 
 // says waits until the message of a group's status holds all the words.
 func says(w *harness.World, name string, words ...string) {
-	eventually(w, name, func(vg *v1alpha1.VmGroup) error {
+	w.Meets(name, func(vg *v1alpha1.VmGroup) error {
 		for _, want := range words {
 			if !strings.Contains(vg.Status.Message, want) {
 				return fmt.Errorf("the message does not say %q: %q", want, vg.Status.Message)

@@ -89,13 +89,13 @@ func TestOutsideTheRoot(t *testing.T) {
 			vg := w.Ready("web", 2)
 			outside := w.VMs(vg)[0]
 			harness.Must(t, c.moveOut(t, w, outside))
-			eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+			w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 				return listed(vg, outside, func(vm v1alpha1.VMStatus) bool { return vm.State == v1alpha1.VMMoved })
 			})
 			w.Ready("web", 2)
 			c.due(w)
-			eventually(w, "web", condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonVMOutsideRoot))
-			eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+			w.Meets("web", condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonVMOutsideRoot))
+			w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 				for _, want := range c.says {
 					if !strings.Contains(vg.Status.Message, want) {
 						return fmt.Errorf("the message does not say %q: %s", want, vg.Status.Message)
@@ -132,7 +132,7 @@ func TestOffOutsideTheRoot(t *testing.T) {
 	vg := w.Ready("web", 2)
 	outside := w.VMs(vg)[0]
 	harness.Must(t, w.VCenter.Control.Move(t.Context(), outside.MoRef, "elsewhere"))
-	eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 		return listed(vg, outside, func(vm v1alpha1.VMStatus) bool { return vm.State == v1alpha1.VMMoved })
 	})
 	harness.Must(t, w.VCenter.Control.PowerOff(t.Context(), outside.MoRef))
@@ -195,7 +195,7 @@ func TestAStampOnANeighboursVM(t *testing.T) {
 		}
 		return nil
 	})
-	eventually(w, "web", stalled)
+	w.Meets("web", stalled)
 	for _, vm := range forged {
 		harness.Must(t, vc.SetStamp(t.Context(), vm.MoRef, ""))
 	}
@@ -247,7 +247,7 @@ func TestInAnotherDatacenter(t *testing.T) {
 	far := folders[slices.IndexFunc(folders, func(f control.Folder) bool { return f.Path == "/DC1/vm" })]
 	vm := w.VMs(vg)[0]
 	harness.Must(t, w.VCenter.Control.Move(t.Context(), vm.MoRef, far.MoRef))
-	eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 		return listed(vg, vm, func(vm v1alpha1.VMStatus) bool {
 			return vm.State == v1alpha1.VMMoved && strings.Contains(vm.Message, "it was moved to /DC1/vm, outside the root folder")
 		})

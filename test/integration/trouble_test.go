@@ -33,18 +33,6 @@ func condition(kind string, status metav1.ConditionStatus, reason string) func(*
 	}
 }
 
-// eventually waits until a group passes a check.
-func eventually(w *harness.World, name string, check func(*v1alpha1.VmGroup) error) {
-	w.T.Helper()
-	w.Eventually(name, func() error {
-		vg, err := w.Get(name)
-		if err != nil {
-			return err
-		}
-		return check(vg)
-	})
-}
-
 // TestOutage takes vCenter away: the status says so, the counts stay, nothing is changed when it is back.
 func TestOutage(t *testing.T) {
 	for _, mode := range []control.Outage{control.OutageRefuse, control.OutageUnavailable} {
@@ -55,8 +43,8 @@ func TestOutage(t *testing.T) {
 			vg := w.Ready("web", 2)
 			before := w.VMs(vg)
 			harness.Must(t, w.VCenter.Control.SetOutage(t.Context(), mode))
-			eventually(w, "web", condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonVCenterUnreachable))
-			eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+			w.Meets("web", condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonVCenterUnreachable))
+			w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 				if s := vg.Status; s.AvailableReplicas != 2 || s.Replicas != 2 || s.Phase != v1alpha1.PhasePending {
 					return fmt.Errorf("%d of %d, %s", s.AvailableReplicas, s.Replicas, s.Phase)
 				}
@@ -112,7 +100,7 @@ func TestWrongPassword(t *testing.T) {
 	w.Create(w.Group("web", 1))
 	for range 2 {
 		c := w.StartController("-vcenter-credentials-dir", dir)
-		eventually(w, "web", condition(v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, v1alpha1.ReasonCredentialsRejected))
+		w.Meets("web", condition(v1alpha1.ConditionVCenterReachable, metav1.ConditionFalse, v1alpha1.ReasonCredentialsRejected))
 		c.Stop()
 	}
 	c := w.StartController("-vcenter-credentials-dir", dir)
@@ -260,7 +248,7 @@ func TestAmbiguousDatacenter(t *testing.T) {
 	w := newWorld(t, vcsim.Options{Datacenters: []string{"DC0", "DC1"}})
 	c := w.StartController()
 	w.Create(w.Group("web", 1))
-	eventually(w, "web", func(vg *v1alpha1.VmGroup) error {
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 		for _, want := range []string{"DC0", "DC1", "-datacenter"} {
 			if !strings.Contains(vg.Status.Message, want) {
 				return fmt.Errorf("the message does not say %s: %q", want, vg.Status.Message)
@@ -304,13 +292,7 @@ func TestPlaceThatIsNotThere(t *testing.T) {
 // TestMissingCRD waits for the CRD, says how to install it, and starts when it is there.
 func TestMissingCRD(t *testing.T) {
 	t.Parallel()
-	bare, err := devcluster.Start(t.Context(), devcluster.Options{})
-	harness.Must(t, err)
-	t.Cleanup(func() {
-		if err := bare.Stop(); err != nil {
-			t.Errorf("stop the cluster: %v", err)
-		}
-	})
+	bare := harness.NewCluster(t, devcluster.Options{})
 	w := harness.NewWorld(t, bare, vcsim.Options{})
 	invariants.Watch(w, invariants.Options{})
 	c := w.StartController()

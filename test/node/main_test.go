@@ -7,8 +7,6 @@
 package node
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,26 +19,13 @@ import (
 var cluster *devcluster.Cluster
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
 	images, err := filepath.Glob(filepath.Join(harness.Root(), "bin", "node", "*.tar"))
 	if err != nil {
-		return 1, err
+		panic(err)
 	}
 	if len(images) == 0 {
-		return 1, errors.New("there are no images in bin/node: make test-e2e-node makes them, and runs this package as it wants to be run")
+		fmt.Fprintln(os.Stderr, "there are no images in bin/node: make test-e2e-node makes them, and runs this package as it wants to be run")
+		os.Exit(1)
 	}
-	cluster, err = devcluster.Start(context.Background(), devcluster.Options{Node: true, Images: images})
-	if err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, cluster.Stop()) }()
-	return m.Run(), nil
+	harness.Main(m, &cluster, devcluster.Options{Node: true, Images: images})
 }

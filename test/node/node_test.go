@@ -11,46 +11,37 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
+	"github.com/vmgroup/vmgroup-controller/test/harness/install"
 )
 
 // TestNode installs what ships on a real node, lives with it, and removes it.
 func TestNode(t *testing.T) {
 	s := newSite(t)
-	for _, chapter := range []struct {
-		name string
-		play func(*site)
-	}{
-		{"the controller is installed", (*site).installs},
-		{"its processes may no more than they are said to", (*site).isConfined},
-		{"a group is made", (*site).makes},
-		{"the leader's container is killed", (*site).losesLeader},
-		{"the password is rotated", (*site).rotates},
-		{"the group is deleted", (*site).deletes},
-		{"everything is removed", (*site).uninstalls},
-	} {
-		began := time.Now()
-		chapter.play(s)
-		if t.Failed() {
-			t.Fatalf("failed: %s", chapter.name)
-		}
-		t.Logf("%s: %s", chapter.name, time.Since(began).Round(time.Millisecond))
-	}
+	install.Play(t, s, []install.Chapter[*site]{
+		{Name: "the controller is installed", Play: (*site).installs},
+		{Name: "its processes may no more than they are said to", Play: (*site).isConfined},
+		{Name: "a group is made", Play: (*site).makes},
+		{Name: "the leader's container is killed", Play: (*site).losesLeader},
+		{Name: "the password is rotated", Play: (*site).rotates},
+		{Name: "the group is deleted", Play: (*site).deletes},
+		{Name: "everything is removed", Play: (*site).uninstalls},
+	})
 }
 
 // installs does what the README says.
 func (s *site) installs() {
 	began := time.Now()
-	s.admin("apply", "-f", artifact("install.yaml"))
-	s.admin("wait", "--for=condition=Established", "--timeout=60s", "crd/vmgroups.vsphere.vmware.com")
-	s.configure()
-	s.writeSecret()
-	s.rolledOut()
+	s.Admin("apply", "-f", install.Artifact("install.yaml"))
+	s.Admin("wait", "--for=condition=Established", "--timeout=60s", "crd/vmgroups.vsphere.vmware.com")
+	s.Configure()
+	s.WriteSecret()
+	s.Admin("apply", "-f", s.File(install.ConfigFile), "-f", s.File(install.SecretFile))
+	s.RolledOut()
 	s.T.Logf("from kubectl apply to both Pods ready: %s", time.Since(began).Round(100*time.Millisecond))
-	for _, pod := range s.pods() {
+	for _, pod := range s.Pods() {
 		c := pod.Status.ContainerStatuses[0]
 		if c.Image != image || c.ImageID == "" {
 			s.T.Errorf("Pod %s runs %s (%s), want %s", pod.Name, c.Image, c.ImageID, image)
@@ -74,7 +65,7 @@ func (s *site) isConfined() {
 		"NoNewPrivs": "1",
 		"Seccomp":    "2", // by a filter
 	}
-	for _, pod := range s.pods() {
+	for _, pod := range s.Pods() {
 		pid := process(s.T, &pod)
 		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil || exe != "/vmgroup-controller" {
 			s.T.Errorf("Pod %s runs %q (%v)", pod.Name, exe, err)
@@ -95,23 +86,23 @@ func (s *site) isConfined() {
 }
 
 func (s *site) makes() {
-	s.kubectl("create", "-f", artifact("examples/example.yaml"))
-	s.kubectl("wait", "--for=condition=Ready", "--timeout=90s", "vg/"+web)
-	s.Ready(web, 3)
+	s.User("create", "-f", install.Artifact("examples/example.yaml"))
+	s.User("wait", "--for=condition=Ready", "--timeout=90s", "vg/"+install.Web)
+	s.Ready(install.Web, 3)
 }
 
 // losesLeader kills the process of the leader's container, in the middle of a change. The kubelet starts it again, and
 // somebody goes on.
 func (s *site) losesLeader() {
 	pod, holder := s.leader("")
-	s.kubectl("scale", "vg/"+web, "--replicas=5")
+	s.User("scale", "vg/"+install.Web, "--replicas=5")
 	harness.Must(s.T, syscall.Kill(process(s.T, pod), syscall.SIGKILL))
 	began := time.Now()
 	s.leader(holder)
 	s.T.Logf("another leads after %s", time.Since(began).Round(100*time.Millisecond))
-	s.Ready(web, 5)
+	s.Ready(install.Web, 5)
 	s.Eventually("the container runs again, and is ready", func() error {
-		now, err := s.Kube.CoreV1().Pods(system).Get(s.T.Context(), pod.Name, metav1.GetOptions{})
+		now, err := s.Kube.CoreV1().Pods(install.System).Get(s.T.Context(), pod.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -121,41 +112,37 @@ func (s *site) losesLeader() {
 		}
 		return nil
 	})
-	s.rolledOut()
+	s.RolledOut()
 }
 
 // rotates changes the password in vCenter and in the Secret. The kubelet brings it to the files of a Pod that runs.
 func (s *site) rotates() {
 	ctx, before := s.T.Context(), s.restarts()
 	harness.Must(s.T, s.VCenter.Control.SetPassword(ctx, s.VCenter.Username, "another"))
-	s.password = "another"
-	s.writeSecret()
+	s.Password = "another"
+	s.WriteSecret()
+	s.Admin("apply", "-f", s.File(install.SecretFile))
 	harness.Must(s.T, s.VCenter.Control.EndSessions(ctx))
-	s.kubectl("scale", "vg/"+web, "--replicas=4")
-	s.Ready(web, 4)
+	s.User("scale", "vg/"+install.Web, "--replicas=4")
+	s.Ready(install.Web, 4)
 	if diff := cmp.Diff(before, s.restarts()); diff != "" {
 		s.T.Errorf("Pods, and how often their containers were started again, before and after (-before +after):\n%s", diff)
 	}
 }
 
 func (s *site) deletes() {
-	vg, err := s.Get(web)
+	vg, err := s.Get(install.Web)
 	harness.Must(s.T, err)
-	s.kubectl("delete", "vg", web, "--timeout=90s")
-	if _, err := s.Get(web); !apierrors.IsNotFound(err) {
-		s.T.Errorf("after kubectl delete: %v", err)
-	}
-	if vms := s.VMs(vg); len(vms) > 0 {
-		s.T.Errorf("the group is gone, and %d of its VMs are left", len(vms))
-	}
+	s.User("delete", "vg", install.Web, "--timeout=90s")
+	s.Gone(vg)
 }
 
 // uninstalls removes everything that was installed. Nothing of it stays on the node.
 func (s *site) uninstalls() {
-	s.checker.Close()
+	s.Checker.Close()
 	if leftOnNode(s.T) == nil {
 		s.T.Fatal("the Pods are there, but nothing of them is seen on the node: it is looked for in the wrong places")
 	}
-	s.admin("delete", "-f", artifact("install.yaml"), "--timeout=90s")
+	s.Admin("delete", "-f", install.Artifact("install.yaml"), "--timeout=90s")
 	s.Eventually("nothing is left of the Pods", func() error { return leftOnNode(s.T) })
 }

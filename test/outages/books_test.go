@@ -1,13 +1,11 @@
 package outages
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -67,33 +65,6 @@ func (w *world) same(vg *v1alpha1.VmGroup, before []control.VM) {
 	if got, want := refs(w.VMs(vg)), refs(before); !slices.Equal(got, want) {
 		w.T.Errorf("the group's VMs are %v, and were %v", got, want)
 	}
-}
-
-// gone waits until a VmGroup is gone, and checks that its VMs are.
-func (w *world) gone(vg *v1alpha1.VmGroup) {
-	w.T.Helper()
-	w.Eventually("the VmGroup goes", func() error {
-		_, err := w.Get(vg.Name)
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return errors.Join(errors.New("it is still there"), err)
-	})
-	if vms := w.VMs(vg); len(vms) > 0 {
-		w.T.Errorf("the VmGroup is gone, and %d of its VMs are left", len(vms))
-	}
-}
-
-// eventually waits until a group passes a check.
-func (w *world) eventually(name string, check func(*v1alpha1.VmGroup) error) {
-	w.T.Helper()
-	w.Eventually(name, func() error {
-		vg, err := w.Get(name)
-		if err != nil {
-			return err
-		}
-		return check(vg)
-	})
 }
 
 // logins returns how many logins vCenter has accepted and refused since the counters were reset.

@@ -42,7 +42,7 @@ func (s secret) write(name, text string) {
 // rejected waits until a group's status says that the credentials are refused.
 func (w *world) rejected(name string) {
 	w.T.Helper()
-	w.eventually(name, func(vg *v1alpha1.VmGroup) error {
+	w.Meets(name, func(vg *v1alpha1.VmGroup) error {
 		for _, c := range vg.Status.Conditions {
 			if c.Type == v1alpha1.ConditionVCenterReachable && c.Status == metav1.ConditionFalse && c.Reason == v1alpha1.ReasonCredentialsRejected {
 				return nil

@@ -136,7 +136,7 @@ func TestDeletedSeenAlive(t *testing.T) {
 	vg := w.Ready("web", 2)
 	past := w.past()
 	w.Delete("web")
-	w.gone(vg)
+	w.Gone(vg)
 	c.Stop()
 	w.api.Rewind(past)
 	w.api.ResetRequests()
@@ -167,7 +167,7 @@ func TestSuccessorSeenAsItsPredecessor(t *testing.T) {
 	w.Delete("web")
 	past := w.past()
 	c = w.start()
-	w.gone(first)
+	w.Gone(first)
 	w.Create(w.Group("web", 2))
 	second := w.Ready("web", 2)
 	before := w.VMs(second)
@@ -230,7 +230,7 @@ func TestFrozenWatch(t *testing.T) {
 	w.api.Repair()
 	w.Ready("web", 3)
 	w.Ready("new", 1)
-	w.gone(old)
+	w.Gone(old)
 	w.made(5, 1)
 }
 
@@ -253,6 +253,6 @@ func TestLostDeletion(t *testing.T) {
 	w.looked("web")
 	w.made(2, 1) // by our own hand
 	w.api.Repair()
-	w.gone(vg)
+	w.Gone(vg)
 	w.made(2, 2)
 }

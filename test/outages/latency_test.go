@@ -65,7 +65,7 @@ func TestFinalizerStripped(t *testing.T) {
 	for range times() {
 		w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Finalizers = nil })
 		stripped := time.Now()
-		w.eventually("web", func(vg *v1alpha1.VmGroup) error {
+		w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 			if !slices.Contains(vg.Finalizers, v1alpha1.Finalizer) {
 				return errors.New("no finalizer")
 			}

@@ -3,13 +3,11 @@ package outages
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/apiproxy"
+	"github.com/vmgroup/vmgroup-controller/test/harness/process"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 	"github.com/vmgroup/vmgroup-controller/test/invariants"
 )
@@ -76,33 +75,14 @@ func twoLeaders(t *testing.T, reserveAtEnd bool) {
 type replica struct {
 	*exec.Cmd
 	api   *apiproxy.Proxy
-	log   *lockedBuffer
+	log   *process.Buffer
 	ended chan error
 }
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-var _ io.Writer = &lockedBuffer{}
 
 // launch starts a replica. It is killed with the test, if it has not ended.
 func (w *world) launch(userAgent string) *replica {
 	w.T.Helper()
-	r := &replica{api: apiproxy.Start(w.T, cluster.Kubeconfig()), log: &lockedBuffer{}, ended: make(chan error, 1)}
+	r := &replica{api: apiproxy.Start(w.T, cluster.Kubeconfig()), log: &process.Buffer{}, ended: make(chan error, 1)}
 	binary := os.Getenv("CONTROLLER_BIN")
 	if binary == "" {
 		binary = filepath.Join(harness.Root(), "bin", "vmgroup-controller")

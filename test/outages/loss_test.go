@@ -68,7 +68,7 @@ func lossyLine(t *testing.T, loss harness.Loss, heavy, atEnd bool) {
 		vg, err := w.Get(name)
 		harness.Must(t, err)
 		w.Delete(name)
-		w.gone(vg)
+		w.Gone(vg)
 	}
 	line.Lose(harness.Loss{})
 	w.made(all, all-1)

@@ -6,7 +6,6 @@
 package outages
 
 import (
-	"context"
 	"flag"
 	"strings"
 	"testing"
@@ -27,10 +26,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		return harness.ApplyCRD(ctx, c)
-	})
+	harness.Main(m, &cluster, devcluster.Options{}, harness.ApplyCRD)
 }
 
 // world is a World whose controllers reach the API server through a proxy.

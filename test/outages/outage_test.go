@@ -143,7 +143,7 @@ func TestDeletedInAnOutage(t *testing.T) {
 	harness.Must(t, vc.SetOutage(t.Context(), control.OutageRefuse))
 	harness.Must(t, vc.EndSessions(t.Context()))
 	w.Delete("web")
-	w.eventually("web", func(vg *v1alpha1.VmGroup) error {
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 		for _, c := range vg.Status.Conditions {
 			if c.Type == v1alpha1.ConditionVCenterReachable && c.Status == metav1.ConditionFalse && vg.DeletionTimestamp != nil {
 				return nil
@@ -153,7 +153,7 @@ func TestDeletedInAnOutage(t *testing.T) {
 	})
 	w.made(2, 0)
 	harness.Must(t, vc.SetOutage(t.Context(), control.OutageOff))
-	w.gone(vg)
+	w.Gone(vg)
 	w.made(2, 2)
 }
 
@@ -178,7 +178,7 @@ func TestAPIServerAway(t *testing.T) {
 				lasts(t, d)
 				w.api.SetOutage(apiproxy.Off)
 				w.recovered(t, t.Name(), "web", 5, time.Now())
-				w.gone(old)
+				w.Gone(old)
 				w.made(6, 1)
 			})
 		}

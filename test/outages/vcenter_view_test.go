@@ -77,7 +77,7 @@ func TestSwallowedUpdates(t *testing.T) {
 			change: func(w *world, _ *v1alpha1.VmGroup) {
 				harness.Must(t, w.VCenter.Control.SwallowUpdates(t.Context(), 0))
 				w.Scale("web", 1)
-				w.eventually("web", func(vg *v1alpha1.VmGroup) error {
+				w.Meets("web", func(vg *v1alpha1.VmGroup) error {
 					if len(vg.Status.VMs) == 0 || vg.Status.VMs[0].MoRef == "" {
 						return errors.New("the VM is not in the status yet")
 					}
@@ -162,7 +162,7 @@ func TestReorderedUpdates(t *testing.T) {
 			w.Scale("web", 2)
 			vg = w.Ready("web", 2)
 			w.Delete("web")
-			w.gone(vg)
+			w.Gone(vg)
 			w.made(7, 7)
 		})
 	}

@@ -122,13 +122,7 @@ func TestLogout(t *testing.T) {
 
 func TestMissingCRD(t *testing.T) {
 	t.Parallel()
-	bare, err := devcluster.Start(t.Context(), devcluster.Options{})
-	harness.Must(t, err)
-	t.Cleanup(func() {
-		if err := bare.Stop(); err != nil {
-			t.Errorf("stop the cluster: %v", err)
-		}
-	})
+	bare := harness.NewCluster(t, devcluster.Options{})
 	w := harness.NewWorld(t, bare, vcsim.Options{})
 	invariants.Watch(w, invariants.Options{})
 	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}} {

@@ -7,7 +7,6 @@
 package soak
 
 import (
-	"context"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -16,9 +15,4 @@ import (
 
 var cluster *devcluster.Cluster
 
-func TestMain(m *testing.M) {
-	devcluster.Main(m.Run, func(ctx context.Context, c *devcluster.Cluster) error {
-		cluster = c
-		return harness.ApplyCRD(ctx, c)
-	})
-}
+func TestMain(m *testing.M) { harness.Main(m, &cluster, devcluster.Options{}, harness.ApplyCRD) }

@@ -2,31 +2,33 @@ package process
 
 import (
 	"bytes"
-	"strings"
 	"sync"
 )
 
 // tailSize is enough for the last words of a process and not too much for an error message.
 const tailSize = 16 << 10
 
-// tail is an io.Writer that keeps the end of what is written to it. It is read while the process may still write.
-type tail struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// Buffer is a bytes.Buffer for many goroutines. With a limit it keeps the end of what is written to it.
+type Buffer struct {
+	limit int // 0: none
+	mu    sync.Mutex
+	buf   bytes.Buffer
 }
 
 // Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf.Write(p)
-	t.buf.Next(max(t.buf.Len()-tailSize, 0))
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Write(p)
+	if b.limit > 0 {
+		b.buf.Next(max(b.buf.Len()-b.limit, 0))
+	}
 	return len(p), nil
 }
 
-// String returns the end.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(t.buf.String())
+// String returns what was written so far.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

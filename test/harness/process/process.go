@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ type Process struct {
 	name        string
 	cmd         *exec.Cmd
 	stdin       io.Closer
-	log         *tail
+	log         *Buffer
 	stopTimeout time.Duration
 	exited      chan struct{} // closed when the process has ended; err is set before that
 	err         error
@@ -69,7 +70,7 @@ func newProcess(path string, c Command) *Process {
 	p := &Process{
 		name:        c.Binary.Name,
 		cmd:         exec.Command(path, c.Args...),
-		log:         &tail{},
+		log:         &Buffer{limit: tailSize},
 		stopTimeout: c.StopTimeout,
 		exited:      make(chan struct{}),
 	}
@@ -157,5 +158,5 @@ func (p *Process) explain(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s %s: %w\n%s", p.name, what, err, p.log)
+	return fmt.Errorf("%s %s: %w\n%s", p.name, what, err, strings.TrimSpace(p.log.String()))
 }

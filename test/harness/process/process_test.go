@@ -111,14 +111,14 @@ func TestKill(t *testing.T) {
 	wantError(t, p.Stop(), "signal: killed")
 }
 
-func TestTail(t *testing.T) {
-	var log tail
+func TestBufferKeepsTheEnd(t *testing.T) {
+	log := Buffer{limit: tailSize}
 	for _, text := range []string{"begin", strings.Repeat(".", tailSize), "end\n"} {
 		if n, err := log.Write([]byte(text)); n != len(text) || err != nil {
 			t.Fatalf("Write = %d, %v", n, err)
 		}
 	}
-	if got := log.String(); len(got) >= tailSize || strings.HasPrefix(got, "b") || !strings.HasSuffix(got, ".end") {
+	if got := log.String(); len(got) != tailSize || strings.HasPrefix(got, "b") || !strings.HasSuffix(got, ".end\n") {
 		t.Errorf("%d bytes, from %q to %q", len(got), got[:5], got[len(got)-5:])
 	}
 }

@@ -100,7 +100,7 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vsphere/fake",
-		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
+		may:  []string{"pkg/apis", "pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
 		why:  "the fake is an in-memory vCenter behind the port",
 	},
 	{
@@ -112,10 +112,10 @@ var rooms = []room{
 	{
 		path: "pkg/vsphere/vim",
 		may: []string{
-			"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics", govmomi, kubernetes,
-			"github.com/google/uuid", "golang.org/x",
+			"pkg/apis", "pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics",
+			govmomi, kubernetes, "github.com/google/uuid", "golang.org/x",
 		},
-		why: "the adapter knows the port and govmomi, and nobody who uses it",
+		why: "the adapter knows the port, govmomi and the reasons of the API, and nobody who uses it",
 	},
 	{
 		path: "pkg/vsphere",

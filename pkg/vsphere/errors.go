@@ -29,7 +29,8 @@ const (
 // Error is the only error type that crosses the port. It wraps the client's own error.
 type Error struct {
 	Class Class
-	// Reason is a CamelCase word that fits a condition's reason. Reasons are constants of the API package.
+	// Reason is a CamelCase word that fits a condition's reason: a constant of the API package, or of this one for what no
+	// condition shows.
 	Reason string
 	// Message is a full sentence for people, without credentials: what failed on which object, and what to do.
 	Message string
@@ -63,6 +64,22 @@ const (
 	ReasonTemplateChanged = "TemplateChanged"
 )
 
+// Reasons of the errors that tests and logs tell apart, and that no condition shows.
+const (
+	// ReasonBusy: the object is in use, and will not be for long.
+	ReasonBusy = "Busy"
+	// ReasonGone: the object is not there any more.
+	ReasonGone = "Gone"
+	// ReasonPoweredOn: a VM that is to be destroyed is not switched off.
+	ReasonPoweredOn = "PoweredOn"
+	// ReasonWaitingForBudget: as many operations of that kind as allowed are under way.
+	ReasonWaitingForBudget = "WaitingForBudget"
+	// ReasonOverdue: an operation has passed its deadline.
+	ReasonOverdue = "Overdue"
+	// ReasonTaskLost: the task of an operation can no longer be read.
+	ReasonTaskLost = "TaskLost"
+)
+
 // ConcernsName reports whether an error is about the name of one VM, and so says nothing of others. A conflict of any other
 // kind (a template, a pool, a folder that is gone) is no name in use.
 func ConcernsName(err error) bool {
@@ -79,7 +96,7 @@ func TemplateChanged(err error) bool {
 // ErrNoBudget is returned by Start methods when as many operations of that kind as allowed are under way.
 var ErrNoBudget error = &Error{
 	Class:   ClassConflict,
-	Reason:  "WaitingForBudget",
+	Reason:  ReasonWaitingForBudget,
 	Message: "as many operations as allowed are under way; waiting for a turn",
 }
 

@@ -19,8 +19,10 @@ import (
 type sourcePackage struct {
 	fset  *token.FileSet
 	files []*ast.File
-	// constants are the strings that it declares; imported are those of the packages that it may name.
+	// constants are the strings that it declares, aliases its constants that stand for another; imported are those of the
+	// packages that it may name.
 	constants map[string]string
+	aliases   map[string]ast.Expr
 	imported  map[string]map[string]string
 	// reasonAt says which argument of a function, and which field of a struct that is written without keys, is the reason.
 	reasonAt map[string]int
@@ -29,7 +31,7 @@ type sourcePackage struct {
 // parsePackage parses the files of a folder that are no tests; there may be none.
 func parsePackage(t *testing.T, dir string) *sourcePackage {
 	t.Helper()
-	p := &sourcePackage{fset: token.NewFileSet(), constants: map[string]string{}, reasonAt: map[string]int{}}
+	p := &sourcePackage{fset: token.NewFileSet(), constants: map[string]string{}, aliases: map[string]ast.Expr{}, reasonAt: map[string]int{}}
 	entries, err := os.ReadDir(dir)
 	harness.Must(t, err)
 	for _, entry := range entries {
@@ -53,6 +55,8 @@ func (p *sourcePackage) declare(n ast.Node) bool {
 			for i := 0; ok && n.Tok == token.CONST && i < len(values.Values); i++ {
 				if text, ok := literal(values.Values[i]); ok {
 					p.constants[values.Names[i].Name] = text
+				} else {
+					p.aliases[values.Names[i].Name] = values.Values[i]
 				}
 			}
 		}
@@ -87,6 +91,9 @@ func (p *sourcePackage) findReason(owner string, fields *ast.FieldList) {
 func (p *sourcePackage) constant(e ast.Expr) (string, bool) {
 	switch e := e.(type) {
 	case *ast.Ident:
+		if alias, ok := p.aliases[e.Name]; ok {
+			return p.constant(alias)
+		}
 		value, ok := p.constants[e.Name]
 		return value, ok
 	case *ast.SelectorExpr:
@@ -120,7 +127,6 @@ func nameOf(e ast.Node) string {
 //
 //  1. each use of a constant that is called reason… or Reason…, other than in a comparison
 //  2. each word of the API that is made a reason, as in string(v1alpha1.VMCopy)
-//  3. each literal that stands where a reason is wanted
 //
 // It is not shown to people, and not found, where it stands beside one of the quiet classes in one literal: pkg/plan puts a
 // reason of its own in its place (TestReasonsOfQuietErrors there). Where a reason is wanted, nothing may stand but such a
@@ -182,6 +188,9 @@ func (r *reader) constantUsed(e ast.Expr, name string) {
 	}
 	switch parent := r.path[len(r.path)-2].(type) {
 	case *ast.ValueSpec:
+		if _, alias := r.p.aliases[parent.Names[0].Name]; alias {
+			return
+		}
 		if ident, ok := e.(*ast.Ident); ok && slices.Contains(parent.Names, ident) {
 			return
 		}
@@ -204,7 +213,7 @@ func (r *reader) wanted(e ast.Expr) {
 		}
 	}
 	if text, ok := literal(e); ok {
-		r.say(e, text)
+		r.t.Errorf("%s: the reason %s is a literal: want a constant of %s or %s", r.p.where(e), text, conditionsFile, errorsFile)
 		return
 	}
 	if _, ok := r.p.constant(e); ok && reasonName.MatchString(nameOf(e)) {

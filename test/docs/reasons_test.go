@@ -31,12 +31,12 @@ func TestReasons(t *testing.T) {
 	declared := slices.Concat(api.progress, api.stalled, api.unreachable)
 	for _, reason := range slices.Sorted(maps.Keys(said)) {
 		if !slices.Contains(declared, reason) && !slices.Contains(api.others, reason) && reasonsThatStayInside[reason] == "" {
-			t.Errorf("%s says %s, which pkg/apis/vsphere/v1alpha1/conditions.go does not declare", said[reason], reason)
+			t.Errorf("%s says %s, which %s does not declare", said[reason], reason, conditionsFile)
 		}
 	}
 	for _, reason := range declared {
 		if said[reason] == "" {
-			t.Errorf("nothing says %s, which pkg/apis/vsphere/v1alpha1/conditions.go declares", reason)
+			t.Errorf("nothing says %s, which %s declares", reason, conditionsFile)
 		}
 		if !slices.Contains(troubleshooting, reason) {
 			t.Errorf("docs/troubleshooting.md does not tell of %s", reason)
@@ -68,6 +68,51 @@ func TestReasons(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The two files that declare reasons: those that a condition may show, and the others.
+const (
+	conditionsFile = "pkg/apis/vsphere/v1alpha1/conditions.go"
+	errorsFile     = "pkg/vsphere/errors.go"
+)
+
+// TestReasonsAreDeclaredOnce proves that a reason is spelled in one place: outside of the API, the port's errors and the
+// contract, no literal has its value. The keys of a map, such as the names of faults, are other words.
+func TestReasonsAreDeclaredOnce(t *testing.T) {
+	api := parsePackage(t, filepath.Join(harness.Root(), "pkg", "apis", "vsphere", "v1alpha1"))
+	port := parsePackage(t, filepath.Join(harness.Root(), "pkg", "vsphere"))
+	declared := map[string]string{}
+	for _, p := range []*sourcePackage{api, port} {
+		for name, value := range p.constants {
+			if !strings.HasPrefix(name, "Reason") {
+				continue
+			}
+			// The word may be in both, for an error that a condition shows and for one that it does not.
+			if other, ok := declared[value]; ok && other != name {
+				t.Errorf("%s and %s are both %q", name, other, value)
+			}
+			declared[value] = name
+		}
+	}
+	eachPackage(t, []string{"apis", "generated", "contract"}, func(p *sourcePackage) {
+		for _, file := range p.files {
+			keys := map[ast.Node]bool{}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if pair, ok := n.(*ast.KeyValueExpr); ok {
+					keys[pair.Key] = true
+				}
+				lit, ok := n.(*ast.BasicLit)
+				if !ok || keys[n] {
+					return true
+				}
+				text, _ := literal(lit)
+				if where := p.where(n); declared[text] != "" && !strings.HasPrefix(where, errorsFile+":") {
+					t.Errorf("%s spells %q: use the constant %s", where, text, declared[text])
+				}
+				return true
+			})
+		}
+	})
 }
 
 var word = regexp.MustCompile("`([A-Z][A-Za-z]*[a-z][A-Za-z]*)`")
@@ -157,26 +202,32 @@ func reasonsSaid(t *testing.T) map[string]string {
 		"vsphere":  parsePackage(t, filepath.Join(root, "vsphere")).constants,
 	}
 	said := map[string]string{}
-	err := filepath.WalkDir(root, func(dir string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return err
-		}
-		switch entry.Name() {
-		case "apis", "generated", "fake", "contract": // declare reasons, or play vCenter
-			return fs.SkipDir
-		}
-		p := parsePackage(t, dir)
+	// Those that are left out declare reasons, or play vCenter.
+	eachPackage(t, []string{"apis", "generated", "fake", "contract"}, func(p *sourcePackage) {
 		p.imported = imported
 		for _, file := range p.files {
 			(&reader{p: p, t: t, said: said}).read(file)
 		}
-		return nil
 	})
-	harness.Must(t, err)
 	if len(said) == 0 {
 		t.Fatal("no reasons are found in the code")
 	}
 	return said
+}
+
+// eachPackage visits the packages below pkg, without the folders of the names that are left out.
+func eachPackage(t *testing.T, leftOut []string, visit func(*sourcePackage)) {
+	t.Helper()
+	harness.Must(t, filepath.WalkDir(filepath.Join(harness.Root(), "pkg"), func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if slices.Contains(leftOut, entry.Name()) {
+			return fs.SkipDir
+		}
+		visit(parsePackage(t, dir))
+		return nil
+	}))
 }
 
 // where says where in the repository a node is.

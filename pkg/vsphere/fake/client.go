@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
@@ -209,7 +210,7 @@ func (c *Client) Forget(g vsphere.GroupID) {
 // ready fails while the vCenter does not answer.
 func (c *Client) ready() error {
 	if c.vc.outage || !slices.Contains(c.vc.clients, c) {
-		return newError(vsphere.ClassUnavailable, "VCenterUnreachable", "vCenter does not answer")
+		return newError(vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable, "vCenter does not answer")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -97,9 +98,9 @@ func refuseDisks(m *machine) *vsphere.Error {
 	foreign, hidden := vsphere.ForeignDisks(*m.Stamp, m.file, slices.Concat(m.disks, m.held))
 	switch {
 	case len(foreign) > 0:
-		return newError(vsphere.ClassInvalid, "ForeignDisk", "%s has a disk that is not its own (%s)", m.Name, foreign[0])
+		return newError(vsphere.ClassInvalid, v1alpha1.ReasonForeignDisk, "%s has a disk that is not its own (%s)", m.Name, foreign[0])
 	case hidden:
-		return newError(vsphere.ClassTransient, "Retrying", "the disks of %s cannot be seen", m.Name)
+		return newError(vsphere.ClassTransient, v1alpha1.ReasonRetrying, "the disks of %s cannot be seen", m.Name)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package fake
 import (
 	"fmt"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -17,7 +18,7 @@ func faultError(class vsphere.Class, fault, format string, args ...any) *vsphere
 }
 
 func errLost(method Method) *vsphere.Error {
-	return newError(vsphere.ClassUnknown, "OutcomeUnknown", "the answer to %s was lost", method)
+	return newError(vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown, "the answer to %s was lost", method)
 }
 
 // severity orders errors by how much they ask of a human.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
@@ -183,21 +184,21 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 	identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM)
 	switch {
 	case m.Unreadable:
-		return newError(vsphere.ClassTransient, "VMUnreachable", "%s cannot be read", m.Ref)
+		return newError(vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, "%s cannot be read", m.Ref)
 	case identity != vsphere.Ours:
-		return newError(vsphere.ClassConflict, "NotOurs", "%s is not ours but %s", m.Name, identity)
+		return newError(vsphere.ClassConflict, v1alpha1.ReasonNotOurs, "%s is not ours but %s", m.Name, identity)
 	case !c.underRoot(m):
 		return errOutside(m)
 	case m.Connection != vsphere.Connected:
-		return newError(vsphere.ClassTransient, "VMUnreachable", "%s is %s", m.Name, m.Connection)
+		return newError(vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, "%s is %s", m.Name, m.Connection)
 	case m.Power != vsphere.PoweredOff:
-		return newError(vsphere.ClassConflict, "NotPoweredOff", "%s is %s", m.Name, m.Power)
+		return newError(vsphere.ClassConflict, vsphere.ReasonPoweredOn, "%s is %s", m.Name, m.Power)
 	}
 	return refuseDisks(m)
 }
 
 func errOutside(m *machine) *vsphere.Error {
-	return newError(vsphere.ClassConflict, "VMOutsideRoot", "%s lies outside the root folder", m.Name)
+	return newError(vsphere.ClassConflict, v1alpha1.ReasonVMOutsideRoot, "%s lies outside the root folder", m.Name)
 }
 
 // Cancel implements vsphere.Interface. It is recorded and has no effect: a test ends the task as it likes.
@@ -228,10 +229,10 @@ func (c *Client) RemoveFolder(_ context.Context, g vsphere.GroupID, ref vsphere.
 	}
 	path := c.vc.path(ref)
 	if c.depth(ref) < 2 { // never the root, a namespace, or what is not below the root
-		return newError(vsphere.ClassInvalid, "NotOurs", "%s is not the folder of a VmGroup", path)
+		return newError(vsphere.ClassInvalid, v1alpha1.ReasonNotOurs, "%s is not the folder of a VmGroup", path)
 	}
 	if c.vc.children(ref) > 0 {
-		return newError(vsphere.ClassConflict, "FolderNotEmpty", "%s is not empty", path)
+		return newError(vsphere.ClassConflict, v1alpha1.ReasonFolderNotEmpty, "%s is not empty", path)
 	}
 	call := Call{Method: RemoveFolder, Owner: c.cfg.Owner, Group: g, Name: trim(path), Ref: ref}
 	fault, faulted := c.vc.fault(RemoveFolder, path, trim(path), string(ref))

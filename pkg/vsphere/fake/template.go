@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -28,7 +29,7 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 // findTemplate looks for a name anywhere below the template folder, and for a path at that path only.
 func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	if strings.Trim(path, "/ ") == "" {
-		return nil, newError(vsphere.ClassInvalid, "TemplateEmpty", "spec.template names nothing")
+		return nil, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateEmpty, "spec.template names nothing")
 	}
 	names := vsphere.PathNames(path)
 	whole := c.cfg.TemplateFolder + vsphere.Path(names...)
@@ -52,13 +53,13 @@ func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	}
 	switch {
 	case len(templates) > 1:
-		return nil, newError(vsphere.ClassInvalid, "TemplateAmbiguous", "%d templates are named %q", len(templates), path)
+		return nil, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateAmbiguous, "%d templates are named %q", len(templates), path)
 	case len(templates) == 1:
 		return templates[0], nil
 	case unfit != "":
-		return nil, newError(vsphere.ClassInvalid, "TemplateUnusable", "%q: %s", path, unfit)
+		return nil, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateUnusable, "%q: %s", path, unfit)
 	default:
-		return nil, newError(vsphere.ClassInvalid, "TemplateNotFound", "there is no template %q%s", path, alike)
+		return nil, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateNotFound, "there is no template %q%s", path, alike)
 	}
 }
 

@@ -106,7 +106,7 @@ func (t *Tracker) Overdue() []Pending {
 			woken.add(o.group)
 			delete(t.byTask, o.Task)
 			t.failed(o, &vsphere.Error{
-				Class: vsphere.ClassUnknown, Reason: "Overdue",
+				Class: vsphere.ClassUnknown, Reason: vsphere.ReasonOverdue,
 				Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, OtherTimeout),
 			})
 			t.drop(o)

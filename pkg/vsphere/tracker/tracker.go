@@ -198,7 +198,7 @@ func (t *Tracker) Lost(task vsphere.Ref) {
 	o.Task, o.state, o.Unknown = "", unknown, true
 	if o.Kind != vsphere.OperationClone {
 		t.failed(o, &vsphere.Error{
-			Class: vsphere.ClassUnknown, Reason: "TaskLost",
+			Class: vsphere.ClassUnknown, Reason: vsphere.ReasonTaskLost,
 			Message: fmt.Sprintf("the task of %s can no longer be read; looking again", o.Kind),
 		})
 		t.drop(o)

@@ -5,45 +5,46 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Reasons of errors, as the API package spells those that become a condition's (test/docs compares them).
+// Short names of the reasons that the table below and the calls give.
 const (
-	reasonBusy                 = "Busy"
-	reasonNameTaken            = "NameTaken"
-	reasonGone                 = "Gone"
-	reasonNotOurs              = "NotOurs"
-	reasonPoweredOn            = "PoweredOn"
-	reasonRetrying             = "Retrying"
-	reasonOutcomeUnknown       = "OutcomeUnknown"
-	reasonResourceExhausted    = "ResourceExhausted"
-	reasonVMUnreachable        = "VMUnreachable"
-	reasonFolderNotEmpty       = "FolderNotEmpty"
-	reasonTemplateEmpty        = "TemplateEmpty"
-	reasonTemplateNotFound     = "TemplateNotFound"
-	reasonTemplateAmbiguous    = "TemplateAmbiguous"
-	reasonTemplateUnusable     = "TemplateUnusable"
-	reasonNoPermission         = "NoPermission"
-	reasonInvalidConfiguration = "InvalidConfiguration"
-	reasonForeignDisk          = "ForeignDisk"
-	reasonVMOutsideRoot        = "VMOutsideRoot"
-	reasonVCenterSyncing       = "VCenterSyncing"
-	reasonVCenterUnreachable   = "VCenterUnreachable"
-	reasonCertificateRejected  = "CertificateRejected"
-	reasonCredentialsRejected  = "CredentialsRejected"
-	reasonCredentialsUnread    = "CredentialsUnreadable"
+	reasonBusy                 = vsphere.ReasonBusy
+	reasonNameTaken            = vsphere.ReasonNameTaken
+	reasonGone                 = vsphere.ReasonGone
+	reasonNotOurs              = v1alpha1.ReasonNotOurs
+	reasonPoweredOn            = vsphere.ReasonPoweredOn
+	reasonRetrying             = v1alpha1.ReasonRetrying
+	reasonOutcomeUnknown       = v1alpha1.ReasonOutcomeUnknown
+	reasonResourceExhausted    = v1alpha1.ReasonResourceExhausted
+	reasonVMUnreachable        = v1alpha1.ReasonVMUnreachable
+	reasonFolderNotEmpty       = v1alpha1.ReasonFolderNotEmpty
+	reasonTemplateEmpty        = v1alpha1.ReasonTemplateEmpty
+	reasonTemplateNotFound     = v1alpha1.ReasonTemplateNotFound
+	reasonTemplateAmbiguous    = v1alpha1.ReasonTemplateAmbiguous
+	reasonTemplateUnusable     = v1alpha1.ReasonTemplateUnusable
+	reasonNoPermission         = v1alpha1.ReasonNoPermission
+	reasonInvalidConfiguration = v1alpha1.ReasonInvalidConfiguration
+	reasonForeignDisk          = v1alpha1.ReasonForeignDisk
+	reasonVMOutsideRoot        = v1alpha1.ReasonVMOutsideRoot
+	reasonVCenterSyncing       = v1alpha1.ReasonVCenterSyncing
+	reasonVCenterUnreachable   = v1alpha1.ReasonVCenterUnreachable
+	reasonCertificateRejected  = v1alpha1.ReasonCertificateRejected
+	reasonCredentialsRejected  = v1alpha1.ReasonCredentialsRejected
+	reasonCredentialsUnread    = v1alpha1.ReasonCredentialsUnreadable
 
-	reasonDatacenterNotFound    = "DatacenterNotFound"
-	reasonDatacenterAmbiguous   = "DatacenterAmbiguous"
-	reasonClusterNotFound       = "ClusterNotFound"
-	reasonClusterAmbiguous      = "ClusterAmbiguous"
-	reasonResourcePoolNotFound  = "ResourcePoolNotFound"
-	reasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
-	reasonDatastoreNotFound     = "DatastoreNotFound"
-	reasonDatastoreAmbiguous    = "DatastoreAmbiguous"
-	reasonHostNotFound          = "HostNotFound"
-	reasonHostAmbiguous         = "HostAmbiguous"
+	reasonDatacenterNotFound    = v1alpha1.ReasonDatacenterNotFound
+	reasonDatacenterAmbiguous   = v1alpha1.ReasonDatacenterAmbiguous
+	reasonClusterNotFound       = v1alpha1.ReasonClusterNotFound
+	reasonClusterAmbiguous      = v1alpha1.ReasonClusterAmbiguous
+	reasonResourcePoolNotFound  = v1alpha1.ReasonResourcePoolNotFound
+	reasonResourcePoolAmbiguous = v1alpha1.ReasonResourcePoolAmbiguous
+	reasonDatastoreNotFound     = v1alpha1.ReasonDatastoreNotFound
+	reasonDatastoreAmbiguous    = v1alpha1.ReasonDatastoreAmbiguous
+	reasonHostNotFound          = v1alpha1.ReasonHostNotFound
+	reasonHostAmbiguous         = v1alpha1.ReasonHostAmbiguous
 )
 
 // choiceReasons are the reasons why nothing can be chosen, by the flag that says what to choose.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ func (a *app) serve(ctx context.Context) (*servers, error) {
 		prometheus.Gatherers{legacyregistry.DefaultGatherer, a.metrics.Gatherer()},
 		basemetrics.HandlerOpts{ErrorHandling: basemetrics.ContinueOnError},
 	))
+	if a.options.Profiling {
+		addProfiling(metrics)
+	}
 	s := &servers{}
 	for _, server := range []struct {
 		flag, addr string
@@ -49,6 +53,16 @@ func (a *app) serve(ctx context.Context) (*servers, error) {
 		}
 	}
 	return s, nil
+}
+
+// addProfiling serves what net/http/pprof has, at the paths of the Kubernetes components. The package also registers them
+// at http.DefaultServeMux, which nobody serves.
+func addProfiling(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }
 
 func (s *servers) start(ctx context.Context, addr string, handler http.Handler) error {

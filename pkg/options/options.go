@@ -31,6 +31,8 @@ type Options struct {
 	// MetricsAddr and HealthAddr are host:port; "" or "0" means no server, port 0 any free one.
 	MetricsAddr string
 	HealthAddr  string
+	// Profiling serves net/http/pprof beside the metrics.
+	Profiling bool
 
 	LoggingFormat string // text or json
 	Version       bool   // print the version and exit
@@ -105,6 +107,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	o.LeaderElection.addFlags(fs)
 	fs.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "`host:port` of /metrics; \"0\": none")
 	fs.StringVar(&o.HealthAddr, "health-addr", o.HealthAddr, "`host:port` of /livez and /readyz; \"0\": none")
+	fs.BoolVar(&o.Profiling, "profiling", o.Profiling, "enable profiling via web interface host:port/debug/pprof/, on -metrics-addr")
 	fs.StringVar(&o.LoggingFormat, "logging-format", o.LoggingFormat, "`format` of the log: text or json")
 	fs.BoolVar(&o.Version, "version", o.Version, "print the version and exit")
 	CleanText(fs)

@@ -139,6 +139,8 @@ func TestValidate(t *testing.T) {
 		"ports differ":             {env: good, args: []string{"-metrics-addr=:8081"}, want: []string{"two ports"}},
 		"no servers":               {env: good, args: []string{"-metrics-addr=0", "-health-addr="}},
 		"any port, twice":          {env: good, args: []string{"-metrics-addr=:0", "-health-addr=:0"}},
+		"profiles":                 {env: good, args: []string{"-profiling"}},
+		"profiles, no server":      {env: good, args: []string{"-profiling", "-metrics-addr=0"}, want: []string{"-profiling is set"}},
 		"election out of order": {env: good,
 			args: []string{"-leader-elect-lease-duration=10s", "-leader-elect-renew-deadline=10s", "-leader-elect-retry-period=10s", "-leader-elect-resource-name="},
 			want: []string{`-leader-elect-resource-name is ""`, "-leader-elect-renew-deadline is 10s", "-leader-elect-lease-duration is 10s"}},
@@ -170,7 +172,7 @@ func TestFlagNamesAndDefaults(t *testing.T) {
 		"max-clones": "16", "clone-timeout": "30m0s", "owner-id": "", "read-only": "false",
 		"leader-elect": "true", "leader-elect-lease-duration": "15s", "leader-elect-renew-deadline": "10s", "leader-elect-retry-period": "2s",
 		"leader-elect-resource-name": "vmgroup-controller", "leader-elect-resource-namespace": "",
-		"metrics-addr": ":8080", "health-addr": ":8081", "logging-format": "text", "version": "false",
+		"metrics-addr": ":8080", "health-addr": ":8081", "profiling": "false", "logging-format": "text", "version": "false",
 	}
 	got := map[string]string{}
 	fs := flag.NewFlagSet("test", flag.ContinueOnError)

@@ -42,6 +42,9 @@ func (o *Options) Validate() []error {
 	if o.HealthAddr == o.MetricsAddr && !Disabled(o.HealthAddr) && !strings.HasSuffix(o.HealthAddr, ":0") {
 		p.add("-health-addr and -metrics-addr are both %q: want two ports, or \"0\" for one of them", o.HealthAddr)
 	}
+	if o.Profiling && Disabled(o.MetricsAddr) {
+		p.add("-profiling is set and -metrics-addr is %q: want an address to serve profiles on", o.MetricsAddr)
+	}
 	o.VCenter.validate(&p)
 	o.LeaderElection.validate(&p)
 	return p

@@ -44,26 +44,34 @@ func (c *Controller) MetricsText(ctx context.Context) (string, error) { return s
 
 // scrape reads the metrics from the first server that a log tells of.
 func scrape(ctx context.Context, log string) (string, error) {
+	code, text, err := get(ctx, log, "/metrics")
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("/metrics answers %d: %s", code, text)
+	}
+	return text, err
+}
+
+// Get reads a path of the server for metrics. Like MetricsText it takes "-health-addr 0".
+func (c *Controller) Get(ctx context.Context, path string) (code int, body string, err error) {
+	return get(ctx, c.Log(), path)
+}
+
+// get reads a path from the first server that a log tells of.
+func get(ctx context.Context, log, path string) (code int, body string, err error) {
 	match := serving.FindStringSubmatch(log)
 	if match == nil {
-		return "", errors.New("the controller does not serve metrics yet")
+		return 0, "", errors.New("the controller does not serve metrics yet")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+match[1]+"/metrics", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+match[1]+path, http.NoBody)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	text, err := io.ReadAll(res.Body)
-	if err = errors.Join(err, res.Body.Close()); err != nil {
-		return "", err
-	}
-	if res.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("/metrics answers %s: %s", res.Status, text)
-	}
-	return string(text), nil
+	return res.StatusCode, string(text), errors.Join(err, res.Body.Close())
 }
 
 func readMetrics(text string) (map[string]float64, error) {

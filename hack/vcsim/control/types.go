@@ -83,6 +83,9 @@ type Calls struct {
 	Methods map[string]int `json:"methods"`
 	// UserAgents splits Methods by client. Calls made before login are under "": the simulator does not say whose they are.
 	UserAgents map[string]map[string]int `json:"userAgents"`
+	// DatacenterReads is how often a client read the virtual machines of a whole datacenter, or of all: calls of
+	// RetrievePropertiesEx, each of which may have many pages.
+	DatacenterReads int `json:"datacenterReads"`
 	// LastClone is when the last CloneVM_Task arrived, in Unix nanoseconds; 0 if none did.
 	LastClone     int64 `json:"lastClone"`
 	LoginsOK      int   `json:"loginsOK"`

@@ -22,6 +22,10 @@ type Options struct {
 	Templates      []string // names, made in the first datacenter
 	TemplateFolder string   // path below the VM folder; "" is the VM folder itself
 
+	// ForeignVMs is how many virtual machines of somebody else lie in the folder "foreign" of the first datacenter. They can
+	// be read and watched, and nothing can be done to them; see foreign.go.
+	ForeignVMs int
+
 	// Root is the path, below the VM folder of a datacenter, of the folder outside which strict mode lets nobody change a
 	// virtual machine. Default "vmgroups".
 	Root string

@@ -90,6 +90,9 @@ func (s *Simulator) start() error {
 	if err := s.createTemplates(); err != nil {
 		return fmt.Errorf("create templates: %w", err)
 	}
+	if err := s.createForeignVMs(s.options.ForeignVMs); err != nil {
+		return fmt.Errorf("create foreign virtual machines: %w", err)
+	}
 	if err := s.serve(); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

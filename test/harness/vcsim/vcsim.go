@@ -43,6 +43,8 @@ type Options struct {
 	// RootGiven lets nobody but people make the root folder.
 	RootGiven  bool
 	CloneDelay time.Duration
+	// ForeignVMs is how many virtual machines of somebody else are in another folder. They can only be read.
+	ForeignVMs int
 	// CancelEffective lets CancelTask really stop a clone that has not been made yet.
 	CancelEffective bool
 	// Lax lets clients do what a controller must never do. By default such a call is refused, and recorded as a violation;
@@ -166,6 +168,7 @@ func args(o Options, username, password string) []string {
 		{"-clusters", number(o.Clusters)},
 		{"-hosts", number(o.Hosts)},
 		{"-datastores", number(o.Datastores)},
+		{"-foreign-vms", number(o.ForeignVMs)},
 	} {
 		if flag.value != "" {
 			out = append(out, flag.name, flag.value)

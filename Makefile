@@ -134,9 +134,12 @@ fuzz: ## Run each fuzz target in turn for FUZZTIME
 		done; \
 	done
 
+# BENCH is flags, for example BENCH='-only groups -groups 100 -json bin/bench.json'. Some minutes' worth of it are enough to
+# try something out; `go run ./test/bench -help` lists them.
+
 .PHONY: bench
-bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about 15 minutes
-	go run ./test/bench
+bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about an hour
+	go run ./test/bench $(BENCH)
 
 ##@ Check
 

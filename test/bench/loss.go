@@ -10,10 +10,6 @@ import (
 	"os"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
@@ -83,56 +79,4 @@ func (s *subject) reachBy(line *harness.LossyLine) (hangUp func(), err error) {
 	}
 	s.endpoint, s.caFile = proxy.URL, ca.Name()
 	return func() { proxy.CloseClientConnections(); proxy.Close(); _ = os.Remove(ca.Name()) }, nil
-}
-
-// createMany makes groups and returns how long it took until the status of each said READY.
-func (s *subject) createMany(ctx context.Context, groups, replicas int) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	began := time.Now()
-	for i := range groups {
-		_, err := s.groups.Create(ctx, &v1alpha1.VmGroup{
-			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", groupName, i)},
-			Spec:       v1alpha1.VmGroupSpec{CPU: 1, Memory: 1, Template: harness.Template, Replicas: ptr.To(int32(replicas))},
-		}, metav1.CreateOptions{})
-		if err != nil {
-			return 0, err
-		}
-	}
-	for {
-		list, err := s.groups.List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return 0, err
-		}
-		ready := 0
-		for _, vg := range list.Items {
-			if vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == replicas {
-				ready++
-			}
-		}
-		if ready == groups {
-			return time.Since(began), nil
-		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return 0, fmt.Errorf("%d of %d groups are READY: %w", ready, groups, err)
-		}
-	}
-}
-
-// checkBooks fails if the simulator has made another number of VMs than was wanted since the warm-up, which made one.
-func (s *subject) checkBooks(ctx context.Context, vms int) error {
-	tasks, err := s.vcenter.Control.Tasks(ctx)
-	if err != nil {
-		return err
-	}
-	made := -1
-	for _, task := range tasks {
-		if task.DescriptionID == "VirtualMachine.cloneVm" && task.State == "success" {
-			made++
-		}
-	}
-	if made != vms {
-		return fmt.Errorf("%d VMs were made, want %d", made, vms)
-	}
-	return s.vcenter.Violations(ctx)
 }

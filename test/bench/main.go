@@ -3,7 +3,10 @@
 // time over that of a plain govmomi loop that clones as many VMs with the same concurrency, on an equal simulator, in the
 // same run.
 //
-// It is a benchmark: it fails only if something does not work, never because of a figure.
+// It is a benchmark: it fails only if something does not work, never because of a figure. With small numbers each
+// measurement takes a minute or less, which is good for trying out and for no figure:
+//
+//	go run ./test/bench -only groups,large,failing,foreign -groups 50 -large 100 -heals 10 -foreign 1000 -rest 90s
 package main
 
 import (
@@ -17,7 +20,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -25,45 +27,97 @@ import (
 )
 
 func main() {
-	runs := flag.Int("runs", 5, "how often each measurement is made")
-	vms := flag.Int("vms", 300, "VMs in the large group")
-	rest := flag.Duration("rest", 5*time.Minute, "how long the controller is watched at rest")
-	memory := flag.String("tmp", "/dev/shm", "where the simulator keeps the files of its VMs: on a disk, their noise is larger than what is measured")
-	only := flag.String("only", "", "comma-separated measurements: throughput, slow, heal, start, takeover, loss, rest (default: all)")
+	b := &bench{}
+	only := b.flags(flag.CommandLine)
+	file := flag.String("json", "", "write all values to this `file` too")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{runs: *runs, vms: *vms, rest: *rest, memory: *memory}
-	if err := b.run(ctx, *only); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	err := b.run(ctx, *only)
+	if err == nil {
+		err = b.print(os.Stdout)
 	}
-	if err := b.print(); err != nil {
+	if err == nil && *file != "" {
+		err = b.writeJSON(*file)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 type bench struct {
-	runs, vms int
-	rest      time.Duration
-	memory    string
-	cluster   *devcluster.Cluster
-	audit     string
-	rows      []row
-	groups    int
+	runs, vms, heals                  int
+	groups, large, foreign, largeRuns int
+	rest, quiet, settle               time.Duration
+	sizes                             sizes
+	memory                            string
+	cluster                           *devcluster.Cluster
+	audit                             string
+	rows                              []row
+	namespaces                        int
 }
 
-// row is one measure, with a value from each run.
-type row struct {
-	name   string
-	target string
-	unit   string
-	values []float64
+// flags registers the flags, and returns which measurements are made.
+func (b *bench) flags(fs *flag.FlagSet) (only *string) {
+	fs.IntVar(&b.runs, "runs", 5, "how often each measurement is made, but for the large ones")
+	fs.IntVar(&b.vms, "vms", 300, "VMs in one group")
+	fs.IntVar(&b.heals, "heals", 100, "VMs that are destroyed to see how fast each is replaced")
+	fs.DurationVar(&b.rest, "rest", 5*time.Minute, "how long a controller of one group is watched at rest")
+	fs.DurationVar(&b.settle, "settle", 15*time.Second, "how long a controller is left alone until it has written the last progress and events")
+	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, quiet, foreign, scale")
+	fs.IntVar(&b.groups, "groups", 1000, "groups of 3 VMs in groups and quiet")
+	fs.IntVar(&b.large, "large", 10_000, "VMs in large and failing")
+	fs.IntVar(&b.foreign, "foreign", 50_000, "foreign VMs in foreign")
+	fs.DurationVar(&b.quiet, "quiet", 12*time.Minute, "how long the groups are watched in quiet")
+	b.sizes = sizes{100, 300, 1000, 3000}
+	fs.Var(&b.sizes, "sizes", "numbers of VMs in scale, comma-separated")
+	fs.StringVar(&b.memory, "tmp", "/dev/shm", "where the simulator keeps the files of its VMs: on a disk, their noise is larger than what is measured")
+	var names []string
+	for _, m := range b.measurements() {
+		names = append(names, m.name)
+	}
+	return fs.String("only", "", "comma-separated measurements: "+strings.Join(names, ", ")+" (default: all)")
+}
+
+// measurement makes some rows of the table.
+type measurement struct {
+	name    string
+	measure func(context.Context) error
+}
+
+func (b *bench) measurements() []measurement {
+	return []measurement{
+		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver},
+		{"loss", b.loss}, {"rest", b.atRest},
+		{"life", b.life}, {"groups", b.manyGroups}, {"large", b.largeGroup}, {"failing", b.failing}, {"quiet", b.quietGroups},
+		{"foreign", b.foreignVMs}, {"scale", b.scale},
+	}
+}
+
+// chosen returns the measurements that were asked for.
+func (b *bench) chosen(only string) ([]measurement, error) {
+	all := b.measurements()
+	if only == "" {
+		return all, nil
+	}
+	var out []measurement
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(all, func(m measurement) bool { return m.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only names %q: want names that -help lists", name)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
 }
 
 func (b *bench) run(ctx context.Context, only string) (err error) {
+	chosen, err := b.chosen(only)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "vmgroup-bench-")
 	if err != nil {
 		return err
@@ -77,43 +131,10 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 	if err := harness.ApplyCRD(ctx, b.cluster); err != nil {
 		return err
 	}
-	for _, m := range []struct {
-		name    string
-		measure func(context.Context) error
-	}{
-		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver},
-		{"loss", b.loss}, {"rest", b.atRest},
-	} {
-		if only != "" && !slices.Contains(strings.Split(only, ","), m.name) {
-			continue
-		}
+	for _, m := range chosen {
 		if err := m.measure(ctx); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	return nil
-}
-
-// note records a value and shows that the benchmark is alive.
-func (b *bench) note(name, target, unit string, value float64) {
-	fmt.Fprintf(os.Stderr, "%s: %.3g %s\n", name, value, unit)
-	for i := range b.rows {
-		if b.rows[i].name == name {
-			b.rows[i].values = append(b.rows[i].values, value)
-			return
-		}
-	}
-	b.rows = append(b.rows, row{name, target, unit, []float64{value}})
-}
-
-func (b *bench) print() error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MEASURE\tTARGET\tMIN\tMEDIAN\tMAX\tUNIT\tRUNS")
-	for _, r := range b.rows {
-		slices.Sort(r.values)
-		n := len(r.values)
-		fmt.Fprintf(w, "%s\t%s\t%.3g\t%.3g\t%.3g\t%s\t%d\n",
-			r.name, r.target, r.values[0], r.values[n/2], r.values[n-1], r.unit, n)
-	}
-	return w.Flush()
 }

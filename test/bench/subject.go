@@ -1,31 +1,22 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
-	toolswatch "k8s.io/client-go/tools/watch"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -43,7 +34,7 @@ type subject struct {
 	groups           vmgroups.VmGroupInterface
 	start            func() error // starts the controller, for the first time or again
 	process          *exec.Cmd
-	log              *bytes.Buffer // of the process
+	log              *log // of the process
 }
 
 const groupName = "bench"
@@ -60,8 +51,8 @@ func (b *bench) withLine(
 	ctx context.Context, o vcsim.Options, args []string, line *harness.LossyLine, measure func(*subject) error,
 ) (err error) {
 	namespaceLock.Lock()
-	b.groups++
-	namespace := fmt.Sprintf("bench-%d", b.groups)
+	b.namespaces++
+	namespace := fmt.Sprintf("bench-%d", b.namespaces)
 	namespaceLock.Unlock()
 	s := &subject{}
 	o.Templates, o.TempDir = []string{harness.Template}, b.memory
@@ -99,6 +90,7 @@ func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) err
 	if err != nil {
 		return err
 	}
+	config.QPS = -1 // what is measured must not wait for us
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
@@ -119,11 +111,11 @@ func (s *subject) startProcess(kubeconfig, namespace string, args []string) erro
 	}
 	s.process = exec.Command(filepath.Join(harness.Root(), "bin", "vmgroup-controller"), append([]string{
 		"-kubeconfig", kubeconfig, "-namespace", namespace, "-leader-elect-resource-namespace", namespace,
-		"-vcenter-ca-file", s.caFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "127.0.0.1:0",
+		"-vcenter-ca-file", s.caFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "0",
 	}, args...)...)
 	s.process.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
 		"VC_USER="+s.vcenter.Username, "VC_PASS="+s.vcenter.Password)
-	s.log = &bytes.Buffer{}
+	s.log = &log{}
 	s.process.Stderr = s.log
 	return s.process.Start()
 }
@@ -133,6 +125,25 @@ func (s *subject) stop() error {
 		return err
 	}
 	return s.process.Wait()
+}
+
+// startAgain starts the controller, which was stopped, changes the first group, and returns how long it took until that was
+// answered.
+func (s *subject) startAgain(ctx context.Context, cpu int) (time.Duration, error) {
+	began := time.Now()
+	if err := s.start(); err != nil {
+		return 0, err
+	}
+	err := s.answer(ctx, cpu)
+	return time.Since(began), err
+}
+
+// restart stops the controller before it does what startAgain does.
+func (s *subject) restart(ctx context.Context, cpu int) (time.Duration, error) {
+	if err := s.stop(); err != nil {
+		return 0, err
+	}
+	return s.startAgain(ctx, cpu)
 }
 
 // succeed starts a second replica, ends the first with a signal as soon as the second stands by, and returns how long it took
@@ -207,38 +218,9 @@ func (s *subject) remove(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// watch waits until the group is as wanted. deleted is true once it is gone.
+// watch waits until the first group is as wanted. deleted is true once it is gone.
 func (s *subject) watch(ctx context.Context, wanted func(vg *v1alpha1.VmGroup, deleted bool) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	last := &v1alpha1.VmGroup{}
-	lw := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return s.groups.List(ctx, o) },
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
-			return s.groups.Watch(ctx, o)
-		},
-	}
-	_, err := toolswatch.UntilWithSync(ctx, lw, last, nil, func(e apiwatch.Event) (bool, error) {
-		vg, ok := e.Object.(*v1alpha1.VmGroup)
-		if !ok {
-			return false, fmt.Errorf("unexpected event %s: %v", e.Type, e.Object)
-		}
-		last = vg
-		return wanted(vg, e.Type == apiwatch.Deleted), nil
-	})
-	if err != nil {
-		return fmt.Errorf("waiting for the group: %w (%s: %s)", err, last.Status.Phase, last.Status.Message)
-	}
-	return nil
-}
-
-// calls returns the SOAP calls since it was called last.
-func (s *subject) calls(ctx context.Context) (int, error) {
-	calls, err := s.vcenter.Control.Calls(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return calls.Total(), s.vcenter.Control.ResetCalls(ctx)
+	return s.until(ctx, nil, func(vg *v1alpha1.VmGroup, deleted bool) bool { return vg.Name == groupName && wanted(vg, deleted) })
 }
 
 // healOne destroys a VM and returns how long it took until a clone was sent.
@@ -260,51 +242,4 @@ func (s *subject) healOne(ctx context.Context, n int) (time.Duration, error) {
 	}
 	calls, err := s.vcenter.Control.Calls(ctx)
 	return time.Unix(0, calls.LastClone).Sub(began), err
-}
-
-// rss reports the resident memory of the controller.
-func (s *subject) rss(report func(mib float64)) error {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
-			kib, err := strconv.ParseFloat(fields[1], 64)
-			report(kib / 1024)
-			return err
-		}
-	}
-	return errors.New("no VmRSS in /proc")
-}
-
-// apiWrites counts what the controllers wrote to the API server in a span of time, from its audit log.
-func (b *bench) apiWrites(from, to time.Time) (int, error) {
-	log, err := os.Open(b.audit)
-	if err != nil {
-		return 0, err
-	}
-	defer log.Close()
-	writes := 0
-	lines := bufio.NewScanner(log)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var event struct {
-			Verb, UserAgent          string
-			RequestReceivedTimestamp metav1.MicroTime
-			ObjectRef                struct{ Resource string }
-		}
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return 0, err
-		}
-		at := event.RequestReceivedTimestamp.Time
-		switch event.Verb {
-		case "create", "update", "patch", "delete":
-			if strings.HasPrefix(event.UserAgent, "vmgroup-controller") && event.ObjectRef.Resource != "leases" &&
-				at.After(from) && at.Before(to) {
-				writes++
-			}
-		}
-	}
-	return writes, lines.Err()
 }

@@ -38,6 +38,16 @@ func (c *Child) MetricsText(ctx context.Context) (string, error) {
 	return scrape(ctx, string(start))
 }
 
+// ReadMetrics reads the metrics of a process that writes this log: the value of each name, summed up over all labels. Like
+// MetricsText it takes "-health-addr 0".
+func ReadMetrics(ctx context.Context, log string) (map[string]float64, error) {
+	text, err := scrape(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	return readMetrics(text)
+}
+
 // MetricsText reads what the controller shows at /metrics. It must run with "-health-addr 0", or with another order of
 // servers the wrong one is asked.
 func (c *Controller) MetricsText(ctx context.Context) (string, error) { return scrape(ctx, c.Log()) }

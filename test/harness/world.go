@@ -85,9 +85,7 @@ func NewWorldIn(t testing.TB, cluster *devcluster.Cluster, namespace string, o v
 	Must(t, err)
 	w.Kube, err = kubernetes.NewForConfig(config)
 	Must(t, err)
-	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
-	_, err = w.Kube.CoreV1().Namespaces().Create(t.Context(), object, metav1.CreateOptions{})
-	Must(t, err)
+	w.createNamespace()
 	w.VCenter, err = vcsim.Start(t.Context(), o)
 	Must(t, err)
 	t.Cleanup(func() {
@@ -99,6 +97,22 @@ func NewWorldIn(t testing.TB, cluster *devcluster.Cluster, namespace string, o v
 		}
 	})
 	return w
+}
+
+// Beside returns another namespace of the same cluster with the same vCenter. It has no observer.
+func (w *World) Beside() *World {
+	w.T.Helper()
+	other := *w
+	other.Namespace, other.observer = fmt.Sprintf("test-%d", namespaces.Add(1)), nil
+	other.createNamespace()
+	return &other
+}
+
+func (w *World) createNamespace() {
+	w.T.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
+	_, err := w.Kube.CoreV1().Namespaces().Create(w.T.Context(), namespace, metav1.CreateOptions{})
+	Must(w.T, err)
 }
 
 // Group returns a VmGroup that is not created yet.

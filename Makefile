@@ -27,7 +27,7 @@ RACY := /hack/vcsim/sim$$
 TOOL          := go tool -modfile=hack/tools/go.mod
 GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint/go.mod golangci-lint
 
-MODULES := . hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/promtool
+MODULES := . hack/benchplots hack/devcluster hack/tools hack/tools/golangci-lint hack/tools/promtool
 
 ##@ Build
 
@@ -77,6 +77,7 @@ test: build devcluster ## Run all tests but the slow ones, with the race detecto
 	go test -short -timeout 10m ./hack/vcsim/...
 	go test -short -timeout 20m -p 1 ./test/input ./test/e2e ./test/faults
 	cd hack/devcluster && DEVCLUSTER_BIN="$(CURDIR)/bin/devcluster" go test -timeout 10m ./...
+	cd hack/benchplots && go test ./...
 
 .PHONY: test-unit
 test-unit: build ## Run the tests that need no control plane: unit, contract, controller
@@ -134,12 +135,18 @@ fuzz: ## Run each fuzz target in turn for FUZZTIME
 		done; \
 	done
 
-# BENCH is flags, for example BENCH='-only groups -groups 100 -json bin/bench.json'. Some minutes' worth of it are enough to
-# try something out; `go run ./test/bench -help` lists them.
+# BENCH is flags, for example BENCH='-only groups -groups 100', which takes a minute and is good for trying something out;
+# `go run ./test/bench -help` lists them.
 
 .PHONY: bench
 bench: build devcluster ## Measure calls, latency, memory and throughput, and print a table; about an hour
-	go run ./test/bench $(BENCH)
+	go run ./test/bench -json bin/bench.json $(BENCH)
+
+# Small sizes do: make bench bench-plots BENCH='-only scale -sizes 100,300,1000'
+
+.PHONY: bench-plots
+bench-plots: ## Draw the plots of docs/scale.md from what make bench has measured last
+	cd hack/benchplots && go run . -out ../../docs/scale ../../bin/bench.json
 
 ##@ Check
 
@@ -163,6 +170,7 @@ verify-tidy: ## Check that every go.mod says what its module needs
 verify-vet: devcluster ## Run go vet
 	go vet ./...
 	cd hack/devcluster && go vet ./...
+	cd hack/benchplots && go vet ./...
 
 .PHONY: verify-staticcheck
 verify-staticcheck: ## Run staticcheck, except on generated code

@@ -9,7 +9,7 @@ import (
 
 // What scale measures at each size. hack/benchplots draws them; VMs are along the x axis.
 const (
-	timePlain    = "time until made, s: a plain loop"
+	timePlain    = "time until READY, s: a plain govmomi loop (made)"
 	timeOne      = "time until READY, s: one group"
 	timeMany     = "time until READY, s: groups of 3"
 	removeOne    = "time until deleted, s: one group"

@@ -46,7 +46,7 @@ func (s *subject) createMany(ctx context.Context, groups, replicas int) (time.Du
 		return 0, err
 	}
 	ready := map[string]bool{}
-	err = s.until(ctx, nil, func(vg *v1alpha1.VmGroup, _ bool) bool {
+	err = s.until(ctx, nil, func(vg *v1alpha1.VmGroup) bool {
 		if vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == replicas {
 			ready[vg.Name] = true
 		} else {
@@ -74,7 +74,7 @@ func (s *subject) removeMany(ctx context.Context, groups int) (time.Duration, er
 		left = store
 		return len(store.ListKeys()) == 0, nil
 	}
-	err = s.until(ctx, empty, func(*v1alpha1.VmGroup, bool) bool { return len(left.ListKeys()) == 0 })
+	err = s.until(ctx, empty, func(*v1alpha1.VmGroup) bool { return len(left.ListKeys()) == 0 })
 	if err != nil && left != nil {
 		err = fmt.Errorf("%d of %d groups are left: %w", len(left.ListKeys()), groups, err)
 	}
@@ -91,13 +91,19 @@ func each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 	return work.Wait()
 }
 
-// until watches all groups until one is as wanted, or what is known of them at first is enough. deleted is true for a group
-// that is gone.
+// until watches all groups until wanted is true of one that has come, changed or gone, or what there is at first is enough.
 func (s *subject) until(
-	ctx context.Context, enough toolswatch.PreconditionFunc, wanted func(vg *v1alpha1.VmGroup, deleted bool) bool,
+	ctx context.Context, enough toolswatch.PreconditionFunc, wanted func(*v1alpha1.VmGroup) bool,
 ) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	go func(controller *process) {
+		select {
+		case <-controller.ended:
+			cancel() // nobody is left to wait for
+		case <-ctx.Done():
+		}
+	}(s.process)
 	last := &v1alpha1.VmGroup{}
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return s.groups.List(ctx, o) },
@@ -111,7 +117,7 @@ func (s *subject) until(
 			return false, fmt.Errorf("unexpected event %s: %v", e.Type, e.Object)
 		}
 		last = vg
-		return wanted(vg, e.Type == apiwatch.Deleted), nil
+		return wanted(vg), nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting for the groups: %w (%s is %s: %s)", err, last.Name, last.Status.Phase, last.Status.Message)

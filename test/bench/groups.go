@@ -63,14 +63,14 @@ func (b *bench) manyGroups(ctx context.Context) error {
 	for run := range b.largeRuns {
 		var made, removed time.Duration
 		err := b.with(ctx, vcsim.Options{}, nil, func(s *subject) (err error) {
-			if made, err = s.createMany(ctx, 1, vms); err != nil {
+			if made, err = s.create(ctx, vms); err != nil {
 				return err
 			}
 			if err := s.checkBooks(ctx, vms); err != nil {
 				return err
 			}
 			b.note(one+": READY in", "", "s", made.Seconds())
-			removed, err = s.removeMany(ctx, 1)
+			removed, err = s.remove(ctx)
 			b.note(one+": deleted in", "", "s", removed.Seconds())
 			return err
 		})

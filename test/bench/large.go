@@ -76,7 +76,7 @@ func (b *bench) failing(ctx context.Context) error {
 	name := fmt.Sprintf("one sync, %s VMs, all of them failing", count(b.large))
 	for range b.largeRuns {
 		err := b.with(ctx, vcsim.Options{}, nil, func(s *subject) error {
-			if _, err := s.createMany(ctx, 1, b.large); err != nil {
+			if _, err := s.create(ctx, b.large); err != nil {
 				return err
 			}
 			if err := s.failPower(ctx, b.large); err != nil {
@@ -162,12 +162,12 @@ func (b *bench) foreignVMs(ctx context.Context) error {
 	crowded.ForeignVMs = b.foreign
 	for range b.largeRuns {
 		err := b.with(ctx, o, args, func(empty *subject) error {
-			alone, err := empty.createMany(ctx, 1, vms)
+			alone, err := empty.create(ctx, vms)
 			if err != nil {
 				return err
 			}
 			return b.with(ctx, crowded, args, func(full *subject) error {
-				took, err := full.createMany(ctx, 1, vms)
+				took, err := full.create(ctx, vms)
 				if err != nil {
 					return err
 				}

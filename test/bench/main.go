@@ -34,12 +34,10 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := b.run(ctx, *only)
-	if err == nil {
-		err = b.print(os.Stdout)
-	}
-	if err == nil && *file != "" {
-		err = b.writeJSON(*file)
+	// What was measured before something failed has cost an hour, perhaps.
+	err := errors.Join(b.run(ctx, *only), b.print(os.Stdout))
+	if *file != "" {
+		err = errors.Join(err, b.writeJSON(*file))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned"
@@ -33,7 +32,7 @@ type subject struct {
 	endpoint, caFile string
 	groups           vmgroups.VmGroupInterface
 	start            func() error // starts the controller, for the first time or again
-	process          *exec.Cmd
+	process          *process
 	log              *log // of the process
 }
 
@@ -71,7 +70,7 @@ func (b *bench) withLine(
 	if err := s.connect(ctx, b.cluster.Kubeconfig(), namespace); err != nil {
 		return err
 	}
-	s.start = func() error { return s.startProcess(b.cluster.Kubeconfig(), namespace, args) }
+	s.start = func() error { return s.startController(b.cluster.Kubeconfig(), namespace, args) }
 	if err := s.start(); err != nil {
 		return err
 	}
@@ -104,27 +103,52 @@ func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) err
 	return err
 }
 
-func (s *subject) startProcess(kubeconfig, namespace string, args []string) error {
+func (s *subject) startController(kubeconfig, namespace string, args []string) error {
 	u, err := url.Parse(s.endpoint)
 	if err != nil {
 		return err
 	}
-	s.process = exec.Command(filepath.Join(harness.Root(), "bin", "vmgroup-controller"), append([]string{
+	cmd := exec.Command(filepath.Join(harness.Root(), "bin", "vmgroup-controller"), append([]string{
 		"-kubeconfig", kubeconfig, "-namespace", namespace, "-leader-elect-resource-namespace", namespace,
 		"-vcenter-ca-file", s.caFile, "-metrics-addr", "127.0.0.1:0", "-health-addr", "0",
 	}, args...)...)
-	s.process.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
+	cmd.Env = append(os.Environ(), "VC_HOST="+u.Hostname(), "VC_PORT="+u.Port(),
 		"VC_USER="+s.vcenter.Username, "VC_PASS="+s.vcenter.Password)
 	s.log = &log{}
-	s.process.Stderr = s.log
-	return s.process.Start()
+	cmd.Stderr = s.log
+	s.process, err = startProcess(cmd)
+	return err
 }
 
 func (s *subject) stop() error {
-	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.process.Wait()
+	return s.process.wait()
+}
+
+// process is a process whose end is noticed.
+type process struct {
+	*os.Process
+	ended chan struct{}
+	err   error // once it has ended
+}
+
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{Process: cmd.Process, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func (p *process) wait() error {
+	<-p.ended
+	return p.err
 }
 
 // startAgain starts the controller, which was stopped, changes the first group, and returns how long it took until that was
@@ -157,14 +181,14 @@ func (s *subject) succeed(ctx context.Context, signal os.Signal, cpu int) (time.
 		return 0, err
 	}
 	began := time.Now()
-	if err := leader.Process.Signal(signal); err != nil {
+	if err := leader.Signal(signal); err != nil {
 		return 0, err
 	}
 	if err := s.answer(ctx, cpu); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
-	_ = leader.Wait() // by a signal, or in good order
+	_ = leader.wait() // by a signal, or in good order
 	return took, nil
 }
 
@@ -178,7 +202,7 @@ func (s *subject) answer(ctx context.Context, cpu int) error {
 	if err != nil {
 		return err
 	}
-	return s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool { return vg.Status.ObservedGeneration == changed.Generation })
+	return s.watch(ctx, func(vg *v1alpha1.VmGroup) bool { return vg.Status.ObservedGeneration == changed.Generation })
 }
 
 // warm makes and removes a group of one, so that the start is not measured.
@@ -195,32 +219,15 @@ func (s *subject) warm(ctx context.Context) error {
 
 // create makes a group and returns how long it took until its status said READY.
 func (s *subject) create(ctx context.Context, n int) (time.Duration, error) {
-	began := time.Now()
-	_, err := s.groups.Create(ctx, &v1alpha1.VmGroup{
-		ObjectMeta: metav1.ObjectMeta{Name: groupName},
-		Spec:       v1alpha1.VmGroupSpec{CPU: 1, Memory: 1, Template: harness.Template, Replicas: ptr.To(int32(n))},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return 0, err
-	}
-	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool {
-		return vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n
-	})
-	return time.Since(began), err
+	return s.createMany(ctx, 1, n)
 }
 
-func (s *subject) remove(ctx context.Context) (time.Duration, error) {
-	began := time.Now()
-	if err := s.groups.Delete(ctx, groupName, metav1.DeleteOptions{}); err != nil {
-		return 0, err
-	}
-	err := s.watch(ctx, func(_ *v1alpha1.VmGroup, deleted bool) bool { return deleted })
-	return time.Since(began), err
-}
+// remove deletes it and returns how long it took until it was gone.
+func (s *subject) remove(ctx context.Context) (time.Duration, error) { return s.removeMany(ctx, 1) }
 
-// watch waits until the first group is as wanted. deleted is true once it is gone.
-func (s *subject) watch(ctx context.Context, wanted func(vg *v1alpha1.VmGroup, deleted bool) bool) error {
-	return s.until(ctx, nil, func(vg *v1alpha1.VmGroup, deleted bool) bool { return vg.Name == groupName && wanted(vg, deleted) })
+// watch waits until the first group is as wanted.
+func (s *subject) watch(ctx context.Context, wanted func(*v1alpha1.VmGroup) bool) error {
+	return s.until(ctx, nil, func(vg *v1alpha1.VmGroup) bool { return vg.Name == groupName && wanted(vg) })
 }
 
 // healOne destroys a VM and returns how long it took until a clone was sent.
@@ -234,7 +241,7 @@ func (s *subject) healOne(ctx context.Context, n int) (time.Duration, error) {
 	if err := s.vcenter.Control.DestroyVM(ctx, victim); err != nil {
 		return 0, err
 	}
-	err = s.watch(ctx, func(vg *v1alpha1.VmGroup, _ bool) bool {
+	err = s.watch(ctx, func(vg *v1alpha1.VmGroup) bool {
 		return vg.Status.Phase == v1alpha1.PhaseReady && int(vg.Status.AvailableReplicas) == n && vg.Status.VMs[0].MoRef != victim
 	})
 	if err != nil {

@@ -83,7 +83,7 @@ func (s *subject) over(ctx context.Context, span time.Duration) (usage, error) {
 
 // rss reports the resident memory of the controller.
 func (s *subject) rss(report func(mib float64)) error {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Pid))
 	if err != nil {
 		return err
 	}
@@ -102,14 +102,14 @@ const clockTick = 10 * time.Millisecond
 
 // cpu returns the CPU time that the controller has used.
 func (s *subject) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the third field comes first
 	const utime, stime = 14 - 3, 15 - 3
 	if len(fields) <= stime {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", s.process.Process.Pid, stat)
+		return 0, fmt.Errorf("/proc/%d/stat is %q", s.process.Pid, stat)
 	}
 	var ticks int
 	for _, i := range []int{utime, stime} {

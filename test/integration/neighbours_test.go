@@ -29,7 +29,7 @@ func TestTwoControllersOnOneVCenter(t *testing.T) {
 		w.Observe(noObserver{})
 		o := w.Options("-health-addr", "0")
 		o.UserAgent = "controller-of-" + w.Namespace
-		return w.RunIn(o, app.Surroundings{Clock: fastclock.New(20)}) // orphans are looked for once a minute
+		return w.RunWith(o, app.Overrides{Clock: fastclock.New(20)}) // orphans are looked for once a minute
 	}
 	controllers := []*harness.Controller{start(first), start(second)}
 	for i, w := range []*harness.World{first, second} {

@@ -100,8 +100,8 @@ func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, p plan.Plan, 
 }
 
 // conflict is the error of a group that is not as the cache has it.
-func conflict(vg *v1alpha1.VmGroup, reason string) error {
-	return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), vg.Name, errors.New(reason))
+func conflict(vg *v1alpha1.VmGroup, message string) error {
+	return apierrors.NewConflict(v1alpha1.Resource("vmgroups"), vg.Name, errors.New(message))
 }
 
 func goneConflict(vg *v1alpha1.VmGroup) error {

@@ -227,7 +227,10 @@ func (r *reader) wanted(e ast.Expr) {
 			return
 		}
 	case *ast.CallExpr:
-		if nameOf(e.Fun) == "reasonOr" {
+		if nameOf(e.Fun) == "Or" { // cmp.Or
+			for _, arg := range e.Args {
+				r.wanted(arg)
+			}
 			return
 		}
 	}

@@ -14,6 +14,8 @@ func earlier(v *vsphere.VM) {
 	v.Ref, v.Name, v.Stamp.UID = "old-"+v.Ref, VMName("web", "ffff", v.Stamp.Slot), "ffff"
 }
 
+func noPlace(in *Input) { in.Snapshot.PlacementError = newError(vsphere.ClassInvalid) }
+
 func living(uid string) func(*Input) {
 	return func(in *Input) { in.Living = map[string]bool{uid: true} }
 }
@@ -38,6 +40,9 @@ func TestWarnings(t *testing.T) {
 			"0 of 0 VMs available; no clone is due, and the next one would fail: an error of class Invalid"},
 		"2: the template is gone, a VM is off": {input(group(1), vm(0, off)).with(stale), v1alpha1.PhasePending,
 			"0 of 1 VMs available; 1 to power on; no clone is due, and the next one would fail: an error of class Invalid"},
+		"2: no place for VMs, no clone is due": {input(group(1), vm(0)).with(noPlace), v1alpha1.PhaseReady,
+			none + "; no clone is due, and the next one would fail: an error of class Invalid"},
+		"2: no place for VMs, and a clone is due":    {input(group(2), vm(0)).with(noPlace), v1alpha1.PhaseError, "an error of class Invalid"},
 		"2: not if a clone is due":                   {input(group(2), vm(0)).with(stale), v1alpha1.PhaseError, "an error of class Invalid"},
 		"2: not if nobody knows":                     {input(group(1), vm(0)).with(templateError(vsphere.ClassTransient)), v1alpha1.PhaseReady, none},
 		"3: one":                                     {input(group(1), vm(0), vm(0, earlier)), v1alpha1.PhaseReady, one},

@@ -40,12 +40,12 @@ func (p *Plan) hold(in Input) {
 
 // cloningBlocked reports whether clones have to wait that are due. The first that applies:
 //
-//  1. the template is unusable
+//  1. the template is unusable, or there is no place for VMs
 //  2. a problem has to be solved first
 //  3. a mass disappearance is under investigation: the missing VMs may be there
 //  4. the status counts VMs that nobody can list: they may be there
 func (p *Plan) cloningBlocked(in Input) bool {
-	return in.TemplateError != nil ||
+	return in.TemplateError != nil || in.Snapshot.PlacementError != nil ||
 		p.Problem != nil && p.Problem.blocksClones ||
 		in.Snapshot.Disappearance != nil ||
 		p.members.unlisted > 0

@@ -91,7 +91,8 @@ func vCenterChanged(in Input) *Problem {
 //  2. the root folder is gone, and must not be made again beside its lost VMs
 //  3. a mass disappearance is under investigation, and clones are due
 //  4. the status counts VMs that cannot be read or listed, and clones are due
-//  5. the template is unusable, and clones are due (otherwise it is a warning: the group lacks nothing)
+//  5. the template is unusable, or there is no place for VMs, and clones are due (otherwise it is a warning: the group lacks
+//     nothing)
 //  6. clones fail
 //  7. a VM of ours has a problem (see memberProblem)
 //  8. a clone in flight has a problem (see pendingProblem)
@@ -134,6 +135,9 @@ func cloningProblems(in Input, ms *membership) []*Problem {
 	}
 	if in.TemplateError != nil {
 		problems = append(problems, ofError(in.TemplateError))
+	}
+	if in.Snapshot.PlacementError != nil {
+		problems = append(problems, ofError(in.Snapshot.PlacementError))
 	}
 	return problems
 }

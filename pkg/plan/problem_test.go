@@ -41,6 +41,8 @@ func TestProblem(t *testing.T) {
 		"5: the template is missing":                  {input(group(2)).with(noTemplate, cloneInvalid), v1alpha1.ReasonInvalidConfiguration, true},
 		"5: no problem if no clone is due":            {input(group(1), vm(0)).with(noTemplate), "", false},
 		"5: nor if a VM is off":                       {input(group(1), vm(0, off)).with(noTemplate), "", false},
+		"5: there is no place":                        {input(group(2)).with(noPlace), v1alpha1.ReasonInvalidConfiguration, true},
+		"5: no problem of place if no clone is due":   {input(group(1), vm(0)).with(noPlace), "", false},
 		"5: the look-up failed":                       {input(group(1)).with(templateError(vsphere.ClassTransient)), v1alpha1.ReasonRetrying, false},
 		"6: clones are refused":                       {input(group(2), vm(0, off)).with(cloneInvalid, powerOnFailed), v1alpha1.ReasonInvalidConfiguration, true},
 		"6: clones find no room":                      {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassExhausted))), v1alpha1.ReasonResourceExhausted, false},

@@ -176,16 +176,20 @@ func (p *Proxy) stream(ctx context.Context, w http.ResponseWriter, body io.Reade
 	}
 }
 
-// pass waits until the view is not frozen, and passes one event on, or what the filter makes of it.
+// pass waits until the view is not frozen, and passes one event on, or what the filter makes of it. A frozen view loses
+// bookmarks.
 func (p *Proxy) pass(ctx context.Context, w http.ResponseWriter, line []byte) error {
 	event, err := decode(line)
 	if err != nil {
 		return err
 	}
-	waits := event.Type == "BOOKMARK" // which is no event that anybody waits for
+	if event.Type == "BOOKMARK" && p.isFrozen() {
+		return nil // nobody waits for it, and behind it no event would be held back
+	}
+	counted := false
 	err = p.wait(ctx, func() bool {
-		if p.view.frozen && !waits {
-			waits = true
+		if p.view.frozen && !counted {
+			counted = true
 			p.view.held++
 		}
 		return !p.view.frozen && p.outage != Hang
@@ -200,6 +204,12 @@ func (p *Proxy) pass(ctx context.Context, w http.ResponseWriter, line []byte) er
 		flush(w)
 	}
 	return nil
+}
+
+func (p *Proxy) isFrozen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.view.frozen
 }
 
 func decode(line []byte) (Event, error) {

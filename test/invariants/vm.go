@@ -201,7 +201,8 @@ func (s *state) putFolder(f control.Folder) {
 		return
 	}
 	s.checkFinalizerFirst(g, "folder "+f.Path+" was made")
-	if calls == 1 {
+	// The folder of a group that goes may be that of its successor, which is not seen yet.
+	if calls == 1 && !g.deleting && !g.gone {
 		s.checkForeignSync(call.OpID, g, "folder "+f.Path+" was made")
 	}
 }

@@ -21,7 +21,7 @@ blob() { echo "${image}/blobs/${1/://}"; }
 
 # check_binary runs the binary where this machine can.
 check_binary() {
-    local path="${image}/root/${binary}" says label platform
+    local path="${image}/rootfs/${binary}" says label platform
     go version -m "${path}" 2> /dev/null | grep -q 'CGO_ENABLED=0' || wrong "${binary} wants a dynamic linker, which the image has not"
     [[ -n "$(find "${path}" -perm -005)" ]] || wrong "user ${user} cannot run ${binary}"
     platform="$(jq -r '"\(.os)/\(.architecture)"' "${config}")"
@@ -34,26 +34,26 @@ check_binary() {
     [[ -n "${label}" && "${says}" == "${label}" ]] || wrong "-version says '${says}', and the image's label '${label}'"
 }
 
-# check_image unpacks an archive in the OCI layout, with its layers below root/, and says what is wrong with it.
+# check_image unpacks an archive in the OCI layout, with its layers below rootfs/, and says what is wrong with it.
 check_image() {
     local manifest layer files bytes
-    mkdir -p "${image}/root"
+    mkdir -p "${image}/rootfs"
     tar -xf "$1" -C "${image}"
     digest="$(jq -er 'if .manifests | length == 1 then .manifests[0].digest else error("want one image") end' "${image}/index.json")"
     manifest="$(blob "${digest}")"
     config="$(blob "$(jq -er .config.digest "${manifest}")")"
     for layer in $(jq -er '.layers[].digest' "${manifest}"); do
-        tar -xpf "$(blob "${layer}")" -C "${image}/root"
+        tar -xpf "$(blob "${layer}")" -C "${image}/rootfs"
     done
-    files="$(cd "${image}/root" && find . ! -type d -printf '%P\n' | LC_ALL=C sort | tr '\n' ' ')"
-    bytes="$(find "${image}/root" -type f -exec cat {} + | wc -c)"
+    files="$(cd "${image}/rootfs" && find . ! -type d -printf '%P\n' | LC_ALL=C sort | tr '\n' ' ')"
+    bytes="$(find "${image}/rootfs" -type f -exec cat {} + | wc -c)"
     echo "${digest} ${bytes} bytes"
     [[ "${files}" == "${bundle} ${binary} " ]] || wrong "it holds ${files}, want ${bundle} ${binary}"
     ((bytes <= max_bytes)) || wrong "it has ${bytes} bytes, want ${max_bytes} at most"
     jq -e --arg user "${user}" --arg binary "/${binary}" '.config | .User == $user and .Entrypoint == [$binary] and
         (.Cmd // [] | length) == 0 and all(.Env // [] | .[]; startswith("PATH="))' "${config}" > /dev/null ||
         wrong "it runs as $(jq -c .config "${config}"), want /${binary} as ${user}, with no arguments and no environment"
-    grep -qs 'BEGIN CERTIFICATE' "${image}/root/${bundle}" || wrong "${bundle} holds no certificate"
+    grep -qs 'BEGIN CERTIFICATE' "${image}/rootfs/${bundle}" || wrong "${bundle} holds no certificate"
     check_binary
 }
 

@@ -74,6 +74,7 @@ type fixture struct {
 	done   chan struct{}
 }
 
+// Tests run in a bubble of testing/synctest: to sleep moves its clock, and waits for nothing real.
 func start(t *testing.T, s *syncer, resync time.Duration, groups ...*v1alpha1.VmGroup) *fixture {
 	t.Helper()
 	return startWith(t, s, Config{Workers: 2}, resync, groups...)

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"log"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,7 +20,7 @@ var (
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "e2e")
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	auditLog = filepath.Join(dir, "audit.log")

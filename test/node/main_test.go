@@ -8,6 +8,7 @@ package node
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"testing"
@@ -21,7 +22,7 @@ var cluster *devcluster.Cluster
 func TestMain(m *testing.M) {
 	images, err := filepath.Glob(filepath.Join(harness.Root(), "bin", "node", "*.tar"))
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	if len(images) == 0 {
 		fmt.Fprintln(os.Stderr, "there are no images in bin/node: make test-e2e-node makes them, and runs this package as it wants to be run")

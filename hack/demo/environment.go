@@ -104,23 +104,14 @@ func (e *environment) stopController() error {
 	}
 	select {
 	case err := <-e.exited:
-		if err != nil && !terminated(err) {
+		// Signals kill a process that has just been started and does not handle them yet.
+		if err != nil && !killedBy(err, syscall.SIGTERM, syscall.SIGINT) {
 			return fmt.Errorf("the controller ended: %w", err)
 		}
 		return nil
 	case <-time.After(20 * time.Second):
 		return errors.Join(errors.New("the controller did not stop within 20 s"), e.controller.Process.Kill())
 	}
-}
-
-// terminated reports whether a process has died of SIGTERM: one that has just been started does not handle it yet.
-func terminated(err error) bool {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok {
-		return false
-	}
-	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
 
 // killController ends it without a warning.

@@ -18,7 +18,7 @@ func (e *environment) keep(ctx context.Context) error {
 			err = e.wait(ctx)
 		}
 	}
-	if ctx.Err() != nil {
+	if interrupted(ctx, err) {
 		fmt.Println("\nStopping.")
 		return nil
 	}

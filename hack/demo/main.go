@@ -13,7 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -31,7 +33,7 @@ func main() {
 	err := run(ctx, *keep)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil && !*keep:
+	case interrupted(ctx, err) && !*keep:
 		fmt.Fprintln(os.Stderr, "\nInterrupted. Everything is stopped.")
 		os.Exit(130)
 	default:
@@ -59,4 +61,20 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	fmt.Printf("\nEverything came true, in %s.\n", time.Since(began).Round(time.Second))
 	return nil
+}
+
+// interrupted reports whether err comes of an interruption. The terminal sends Ctrl-C to all processes of the demo's group,
+// and to a child that has not left the group yet: the child may be dead before the demo has seen its own signal.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || killedBy(err, syscall.SIGINT)
+}
+
+// killedBy reports whether err is the end of a process that died of one of the signals.
+func killedBy(err error, signals ...syscall.Signal) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && slices.Contains(signals, status.Signal())
 }

@@ -44,6 +44,8 @@ func (e *environment) command(ctx context.Context, name string, args []string) *
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = e.environ()
 	cmd.Stderr = os.Stderr
+	// A process group of its own: the demo alone decides what Ctrl-C means.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 

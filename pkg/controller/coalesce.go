@@ -4,25 +4,35 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 )
 
-// notifyInterval is the least time between two syncs of a key that notifications bring about. Whatever happens to the VMs of
-// a group within it, one sync sees it all.
-const notifyInterval = 50 * time.Millisecond
+// Notifications of a key lead to one sync per notifyInterval in the long run. Whatever happens to the VMs of a group within
+// an interval, one sync sees it all. After a pause notifyBurst notifications pass at once: what happens to a group seldom
+// shall not wait because something else has just ended.
+const (
+	notifyInterval = 50 * time.Millisecond
+	notifyBurst    = 3
+)
 
-// coalescer spaces the notifications of each key. The first one after a pause passes at once, those that follow it within the
-// interval pass together at the end of the interval. It is safe for concurrent use.
+// coalescer spaces the notifications of each key. Those that have to wait pass together. It is safe for concurrent use.
 type coalescer struct {
 	clock clock.PassiveClock
 
 	mu   sync.Mutex
-	last map[cache.ObjectName]time.Time // when the last notification passed, or will pass
+	keys map[cache.ObjectName]*notifications
+}
+
+// notifications are those of one key.
+type notifications struct {
+	limiter *rate.Limiter
+	next    time.Time // when the last one passed, or will pass
 }
 
 func newCoalescer(clock clock.PassiveClock) *coalescer {
-	return &coalescer{clock: clock, last: map[cache.ObjectName]time.Time{}}
+	return &coalescer{clock: clock, keys: map[cache.ObjectName]*notifications{}}
 }
 
 // delay returns after how long a notification passes that comes now.
@@ -30,17 +40,20 @@ func (c *coalescer) delay(key cache.ObjectName) time.Duration {
 	now := c.clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if last, ok := c.last[key]; !ok || now.Sub(last) >= notifyInterval {
-		c.last[key] = now
-	} else if now.After(last) || now.Equal(last) {
-		c.last[key] = last.Add(notifyInterval)
+	n := c.keys[key]
+	if n == nil {
+		n = &notifications{limiter: rate.NewLimiter(rate.Every(notifyInterval), notifyBurst)}
+		c.keys[key] = n
 	}
-	return max(0, c.last[key].Sub(now))
+	if !n.next.After(now) {
+		n.next = now.Add(n.limiter.ReserveN(now, 1).DelayFrom(now))
+	}
+	return n.next.Sub(now)
 }
 
 // forget drops what is remembered of a VmGroup that is gone.
 func (c *coalescer) forget(key cache.ObjectName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.last, key)
+	delete(c.keys, key)
 }

@@ -151,7 +151,7 @@ bench-plots: ## Draw the plots of docs/scale.md from what make bench has measure
 ##@ Check
 
 .PHONY: verify
-verify: verify-format verify-imports verify-tidy verify-vet verify-staticcheck verify-codegen verify-manifests verify-docs verify-metrics verify-alerts ## Check everything that can be checked without running tests
+verify: verify-format verify-imports verify-tidy verify-vet verify-lint verify-staticcheck verify-codegen verify-manifests verify-docs verify-metrics verify-alerts ## Check everything that can be checked without running tests
 
 .PHONY: verify-format
 verify-format: ## Check that the code is formatted by gofmt
@@ -171,6 +171,11 @@ verify-vet: devcluster ## Run go vet
 	go vet ./...
 	cd hack/devcluster && go vet ./...
 	cd hack/benchplots && go vet ./...
+
+.PHONY: verify-lint
+verify-lint: ## Check the rules of this repository that go vet does not know (hack/tools/lint)
+	go build -C hack/tools -o ../../bin/lint ./lint
+	go vet -vettool=bin/lint ./...
 
 .PHONY: verify-staticcheck
 verify-staticcheck: ## Run staticcheck, except on generated code
@@ -197,7 +202,7 @@ verify-alerts: ## Check the alerts, and when they fire, with promtool; builds it
 	hack/verify-alerts.sh
 
 .PHONY: lint
-lint: ## Run golangci-lint; slow, so not part of verify
+lint: ## Run more linters, with golangci-lint; slow, so not part of verify
 	$(GOLANGCI_LINT) run ./...
 
 ##@ Change

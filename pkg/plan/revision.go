@@ -43,10 +43,11 @@ func (t target) drift(vm *vsphere.VM) string {
 		return "made by a newer version of the controller: whether from the present spec cannot be told"
 	case vsphere.Old:
 		return "made from an earlier spec"
+	case vsphere.Current:
+		if !t.SizeOf(*vm) {
+			return fmt.Sprintf("not of the size in the spec: it has %d CPUs and %d MiB instead of %d and %d",
+				vm.CPU, vm.MemoryMiB, t.CPU, t.MemoryMiB)
+		}
 	}
-	if t.SizeOf(*vm) {
-		return ""
-	}
-	return fmt.Sprintf("not of the size in the spec: it has %d CPUs and %d MiB instead of %d and %d",
-		vm.CPU, vm.MemoryMiB, t.CPU, t.MemoryMiB)
+	return ""
 }

@@ -91,6 +91,7 @@ func (v *view) holdsOurs(folder vsphere.Ref) bool {
 			if v.isRecorded(vm) {
 				return true
 			}
+		case vsphere.Foreign, vsphere.Copy, vsphere.ConvertedToTemplate:
 		}
 	}
 	return false

@@ -125,6 +125,7 @@ func ownOnly(t *testing.T, worlds ...*harness.World) {
 			case "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "UnregisterAndDestroy_Task", "ReconfigVM_Task":
 				target = paths[e.MoRef]
 			}
+		default: // nothing was sent
 		}
 		if target == "" {
 			continue

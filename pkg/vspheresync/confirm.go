@@ -29,7 +29,7 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 	if !p.Makes() && !p.Removes() && !ends || p.AddFinalizer {
 		return nil
 	}
-	if status := plan.Status(in, p, plan.Outcome{}); statusFirst(in.Group.Status, status) && !p.RemoveFinalizer {
+	if status := plan.Status(in, p, plan.Outcome{}); statusFirst(p, in.Group.Status, status) && !p.RemoveFinalizer {
 		proven, err := s.confirmByStatus(ctx, in, status, r)
 		if proven || err != nil {
 			return err
@@ -40,15 +40,16 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 
 // statusFirst reports whether a status is written before the plan is carried out, and not after it:
 //
-//  1. The group was READY and is not any more: READY must not stand there while VMs are switched off.
+//  1. The group was READY and is not any more, and the plan removes VMs: READY must not stand there while VMs are switched off.
+//     A VM that is missing is not kept waiting: a read takes a quarter of the time of a write.
 //  2. The spec has changed, or the deletion has begun: the old status speaks of another generation.
 //
 // Any other change waits for the outcome, or else each retry of what fails would say for a moment that all is well.
-func statusFirst(old, status v1alpha1.VmGroupStatus) bool {
+func statusFirst(p plan.Plan, old, status v1alpha1.VmGroupStatus) bool {
 	ready := func(s v1alpha1.VmGroupStatus) bool {
 		return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady)
 	}
-	return old.ObservedGeneration != status.ObservedGeneration || ready(old) && !ready(status)
+	return old.ObservedGeneration != status.ObservedGeneration || p.Removes() && ready(old) && !ready(status)
 }
 
 // confirmByStatus writes the status for the version in the cache. It proves nothing if the write fails for another reason

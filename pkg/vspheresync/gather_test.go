@@ -27,7 +27,7 @@ func TestFirstSyncVerifiesRecordedVMs(t *testing.T) {
 	f.restart(fake.Config{}, Config{})
 	f.world.Destroy(ref)
 	f.want("it is proven gone: it is replaced",
-		fmt.Sprintf("Verify [%s]", ref), "update status", "StartClone web-0d1f2-1")
+		fmt.Sprintf("Verify [%s]", ref), "get", "StartClone web-0d1f2-1", "update status")
 
 	f.restart(fake.Config{}, Config{})
 	f.want("nothing is missing", "update status")

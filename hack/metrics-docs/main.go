@@ -15,12 +15,12 @@ const head = `# Metrics
 
 <!-- Made by hack/metrics-docs; run make update. -->
 
-The controller serves them at ` + "`/metrics` on `-metrics-addr`" + ` (default ` + "`:8080`" + `), in the format of Prometheus. All of them are of
-stability ALPHA in the sense of Kubernetes: they may change with a minor version, and the changelog says so.
+The controller serves its metrics at ` + "`/metrics` on `-metrics-addr`" + ` (default ` + "`:8080`" + `), in the format of Prometheus. All of them
+have the stability level ALPHA of Kubernetes: they may change with a minor version, and the changelog says so.
 
-No label holds the name of a VmGroup or of a VM, so that the number of series does not grow with them. Of several replicas
-only the leader knows what there is; a standby has no series where the text says so. Sum over the replicas, or take the
-maximum, and it does not matter who leads.
+No label holds the name of a VmGroup or of a VM, so that the number of series does not grow with them. Of several replicas, only
+the leader knows the VmGroups and VMs; the texts say where a standby has no series. Sum over the replicas, or take the maximum,
+and it does not matter who leads.
 
 ## Of the controller
 
@@ -29,8 +29,8 @@ maximum, and it does not matter who leads.
 const inheritedHead = `
 ## Of the libraries
 
-From client-go and component-base: requests to the API server, the work queue, the informers, the leader election. Those of
-the Go runtime (` + "`go_*`" + `) and of the process (` + "`process_*`" + `) are the usual ones of Prometheus' client.
+client-go and component-base report requests to the API server, the work queue, the informers and the leader election. The
+metrics of the Go runtime (` + "`go_*`" + `) and of the process (` + "`process_*`" + `) are the usual ones of Prometheus' client.
 
 `
 

@@ -14,7 +14,7 @@ import (
 
 const head = `# What the account in vCenter needs
 
-Made by make update, of the tables by which the simulator refuses everything else in all tests.
+` + "`make update`" + ` generates this page from the tables of the simulator. In all tests the simulator refuses everything else.
 
 Give the account a role on each of these objects. None of them lets it switch, change or destroy a VM outside the root folder
 (` + "`-folder`" + `).
@@ -24,22 +24,22 @@ Give the account a role on each of these objects. None of them lets it switch, c
 `
 
 const middle = `
-The two of ` + "`System`" + ` are in every role. In vCenter an object's own permission replaces what it would inherit, which
-is why they stand in each row.
+Every role has the two ` + "`System`" + ` privileges. In vCenter an object's own permission replaces the permissions that it
+would inherit, so each row lists them.
 
 **The root folder.** Make it yourself, below the datacenter's VM folder, and grant the privileges there before the controller
-starts. That is the way to recommend: the account can then make no folder anywhere else. Where it is to make the root folder
-itself, it needs ` + "`Folder.Create`" + ` on the datacenter's VM folder, *without* propagation, and a permission on the root
-folder can only be set once that exists: until then clones are refused, and the status says so. A root folder of several
-levels (` + "`-folder a/b`" + `) has to be made by hand.
+starts. We recommend this way: the account can then make no folder anywhere else. If the controller makes the root folder
+itself, the account needs ` + "`Folder.Create`" + ` on the datacenter's VM folder, *without* propagation. You can set a permission
+on the root folder only once it exists: until then vCenter refuses clones, and the status says so. Make a root folder of
+several levels (` + "`-folder a/b`" + `) by hand.
 
-**The template folder.** Set ` + "`-template-folder`" + `. Without one, templates are looked for in the whole datacenter, and the
-privileges of the template folder are needed on the datacenter, with propagation.
+**The template folder.** Set ` + "`-template-folder`" + `. Without it, the controller looks for templates in the whole
+datacenter, and needs the privileges of the template folder on the datacenter, with propagation.
 
 ## By method
 
-The controller and its kubectl plugin call these methods and no others. Each privilege is asked for on the object itself,
-unless another one is named.
+The controller and its kubectl plugin call these methods and no others. vCenter asks for each privilege on the object itself,
+unless the row names another one.
 
 | method | privileges | why |
 |---|---|---|

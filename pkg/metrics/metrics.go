@@ -69,19 +69,19 @@ func New() *Metrics {
 	m := &Metrics{
 		table:              t,
 		state:              newStateCollector(t),
-		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, StaleCache, Panic or an error class. A Conflict is vCenter's, or another writer of the same VmGroup came first.", "result"),
+		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, StaleCache, Panic or an error class. Conflict: vCenter reports a conflict, or another writer of the same VmGroup came first.", "result"),
 		SyncDuration:       t.histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", syncBuckets),
 		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind (Clone, PowerOn, PowerOff, Destroy) and result: Success or an error class.", operationBuckets, "kind", "result"),
-		BudgetWait:         t.histograms("budget_wait_seconds", "Time that a VmGroup waited for its turn before it could submit an operation, by kind; 0 if there was room at once.", waitBuckets, "kind"),
+		BudgetWait:         t.histograms("budget_wait_seconds", "Time that a VmGroup waited for a place before it could submit an operation, by kind; 0 if there was a place at once.", waitBuckets, "kind"),
 		SOAPRequests:       t.counters("soap_requests_total", "Calls to vCenter by method and result: Success or Error.", "method", "result"),
-		Faults:             t.counters("faults_total", "Faults that vCenter answered calls and tasks with, but for refused logins, by error class and type of fault.", "class", "fault"),
-		UnclassifiedFaults: t.counters("unclassified_faults_total", "Faults of vCenter that no rule knows. Each is worth an issue.", "fault"),
+		Faults:             t.counters("faults_total", "Faults of calls to vCenter and of tasks, except refused logins, by error class and type of fault.", "class", "fault"),
+		UnclassifiedFaults: t.counters("unclassified_faults_total", "Faults of vCenter that no rule of the controller knows. Report each as an issue.", "fault"),
 		Logins:             t.counters("logins_total", "Logins to vCenter by result: Success, Refused or Error.", "result"),
-		WatchRestarts:      t.counter("watch_restarts_total", "How often the inventory of vCenter had to be read anew."),
-		Panics:             t.counter("panics_total", "Panics that were contained. Each is worth an issue."),
-		VCenterConnected:   t.gauge("vcenter_connected", "1 while the session with vCenter stands and the inventory is in step. A standby has 0."),
-		Orphans:            t.gauge("orphans", "VMs that carry this controller's stamp and whose VmGroup does not exist. They are never destroyed."),
-		DisappearedVMs:     t.gauge("disappeared_vms", "Not 0 while many VMs have left the view at once and clones are held back: how many of them were not proven gone at first."),
+		WatchRestarts:      t.counter("watch_restarts_total", "Number of times that the controller had to read the inventory of vCenter anew."),
+		Panics:             t.counter("panics_total", "Panics that the controller recovered from. Report each as an issue."),
+		VCenterConnected:   t.gauge("vcenter_connected", "1 while the session with vCenter stands and the inventory is synced; 0 on a standby."),
+		Orphans:            t.gauge("orphans", "VMs that carry this controller's stamp and whose VmGroup does not exist. The controller never destroys them."),
+		DisappearedVMs:     t.gauge("disappeared_vms", "Number of VMs that left the view at once and were not proven gone at first; above 0, the controller holds clones back."),
 	}
 	for _, result := range []string{ResultSuccess, ResultRefused, ResultError} {
 		m.Logins.WithLabelValues(result) // so that the first one is a change

@@ -88,12 +88,12 @@ func schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref common.ReferenceCallback)
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "FolderStatus says where in vCenter the group lives.",
+				Description: "FolderStatus says where in vCenter the group's VMs are.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Inventory path of the folder, for example \"/dc1/vm/vmgroups/default/web\". For people: the folder is found by moRef, so that it may be renamed.",
+							Description: "Inventory path of the folder, for example \"/dc1/vm/vmgroups/default/web\". For people: the controller finds the folder by moRef, so you may rename it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -107,7 +107,7 @@ func schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref common.ReferenceCallback)
 					},
 					"vCenter": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Instance UUID of the vCenter (about.instanceUuid) that issued every moRef in this status. A moRef means nothing to any other vCenter: if another one answers at the same address, the group is left as it is.",
+							Description: "Instance UUID of the vCenter (about.instanceUuid) that issued every moRef in this status. A moRef means nothing to any other vCenter: if another one answers at the same address, the controller leaves the group as it is.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -134,7 +134,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"moRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Managed object reference of the VM, for example \"vm-42\". Absent while the VM is being cloned.",
+							Description: "Managed object reference of the VM, for example \"vm-42\". Absent while the clone runs.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -148,28 +148,28 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"ip": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Primary IP address that VMware Tools report from inside the guest. Empty while they report none.",
+							Description: "Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"host": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Name of the ESXi host the VM is on.",
+							Description: "Name of the ESXi host that runs the VM.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. More may be added.",
+							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Why the VM is not available, in one sentence. Empty if it is.",
+							Description: "Reason why the VM is not available, in one sentence. Empty if the VM is available.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -184,7 +184,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref common.ReferenceCallback) comm
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "VmGroup is a group of identical virtual machines in vCenter: all cloned from one template, all of one size, in a folder of the group's name, and always as many as spec.replicas says.",
+				Description: "VmGroup is a group of identical virtual machines in vCenter. The controller clones them from one template, at one size, into a folder of the group's name, and keeps as many as spec.replicas says.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -210,14 +210,14 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref common.ReferenceCallback) comm
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "What the group should be.",
+							Description: "Desired state of the group.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.VmGroupSpec{}.OpenAPIModelName()),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "What the group was when the controller last looked. Written by the controller only.",
+							Description: "State of the group when the controller last looked. Only the controller writes it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.VmGroupStatus{}.OpenAPIModelName()),
 						},
@@ -285,7 +285,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "VmGroupSpec is what the user asks for.",
+				Description: "VmGroupSpec is the desired state of a VmGroup.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"cpu": {
@@ -306,7 +306,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and its message tells it. At most 1024 characters. No default.",
+							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and its message warns of the template. At most 1024 characters. No default.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -320,7 +320,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 					},
 					"paused": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Stops every change to the group's VMs while true; the status is still kept up to date. Defaults to false.",
+							Description: "Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -336,12 +336,12 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "VmGroupStatus is what the controller saw. A field that is absent is not known yet; once the controller has written a status, a count of 0 means that there are none.",
+				Description: "VmGroupStatus is the observed state of a VmGroup. A value that is not known yet is absent. Once the controller has written a status, a count of 0 means that there are none.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"observedGeneration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Generation of the spec that this status answers.",
+							Description: "Generation of the spec that this status describes.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -379,21 +379,21 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "What is going on, in one sentence for people. Not meant to be parsed.",
+							Description: "State of the group, in one sentence for people. Do not parse it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"selector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Label selector in its text form, published for the scale subresource because autoscalers refuse an empty one.",
+							Description: "Label selector of the scale subresource, in its text form. It exists because autoscalers refuse an empty one.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"folder": {
 						SchemaProps: spec.SchemaProps{
-							Description: "The group's folder in vCenter. Absent until the folder has been made.",
+							Description: "The group's folder in vCenter. Absent until the folder exists.",
 							Ref:         ref(v1alpha1.FolderStatus{}.OpenAPIModelName()),
 						},
 					},
@@ -404,7 +404,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "The group's VMs, at most 100 of them: first those that are not available, then by name.",
+							Description: "The group's VMs, at most 100 of them. VMs that are not available come first; the order is then by name.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -427,7 +427,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "The state of the group in the conditions Ready, Reconciling, Stalled and VCenterReachable.",
+							Description: "The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -3,7 +3,7 @@ package v1alpha1
 // The condition types of a VmGroup. The first three follow kstatus, so that kubectl wait, Flux and Helm understand them:
 // Reconciling and Stalled are absent or False at rest, and never both True.
 const (
-	// ConditionReady is True if the current generation was read and that many VMs are complete and powered on. It is
+	// ConditionReady is True if the controller has read the current generation and as many VMs are complete and powered on. It is
 	// Unknown while vCenter does not answer.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True only while the group moves towards its spec.
@@ -18,119 +18,121 @@ const (
 const (
 	// ReasonAllReplicasAvailable: as many VMs are in service as the spec wants.
 	ReasonAllReplicasAvailable = "AllReplicasAvailable"
-	// ReasonScalingUp: VMs are being cloned or powered on.
+	// ReasonScalingUp: the controller clones VMs or powers them on.
 	ReasonScalingUp = "ScalingUp"
-	// ReasonScalingDown: surplus VMs are being powered off or destroyed.
+	// ReasonScalingDown: the controller powers surplus VMs off or destroys them.
 	ReasonScalingDown = "ScalingDown"
-	// ReasonDeleting: the VmGroup is being deleted, and with it its VMs and its folder.
+	// ReasonDeleting: the controller deletes the VmGroup with its VMs and its folder.
 	ReasonDeleting = "Deleting"
 	// ReasonPaused: spec.paused holds back the changes that are due.
 	ReasonPaused = "Paused"
 	// ReasonReadOnly: the controller runs with -read-only and holds back the changes that are due.
 	ReasonReadOnly = "ReadOnly"
-	// ReasonCrashLoopBackOff: a VM is switched off again soon after it was powered on. It is powered on again after a pause
-	// that grows.
+	// ReasonCrashLoopBackOff: a VM is off again soon after the controller powered it on. The controller powers it on again
+	// after a pause that grows.
 	ReasonCrashLoopBackOff = "CrashLoopBackOff"
 	// ReasonReplicasUnavailable: there are enough VMs, but not all of them are in service.
 	ReasonReplicasUnavailable = "ReplicasUnavailable"
-	// ReasonRetrying: an operation failed and will be tried again.
+	// ReasonRetrying: an operation failed, and the controller will try it again.
 	ReasonRetrying = "Retrying"
-	// ReasonOutcomeUnknown: the answer to an operation was lost; the inventory is read before anything is repeated.
+	// ReasonOutcomeUnknown: the answer to an operation was lost; the controller reads the inventory before it repeats anything.
 	ReasonOutcomeUnknown = "OutcomeUnknown"
-	// ReasonResourceExhausted: vCenter has no room for another VM; clones go one at a time until one succeeds.
+	// ReasonResourceExhausted: vCenter has no room for another VM; the controller tries one clone at a time until one succeeds.
 	ReasonResourceExhausted = "ResourceExhausted"
-	// ReasonVMUnreachable: a surplus VM cannot be reached. It stays chosen and is waited for.
+	// ReasonVMUnreachable: the host of a surplus VM does not answer. The VM stays chosen, and the controller waits for it.
 	ReasonVMUnreachable = "VMUnreachable"
-	// ReasonCloneStalled: a clone passed its deadline and is being looked at again.
+	// ReasonCloneStalled: a clone passed its deadline, and the controller looks at it again.
 	ReasonCloneStalled = "CloneStalled"
-	// ReasonMassDisappearance: many VMs, of whatever groups, have left the view at once. Nothing is cloned, and no group
-	// goes, until each of them is proven gone or is back.
+	// ReasonMassDisappearance: many VMs, of whatever groups, have left the view at once. The controller clones nothing
+	// and lets no group go until each of them is proven gone or is back.
 	ReasonMassDisappearance = "MassDisappearance"
-	// ReasonVMsUnreadable: VMs that the status counts cannot be read, and the status is too short to list all of them.
+	// ReasonVMsUnreadable: the controller cannot read VMs that the status counts, and the status is too short to list all.
 	ReasonVMsUnreadable = "VMsUnreadable"
-	// ReasonNameInUse: somebody else's VM has the name of one of the group's; the next free name is taken.
+	// ReasonNameInUse: somebody else's VM has the name of one of the group's VMs; the controller takes the next
+	// free name.
 	ReasonNameInUse = "NameInUse"
 	// ReasonOrphaned: VMs stay although their group goes.
 	ReasonOrphaned = "Orphaned"
-	// ReasonFolderNotEmpty: the group's folder holds something that is not the group's, and so it stays.
+	// ReasonFolderNotEmpty: the folder of a deleted group holds something foreign, so it stays.
 	ReasonFolderNotEmpty = "FolderNotEmpty"
 )
 
 // Reasons of a group that waits for somebody to act.
 const (
-	// ReasonInvalidAnnotation: the VmGroup is being deleted, and one of its annotations or labels below vsphere.vmware.com/
-	// is not known. Nothing is destroyed until it is corrected or removed. A VmGroup that lives says so in its message.
+	// ReasonInvalidAnnotation: the VmGroup is in deletion, and one of its annotations or labels below vsphere.vmware.com/ is
+	// unknown. The controller destroys nothing until somebody corrects or removes it. Before a deletion, the message of
+	// the VmGroup says so.
 	ReasonInvalidAnnotation = "InvalidAnnotation"
-	// The templates' reasons: VMs are to be cloned and spec.template cannot be cloned from. A group that lacks no VM stays
+	// The templates' reasons: VMs are due, and the controller cannot clone spec.template. A group that lacks no VM stays
 	// READY, and its message says that the next clone would fail.
 
 	// ReasonTemplateEmpty: spec.template names nothing.
 	ReasonTemplateEmpty = "TemplateEmpty"
-	// ReasonTemplateNotFound: no template of that name or path is where templates are looked for.
+	// ReasonTemplateNotFound: the template folder has no template of that name or path.
 	ReasonTemplateNotFound = "TemplateNotFound"
 	// ReasonTemplateAmbiguous: several templates have that name; a path tells them apart.
 	ReasonTemplateAmbiguous = "TemplateAmbiguous"
-	// ReasonTemplateUnusable: what was found cannot be cloned from: it is no template, it is a VM of a VmGroup that was made
-	// one, or it lies below the root folder.
+	// ReasonTemplateUnusable: the controller must not clone the VM of that name: it is no template, it is a VM of a VmGroup
+	// that somebody converted to a template, or it lies below the root folder.
 	ReasonTemplateUnusable = "TemplateUnusable"
-	// ReasonNoPermission: vCenter denies the controller a privilege; the message says which, and on what.
+	// ReasonNoPermission: vCenter denies the controller a privilege; the message names it and the object.
 	ReasonNoPermission = "NoPermission"
 	// ReasonInvalidConfiguration: vCenter refuses the operation as such, for example the number of CPUs.
 	ReasonInvalidConfiguration = "InvalidConfiguration"
-	// ReasonInstanceMismatch: a VM under the name of one of the group's slots carries the stamp of another VM. Nothing
-	// more is cloned until somebody has looked.
+	// ReasonInstanceMismatch: a VM under the name of one of the group's slots carries the stamp of another VM. The
+	// controller clones no more until somebody has looked.
 	ReasonInstanceMismatch = "InstanceMismatch"
 	// ReasonRootFolderLost: the root folder is gone although a VmGroup's status records one below it.
 	ReasonRootFolderLost = "RootFolderLost"
-	// ReasonVMOutsideRoot: a VM that is to be removed, or that is switched off, lies outside the root folder, where nothing
-	// is touched. Move it back.
+	// ReasonVMOutsideRoot: a VM that is due to go, or that is off, lies outside the root folder, where the controller touches
+	// nothing. Move it back.
 	ReasonVMOutsideRoot = "VMOutsideRoot"
-	// ReasonForeignDisk: a VM to be destroyed has a disk that is not its own, and that would be deleted with it. Detach the
-	// disk first.
+	// ReasonForeignDisk: a VM that is due to go has a disk that is not its own. vCenter would delete the disk with the VM.
+	// Detach the disk first.
 	ReasonForeignDisk = "ForeignDisk"
-	// ReasonNameTaken: something that is no folder has the name of a folder that is to be made. Rename it.
+	// ReasonNameTaken: the controller has to make a folder, and an object that is no folder has its name. Rename the object.
 	ReasonNameTaken = "NameTaken"
-	// ReasonNotOurs: the folder of a group that goes was moved out of its namespace's folder just now, and is left.
+	// ReasonNotOurs: somebody has just moved the folder of a group in deletion out of its namespace's folder. It stays.
 	ReasonNotOurs = "NotOurs"
-	// The places' reasons: VMs are due, and there is no place for them. VMs that stand are kept, and can be removed.
+	// The places' reasons: VMs are due, and there is no place for them. The controller keeps existing VMs, and can
+	// remove them.
 
-	// ReasonClusterNotFound: there is no cluster and no host in the datacenter, or none as -cluster says.
+	// ReasonClusterNotFound: the datacenter has no cluster and no host, or none that matches -cluster.
 	ReasonClusterNotFound = "ClusterNotFound"
 	// ReasonClusterAmbiguous: several clusters fit; the message lists them.
 	ReasonClusterAmbiguous = "ClusterAmbiguous"
-	// ReasonResourcePoolNotFound: the cluster has no resource pool as -resource-pool says.
+	// ReasonResourcePoolNotFound: the cluster has no resource pool that matches -resource-pool.
 	ReasonResourcePoolNotFound = "ResourcePoolNotFound"
 	// ReasonResourcePoolAmbiguous: several resource pools fit; the message lists them.
 	ReasonResourcePoolAmbiguous = "ResourcePoolAmbiguous"
-	// ReasonDatastoreNotFound: the cluster has no datastore, or none as -datastore says.
+	// ReasonDatastoreNotFound: the cluster has no datastore, or none that matches -datastore.
 	ReasonDatastoreNotFound = "DatastoreNotFound"
 	// ReasonDatastoreAmbiguous: several datastores fit; the message lists them.
 	ReasonDatastoreAmbiguous = "DatastoreAmbiguous"
-	// ReasonHostNotFound: the cluster has no host as -host says.
+	// ReasonHostNotFound: the cluster has no host that matches -host.
 	ReasonHostNotFound = "HostNotFound"
 	// ReasonHostAmbiguous: several hosts fit; the message lists them.
 	ReasonHostAmbiguous = "HostAmbiguous"
 
-	// ReasonVCenterChanged: another vCenter answers at the address. The group is left as it is.
+	// ReasonVCenterChanged: another vCenter answers at the address. The controller leaves the group as it is.
 	ReasonVCenterChanged = "VCenterChanged"
 )
 
 // Reasons of the condition VCenterReachable, and of an unknown Ready.
 const (
-	// ReasonVCenterConnected: the session stands and the inventory is in step.
+	// ReasonVCenterConnected: the session stands and the inventory is synced.
 	ReasonVCenterConnected = "VCenterConnected"
-	// ReasonVCenterSyncing: the session stands, but the inventory has not been read in full yet.
+	// ReasonVCenterSyncing: the session stands, but the controller has not read the whole inventory yet.
 	ReasonVCenterSyncing = "VCenterSyncing"
 	// ReasonVCenterUnreachable: vCenter does not answer.
 	ReasonVCenterUnreachable = "VCenterUnreachable"
 	// ReasonCredentialsRejected: vCenter refused the user name or the password.
 	ReasonCredentialsRejected = "CredentialsRejected"
-	// ReasonCredentialsUnreadable: the files with the user name and the password cannot be read.
+	// ReasonCredentialsUnreadable: the controller cannot read the files with the user name and the password.
 	ReasonCredentialsUnreadable = "CredentialsUnreadable"
-	// ReasonCertificateRejected: vCenter's certificate cannot be verified, also because the file with the authorities cannot
-	// be read.
+	// ReasonCertificateRejected: the controller cannot verify vCenter's certificate, or cannot read the file with the CAs.
 	ReasonCertificateRejected = "CertificateRejected"
-	// ReasonDatacenterNotFound: there is no datacenter, or none as -datacenter says.
+	// ReasonDatacenterNotFound: there is no datacenter, or none that matches -datacenter.
 	ReasonDatacenterNotFound = "DatacenterNotFound"
 	// ReasonDatacenterAmbiguous: several datacenters fit; the message lists them.
 	ReasonDatacenterAmbiguous = "DatacenterAmbiguous"

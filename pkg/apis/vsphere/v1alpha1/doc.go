@@ -1,9 +1,9 @@
-// Package v1alpha1 is the VmGroup API: a group of identical vSphere virtual machines, cloned from one template and kept
-// at the number asked for.
+// Package v1alpha1 is the VmGroup API. A VmGroup is a group of identical vSphere virtual machines. The controller clones
+// them from one template and keeps the number that you ask for.
 //
-// Everything a reader of the API can see is defined here: the fields, the condition types and their reasons, the states
-// of a VM, the finalizer and the annotation. The CustomResourceDefinition, the clients and the deepcopy code are
-// generated from these files by hack/update-codegen.sh.
+// This package defines the whole API: the fields, the condition types and their reasons, the states of a VM, the
+// finalizer and the annotation. hack/update-codegen.sh generates the CustomResourceDefinition, the clients and the
+// deepcopy code from these files.
 //
 // The model package is the Go import path with its host reversed, because that is the name under which the generated
 // schema and the generated type converter of the fake clientset look for each other.

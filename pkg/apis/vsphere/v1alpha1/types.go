@@ -5,29 +5,28 @@ import (
 )
 
 const (
-	// Finalizer keeps a VmGroup until its VMs and its folder are gone. It is set before the first write to vCenter.
+	// Finalizer keeps a VmGroup until its VMs and its folder are gone. The controller sets it before the first write to vCenter.
 	Finalizer = "vsphere.vmware.com/vmgroup"
 
-	// OnDeleteAnnotation says what a deletion of the VmGroup does to its VMs. Without it they are destroyed. With a value that
-	// is not known the deletion is held, and so it is with any other annotation or label of this prefix: see
-	// ReasonInvalidAnnotation.
+	// OnDeleteAnnotation says what a deletion of the VmGroup does to its VMs. Without it the controller destroys them. An
+	// unknown value, or any other annotation or label of this prefix, holds the deletion: see ReasonInvalidAnnotation.
 	OnDeleteAnnotation = "vsphere.vmware.com/on-delete"
 	// OnDeleteOrphan is the value of OnDeleteAnnotation that leaves the VMs and the folder as they are.
 	OnDeleteOrphan = "orphan"
-	// OnDeleteDelete is the value of OnDeleteAnnotation that destroys the VMs, as without the annotation.
+	// OnDeleteDelete is the value of OnDeleteAnnotation that destroys the VMs. It is the default.
 	OnDeleteDelete = "delete"
 	// GroupLabel is the label in status.selector. No object carries it; on a VmGroup it means nothing.
 	GroupLabel = "vsphere.vmware.com/vmgroup"
-	// OpIDAnnotation is on Events: the opID of the sync that recorded it, as it is in the controller's log, and in vCenter's
-	// as the operationID of what that sync submitted.
+	// OpIDAnnotation is on Events. It holds the opID of the sync that recorded the Event. The controller's log has the opID
+	// too, and vCenter's log has it as the operationID of the sync's requests.
 	OpIDAnnotation = "vsphere.vmware.com/op-id"
 
-	// MaxListedVMs is how many VMs the status lists at most, so that a large group stays a small object.
+	// MaxListedVMs is the maximum number of VMs in the status, so that a large group stays a small object.
 	MaxListedVMs = 100
 )
 
-// VmGroup is a group of identical virtual machines in vCenter: all cloned from one template, all of one size, in a
-// folder of the group's name, and always as many as spec.replicas says.
+// VmGroup is a group of identical virtual machines in vCenter. The controller clones them from one template, at one
+// size, into a folder of the group's name, and keeps as many as spec.replicas says.
 //
 // +genclient
 // +genclient:method=GetScale,verb=get,subresource=scale,result=k8s.io/api/autoscaling/v1.Scale
@@ -37,15 +36,15 @@ const (
 // +kubebuilder:resource:path=vmgroups,singular=vmgroup,shortName=vg,scope=Namespaced
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
-// +kubebuilder:printcolumn:name="Template",type=string,JSONPath=`.spec.template`,description="The template the VMs are cloned from"
-// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`,description="How many VMs are wanted"
-// +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`,description="How many VMs are in service"
+// +kubebuilder:printcolumn:name="Template",type=string,JSONPath=`.spec.template`,description="The template of the VMs"
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`,description="Number of VMs that the group should have"
+// +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`,description="Number of VMs in service"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="READY, PENDING or ERROR"
-// +kubebuilder:printcolumn:name="Ready",type=integer,priority=1,JSONPath=`.status.readyReplicas`,description="How many VMs are complete and powered on"
+// +kubebuilder:printcolumn:name="Ready",type=integer,priority=1,JSONPath=`.status.readyReplicas`,description="Number of VMs that are complete and powered on"
 // +kubebuilder:printcolumn:name="CPU",type=integer,priority=1,JSONPath=`.spec.cpu`,description="Virtual CPUs of each VM"
 // +kubebuilder:printcolumn:name="Memory",type=integer,priority=1,JSONPath=`.spec.memory`,description="Memory of each VM in GiB"
-// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`,description="What is going on, in one sentence"
-// +kubebuilder:printcolumn:name="Age",type=date,priority=1,JSONPath=`.metadata.creationTimestamp`,description="When the group was created"
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`,description="The state of the group, in one sentence"
+// +kubebuilder:printcolumn:name="Age",type=date,priority=1,JSONPath=`.metadata.creationTimestamp`,description="Time since the creation of the group"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have 63 characters or fewer: it names the group's folder in vCenter and begins the name of each VM"
 type VmGroup struct {
 	metav1.TypeMeta `json:",inline"`
@@ -56,18 +55,18 @@ type VmGroup struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What the group should be.
+	// Desired state of the group.
 	//
 	// +required
 	Spec VmGroupSpec `json:"spec"`
 
-	// What the group was when the controller last looked. Written by the controller only.
+	// State of the group when the controller last looked. Only the controller writes it.
 	//
 	// +optional
 	Status VmGroupStatus `json:"status,omitzero"`
 }
 
-// VmGroupSpec is what the user asks for.
+// VmGroupSpec is the desired state of a VmGroup.
 type VmGroupSpec struct {
 	// Number of virtual CPUs of each VM, from 1 to 768. Required.
 	//
@@ -85,8 +84,8 @@ type VmGroupSpec struct {
 
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
 	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
-	// into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and
-	// its message tells it. At most 1024 characters. No default.
+	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
+	// its message warns of the template. At most 1024 characters. No default.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
@@ -100,13 +99,13 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:Maximum=10000
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// Stops every change to the group's VMs while true; the status is still kept up to date. Defaults to false.
+	// Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.
 	//
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 }
 
-// Phase sums up the conditions in one word for people. It is derived from them and holds nothing of its own.
+// Phase sums up the conditions in one word for people. It holds no information of its own.
 //
 // +kubebuilder:validation:Enum=READY;PENDING;ERROR
 type Phase string
@@ -114,16 +113,16 @@ type Phase string
 const (
 	// PhaseReady means that the condition Ready is True.
 	PhaseReady Phase = "READY"
-	// PhasePending means that the group is on its way, or that its state is not known right now.
+	// PhasePending means that the group moves towards its spec, or that its state is unknown right now.
 	PhasePending Phase = "PENDING"
 	// PhaseError means that the condition Stalled is True: somebody must act.
 	PhaseError Phase = "ERROR"
 )
 
-// VmGroupStatus is what the controller saw. A field that is absent is not known yet; once the controller has written a
-// status, a count of 0 means that there are none.
+// VmGroupStatus is the observed state of a VmGroup. A value that is not known yet is absent. Once the controller has
+// written a status, a count of 0 means that there are none.
 type VmGroupStatus struct {
-	// Generation of the spec that this status answers.
+	// Generation of the spec that this status describes.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -148,29 +147,29 @@ type VmGroupStatus struct {
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
-	// What is going on, in one sentence for people. Not meant to be parsed.
+	// State of the group, in one sentence for people. Do not parse it.
 	//
 	// +optional
 	Message string `json:"message,omitempty"`
 
-	// Label selector in its text form, published for the scale subresource because autoscalers refuse an empty one.
+	// Label selector of the scale subresource, in its text form. It exists because autoscalers refuse an empty one.
 	//
 	// +optional
 	Selector string `json:"selector,omitempty"`
 
-	// The group's folder in vCenter. Absent until the folder has been made.
+	// The group's folder in vCenter. Absent until the folder exists.
 	//
 	// +optional
 	Folder *FolderStatus `json:"folder,omitempty"`
 
-	// The group's VMs, at most 100 of them: first those that are not available, then by name.
+	// The group's VMs, at most 100 of them. VMs that are not available come first; the order is then by name.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	VMs []VMStatus `json:"vms,omitempty"`
 
-	// The state of the group in the conditions Ready, Reconciling, Stalled and VCenterReachable.
+	// The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.
 	//
 	// +optional
 	// +listType=map
@@ -180,10 +179,10 @@ type VmGroupStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 }
 
-// FolderStatus says where in vCenter the group lives.
+// FolderStatus says where in vCenter the group's VMs are.
 type FolderStatus struct {
-	// Inventory path of the folder, for example "/dc1/vm/vmgroups/default/web". For people: the folder is found by
-	// moRef, so that it may be renamed.
+	// Inventory path of the folder, for example "/dc1/vm/vmgroups/default/web". For people: the controller
+	// finds the folder by moRef, so you may rename it.
 	//
 	// +optional
 	Path string `json:"path,omitempty"`
@@ -194,34 +193,37 @@ type FolderStatus struct {
 	MoRef string `json:"moRef,omitempty"`
 
 	// Instance UUID of the vCenter (about.instanceUuid) that issued every moRef in this status. A moRef means nothing to
-	// any other vCenter: if another one answers at the same address, the group is left as it is.
+	// any other vCenter: if another one answers at the same address, the controller
+	// leaves the group as it is.
 	//
 	// +optional
 	VCenter string `json:"vCenter,omitempty"`
 }
 
-// VMState says in one word what the controller makes of a VM. New states may be added.
+// VMState is the state of a VM, as the controller sees it, in one word. Later versions may add states.
 type VMState string
 
 const (
 	// VMAvailable is a VM that is complete, powered on and in service.
 	VMAvailable VMState = "Available"
-	// VMPending is a VM that is being cloned, or not yet readable. It counts as a replica and is never destroyed.
+	// VMPending is a VM whose clone runs, or that is not yet readable. It counts as a replica, and the controller never
+	// destroys it.
 	VMPending VMState = "Pending"
 	// VMPoweredOff is a VM that is complete but not powered on.
 	VMPoweredOff VMState = "PoweredOff"
 	// VMFailed is a VM that a failed operation keeps out of service; the message says which.
 	VMFailed VMState = "Failed"
-	// VMDeleting is a VM that is surplus and is being destroyed.
+	// VMDeleting is a surplus VM that the controller destroys.
 	VMDeleting VMState = "Deleting"
-	// VMUnreachable is a VM whose host is disconnected, or that may no longer be read. It keeps its place.
+	// VMUnreachable is a VM whose host is disconnected, or that the account may no longer read. It keeps its place.
 	VMUnreachable VMState = "Unreachable"
-	// VMMoved is a VM that was moved out of the group's folder. It keeps its place. Outside the root folder it is neither
-	// switched nor removed.
+	// VMMoved is a VM that somebody moved out of the group's folder. It keeps its place. Outside the root folder the
+	// controller neither switches nor removes it.
 	VMMoved VMState = "Moved"
-	// VMConvertedToTemplate is a VM that was made a template. It is neither counted nor destroyed until it is converted back.
+	// VMConvertedToTemplate is a VM that somebody converted to a template. The controller neither counts nor destroys it until
+	// somebody converts it back.
 	VMConvertedToTemplate VMState = "ConvertedToTemplate"
-	// VMCopy is a clone that somebody made of one of the group's VMs. It is neither counted nor destroyed.
+	// VMCopy is a clone that somebody made of one of the group's VMs. The controller neither counts nor destroys it.
 	VMCopy VMState = "Copy"
 )
 
@@ -232,7 +234,7 @@ type VMStatus struct {
 	// +optional
 	Name string `json:"name,omitempty"`
 
-	// Managed object reference of the VM, for example "vm-42". Absent while the VM is being cloned.
+	// Managed object reference of the VM, for example "vm-42". Absent while the clone runs.
 	//
 	// +optional
 	MoRef string `json:"moRef,omitempty"`
@@ -242,23 +244,23 @@ type VMStatus struct {
 	// +optional
 	PowerState string `json:"powerState,omitempty"`
 
-	// Primary IP address that VMware Tools report from inside the guest. Empty while they report none.
+	// Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.
 	//
 	// +optional
 	IP string `json:"ip,omitempty"`
 
-	// Name of the ESXi host the VM is on.
+	// Name of the ESXi host that runs the VM.
 	//
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate
-	// or Copy. More may be added.
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved,
+	// ConvertedToTemplate or Copy. Later versions may add states.
 	//
 	// +optional
 	State VMState `json:"state,omitempty"`
 
-	// Why the VM is not available, in one sentence. Empty if it is.
+	// Reason why the VM is not available, in one sentence. Empty if the VM is available.
 	//
 	// +optional
 	Message string `json:"message,omitempty"`

@@ -8,15 +8,16 @@ package v1alpha1
 // FolderStatusApplyConfiguration represents a declarative configuration of the FolderStatus type for use
 // with apply.
 //
-// FolderStatus says where in vCenter the group lives.
+// FolderStatus says where in vCenter the group's VMs are.
 type FolderStatusApplyConfiguration struct {
-	// Inventory path of the folder, for example "/dc1/vm/vmgroups/default/web". For people: the folder is found by
-	// moRef, so that it may be renamed.
+	// Inventory path of the folder, for example "/dc1/vm/vmgroups/default/web". For people: the controller
+	// finds the folder by moRef, so you may rename it.
 	Path *string `json:"path,omitempty"`
 	// Managed object reference of the folder, for example "group-v42".
 	MoRef *string `json:"moRef,omitempty"`
 	// Instance UUID of the vCenter (about.instanceUuid) that issued every moRef in this status. A moRef means nothing to
-	// any other vCenter: if another one answers at the same address, the group is left as it is.
+	// any other vCenter: if another one answers at the same address, the controller
+	// leaves the group as it is.
 	VCenter *string `json:"vCenter,omitempty"`
 }
 

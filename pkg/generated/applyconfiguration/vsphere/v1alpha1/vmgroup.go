@@ -17,16 +17,16 @@ import (
 // VmGroupApplyConfiguration represents a declarative configuration of the VmGroup type for use
 // with apply.
 //
-// VmGroup is a group of identical virtual machines in vCenter: all cloned from one template, all of one size, in a
-// folder of the group's name, and always as many as spec.replicas says.
+// VmGroup is a group of identical virtual machines in vCenter. The controller clones them from one template, at one
+// size, into a folder of the group's name, and keeps as many as spec.replicas says.
 type VmGroupApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object metadata. The name also names the group's folder in vCenter and begins the name of each VM; it
 	// has at most 63 characters.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// What the group should be.
+	// Desired state of the group.
 	Spec *VmGroupSpecApplyConfiguration `json:"spec,omitempty"`
-	// What the group was when the controller last looked. Written by the controller only.
+	// State of the group when the controller last looked. Only the controller writes it.
 	Status *VmGroupStatusApplyConfiguration `json:"status,omitempty"`
 }
 

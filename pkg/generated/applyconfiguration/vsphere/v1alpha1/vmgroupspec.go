@@ -8,7 +8,7 @@ package v1alpha1
 // VmGroupSpecApplyConfiguration represents a declarative configuration of the VmGroupSpec type for use
 // with apply.
 //
-// VmGroupSpec is what the user asks for.
+// VmGroupSpec is the desired state of a VmGroup.
 type VmGroupSpecApplyConfiguration struct {
 	// Number of virtual CPUs of each VM, from 1 to 768. Required.
 	CPU *int32 `json:"cpu,omitempty"`
@@ -16,12 +16,12 @@ type VmGroupSpecApplyConfiguration struct {
 	Memory *int32 `json:"memory,omitempty"`
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
 	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
-	// into phase ERROR until the template appears or this field is corrected; a group that lacks no VM stays READY, and
-	// its message tells it. At most 1024 characters. No default.
+	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
+	// its message warns of the template. At most 1024 characters. No default.
 	Template *string `json:"template,omitempty"`
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// Stops every change to the group's VMs while true; the status is still kept up to date. Defaults to false.
+	// Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.
 	Paused *bool `json:"paused,omitempty"`
 }
 

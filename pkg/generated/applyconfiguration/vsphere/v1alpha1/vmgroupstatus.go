@@ -13,10 +13,10 @@ import (
 // VmGroupStatusApplyConfiguration represents a declarative configuration of the VmGroupStatus type for use
 // with apply.
 //
-// VmGroupStatus is what the controller saw. A field that is absent is not known yet; once the controller has written a
-// status, a count of 0 means that there are none.
+// VmGroupStatus is the observed state of a VmGroup. A value that is not known yet is absent. Once the controller has
+// written a status, a count of 0 means that there are none.
 type VmGroupStatusApplyConfiguration struct {
-	// Generation of the spec that this status answers.
+	// Generation of the spec that this status describes.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// Number of VMs that belong to the group, including those that are not ready or still being cloned.
 	Replicas *int32 `json:"replicas,omitempty"`
@@ -26,15 +26,15 @@ type VmGroupStatusApplyConfiguration struct {
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
 	// The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.
 	Phase *vspherev1alpha1.Phase `json:"phase,omitempty"`
-	// What is going on, in one sentence for people. Not meant to be parsed.
+	// State of the group, in one sentence for people. Do not parse it.
 	Message *string `json:"message,omitempty"`
-	// Label selector in its text form, published for the scale subresource because autoscalers refuse an empty one.
+	// Label selector of the scale subresource, in its text form. It exists because autoscalers refuse an empty one.
 	Selector *string `json:"selector,omitempty"`
-	// The group's folder in vCenter. Absent until the folder has been made.
+	// The group's folder in vCenter. Absent until the folder exists.
 	Folder *FolderStatusApplyConfiguration `json:"folder,omitempty"`
-	// The group's VMs, at most 100 of them: first those that are not available, then by name.
+	// The group's VMs, at most 100 of them. VMs that are not available come first; the order is then by name.
 	VMs []VMStatusApplyConfiguration `json:"vms,omitempty"`
-	// The state of the group in the conditions Ready, Reconciling, Stalled and VCenterReachable.
+	// The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 

@@ -16,18 +16,18 @@ import (
 type VMStatusApplyConfiguration struct {
 	// Name of the VM in vCenter.
 	Name *string `json:"name,omitempty"`
-	// Managed object reference of the VM, for example "vm-42". Absent while the VM is being cloned.
+	// Managed object reference of the VM, for example "vm-42". Absent while the clone runs.
 	MoRef *string `json:"moRef,omitempty"`
 	// Power state as vCenter reports it: poweredOn, poweredOff or suspended.
 	PowerState *string `json:"powerState,omitempty"`
-	// Primary IP address that VMware Tools report from inside the guest. Empty while they report none.
+	// Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.
 	IP *string `json:"ip,omitempty"`
-	// Name of the ESXi host the VM is on.
+	// Name of the ESXi host that runs the VM.
 	Host *string `json:"host,omitempty"`
-	// What the controller makes of the VM: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate
-	// or Copy. More may be added.
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved,
+	// ConvertedToTemplate or Copy. Later versions may add states.
 	State *vspherev1alpha1.VMState `json:"state,omitempty"`
-	// Why the VM is not available, in one sentence. Empty if it is.
+	// Reason why the VM is not available, in one sentence. Empty if the VM is available.
 	Message *string `json:"message,omitempty"`
 }
 

@@ -24,7 +24,7 @@ type result struct {
 	group    *v1alpha1.VmGroup // as last read or written
 	outcome  plan.Outcome
 	err      error // what stopped it
-	pending  bool  // a folder is being removed: the finalizer has to stay until that is proven
+	pending  bool  // a removal of a folder is pending: the finalizer stays until the folder is proven gone
 	finished bool  // the finalizer is gone, and with it perhaps the group
 	outdated error // the plan names a template that is not what it was; all else of it was carried out
 }
@@ -207,7 +207,7 @@ func (s *Syncer) destroy(ctx context.Context, in plan.Input, p plan.Plan, _ *res
 	return nil
 }
 
-// sweep asks for the sweep that has to come before the end of a group, once.
+// sweep asks, once, for the sweep that has to come before the end of a group.
 func (s *Syncer) sweep(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
 	if !p.Sweep || in.SweepAsked != 0 {
 		return nil

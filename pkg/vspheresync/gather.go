@@ -29,7 +29,7 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 }
 
 // lacks returns what could not be learned, and has to be asked again: the error of gather, or that of the template. That
-// there is no template is an answer, and in nobody's way until a clone is due. One that is still looked for is answered in time.
+// there is no template is an answer, and in nobody's way until a clone is due. A pending answer brings about its own sync.
 func lacks(in plan.Input, p plan.Plan, err error) error {
 	if err == nil && in.TemplateError != nil && !p.WarnsOfTemplate(in) {
 		return unlessPending(in.TemplateError)
@@ -64,14 +64,14 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	return err
 }
 
-// verified has the VMs looked for, once, that the status lists and the snapshot lacks, and returns the snapshot after that. It
-// asks for the same VMs until there is an answer, whatever the snapshot says meanwhile.
+// verified lets vCenter verify, once, the VMs that the status lists and the snapshot lacks. It returns the snapshot after
+// that. It asks for the same VMs until there is an answer, whatever the snapshot says meanwhile.
 func (s *Syncer) verified(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, snap vsphere.Snapshot) (vsphere.Snapshot, error) {
 	if m.verified == snap.VCenter {
 		return snap, nil
 	}
-	if m.missing == nil {
-		m.missing = recordedButMissing(vg, snap)
+	if m.missing == nil || m.missingIn != snap.VCenter {
+		m.missing, m.missingIn = recordedButMissing(vg, snap), snap.VCenter
 	}
 	if len(m.missing) > 0 {
 		err := s.cfg.VCenter.Verify(ctx, groupID(vg), m.missing)

@@ -108,6 +108,13 @@ func TestMoRefsMeanNothingInAnotherVCenter(t *testing.T) {
 	f.world.SetUUID("vcenter-1")
 	f.want("the first is back: only now they are looked for", fmt.Sprintf("Verify [%s]", ref), "update status")
 	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+
+	f.restart(fake.Config{}, Config{})
+	f.world.HoldAnswers()
+	f.want("they are looked for, without an answer", fmt.Sprintf("Verify [%s]", ref))
+	f.world.SetUUID("vcenter-2")
+	f.want("another one answers", "update status")
+	f.wantStatus("then", "2/2 ERROR VCenterChanged")
 }
 
 // A root folder that is missing was lost if any group records a folder below it.

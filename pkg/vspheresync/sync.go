@@ -64,12 +64,15 @@ const maxLag = 2 * time.Minute
 // memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
 // nothing else.
 type memory struct {
-	since    time.Time     // of the first sync
-	verified string        // the vCenter in which the VMs that the status recorded before this process started were looked for
-	missing  []vsphere.Ref // those of them that vCenter was asked for, and has not answered yet
-	sweep    int           // the sweep that was asked for when nothing of the group was left, see plan.Input
-	sweepAt  time.Time     // when it was
-	notices  map[plan.Notice]bool
+	since    time.Time // of the first sync
+	verified string    // the vCenter in which the VMs that the status recorded before this process started were looked for
+	// missing are the VMs that the group has asked the vCenter missingIn to verify. The answer is pending.
+	missing   []vsphere.Ref
+	missingIn string
+	// sweep is the sweep that the group has asked for, see plan.Input, and sweepAt when.
+	sweep   int
+	sweepAt time.Time
+	notices map[plan.Notice]bool
 	// announced is what the last event about the condition Ready was about, or what needed none.
 	announced *readiness
 	report    pace
@@ -135,7 +138,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	return again, err
 }
 
-// unlessPending returns nil for what was asked and is not answered yet: the answer brings about the next sync.
+// unlessPending returns nil for a pending answer: it brings about the next sync.
 func unlessPending(err error) error {
 	if errors.Is(err, vsphere.ErrPending) {
 		return nil
@@ -143,7 +146,7 @@ func unlessPending(err error) error {
 	return err
 }
 
-// decide gathers and plans. Once something of a group that goes is seen, another sweep has to begin after that is gone.
+// decide gathers and plans. Where it sees something of a group that goes, another sweep has to begin after that is gone.
 func (s *Syncer) decide(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, plan.Plan, error) {
 	in, err := s.gather(ctx, vg, m)
 	p := plan.Compute(in)

@@ -82,6 +82,35 @@ func TestASearchThatFails(t *testing.T) {
 	})
 }
 
+// Nothing tells that a template has come where the whole datacenter is searched. So the connection searches again, for groups
+// that wait and have not asked since.
+func TestAGroupThatWaitsIsSearchedForAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		age      time.Duration
+		waiting  lookup
+		searches bool
+	}{
+		"it waits, and the answer is too old":        {searchedFor, lookup{told: "linux", waits: true}, true},
+		"it waits, and the answer is young":          {searchedFor - time.Second, lookup{told: "linux", waits: true}, false},
+		"it was notified, and does not ask any more": {searchedFor, lookup{told: "linux"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{}
+			c, heard := listening(t, s)
+			c.v.searched.found, c.v.searched.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now().Add(-tt.age)
+			c.v.lookingFor[testGroup] = tt.waiting
+			c.searchAgain(t.Context())
+			if tt.searches {
+				waitUntil(t, "it is notified", func() bool { return heard.of(testGroup) == 1 })
+			}
+			c.asks.end()
+			if s.sent("RetrievePropertiesEx") != tt.searches {
+				t.Errorf("sent %v", s.calls)
+			}
+		})
+	}
+}
+
 // What was not answered is not remembered as an answer: the connection ends, and everybody is woken.
 func TestASearchThatIsNotAnswered(t *testing.T) {
 	c, _ := listening(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})

@@ -7,7 +7,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// pendingScenarios are about what is asked for, and answered later by a notification of the group.
+// pendingScenarios are about requests that a notification of the group answers later.
 var pendingScenarios = []scenario{
 	{name: "a sweep is asked for and answered, and one serves all that wait", run: func(f *fixture) {
 		f.HoldReads(true)

@@ -39,20 +39,20 @@ type connection struct {
 	watchedTemplates vsphere.Ref
 	templateView     types.ManagedObjectReference
 
-	outside outsideList
-	tasks   taskList
-	chores  chores
-	asks    *asks
+	outside  outsideList
+	tasks    taskList
+	chores   chores
+	requests *requests
 }
 
 func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
 		v: v, client: client, lost: lost,
-		filters: map[types.ManagedObjectReference]filterKind{},
-		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
-		outside: outsideList{listed: map[vsphere.Ref]bool{}},
-		asks:    newAsks(),
-		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
+		filters:  map[types.ManagedObjectReference]filterKind{},
+		tasks:    taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
+		outside:  outsideList{listed: map[vsphere.Ref]bool{}},
+		requests: newRequests(),
+		chores:   chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
 	}
 }
 
@@ -60,7 +60,7 @@ func (c *connection) instanceUUID() string { return c.client.ServiceContent.Abou
 
 // run brings the inventory in step and keeps it there until the connection breaks.
 func (c *connection) run(ctx context.Context) error {
-	defer c.asks.end()
+	defer c.requests.end()
 	c.destroyLeftovers(ctx)
 	if err := c.settleIn(ctx); err != nil {
 		return err

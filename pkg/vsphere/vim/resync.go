@@ -104,7 +104,7 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	var t touched
 	missing, templates := c.v.inv.refreshAround(objects, asked, &t)
 	if templates {
-		c.v.wakeLookers(&t)
+		c.v.notifyLookups(&t)
 	}
 	c.v.settle(&t)
 	if c.rootChanged() || c.templatesChanged() {

@@ -41,7 +41,7 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			c.v.searched.found, c.v.searched.err = tt.found, tt.err
 			c.v.searched.at = c.v.cfg.Clock.Now().Add(-tt.age)
 			if tt.told != "" {
-				c.v.lookingFor[testGroup] = lookup{told: tt.told}
+				c.v.lookups[testGroup] = lookup{told: tt.told}
 			}
 			found, err := c.v.FindTemplate(t.Context(), testGroup, name)
 			switch {
@@ -52,10 +52,10 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			case !errors.Is(err, tt.want) || err == nil && found.Ref != "vm-5":
 				t.Errorf("%v, %v; want %v", found, err, tt.want)
 			}
-			if waits := c.v.lookingFor[testGroup].waits; waits != (err != nil) && !tt.searches {
+			if waits := c.v.lookups[testGroup].waits; waits != (err != nil) && !tt.searches {
 				t.Errorf("it is woken when that changes: %t", waits)
 			}
-			c.asks.end()
+			c.requests.end()
 			if s.sent("RetrievePropertiesEx") != tt.searches {
 				t.Errorf("sent %v", s.calls)
 			}
@@ -98,12 +98,12 @@ func TestAGroupThatWaitsIsSearchedForAgain(t *testing.T) {
 			s := &script{}
 			c, heard := listening(t, s)
 			c.v.searched.found, c.v.searched.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now().Add(-tt.age)
-			c.v.lookingFor[testGroup] = tt.waiting
+			c.v.lookups[testGroup] = tt.waiting
 			c.searchAgain(t.Context())
 			if tt.searches {
 				waitUntil(t, "it is notified", func() bool { return heard.of(testGroup) == 1 })
 			}
-			c.asks.end()
+			c.requests.end()
 			if s.sent("RetrievePropertiesEx") != tt.searches {
 				t.Errorf("sent %v", s.calls)
 			}
@@ -118,7 +118,7 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 	if !errors.Is(err, vsphere.ErrPending) {
 		t.Fatal(err)
 	}
-	c.asks.end()
+	c.requests.end()
 	if s := &c.v.searched; s.found != nil || s.err != nil || s.searching != nil {
 		t.Errorf("%v, %v", s.found, s.err)
 	}

@@ -21,12 +21,12 @@ import (
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
 //
-// Where the whole datacenter is searched, and the last search is too old, 5 may serve until the next has ended. So may 2 to 4
-// for a group that was told so before: nobody is told that a template is missing because it has come since.
+// Where the whole datacenter is searched, and the last search is too old, its answer 5 holds until the next search has ended.
+// Its answers 2 to 4 hold only for a group that has had them before: the template may have come since.
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
 	v.mu.Lock()
-	before := v.lookingFor[g]
-	v.lookingFor[g] = lookup{told: before.told, waits: true} // before it is looked for: it is woken by what comes from now on
+	before := v.lookups[g]
+	v.lookups[g] = lookup{told: before.told, waits: true} // first of all: the group is notified of what comes from now on
 	v.mu.Unlock()
 	t, newer, err := v.findTemplate(ctx, path)
 	if err != nil && newer != nil && before.told != path {
@@ -35,19 +35,19 @@ func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path stri
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err == nil {
-		delete(v.lookingFor, g)
+		delete(v.lookups, g)
 		return t, nil
 	}
 	if vsphere.ClassOf(err) == vsphere.ClassInvalid {
-		v.lookingFor[g] = lookup{told: path, waits: true}
+		v.lookups[g] = lookup{told: path, waits: true}
 	}
 	return vsphere.Template{}, err
 }
 
 // lookup is that of a group whose template was not found.
 type lookup struct {
-	told  string // the template that the group was told to be missing, empty if none
-	waits bool   // it was not woken since
+	told  string // the template that the group knows to be missing, empty if none
+	waits bool   // the group was not notified since
 }
 
 // findTemplate resolves spec.template by what is known. newer is why there is nothing newer to go by, though it is too old.
@@ -227,26 +227,26 @@ func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate
 	}
 	v.inv.newsAround++
 	v.inv.mu.Unlock()
-	v.wakeLookers(t)
+	v.notifyLookups(t)
 }
 
-// wakeLookers notes the groups whose template was not found.
-func (v *VCenter) wakeLookers(t *touched) {
+// notifyLookups notes that the groups are to be notified whose template was not found.
+func (v *VCenter) notifyLookups(t *touched) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for g := range v.lookingFor {
+	for g := range v.lookups {
 		t.group(g)
 	}
 }
 
-// wakeWaiting is wakeLookers after a search. Who does not look again is not searched for any more.
-func (v *VCenter) wakeWaiting(t *touched) {
+// notifyWaiting is notifyLookups after a search. Nothing searches any more for a group that does not look again.
+func (v *VCenter) notifyWaiting(t *touched) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for g, l := range v.lookingFor {
+	for g, l := range v.lookups {
 		if l.waits {
 			t.group(g)
-			v.lookingFor[g] = lookup{told: l.told}
+			v.lookups[g] = lookup{told: l.told}
 		}
 	}
 }

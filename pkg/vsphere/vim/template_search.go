@@ -15,18 +15,18 @@ const (
 	// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
 	// read live.
 	searchedFor = 30 * time.Second
-	// searchRetry is how long the failure of a search is its answer: so long that all who wait are told, and that they do not
-	// cause the next one at once.
+	// searchRetry is how long the failure of a search is its answer: so long that all waiting groups learn of it, and that they
+	// do not cause the next one at once.
 	searchRetry = time.Second
 )
 
-// templateSearch is what is known from searches of the whole datacenter. One search at a time serves all groups, and no
-// worker waits for it. The life cycle of an answer:
+// templateSearch is the answer of searches of the whole datacenter. One search at a time serves all groups, and no worker
+// waits for it. The life cycle of an answer:
 //
-//  1. searching: somebody looks for a template, and the last answer is missing or too old. Until the search ends the last
-//     answer serves as far as it can, see FindTemplate; without one it is ErrPending.
-//  2. found, for searchedFor, or failed, for searchRetry: the groups whose template was not found are notified.
-//  3. forgotten: a template was not what it had been found as. A search that was under way by then does not count.
+//  1. pending: a group looks for a template, and there is no answer, or it is too old. Until the search ends the last answer
+//     holds as far as it can, see FindTemplate. Without one, the answer is ErrPending.
+//  2. answered: found, for searchedFor, or failed, for searchRetry. The groups whose template was not found are notified.
+//  3. forgotten: a clone has shown that the template has changed. A search that was under way by then does not count.
 //
 // The answer outlives a connection, a failure does not.
 type templateSearch struct {
@@ -60,8 +60,8 @@ func (s *templateSearch) begin(c *connection, now time.Time) bool {
 	return true
 }
 
-// end notes how a search has ended, unless another connection searches by now. That vCenter does not answer is no answer: the
-// connection ends, and everybody is woken.
+// end notes how a search has ended, unless another connection searches by now. Where vCenter does not answer, the connection
+// ends, and all groups are notified.
 func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref]properties, err *vsphere.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,19 +111,19 @@ func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 	return around, nil
 }
 
-// search searches the datacenter beside the workers, and then wakes the groups whose template was not found. It returns false
-// if the connection has ended.
+// search searches the datacenter beside the workers, and then notifies the groups whose template was not found. It returns
+// false if the connection has ended.
 func (c *connection) search(ctx context.Context) bool {
-	c.asks.mu.Lock()
-	defer c.asks.mu.Unlock()
-	if c.asks.ended {
+	c.requests.mu.Lock()
+	defer c.requests.mu.Unlock()
+	if c.requests.ended {
 		return false
 	}
-	c.asks.start(ctx, func(ctx context.Context) {
+	c.requests.start(ctx, func(ctx context.Context) {
 		found, err := c.readTemplates(ctx)
 		c.v.searched.end(c, c.v.cfg.Clock.Now(), found, err)
 		var t touched
-		c.v.wakeWaiting(&t)
+		c.v.notifyWaiting(&t)
 		c.v.settle(&t)
 	})
 	return true
@@ -142,12 +142,12 @@ func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]propert
 	return found, nil
 }
 
-// searchAgain searches for the groups whose template was not found, once the answer is too old: nothing else would tell them
+// searchAgain searches once more for the groups whose template was not found, when the answer is too old: no event tells them
 // that it has come.
 func (c *connection) searchAgain(ctx context.Context) {
 	c.v.mu.Lock()
 	waiting := false
-	for _, l := range c.v.lookingFor {
+	for _, l := range c.v.lookups {
 		waiting = waiting || l.waits
 	}
 	c.v.mu.Unlock()

@@ -100,6 +100,14 @@ var ErrNoBudget error = &Error{
 	Message: "as many operations as allowed are under way; waiting for a turn",
 }
 
+// ErrPending says that the answer to a request is pending, see Interface. It is neither a failure nor an answer: the caller may
+// conclude nothing from it.
+var ErrPending error = &Error{
+	Class:   ClassConflict,
+	Reason:  "Pending",
+	Message: "vCenter has not answered yet",
+}
+
 // ClassOf returns the class of err, or ClassTransient if it carries none. It is empty for nil.
 func ClassOf(err error) Class {
 	if err == nil {

@@ -149,6 +149,15 @@ func (f *fixture) scale(replicas int32) {
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = ptr.To(replicas) })
 }
 
+// deleteEmpty deletes the group when it has no VM any more: its folder is left.
+func (f *fixture) deleteEmpty() {
+	f.t.Helper()
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+}
+
 func (f *fixture) delete() {
 	f.t.Helper()
 	f.edit(func(vg *v1alpha1.VmGroup) {
@@ -334,9 +343,9 @@ func (r *recordingVCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []
 	return r.Interface.Verify(ctx, g, vms)
 }
 
-func (r *recordingVCenter) Sweep(ctx context.Context) error {
+func (r *recordingVCenter) Sweep(ctx context.Context, g vsphere.GroupID) (int, error) {
 	r.say("Sweep")
-	return r.Interface.Sweep(ctx)
+	return r.Interface.Sweep(ctx, g)
 }
 
 func (r *recordingVCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.Ref, error) {

@@ -74,6 +74,8 @@ const (
 	ReasonPoweredOn = "PoweredOn"
 	// ReasonWaitingForBudget: as many operations of that kind as allowed are under way.
 	ReasonWaitingForBudget = "WaitingForBudget"
+	// ReasonPending: the answer to a request has not come yet.
+	ReasonPending = "Pending"
 	// ReasonOverdue: an operation has passed its deadline.
 	ReasonOverdue = "Overdue"
 	// ReasonTaskLost: the task of an operation can no longer be read.
@@ -104,7 +106,7 @@ var ErrNoBudget error = &Error{
 // conclude nothing from it.
 var ErrPending error = &Error{
 	Class:   ClassConflict,
-	Reason:  "Pending",
+	Reason:  ReasonPending,
 	Message: "vCenter has not answered yet",
 }
 

@@ -24,6 +24,7 @@ type result struct {
 	group    *v1alpha1.VmGroup // as last read or written
 	outcome  plan.Outcome
 	err      error // what stopped it
+	pending  bool  // a removal of a folder is pending: the finalizer stays until the folder is proven gone
 	finished bool  // the finalizer is gone, and with it perhaps the group
 	outdated error // the plan names a template that is not what it was; all else of it was carried out
 }
@@ -33,12 +34,15 @@ type result struct {
 func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 	r := result{group: in.Group}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
-		s.confirm, s.addFinalizer, s.ensureFolder, s.powerOn, s.clone, s.cancel, s.powerOff, s.destroy, s.removeFolders,
-		s.removeFinalizer,
+		s.confirm, s.addFinalizer, s.ensureFolder, s.powerOn, s.clone, s.cancel, s.powerOff, s.destroy, s.sweep,
+		s.removeFolders, s.removeFinalizer,
 	} {
 		err := step(ctx, in, p, &r)
 		switch {
 		case err == nil || errors.Is(err, vsphere.ErrNoBudget):
+			continue
+		case errors.Is(err, vsphere.ErrPending):
+			r.pending = true
 			continue
 		case vsphere.TemplateChanged(err):
 			r.outdated = err
@@ -79,7 +83,7 @@ func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r 
 }
 
 func (s *Syncer) removeFinalizer(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	if !p.RemoveFinalizer || r.failed() {
+	if !p.RemoveFinalizer || r.failed() || r.pending {
 		return nil
 	}
 	finalizers := slices.DeleteFunc(slices.Clone(r.group.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
@@ -200,6 +204,20 @@ func (s *Syncer) destroy(ctx context.Context, in plan.Input, p plan.Plan, _ *res
 		return fmt.Errorf("destroy: %w", err)
 	}
 	klog.FromContext(ctx).V(4).Info("Destruction submitted", "moRefs", p.Destroy)
+	return nil
+}
+
+// sweep asks, once, for the sweep that has to come before the end of a group.
+func (s *Syncer) sweep(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	if !p.Sweep || in.SweepAsked != 0 {
+		return nil
+	}
+	number, err := s.cfg.VCenter.Sweep(ctx, groupID(in.Group))
+	if err != nil {
+		return fmt.Errorf("ask for a sweep: %w", err)
+	}
+	m := s.remember(in.Group.UID)
+	m.sweep, m.sweepAt = number, in.Now
 	return nil
 }
 

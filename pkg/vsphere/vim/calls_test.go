@@ -38,7 +38,7 @@ func TestCallsPerVM(t *testing.T) {
 
 	folder, err := v.EnsureFolder(ctx, web)
 	must(t, err)
-	template, err := v.FindTemplate(ctx, web, "linux")
+	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	loop(t, v, woken, func(s vsphere.Snapshot) bool {
 		if ready(s) == n && len(s.Operations) == 0 {

@@ -214,7 +214,7 @@ func TestAFolderThatWasMovedAwayIsNotRemoved(t *testing.T) {
 	for name, parent := range map[string]vsphere.Ref{"elsewhere": "group-0", "into the root folder": "group-1", "who knows where": "group-99"} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{folderRef("group-3"): {named("web", folderRef(parent))}}}
-			wantClass(t, "RemoveFolder", scripted(t, s).v.RemoveFolder(t.Context(), testGroup, "group-3"), vsphere.ClassInvalid)
+			wantClass(t, "RemoveFolder", removed(t, scripted(t, s)), vsphere.ClassInvalid)
 			if s.sent("UnregisterAndDestroy_Task") {
 				t.Errorf("sent: %v", s.calls)
 			}

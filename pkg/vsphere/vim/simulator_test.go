@@ -2,6 +2,7 @@ package vim_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,16 @@ func await(t *testing.T, what string, holds func() bool) {
 func awaitSynced(t *testing.T, v *vim.VCenter) {
 	t.Helper()
 	await(t, "in step with vCenter", func() bool { return v.State().Synced })
+}
+
+// findTemplate looks a template up, and waits for the answer.
+func findTemplate(t *testing.T, v *vim.VCenter, g vsphere.GroupID, path string) (found vsphere.Template, err error) {
+	t.Helper()
+	await(t, "the search for "+path, func() bool {
+		found, err = v.FindTemplate(t.Context(), g, path)
+		return !errors.Is(err, vsphere.ErrPending)
+	})
+	return found, err
 }
 
 // startClone submits one clone.

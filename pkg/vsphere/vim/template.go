@@ -20,30 +20,55 @@ import (
 //  3. only VMs that cannot be cloned from: TemplateUnusable, with what is wrong with each (see unusable)
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
+//
+// Where the whole datacenter is searched, and the last search is too old, 5 may serve until the next has ended. So may 2 to 4
+// for a group that was told so before: nobody is told that a template is missing because it has come since.
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
-	t, err := v.findTemplate(ctx, path)
+	v.mu.Lock()
+	before := v.lookingFor[g]
+	v.lookingFor[g] = lookup{told: before.told, waits: true} // before it is looked for: it is woken by what comes from now on
+	v.mu.Unlock()
+	t, newer, err := v.findTemplate(ctx, path)
+	if err != nil && newer != nil && before.told != path {
+		err = newer
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err != nil {
-		v.lookingFor[g] = true
-		return vsphere.Template{}, err
+	if err == nil {
+		delete(v.lookingFor, g)
+		return t, nil
 	}
-	delete(v.lookingFor, g)
-	return t, nil
+	if vsphere.ClassOf(err) == vsphere.ClassInvalid {
+		v.lookingFor[g] = lookup{told: path, waits: true}
+	}
+	return vsphere.Template{}, err
 }
 
-func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Template, error) {
+// lookup is that of a group whose template was not found.
+type lookup struct {
+	told  string // the template that the group was told to be missing, empty if none
+	waits bool   // it was not woken since
+}
+
+// findTemplate resolves spec.template by what is known. newer is why there is nothing newer to go by, though it is too old.
+func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Template, newer, err error) {
 	if len(vsphere.PathNames(path)) == 0 {
-		return vsphere.Template{}, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
+		return t, nil, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
 	}
 	c, err := v.synced()
 	if err != nil {
-		return vsphere.Template{}, err
+		return t, nil, err
 	}
-	around, err := c.lookAround(ctx)
-	if err != nil {
-		return vsphere.Template{}, v.fail("Look for template "+path, err)
+	around, newer := c.lookAround(ctx)
+	if around.where == "" {
+		return t, nil, newer
 	}
+	t, err = v.pickTemplate(around, path)
+	return t, newer, err
+}
+
+// pickTemplate applies the rules of FindTemplate.
+func (v *VCenter) pickTemplate(around surroundings, path string) (vsphere.Template, error) {
 	wanted := v.inv.wanted(path)
 	var named, usable []candidate
 	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
@@ -69,21 +94,6 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
 			path, around.where, wanted.hint(v.inv.candidates(around, wanted.mayLookLike))))
-	}
-}
-
-// wakeSeekers wakes the groups whose template was not found once the answer of the search has expired, where nothing
-// else would: it costs no call until they ask again.
-func (v *VCenter) wakeSeekers() {
-	if v.cfg.TemplateFolder != "" || !v.searched.expired(v.cfg.Clock.Now()) {
-		return
-	}
-	v.mu.Lock()
-	seekers := v.lookingFor
-	v.lookingFor = map[vsphere.GroupID]bool{}
-	v.mu.Unlock()
-	for g := range seekers {
-		v.cfg.Notifier.Notify(g)
 	}
 }
 
@@ -226,5 +236,17 @@ func (v *VCenter) wakeLookers(t *touched) {
 	defer v.mu.Unlock()
 	for g := range v.lookingFor {
 		t.group(g)
+	}
+}
+
+// wakeWaiting is wakeLookers after a search. Who does not look again is not searched for any more.
+func (v *VCenter) wakeWaiting(t *touched) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for g, l := range v.lookingFor {
+		if l.waits {
+			t.group(g)
+			v.lookingFor[g] = lookup{told: l.told}
+		}
 	}
 }

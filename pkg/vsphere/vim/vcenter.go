@@ -33,8 +33,9 @@ type VCenter struct {
 	// leftovers are collectors and views of earlier connections of this session, to be destroyed by the next.
 	leftovers []types.ManagedObjectReference
 	// lookingFor are the groups whose template was not found, to be woken when that may have changed.
-	lookingFor map[vsphere.GroupID]bool
+	lookingFor map[vsphere.GroupID]lookup
 	searched   templateSearch
+	sweeps     *sweeps
 	reads      templateReads
 
 	// straysUntil is how long clone tasks of nobody known may still be ours.
@@ -84,7 +85,8 @@ func New(cfg Config) (*VCenter, error) {
 		jar:        jar,
 		inv:        newInventory(cfg.Owner, cfg.Clock),
 		versions:   tracker.NewVersions(),
-		lookingFor: map[vsphere.GroupID]bool{},
+		lookingFor: map[vsphere.GroupID]lookup{},
+		sweeps:     newSweeps(),
 		users:      map[string]bool{},
 		pending: pendingTasks{
 			byTask:  map[vsphere.Ref]pendingTask{},
@@ -180,9 +182,13 @@ func (v *VCenter) Forget(g vsphere.GroupID) {
 	v.tracker.Forget(g.UID)
 	v.versions.Forget(g)
 	v.reads.take(g, vsphere.Template{})
+	v.sweeps.forget(g)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.lookingFor, g)
+	if v.conn != nil {
+		v.conn.asks.forget(g)
+	}
 }
 
 // logout ends the session, if there is one, within a short time of its own.

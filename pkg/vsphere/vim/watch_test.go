@@ -31,7 +31,7 @@ func submit(t *testing.T, v *vim.VCenter, name string) error {
 	ctx := t.Context()
 	folder, err := v.EnsureFolder(ctx, web)
 	must(t, err)
-	template, err := v.FindTemplate(ctx, web, "linux")
+	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	return startClone(t, v, web, template, name, vsphere.CloneSpec{
 		VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true,

@@ -40,18 +40,6 @@ func TestAFaultWithoutContent(t *testing.T) {
 	}
 }
 
-func TestATemplateSearchThatFails(t *testing.T) {
-	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}})
-	_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
-	wantClass(t, "FindTemplate", err, vsphere.ClassUnavailable)
-	if !c.v.lookingFor[testGroup] {
-		t.Error("the group is not woken when a template appears")
-	}
-	// What was not answered is not remembered as an answer: asked again, it is found that there is none.
-	_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
-	wantClass(t, "FindTemplate, again", err, vsphere.ClassInvalid)
-}
-
 func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
 	s := &script{reads: reads{
 		{}:                    {properties{propName: "DC0", propParent: folderRef("group-d7"), "vmFolder": folderRef("group-v3")}},

@@ -186,10 +186,13 @@ func (inv *Inventory) Root() vsphere.Ref {
 	return inv.root
 }
 
-// TemplateFolder returns the template folder, or nothing while it does not exist. One has to be set.
+// TemplateFolder returns the template folder, or nothing while it does not exist or none is set.
 func (inv *Inventory) TemplateFolder() vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	if len(inv.layout.Templates) == 0 {
+		return ""
+	}
 	return inv.descend(inv.layout.VMFolder, inv.layout.Templates...)
 }
 

@@ -146,6 +146,9 @@ func TestFoldersOutsideTheTree(t *testing.T) {
 
 func TestTheTemplateFolder(t *testing.T) {
 	inv := testInventory()
+	if got := inv.TemplateFolder(); got != "" {
+		t.Errorf("none is set, and it is %s", got)
+	}
 	layout := testLayout
 	layout.Templates = []string{"golden", "images"}
 	inv.Restart(layout)

@@ -75,7 +75,7 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 	if err != nil {
 		return err
 	}
-	if err := v.inv.placementError(); err != nil {
+	if err := v.inv.PlacementError(); err != nil {
 		return err
 	}
 	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}

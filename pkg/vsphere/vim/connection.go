@@ -40,6 +40,7 @@ type connection struct {
 	templateView     types.ManagedObjectReference
 
 	outside outsideList
+	hosts   hostList
 	tasks   taskList
 	chores  chores
 	asks    *asks
@@ -100,7 +101,7 @@ func (c *connection) settleIn(ctx context.Context) (err error) {
 	if c.site, err = c.resolveSite(ctx, lie); err != nil {
 		return err
 	}
-	c.v.inv.restart(c.site)
+	c.v.inv.Restart(c.site.layout())
 	return c.place(ctx, lie)
 }
 
@@ -110,7 +111,7 @@ func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.sweepNext(ctx); err != nil {
 		return err
 	}
-	c.chores.wantVerified(c.v.inv.unreported()...)
+	c.chores.wantVerified(c.v.inv.Unreported()...)
 	if err := c.verifyWanted(ctx); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
@@ -55,7 +56,7 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 // have one too.
 func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
 	victims, more, worst := c.v.beginDestroys(g, vms)
-	var t touched
+	var t inventory.Changes
 	defer c.v.settle(&t)
 	for len(victims) > 0 {
 		rest, err := c.destroyProven(ctx, g, victims, &t)
@@ -105,7 +106,7 @@ var errProofTooOld = &vsphere.Error{
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
 // those that are left, whose places are still taken.
 func (c *connection) destroyProven(
-	ctx context.Context, g vsphere.GroupID, victims []victim, t *touched,
+	ctx context.Context, g vsphere.GroupID, victims []victim, t *inventory.Changes,
 ) (rest []victim, worst *vsphere.Error) {
 	objects := make([]types.ManagedObjectReference, len(victims))
 	for i, vm := range victims {
@@ -139,7 +140,7 @@ func (c *connection) destroyProven(
 
 // judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
 // already, gives its place back.
-func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *touched) (name string, refusal *vsphere.Error) {
+func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *inventory.Changes) (name string, refusal *vsphere.Error) {
 	v := c.v
 	switch {
 	case r.gone:
@@ -151,22 +152,22 @@ func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *touch
 		v.tracker.Withdraw(victim.id, err)
 		return "", err
 	}
-	last, _, _ := v.inv.get(victim.ref)
+	last, _, _ := v.inv.Get(victim.ref)
 	vm := r.props.vm(victim.ref, last)
-	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent) // the parent was read just now
+	vm.ParentPath, vm.UnderRoot = v.inv.Locate(vm.Parent) // the parent was read just now
 	err := refuse(v.cfg.Owner, g, vm, r.props)
 	if err == nil {
 		return vm.Name, nil
 	}
 	if err.Reason == reasonPoweredOn {
-		v.inv.setPower(victim.ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
+		v.inv.AssumePower(victim.ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
 	}
 	v.tracker.Withdraw(victim.id, err)
 	return "", err
 }
 
 // destroy submits the destruction of one VM that was just judged.
-func (c *connection) destroy(ctx context.Context, victim victim, name string, t *touched) *vsphere.Error {
+func (c *connection) destroy(ctx context.Context, victim victim, name string, t *inventory.Changes) *vsphere.Error {
 	v, ref := c.v, victim.ref
 	pending := pendingTask{what: "Destroy VM " + name, name: name, kind: vsphere.OperationDestroy, vm: ref, id: victim.id}
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})

@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
@@ -43,19 +44,19 @@ func (v *VCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.
 // ensureRoot makes the root folder and watches it, unless it is there.
 func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 	v := c.v
-	if root := v.inv.rootRef(); root != "" {
+	if root := v.inv.Root(); root != "" {
 		return root, nil
 	}
 	v.rootMu.Lock()
 	defer v.rootMu.Unlock()
-	if root := v.inv.rootRef(); root != "" {
+	if root := v.inv.Root(); root != "" {
 		return root, nil // somebody else was faster
 	}
 	folder := vsphere.Ref(c.site.vmFolder.Value)
-	for _, name := range v.inv.namesToRoot() {
+	for _, name := range c.site.root {
 		var err error
 		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
-			return "", v.rootDenied(err)
+			return "", c.rootDenied(err)
 		}
 	}
 	if err := c.watchRoot(ctx, folder); err != nil {
@@ -67,21 +68,21 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 }
 
 // rootDenied says what to do where the account may not make the root folder, and need not: an administrator makes it.
-func (v *VCenter) rootDenied(err error) error {
+func (c *connection) rootDenied(err error) error {
 	e, ok := errors.AsType[*vsphere.Error](err)
 	if !ok || e.Reason != reasonNoPermission {
 		return err
 	}
 	said := *e
 	said.Message = fmt.Sprintf("%s Or make the root folder %s in vCenter, and give the account its privileges there: nothing is made until it exists.",
-		e.Message, v.inv.rootPath())
+		e.Message, vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
 	return &said
 }
 
 // ensureChild returns the folder of a name in another and makes it if it is missing. The inventory has it at once.
 func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name string) (vsphere.Ref, error) {
 	v := c.v
-	if ref, ok := v.inv.child(parent, name); ok {
+	if ref, ok := v.inv.Child(parent, name); ok {
 		return ref, nil
 	}
 	what := fmt.Sprintf("Create folder %s", name)
@@ -101,8 +102,8 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 		}
 		return "", v.fail(what, err)
 	}
-	var t touched
-	v.inv.made(vsphere.Ref(ref.Value), parent, name, v.cfg.Clock.Now(), &t)
+	var t inventory.Changes
+	v.inv.AddFolder(vsphere.Ref(ref.Value), parent, name, v.cfg.Clock.Now(), &t)
 	v.settle(&t)
 	c.chores.wake()
 	return vsphere.Ref(ref.Value), nil
@@ -127,22 +128,6 @@ func (c *connection) createFolder(ctx context.Context, parent vsphere.Ref, name 
 			return *child, nil
 		}
 	}
-}
-
-// child returns the folder of a name in another.
-func (inv *inventory) child(parent vsphere.Ref, name string) (vsphere.Ref, bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	ref, ok := inv.byName[childKey{parent, name}]
-	return ref, ok
-}
-
-// removable tells whether a folder that lies in another is at least two levels below the root: neither the root nor a
-// namespace's folder.
-func (inv *inventory) removable(parent vsphere.Ref) bool {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return inv.underRoot(parent)
 }
 
 // RemoveFolder removes a folder of the group that a live listing shows to be empty.
@@ -180,7 +165,7 @@ func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder
 	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
 		return v.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
-	if !v.inv.removable(o.props.ref(propParent)) {
+	if !v.inv.UnderRoot(o.props.ref(propParent)) {
 		return &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
@@ -209,8 +194,8 @@ func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder
 }
 
 func (v *VCenter) folderGone(folder vsphere.Ref) {
-	var t touched
-	v.inv.removeFolder(folder, &t)
+	var t inventory.Changes
+	v.inv.DeleteFolder(folder, &t)
 	v.settle(&t)
 }
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
@@ -25,42 +27,108 @@ func hostProps() []string {
 	return []string{propName, propHostConnection, propHostPower, propMaintenance, propQuarantine, propDatastores}
 }
 
-// fleet is what is known of the cluster that VMs are made in, and of its hosts.
-type fleet struct {
+// hostList is what is known of the cluster that VMs are made in, and of its hosts. It is safe for concurrent use.
+type hostList struct {
+	mu        sync.Mutex
 	datastore vsphere.Ref // where VMs are made
 	pinned    vsphere.Ref // the host that -host names, empty if none
 	cluster   properties
 	hosts     map[vsphere.Ref]properties
-	refused   *vsphere.Error // why no VM can be made, nil if nothing is known to be wrong
-	news      uint64         // counts what has become known, as a clock for what is older than what
+	version   uint64 // counts what a filter has reported
 }
 
-func newFleet(place placement) fleet {
-	return fleet{
-		datastore: vsphere.Ref(place.datastore.Value), pinned: vsphere.Ref(place.host.Value),
-		cluster: properties{}, hosts: map[vsphere.Ref]properties{},
+// resetHosts begins an empty list for the place where VMs are made.
+func (c *connection) resetHosts(p placement) {
+	l := &c.hosts
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.datastore, l.pinned = vsphere.Ref(p.datastore.Value), vsphere.Ref(p.host.Value)
+	l.cluster, l.hosts = properties{}, map[vsphere.Ref]properties{}
+	l.publish(c.v.inv, &inventory.Changes{}) // everybody is notified once the connection is in step
+}
+
+// applyHost takes over what a filter says of the cluster or one of its hosts.
+func (c *connection) applyHost(u types.ObjectUpdate, t *inventory.Changes) {
+	c.hosts.mu.Lock()
+	defer c.hosts.mu.Unlock()
+	c.hosts.version++
+	c.hosts.apply(u)
+	c.hosts.publish(c.v.inv, t)
+}
+
+// apply is applyHost for the list alone. l.mu is held.
+func (l *hostList) apply(u types.ObjectUpdate) {
+	ref := vsphere.Ref(u.Obj.Value)
+	switch {
+	case u.Obj.Type != "HostSystem":
+		if u.Kind == types.ObjectUpdateKindEnter {
+			l.cluster = properties{}
+		}
+		l.cluster.apply(u.ChangeSet)
+	case u.Kind == types.ObjectUpdateKindLeave:
+		delete(l.hosts, ref)
+	default:
+		if u.Kind == types.ObjectUpdateKindEnter || l.hosts[ref] == nil {
+			l.hosts[ref] = properties{}
+		}
+		l.hosts[ref].apply(u.ChangeSet)
 	}
 }
 
-// setPlacement notes where VMs are made, or why they cannot be, and tells whether that is news. What is known of hosts is
-// forgotten.
-func (inv *inventory) setPlacement(place placement, refused *vsphere.Error) (news bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	before := inv.fleet.refused
-	inv.fleet = newFleet(place)
-	inv.fleet.refused = refused
-	return (before == nil) != (refused == nil) || refused != nil && refused.Error() != before.Error()
+// publish tells the inventory the names of the hosts, which need not be read again for its VMs, and the hosts that a clone can
+// be told to go to. l.mu is held, so that the newest list is the last one there.
+func (l *hostList) publish(inv *inventory.Inventory, t *inventory.Changes) {
+	names := make(map[vsphere.Ref]string, len(l.hosts))
+	for ref, props := range l.hosts {
+		if name := props.name(); name != "" {
+			names[ref] = name
+		}
+	}
+	inv.SetHostNames(names, t)
+	inv.SetHosts(l.hostNeeded(), l.choices(), t)
 }
 
-// placementError says why no VM can be made, nil if nothing is known to be wrong.
-func (inv *inventory) placementError() error {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	if inv.fleet.refused == nil {
+// hostNeeded reports whether a clone has to name its host.
+func (l *hostList) hostNeeded() bool { return l.pinned != "" || leavesHostToClients(l.cluster) }
+
+// choices returns the hosts that a clone can be told to go to, none if it need not be told.
+func (l *hostList) choices() []vsphere.Host {
+	if !l.hostNeeded() {
 		return nil
 	}
-	return inv.fleet.refused
+	var out []vsphere.Host
+	for ref, props := range l.hosts {
+		if l.pinned == "" || ref == l.pinned {
+			out = append(out, vsphere.Host{Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, l.datastore)})
+		}
+	}
+	slices.SortFunc(out, func(a, b vsphere.Host) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
+	})
+	return out
+}
+
+// asked returns the version of the list, to be passed to refresh.
+func (l *hostList) asked() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.version
+}
+
+// refreshHosts takes over what was read of the cluster and all its hosts, unless a filter has reported since asked, the
+// version from before the read: the answer may be the older one then, and the next resync has another.
+func (c *connection) refreshHosts(objects []object, asked uint64, t *inventory.Changes) {
+	l := &c.hosts
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.version != asked {
+		return
+	}
+	l.hosts = map[vsphere.Ref]properties{}
+	for _, o := range objects {
+		l.apply(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: o.ref, ChangeSet: o.changes()})
+	}
+	l.publish(c.v.inv, t)
 }
 
 // placed returns the cluster, or the host, that VMs are made in; nothing if there is none.
@@ -70,9 +138,6 @@ func (c *connection) placed() []types.ManagedObjectReference {
 	}
 	return []types.ManagedObjectReference{c.placement.compute}
 }
-
-// hostNeeded tells whether a clone has to name its host.
-func (f *fleet) hostNeeded() bool { return f.pinned != "" || leavesHostToClients(f.cluster) }
 
 // leavesHostToClients tells whether nothing in a cluster chooses the host of a clone. In order:
 //
@@ -130,68 +195,6 @@ func unfit(host properties, datastore vsphere.Ref) string {
 	return ""
 }
 
-// choices returns the hosts that a clone can be told to go to, none if it need not be told.
-func (f *fleet) choices(vms map[vsphere.Ref]int) []vsphere.Host {
-	if !f.hostNeeded() {
-		return nil
-	}
-	var out []vsphere.Host
-	for ref, props := range f.hosts {
-		if f.pinned == "" || ref == f.pinned {
-			out = append(out, vsphere.Host{
-				Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, f.datastore), VMs: vms[ref],
-			})
-		}
-	}
-	slices.SortFunc(out, func(a, b vsphere.Host) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
-	})
-	return out
-}
-
-// updateFleet takes over what a filter says of the cluster or one of its hosts, and wakes everybody if that changes what
-// clones are told.
-func (inv *inventory) updateFleet(u types.ObjectUpdate, t *touched) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	before := inv.fleet.choices(nil)
-	inv.fleet.note(u)
-	inv.fleet.news++
-	inv.hostNames(t)
-	t.all = t.all || !slices.Equal(before, inv.fleet.choices(nil))
-}
-
-func (f *fleet) note(u types.ObjectUpdate) {
-	ref := vsphere.Ref(u.Obj.Value)
-	switch {
-	case u.Obj.Type != "HostSystem":
-		if u.Kind == types.ObjectUpdateKindEnter {
-			f.cluster = properties{}
-		}
-		f.cluster.apply(u.ChangeSet)
-	case u.Kind == types.ObjectUpdateKindLeave:
-		delete(f.hosts, ref)
-	default:
-		if u.Kind == types.ObjectUpdateKindEnter || f.hosts[ref] == nil {
-			f.hosts[ref] = properties{}
-		}
-		f.hosts[ref].apply(u.ChangeSet)
-	}
-}
-
-// hostNames notes the names of the cluster's hosts, which need not be read again for its VMs. inv.mu is held.
-func (inv *inventory) hostNames(t *touched) {
-	names := map[vsphere.Ref]string{}
-	for ref, props := range inv.fleet.hosts {
-		if name := props.name(); name != "" && name != inv.hosts[ref] {
-			names[ref] = name
-		}
-	}
-	if len(names) > 0 {
-		inv.nameHosts(names, t)
-	}
-}
-
 // watchHosts watches the cluster that VMs are made in, and its hosts: it may lose its DRS at any time, and a host that goes
 // into maintenance must get no clones.
 func (c *connection) watchHosts(ctx context.Context) error {
@@ -204,43 +207,20 @@ func (c *connection) watchHosts(ctx context.Context) error {
 	return c.createFilter(ctx, hostFilter, c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx))
 }
 
-// rereadHosts reads all that watchHosts watches, unless something becomes known of it meanwhile: the answer may be the
-// older one then, and the next resync has another.
+// rereadHosts reads all that watchHosts watches.
 func (c *connection) rereadHosts(ctx context.Context) error {
 	if len(c.placed()) == 0 {
 		return nil
 	}
-	asked := c.v.inv.instantOfFleet()
+	asked := c.hosts.asked()
 	objects, err := c.retrieve(ctx,
 		readView(c.hostView, propSpec("HostSystem", hostProps()...)),
 		readView(c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx)))
 	if err != nil {
 		return fmt.Errorf("read the hosts again: %w", err)
 	}
-	var t touched
-	c.v.inv.refreshFleet(objects, asked, &t)
+	var t inventory.Changes
+	c.refreshHosts(objects, asked, &t)
 	c.v.settle(&t)
 	return nil
-}
-
-// instantOfFleet returns a moment that what becomes known of hosts can be compared with.
-func (inv *inventory) instantOfFleet() uint64 {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return inv.fleet.news
-}
-
-func (inv *inventory) refreshFleet(objects []object, asked uint64, t *touched) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	if inv.fleet.news != asked {
-		return
-	}
-	before := inv.fleet.choices(nil)
-	inv.fleet.hosts = map[vsphere.Ref]properties{}
-	for _, o := range objects {
-		inv.fleet.note(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: o.ref, ChangeSet: o.changes()})
-	}
-	inv.hostNames(t)
-	t.all = t.all || !slices.Equal(before, inv.fleet.choices(nil))
 }

@@ -83,7 +83,7 @@ func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tra
 		return false, err
 	}
 	vms := []vsphere.Ref{vsphere.Ref(child.Value)}
-	c.v.inv.remember(p.Group.UID, vms) // it counts, also if it cannot be read
+	c.v.inv.Claim(p.Group.UID, vms) // it counts, also if it cannot be read
 	return true, c.verify(ctx, vms)
 }
 

@@ -9,6 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // site is the datacenter, and the folders of ours in it. A connection cannot do without it.
@@ -20,6 +21,13 @@ type site struct {
 	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
 	// is set.
 	root, templates []string
+}
+
+// layout is what the inventory has to know of the site.
+func (s *site) layout() inventory.Layout {
+	return inventory.Layout{
+		VMFolder: vsphere.Ref(s.vmFolder.Value), VMFolderPath: s.vmFolderPath, Root: s.root, Templates: s.templates,
+	}
 }
 
 // placement is where VMs are made.
@@ -73,9 +81,10 @@ func (c *connection) place(ctx context.Context, lie *ancestry) error {
 		return err
 	}
 	c.placement = p
-	if c.v.inv.setPlacement(p, refused) && refused != nil {
+	if c.v.inv.SetPlacement(refused) && refused != nil {
 		klog.FromContext(ctx).Error(refused, "No VM can be made", "reason", refused.Reason)
 	}
+	c.resetHosts(p)
 	return nil
 }
 
@@ -83,7 +92,7 @@ func (c *connection) place(ctx context.Context, lie *ancestry) error {
 // watches the hosts of the place that was found.
 func (c *connection) placeAgain(ctx context.Context) {
 	now := c.v.cfg.Clock.Now()
-	if c.v.inv.placementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
+	if c.v.inv.PlacementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
 		return
 	}
 	c.placedAt = now
@@ -94,8 +103,8 @@ func (c *connection) placeAgain(ctx context.Context) {
 	case refused == nil:
 		c.lost(errRewatch)
 	default:
-		var t touched
-		t.all = c.v.inv.setPlacement(placement{}, refused)
+		var t inventory.Changes
+		t.All = c.v.inv.SetPlacement(refused)
 		c.v.settle(&t)
 	}
 }

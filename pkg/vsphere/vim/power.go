@@ -8,6 +8,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // StartPowerOn submits one power-on.
@@ -40,12 +41,12 @@ func (v *VCenter) startPower(
 	if err != nil {
 		return err
 	}
-	vm, _, ok := v.inv.get(ref)
+	vm, _, ok := v.inv.Get(ref)
 	if !ok || vsphere.Identify(v.cfg.Owner, g.UID, vm) != vsphere.Ours {
 		return notOurs(string(kind), ref, vm)
 	}
 	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
-	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent)
+	vm.ParentPath, vm.UnderRoot = v.inv.Locate(vm.Parent)
 	if err := outsideRoot(fmt.Sprintf("%s of VM %s", kind, vm.Name), vm); err != nil {
 		return err
 	}
@@ -61,8 +62,8 @@ func (v *VCenter) startPower(
 	}
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
-		var t touched
-		v.inv.setPower(ref, powerAfter(kind), v.cfg.Clock.Now(), &t)
+		var t inventory.Changes
+		v.inv.AssumePower(ref, powerAfter(kind), v.cfg.Clock.Now(), &t)
 		v.tracker.Resolved(pending.id)
 		v.settle(&t)
 		return nil

@@ -3,16 +3,14 @@ package vim
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 func (c *connection) nextResync() clock.Timer {
@@ -47,7 +45,7 @@ func (c *connection) rereadTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var t touched
+	var t inventory.Changes
 	for task, r := range readings {
 		switch {
 		case r.gone:
@@ -73,17 +71,17 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	for _, view := range views {
 		specs = append(specs, readView(view, propSpec("VirtualMachine", vmProps()...)))
 	}
-	asked := c.v.inv.instant()
+	asked := c.v.inv.VMsVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t touched
+	var t inventory.Changes
 	for _, o := range objects {
-		c.v.inv.refresh(o, vmProps(), asked, &t)
+		c.v.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(vmProps()), asked, &t)
 	}
-	c.chores.wantHosts(t.hosts...)
-	c.chores.wantPlaces(c.v.inv.distantFolders()...)
+	c.chores.wantHosts(t.Hosts...)
+	c.chores.wantPlaces(c.v.inv.FoldersOutsideTree()...)
 	c.v.settle(&t)
 	return nil
 }
@@ -96,14 +94,15 @@ func (c *connection) rereadAround(ctx context.Context) error {
 		specs = append(specs, readView(c.templateView, propSpec("VirtualMachine", templateProps()...)))
 	}
 	c.mu.Unlock()
-	asked := c.v.inv.instantAround()
+	asked := c.v.inv.TreeVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t touched
-	missing, templates := c.v.inv.refreshAround(objects, asked, &t)
-	if templates {
+	var t inventory.Changes
+	folders, templates := treeOf(objects)
+	missing, changed := c.v.inv.RefreshTree(folders, templates, asked, &t)
+	if changed {
 		c.v.wakeLookers(&t)
 	}
 	c.v.settle(&t)
@@ -117,57 +116,16 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	return c.verifyFolders(ctx, missing)
 }
 
-// instantAround returns a moment that what becomes known of folders and templates can be compared with.
-func (inv *inventory) instantAround() uint64 {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return inv.newsAround
-}
-
-// refreshAround takes over what was read of all folders and templates, unless something has become known of them since
-// the question was asked: the answer may be the older one then, and the next resync has another. It returns the folders
-// that were not among them, and tells whether the templates are others than were known.
-func (inv *inventory) refreshAround(objects []object, asked uint64, t *touched) (missing []vsphere.Ref, news bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	if inv.newsAround != asked {
-		return nil, false
-	}
-	listed := map[vsphere.Ref]bool{}
-	templates := map[vsphere.Ref]properties{}
+// treeOf decodes what was read of folders, and of the VMs below the template folder.
+func treeOf(objects []object) (folders []inventory.FolderRead, templates map[vsphere.Ref]inventory.Update) {
+	templates = map[vsphere.Ref]inventory.Update{}
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
 		if o.ref.Type == "VirtualMachine" {
-			templates[ref] = inv.templateProps(ref, o)
+			templates[ref] = o.update(templateProps())
 			continue
 		}
-		listed[ref] = true
-		inv.noteFolder(ref, o.changes(), t)
-		delete(inv.unconfirmed, ref)
+		folders = append(folders, inventory.FolderRead{Ref: ref, FolderUpdate: folderUpdate(o.changes())})
 	}
-	for ref, f := range inv.folders {
-		switch {
-		case listed[ref]:
-		case f.vApp: // which only counts as a child, and its folder is looked at before it goes
-			inv.dropFolder(ref, t)
-		default:
-			missing = append(missing, ref)
-		}
-	}
-	news = !reflect.DeepEqual(templates, inv.templates)
-	inv.templates = templates
-	return missing, news
-}
-
-// templateProps returns what is known of a template with what was read of it: one that has no configuration to show keeps
-// the one that it had. inv.mu is held.
-func (inv *inventory) templateProps(ref vsphere.Ref, o object) properties {
-	props := maps.Clone(o.props)
-	for path, val := range inv.templates[ref] {
-		_, read := props[path]
-		if !read && (slices.Contains(o.withheld, path) || isConfiguration(path) && !o.props.configured()) {
-			props[path] = val
-		}
-	}
-	return props
+	return folders, templates
 }

@@ -131,7 +131,7 @@ func asRead(changes properties) properties {
 // wantKnown compares whether the inventory has a VM.
 func wantKnown(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
 	t.Helper()
-	if _, _, known := c.v.inv.get(ref); known != want {
+	if _, _, known := c.v.inv.Get(ref); known != want {
 		t.Errorf("%s is in the inventory: %t, want %t", ref, known, want)
 	}
 }

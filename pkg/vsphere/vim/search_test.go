@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // What was found before may serve until the next search has ended. That a template is missing may not, unless the group knows.
 func TestAnAnswerThatIsTooOld(t *testing.T) {
-	linux := map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
+	linux := map[vsphere.Ref]inventory.Properties{"vm-5": asTemplate(nil).ofVM()}
 	name := asTemplate(nil).name()
-	none := map[vsphere.Ref]properties{}
+	none := map[vsphere.Ref]inventory.Properties{}
 	failed := &vsphere.Error{Class: vsphere.ClassTransient, Message: "no"}
 	for step, tt := range map[string]struct {
-		found    map[vsphere.Ref]properties
+		found    map[vsphere.Ref]inventory.Properties
 		err      *vsphere.Error
 		age      time.Duration
 		told     string
@@ -105,7 +106,7 @@ func TestASearchThatBeganBeforeTheChange(t *testing.T) {
 		t.Fatal("want one search")
 	}
 	s.forget()
-	s.end(c, now, map[vsphere.Ref]properties{}, nil)
+	s.end(c, now, map[vsphere.Ref]inventory.Properties{}, nil)
 	if s.found != nil || !s.begin(c, now) {
 		t.Error("it counts")
 	}

@@ -178,7 +178,7 @@ func (v *VCenter) adopt(client *vim25.Client) {
 		previous.CloseIdleConnections()
 	}
 	if another {
-		v.inv.clear()
+		v.inv.Clear()
 		v.searched.forget()
 		v.reads.forget()
 		v.tracker.Reset()

@@ -15,6 +15,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
@@ -47,7 +48,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 			if tt.script.sent("UnregisterAndDestroy_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
-			if _, known := c.v.inv.child("group-2", "web"); known != tt.known {
+			if _, known := c.v.inv.Child("group-2", "web"); known != tt.known {
 				t.Errorf("the folder is known: %t", known)
 			}
 		})
@@ -60,7 +61,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 		}
 		c.asks.end()
 		wantClass(t, "RemoveFolder", removed(t, c), vsphere.ClassUnavailable)
-		if _, known := c.v.inv.child("group-2", "web"); !known {
+		if _, known := c.v.inv.Child("group-2", "web"); !known {
 			t.Error("the folder is forgotten")
 		}
 	})
@@ -233,14 +234,29 @@ func TestWithoutAConnection(t *testing.T) {
 	}
 }
 
+// heldClock holds everybody who asks for the time until it is released.
+type heldClock struct{ asked, release chan struct{} }
+
+func (c heldClock) Now() time.Time {
+	c.asked <- struct{}{}
+	<-c.release
+	return time.Now()
+}
+
+func (c heldClock) Since(t time.Time) time.Duration { return time.Since(t) }
+
 // An inventory that is read while the connection is lost may be half of one.
 func TestALossWhileTheInventoryIsRead(t *testing.T) {
 	for name, read := range map[string]func(*VCenter) error{
-		"inventory).snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
-		"inventory).stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
+		"Inventory).Snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
+		"Inventory).Stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
 	} {
 		c := scripted(t, &script{})
-		c.v.inv.mu.Lock() // the read stops here
+		held := heldClock{make(chan struct{}), make(chan struct{})}
+		c.v.inv = testInventory(held)
+		enter(c.v.inv, "vm-1", described("web-0", "group-3")...)
+		go c.v.inv.Delete("vm-1", &inventory.Changes{})
+		<-held.asked // and the inventory stays locked: the read stops here
 		answer := make(chan error, 1)
 		go func() { answer <- read(c.v) }()
 		stacks := make([]byte, 1<<20)
@@ -248,7 +264,7 @@ func TestALossWhileTheInventoryIsRead(t *testing.T) {
 			runtime.Gosched()
 		}
 		c.v.setLost(c.v.fail("Read", noAnswer))
-		c.v.inv.mu.Unlock()
+		close(held.release)
 		err := <-answer
 		wantClass(t, name, err, vsphere.ClassUnavailable)
 		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reasonVCenterUnreachable {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
@@ -254,7 +255,7 @@ func (c *connection) taskLost(task vsphere.Ref) {
 }
 
 // applyTask takes over what the collector says of a task. It may say it again after every change of the list.
-func (c *connection) applyTask(u types.ObjectUpdate, t *touched) {
+func (c *connection) applyTask(u types.ObjectUpdate, t *inventory.Changes) {
 	task := vsphere.Ref(u.Obj.Value)
 	if u.Kind == types.ObjectUpdateKindLeave {
 		c.taskLost(task) // which means nothing if it has ended
@@ -296,7 +297,7 @@ func hasEnded(task properties) bool {
 }
 
 // taskEnded records the end of a task and what is proven by it.
-func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
+func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *inventory.Changes) {
 	op, known := c.v.pending.take(task, end)
 	if !known {
 		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
@@ -307,7 +308,7 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 	c.taskOfOursEnded(task, op, end, t)
 }
 
-func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
+func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *inventory.Changes) {
 	op.logEnd(task, end)
 	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
 		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
@@ -330,23 +331,21 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 	c.v.pending.end(op.id)
 	switch op.kind {
 	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
-		c.v.inv.setPower(op.vm, powerAfter(op.kind), c.v.cfg.Clock.Now(), t)
+		c.v.inv.AssumePower(op.vm, powerAfter(op.kind), c.v.cfg.Clock.Now(), t)
 		c.chores.wake()
 	case vsphere.OperationDestroy:
 		c.v.gone(op.vm, t)
-		c.v.inv.byOurHand(op.vm)
+		c.v.inv.DismissAbsence(op.vm)
 	default: // of a clone, the watch tells
 	}
 	c.v.tracker.Ended(task, end.result, nil)
-	if vm, _, ok := c.v.inv.get(end.result); ok && c.v.inv.isSeen(vm) {
-		t.seen = append(t.seen, vm) // it was in the view before its task had ended
-	}
+	c.v.inv.Seen(end.result, t) // it was in the view before its task had ended
 }
 
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.
 func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault) {
 	if op.vm != "" {
-		if _, from, ok := c.v.inv.get(op.vm); ok && from == 0 {
+		if _, from, ok := c.v.inv.Get(op.vm); ok && from == 0 {
 			c.chores.wantVerified(op.vm)
 		}
 	}
@@ -364,7 +363,7 @@ func (c *connection) submitted(ctx context.Context, op pendingTask, task types.M
 	end, ended := c.v.pending.submitted(ref, op)
 	switch {
 	case ended:
-		var t touched
+		var t inventory.Changes
 		if op, known := c.v.pending.take(ref, end); known {
 			c.taskOfOursEnded(ref, op, end, &t)
 		}

@@ -3,13 +3,13 @@ package vim
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // FindTemplate resolves spec.template: a name, a path below the template folder (or, where none is set, below the
@@ -63,15 +63,15 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Temp
 	if around.where == "" {
 		return t, nil, newer
 	}
-	t, err = v.pickTemplate(around, path)
+	t, err = c.pickTemplate(around, path)
 	return t, newer, err
 }
 
 // pickTemplate applies the rules of FindTemplate.
-func (v *VCenter) pickTemplate(around surroundings, path string) (vsphere.Template, error) {
-	wanted := v.inv.wanted(path)
+func (c *connection) pickTemplate(around surroundings, path string) (vsphere.Template, error) {
+	wanted := c.site.wanted(path)
 	var named, usable []candidate
-	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
+	for _, cand := range c.candidates(around, wanted.isNamed) {
 		switch {
 		case !wanted.is(cand):
 		case unusable(cand) == "":
@@ -83,17 +83,17 @@ func (v *VCenter) pickTemplate(around surroundings, path string) (vsphere.Templa
 	switch {
 	case len(usable) == 1:
 		t := usable[0]
-		return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.ref(propParent)}, nil
+		return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.Parent}, nil
 	case len(usable) > 1:
 		return vsphere.Template{}, templateError(reasonTemplateAmbiguous, fmt.Sprintf(
 			"Several templates are named %q. Give the path of one: %s.", path, pathsOf(usable)))
 	case len(named) > 0:
 		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
-			"%q cannot be cloned from: %s.", path, v.whyUnusable(named)))
+			"%q cannot be cloned from: %s.", path, whyUnusable(named)))
 	default:
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
-			path, around.where, wanted.hint(v.inv.candidates(around, wanted.mayLookLike))))
+			path, around.where, wanted.hint(c.candidates(around, wanted.mayLookLike))))
 	}
 }
 
@@ -114,54 +114,28 @@ type candidate struct {
 	ref       vsphere.Ref
 	path      string // inventory path
 	underRoot bool
-	props     properties
+	props     inventory.Properties
 }
 
-// candidate returns what is to be known of a VM. inv.mu is held.
-func (inv *inventory) candidate(ref vsphere.Ref, props properties) candidate {
-	parent := props.ref(propParent)
-	return candidate{
-		ref: ref, path: inv.pathOf(parent) + vsphere.Path(props.name()), props: props,
-		underRoot: inv.root != "" && inv.within(parent, inv.root),
-	}
-}
-
-// within tells whether a folder is another one, or lies below it. inv.mu is held.
-func (inv *inventory) within(folder, top vsphere.Ref) bool {
-	for hops := 0; hops <= len(inv.folders); hops++ {
-		if folder == top {
-			return true
-		}
-		f, ok := inv.folders[folder]
-		if !ok {
-			return false
-		}
-		folder = f.parent
-	}
-	return false
+// candidate returns what is to be known of a VM.
+func (c *connection) candidate(ref vsphere.Ref, props inventory.Properties) candidate {
+	path, underRoot := c.v.inv.Locate(props.Parent)
+	return candidate{ref: ref, path: path + vsphere.Path(props.Name), props: props, underRoot: underRoot}
 }
 
 // surroundings are where a template is looked for.
 type surroundings struct {
-	vms   map[vsphere.Ref]properties
+	vms   map[vsphere.Ref]inventory.Properties
 	below vsphere.Ref // only what lies below this folder counts, unless it is empty
 	where string      // for people
 }
 
 // candidates returns the VMs whose names are picked, by their paths.
-func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []candidate {
-	var refs []vsphere.Ref // there may be thousands, and few are picked: not with inv.mu held
-	for ref, props := range s.vms {
-		if pick(props.name()) {
-			refs = append(refs, ref)
-		}
-	}
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
+func (c *connection) candidates(s surroundings, pick func(name string) bool) []candidate {
 	var picked []candidate
-	for _, ref := range refs {
-		if props := s.vms[ref]; s.below == "" || inv.within(props.ref(propParent), s.below) {
-			picked = append(picked, inv.candidate(ref, props))
+	for ref, props := range s.vms { // there may be thousands, and few are picked
+		if pick(props.Name) && (s.below == "" || c.v.inv.Within(props.Parent, s.below)) {
+			picked = append(picked, c.candidate(ref, props))
 		}
 	}
 	slices.SortFunc(picked, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
@@ -179,15 +153,15 @@ func (inv *inventory) candidates(s surroundings, pick func(name string) bool) []
 // A stamp with another instance is a copy's: somebody has cloned a VM of a group to a template, and vCenter has copied the
 // stamp. Its clones get stamps of their own in the place of that one.
 func unusable(c candidate) string {
-	stamp, instance := c.props.stamp(), c.props.text(propInstanceUUID)
+	stamp, instance := c.props.ParseStamp(), c.props.InstanceUUID
 	switch {
 	case c.underRoot:
 		return "it lies below the root folder, where the VMs of VmGroups are: move it out of there, or name another"
-	case !c.props.configured() || stamp != nil && instance == "":
+	case !c.props.Configured() || stamp != nil && instance == "":
 		return "vCenter does not show what it is: let the controller's account read it (System.Read)"
-	case !c.props.flag(propTemplate):
+	case !c.props.Template:
 		return "it is no template: convert it to one, or name another"
-	case stamp == nil && c.props.stampText() != "":
+	case stamp == nil && c.props.Stamp != "":
 		return fmt.Sprintf("its ExtraConfig key %s cannot be read as a stamp: clear it, unless it is a VM of a VmGroup", vsphere.StampKey)
 	case stamp != nil && stamp.Instance == instance:
 		return fmt.Sprintf("it is a VM of VmGroup %q (UID %s) that was made a template: clone it to a template and name that, or, to give it up as a VM, clear its ExtraConfig key %s",
@@ -198,7 +172,7 @@ func unusable(c candidate) string {
 }
 
 // whyUnusable says of each VM why it cannot be cloned from. Where one below the root lies concerns only whose it is.
-func (v *VCenter) whyUnusable(candidates []candidate) string {
+func whyUnusable(candidates []candidate) string {
 	var reasons []string
 	for _, c := range candidates {
 		path := c.path
@@ -212,40 +186,31 @@ func (v *VCenter) whyUnusable(candidates []candidate) string {
 
 // applyTemplate takes over what the collector says of a VM below the template folder, and wakes the groups that look for
 // one.
-func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate, t *touched) {
-	v.inv.mu.Lock()
-	old := v.inv.templates[ref]
-	props := properties{}
-	if u.Kind == types.ObjectUpdateKindModify {
-		maps.Copy(props, old) // readers hold the old map
-	}
-	props.apply(u.ChangeSet)
+func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate, t *inventory.Changes) {
 	if left {
-		delete(v.inv.templates, ref)
+		v.inv.DeleteTemplate(ref)
 	} else {
-		v.inv.templates[ref] = props
+		v.inv.UpdateTemplate(ref, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet))
 	}
-	v.inv.newsAround++
-	v.inv.mu.Unlock()
 	v.wakeLookers(t)
 }
 
 // wakeLookers notes the groups whose template was not found.
-func (v *VCenter) wakeLookers(t *touched) {
+func (v *VCenter) wakeLookers(t *inventory.Changes) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for g := range v.lookingFor {
-		t.group(g)
+		t.Group(g)
 	}
 }
 
 // wakeWaiting is wakeLookers after a search. Who does not look again is not searched for any more.
-func (v *VCenter) wakeWaiting(t *touched) {
+func (v *VCenter) wakeWaiting(t *inventory.Changes) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for g, l := range v.lookingFor {
 		if l.waits {
-			t.group(g)
+			t.Group(g)
 			v.lookingFor[g] = lookup{told: l.told}
 		}
 	}

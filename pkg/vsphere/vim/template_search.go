@@ -3,12 +3,12 @@ package vim
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
@@ -32,7 +32,7 @@ const (
 type templateSearch struct {
 	mu        sync.Mutex
 	at        time.Time // of the answer
-	found     map[vsphere.Ref]properties
+	found     map[vsphere.Ref]inventory.Properties
 	err       *vsphere.Error
 	searching *connection // that searches, or nil
 	forgotten bool        // since the search has begun
@@ -62,7 +62,7 @@ func (s *templateSearch) begin(c *connection, now time.Time) bool {
 
 // end notes how a search has ended, unless another connection searches by now. That vCenter does not answer is no answer: the
 // connection ends, and everybody is woken.
-func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref]properties, err *vsphere.Error) {
+func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref]inventory.Properties, err *vsphere.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.searching != c {
@@ -84,11 +84,11 @@ func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref
 func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 	if path := c.v.cfg.TemplateFolder; path != "" {
 		where := fmt.Sprintf("below the template folder %q", path)
-		folder := c.v.templateFolder()
+		folder := c.v.inv.TemplateFolder()
 		if folder == "" {
-			return surroundings{where: where + ", which does not exist" + c.v.inv.templateFolderHint()}, nil
+			return surroundings{where: where + ", which does not exist" + c.templateFolderHint()}, nil
 		}
-		return surroundings{c.v.inv.templatesNow(), folder, where}, nil
+		return surroundings{c.v.inv.Templates(), folder, where}, nil
 	}
 	s := &c.v.searched
 	s.mu.Lock()
@@ -122,7 +122,7 @@ func (c *connection) search(ctx context.Context) bool {
 	c.asks.start(ctx, func(ctx context.Context) {
 		found, err := c.readTemplates(ctx)
 		c.v.searched.end(c, c.v.cfg.Clock.Now(), found, err)
-		var t touched
+		var t inventory.Changes
 		c.v.wakeWaiting(&t)
 		c.v.settle(&t)
 	})
@@ -130,14 +130,14 @@ func (c *connection) search(ctx context.Context) bool {
 }
 
 // readTemplates reads what tells which VMs of the datacenter are templates.
-func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]properties, *vsphere.Error) {
+func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]inventory.Properties, *vsphere.Error) {
 	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", templateProps()...))
 	if err != nil {
 		return nil, c.v.fail("Look for templates", err)
 	}
-	found := make(map[vsphere.Ref]properties, len(objects))
+	found := make(map[vsphere.Ref]inventory.Properties, len(objects))
 	for _, o := range objects {
-		found[vsphere.Ref(o.ref.Value)] = o.props
+		found[vsphere.Ref(o.ref.Value)] = o.props.ofVM()
 	}
 	return found, nil
 }
@@ -158,17 +158,8 @@ func (c *connection) searchAgain(ctx context.Context) {
 
 // nearTemplates tells whether a folder is the template folder or lies below it.
 func (v *VCenter) nearTemplates(folder vsphere.Ref) bool {
-	top := v.templateFolder()
-	v.inv.mu.Lock()
-	defer v.inv.mu.Unlock()
-	return top != "" && v.inv.within(folder, top)
-}
-
-// templatesNow returns the VMs below the template folder.
-func (inv *inventory) templatesNow() map[vsphere.Ref]properties {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return maps.Clone(inv.templates)
+	top := v.inv.TemplateFolder()
+	return top != "" && v.inv.Within(folder, top)
 }
 
 // errTemplateHidden means that a template is there, and that vCenter does not show what it is.
@@ -196,9 +187,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 	case !o.props.configured():
 		return nil, errTemplateHidden
 	}
-	c.v.inv.mu.Lock()
-	now := c.v.inv.candidate(t.Ref, o.props)
-	c.v.inv.mu.Unlock()
+	now := c.candidate(t.Ref, o.props.ofVM())
 	if now.path != t.Path || o.props.ref(propParent) != t.Parent { // of a path that is not visible as a whole, little is left
 		return nil, c.v.templateChanged(t, o.props, "it is "+now.path+" now")
 	}
@@ -217,27 +206,14 @@ func (v *VCenter) templateChanged(t vsphere.Template, props properties, why stri
 	v.reads.forget()
 	if v.cfg.TemplateFolder == "" {
 		v.searched.forget()
+	} else if props == nil {
+		v.inv.DeleteTemplate(t.Ref)
 	} else {
-		v.inv.refreshTemplate(t.Ref, props)
+		v.inv.SetTemplate(t.Ref, props.ofVM())
 	}
 	return &vsphere.Error{
 		Class: vsphere.ClassConflict, Reason: vsphere.ReasonTemplateChanged,
 		Message: fmt.Sprintf("Template %s is not what it was: %s. It is looked up again.", t.Path, why),
-	}
-}
-
-// refreshTemplate takes over what was read of a VM below the template folder; nil, that it is gone.
-func (inv *inventory) refreshTemplate(ref vsphere.Ref, props properties) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	inv.newsAround++
-	if props == nil {
-		delete(inv.templates, ref)
-		return
-	}
-	if _, watched := inv.templates[ref]; watched {
-		inv.templates[ref] = maps.Clone(props)
-		delete(inv.templates[ref], propDevices)
 	}
 }
 
@@ -249,9 +225,7 @@ type wantedTemplate struct {
 }
 
 // wanted returns what a name or path stands for. A path that is not a whole one begins in the template folder.
-func (inv *inventory) wanted(path string) wantedTemplate {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
+func (s *site) wanted(path string) wantedTemplate {
 	names := vsphere.PathNames(path)
 	name := names[len(names)-1]
 	switch {
@@ -260,7 +234,7 @@ func (inv *inventory) wanted(path string) wantedTemplate {
 	case len(names) == 1:
 		return wantedTemplate{name: name, path: name, bare: true}
 	default:
-		return wantedTemplate{name: name, path: vsphere.Path(slices.Concat(inv.topPath, inv.templateNames, names)...)}
+		return wantedTemplate{name: name, path: vsphere.Path(slices.Concat(s.vmFolderPath, s.templates, names)...)}
 	}
 }
 
@@ -274,7 +248,7 @@ func (w wantedTemplate) mayLookLike(name string) bool {
 // of returns what of a VM is compared.
 func (w wantedTemplate) of(c candidate) string {
 	if w.bare {
-		return c.props.name()
+		return c.props.Name
 	}
 	return c.path
 }
@@ -295,27 +269,25 @@ func (w wantedTemplate) hint(some []candidate) string {
 }
 
 // templateFolderHint names a folder that people may take for the first on the way to the template folder that does not exist.
-func (inv *inventory) templateFolderHint() string {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	parent := inv.top
-	for _, name := range inv.templateNames {
-		next, ok := inv.byName[childKey{parent, name}]
+func (c *connection) templateFolderHint() string {
+	parent := vsphere.Ref(c.site.vmFolder.Value)
+	for _, name := range c.site.templates {
+		next, ok := c.v.inv.Child(parent, name)
 		if !ok {
-			return inv.folderHint(parent, name)
+			return folderHint(name, c.v.inv.ChildNames(parent))
 		}
 		parent = next
 	}
 	return ""
 }
 
-// folderHint names a folder in another that people may take for one that does not exist. inv.mu is held.
-func (inv *inventory) folderHint(parent vsphere.Ref, name string) string {
+// folderHint names one of some folders that people may take for one that does not exist.
+func folderHint(wanted string, names []string) string {
 	var hints []string
-	for key := range inv.byName {
-		if how := vsphere.LooksLike(name, key.name); key.parent == parent && how != "" {
+	for _, name := range names {
+		if how := vsphere.LooksLike(wanted, name); how != "" {
 			hints = append(hints, fmt.Sprintf(" (a folder there looks the same, and differs in %s: its name is %+q, and %+q was looked for)",
-				how, key.name, name))
+				how, name, wanted))
 		}
 	}
 	if len(hints) == 0 {

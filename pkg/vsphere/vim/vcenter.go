@@ -12,6 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
@@ -20,7 +21,7 @@ type VCenter struct {
 	cfg      Config
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
-	inv      *inventory
+	inv      *inventory.Inventory
 	tracker  *tracker.Tracker
 	versions *tracker.Versions
 	logins   loginThrottle
@@ -83,7 +84,7 @@ func New(cfg Config) (*VCenter, error) {
 		cfg:        cfg,
 		endpoint:   endpoint,
 		jar:        jar,
-		inv:        newInventory(cfg.Owner, cfg.Clock),
+		inv:        inventory.New(cfg.Owner, cfg.Clock),
 		versions:   tracker.NewVersions(),
 		lookingFor: map[vsphere.GroupID]lookup{},
 		sweeps:     newSweeps(),
@@ -112,7 +113,7 @@ func (v *VCenter) State() State {
 	v.mu.Lock()
 	state := v.state
 	v.mu.Unlock()
-	state.Disappearance = v.inv.disappearance()
+	state.Disappearance = v.inv.Disappearance()
 	return state
 }
 
@@ -163,16 +164,16 @@ func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 }
 
 // settle notifies and tells the tracker what a set of updates has brought about.
-func (v *VCenter) settle(t *touched) {
-	v.inv.assess(t)
-	for _, vm := range t.seen {
+func (v *VCenter) settle(t *inventory.Changes) {
+	v.inv.Assess(t)
+	for _, vm := range t.Seen {
 		v.tracker.Seen(vm.Stamp.UID, vm.Ref, vm.Name)
 	}
-	if t.all {
+	if t.All {
 		v.cfg.Notifier.NotifyAll()
 		return
 	}
-	for g := range t.groups {
+	for g := range t.Groups {
 		v.cfg.Notifier.Notify(g)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // chores are reads that an update set has made necessary. They are done beside the watch, so that it is never held up.
@@ -116,12 +117,13 @@ func (c *connection) doChores(ctx context.Context) {
 
 // nextRecheck returns when the next recheck is due, or nil if there is nothing to check or it was checked often enough.
 func (c *connection) nextRecheck() <-chan time.Time {
-	folders, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
-	assumed, more := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
-	if len(folders) > 0 || left || len(assumed) > 0 || more {
+	now := c.v.cfg.Clock.Now()
+	folders, more := c.v.inv.UnconfirmedFolders(now)
+	assumed, others := c.v.inv.AssumedPower(now)
+	if len(folders)+len(assumed) > 0 || more || others {
 		return c.v.cfg.Clock.After(reportedWithin)
 	}
-	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
+	if len(c.v.inv.Unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
 		return nil
 	}
 	c.chores.mu.Lock()
@@ -138,12 +140,13 @@ func (c *connection) nextRecheck() <-chan time.Time {
 // gone, a folder or the VM of a clone that comes and goes between two looks is never reported, and neither is a power state
 // that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
-	vms := slices.DeleteFunc(c.v.inv.unheld(), c.v.pending.destroying)
+	vms := slices.DeleteFunc(c.v.inv.Unheld(), c.v.pending.destroying)
 	for _, p := range c.v.tracker.Landed() {
 		vms = append(vms, p.Operation.VM)
 	}
-	folders, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
-	assumed, _ := c.v.inv.overdueAssumptions(c.v.cfg.Clock.Now())
+	overdue := c.v.cfg.Clock.Now().Add(-reportedWithin)
+	folders, _ := c.v.inv.UnconfirmedFolders(overdue)
+	assumed, _ := c.v.inv.AssumedPower(overdue)
 	if len(assumed) > 0 {
 		if err := c.verifyAssumptions(ctx, assumed); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading power states again", "err", err)
@@ -171,17 +174,17 @@ func (c *connection) verifyFolders(ctx context.Context, refs []vsphere.Ref) erro
 	if err != nil {
 		return err
 	}
-	var t touched
+	var t inventory.Changes
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		switch {
 		case r.gone:
-			c.v.inv.removeFolder(ref, &t)
+			c.v.inv.DeleteFolder(ref, &t)
 		case r.err != nil:
-			c.v.inv.confirm(ref) // it is there, and that is all that can be known
+			c.v.inv.ConfirmFolder(ref) // it is there, and that is all that can be known
 		default:
-			c.v.inv.updateFolder(ref, object{props: r.props}.changes(), &t)
-			c.v.inv.confirm(ref)
+			c.v.inv.UpdateFolder(ref, folderUpdate(object{props: r.props}.changes()), &t)
+			c.v.inv.ConfirmFolder(ref)
 		}
 	}
 	c.v.settle(&t)
@@ -215,28 +218,28 @@ func (c *connection) verify(ctx context.Context, refs []vsphere.Ref) error {
 	if err != nil {
 		return err
 	}
-	var t touched
+	var t inventory.Changes
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		switch {
 		case r.gone:
 			c.v.gone(ref, &t)
 		case r.err != nil:
-			c.v.inv.unreadable(ref, &t)
+			c.v.inv.MarkUnreadable(ref, &t)
 		default:
-			c.v.inv.found(ref, r.props, &t)
+			c.v.inv.Verified(ref, r.props.ofVM(), &t)
 		}
 	}
 	err = c.watchOutside(ctx)
-	c.chores.wantHosts(t.hosts...)
-	c.chores.wantPlaces(t.places...)
+	c.chores.wantHosts(t.Hosts...)
+	c.chores.wantPlaces(t.Folders...)
 	c.v.settle(&t)
 	return err
 }
 
 // gone forgets a VM that is proven gone.
-func (v *VCenter) gone(ref vsphere.Ref, t *touched) {
-	v.inv.remove(ref, t)
+func (v *VCenter) gone(ref vsphere.Ref, t *inventory.Changes) {
+	v.inv.Delete(ref, t)
 	v.tracker.Gone(ref)
 }
 
@@ -251,7 +254,7 @@ func (c *connection) watchOutside(ctx context.Context) error {
 	o := &c.outside
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	want := c.v.inv.outside()
+	want := c.v.inv.OutsideRoot()
 	var add, remove []types.ManagedObjectReference
 	for ref := range want {
 		if !o.listed[ref] {
@@ -298,8 +301,8 @@ func (c *connection) readHosts(ctx context.Context) error {
 			names[vsphere.Ref(obj.Value)] = name
 		}
 	}
-	var t touched
-	c.v.inv.setHosts(names, &t)
+	var t inventory.Changes
+	c.v.inv.SetHostNames(names, &t)
 	c.v.settle(&t)
 	return nil
 }
@@ -312,11 +315,34 @@ func (v *VCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.R
 		return err
 	}
 	return c.ask(ctx, askKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
-		v.inv.remember(g.UID, vms)
+		v.inv.Claim(g.UID, vms)
 		if err := c.verify(ctx, vms); err != nil {
-			v.inv.forget(vms)
+			v.inv.Unclaim(vms)
 			return v.fail("Verify VMs of "+g.Namespace+"/"+g.Name, err)
 		}
 		return nil
 	})
+}
+
+// verifyAssumptions reads the power states that the watch has not confirmed.
+func (c *connection) verifyAssumptions(ctx context.Context, refs []vsphere.Ref) error {
+	objects := make([]types.ManagedObjectReference, len(refs))
+	for i, ref := range refs {
+		objects[i] = vmRef(ref)
+	}
+	asked := c.v.inv.VMsVersion()
+	readings, err := c.readEach(ctx, objects, sweptProps()...)
+	if err != nil {
+		return err
+	}
+	var t inventory.Changes
+	for obj, r := range readings {
+		ref := vsphere.Ref(obj.Value)
+		if !r.gone && r.err == nil {
+			c.v.inv.Refresh(ref, object{ref: obj, props: r.props}.update(nil), asked, &t)
+		}
+		c.v.inv.ConfirmPower(ref) // or it leaves, which the watch tells
+	}
+	c.v.settle(&t)
+	return nil
 }

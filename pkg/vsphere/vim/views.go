@@ -8,6 +8,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // filterKind says what a filter of the collector is for.
@@ -67,7 +68,7 @@ func (c *connection) createViews(ctx context.Context) error {
 		return fmt.Errorf("read the folders: %w", err)
 	}
 	for _, o := range folders {
-		inv.updateFolder(vsphere.Ref(o.ref.Value), o.changes(), &touched{})
+		inv.UpdateFolder(vsphere.Ref(o.ref.Value), folderUpdate(o.changes()), &inventory.Changes{})
 	}
 	return nil
 }
@@ -110,7 +111,7 @@ func (c *connection) createFilters(ctx context.Context) error {
 	if err := c.watchHosts(ctx); err != nil {
 		return err
 	}
-	if root := c.v.inv.rootRef(); root != "" {
+	if root := c.v.inv.Root(); root != "" {
 		if err := c.watchRoot(ctx, root); err != nil {
 			return err
 		}
@@ -184,16 +185,8 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 	return nil
 }
 
-// templateFolder returns the template folder, or nothing while it does not exist or none is set.
-func (v *VCenter) templateFolder() vsphere.Ref {
-	if v.cfg.TemplateFolder == "" {
-		return ""
-	}
-	return v.inv.templateFolder()
-}
-
 func (c *connection) watchTemplates(ctx context.Context) error {
-	folder := c.v.templateFolder()
+	folder := c.v.inv.TemplateFolder()
 	if folder == "" {
 		return nil
 	}
@@ -221,7 +214,7 @@ func (c *connection) checkViews(ctx context.Context) error {
 	c.mu.Lock()
 	watched := c.watchedTemplates
 	c.mu.Unlock()
-	switch c.v.templateFolder() {
+	switch c.v.inv.TemplateFolder() {
 	case watched:
 		return nil
 	case "":
@@ -237,7 +230,7 @@ func (c *connection) checkViews(ctx context.Context) error {
 func (c *connection) templatesChanged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedTemplates != c.v.templateFolder()
+	return c.watchedTemplates != c.v.inv.TemplateFolder()
 }
 
 func (c *connection) rootChanged() bool {
@@ -246,5 +239,5 @@ func (c *connection) rootChanged() bool {
 	defer c.v.rootMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedRoot != c.v.inv.rootRef()
+	return c.watchedRoot != c.v.inv.Root()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
@@ -104,7 +105,7 @@ func (c *connection) watch(ctx context.Context, version string) error {
 // apply takes over one set of updates and notifies each group that it concerns once. Tasks come last: what a task has
 // brought about is then in the inventory, if it is in the set at all.
 func (c *connection) apply(set *types.UpdateSet) {
-	var t touched
+	var t inventory.Changes
 	var verify []vsphere.Ref
 	var tasks []types.ObjectUpdate
 	for _, fu := range set.FilterSet {
@@ -124,19 +125,19 @@ func (c *connection) apply(set *types.UpdateSet) {
 			case templateFilter:
 				c.v.applyTemplate(ref, left, u, &t)
 			case hostFilter:
-				c.v.inv.updateFleet(u, &t)
+				c.applyHost(u, &t)
 			case taskFilter:
 				tasks = append(tasks, u)
 			case rootFilter, outsideFilter:
-				from := fromRoot
+				from := inventory.FromRoot
 				if kind == outsideFilter {
-					from = fromOutside
+					from = inventory.FromOutside
 				}
 				if !left {
-					c.v.inv.update(ref, from, u.Kind == types.ObjectUpdateKindEnter, u.ChangeSet, &t)
-				} else if c.v.inv.leave(ref, from, &t) {
+					c.v.inv.Update(ref, from, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet), &t)
+				} else if c.v.inv.Leave(ref, from, &t) {
 					if c.v.pending.destroying(ref) { // the task speaks for itself when it ends
-						c.v.inv.byOurHand(ref)
+						c.v.inv.DismissAbsence(ref)
 					} else {
 						verify = append(verify, ref)
 					}
@@ -148,18 +149,18 @@ func (c *connection) apply(set *types.UpdateSet) {
 		c.applyTask(u, &t)
 	}
 	c.chores.wantVerified(verify...)
-	c.chores.wantHosts(t.hosts...)
-	c.chores.wantPlaces(t.places...)
+	c.chores.wantHosts(t.Hosts...)
+	c.chores.wantPlaces(t.Folders...)
 	c.v.settle(&t)
 }
 
-func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *touched) {
+func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *inventory.Changes) {
 	near := c.v.nearTemplates(ref)
 	if left {
-		c.v.inv.removeFolder(ref, t)
+		c.v.inv.DeleteFolder(ref, t)
 	} else {
-		c.v.inv.updateFolder(ref, changes, t)
-		c.v.inv.confirm(ref)
+		c.v.inv.UpdateFolder(ref, folderUpdate(changes), t)
+		c.v.inv.ConfirmFolder(ref)
 	}
 	if near || c.v.nearTemplates(ref) {
 		c.v.wakeLookers(t) // the path of a template may be another now

@@ -14,6 +14,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // What a connection makes up for is made up for before it is in step, or it is not in step.
@@ -25,17 +26,17 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 	}{
 		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, func(*connection) {}},
 		{"a VM that nobody reports cannot be read", fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
 		{"a VM that nobody reports cannot be read again", fails{"RetrievePropertiesEx": {nil, nil, nil, noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
 		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *connection) {
 			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
 		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
 		{"a clone cannot be looked for", fails{"FindChild": {noAnswer}}, func(c *connection) {
 			op := beginClone(t, c)
@@ -70,7 +71,7 @@ func TestAVerificationThatFails(t *testing.T) {
 		{"it may not be read", reads{vmRef("vm-1"): {denied403}}, ""},
 	} {
 		c := scripted(t, &script{reads: tt.reads})
-		c.v.inv.leave("vm-1", fromRoot, &touched{})
+		c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		wantClass(t, tt.name, verified(t, c, "vm-1"), tt.class)
 		wantKnown(t, c, "vm-1", true)
 	}
@@ -98,12 +99,12 @@ func TestFoldersThatNobodyReports(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{reads: reads{folderRef("group-9"): {tt.answer}}})
-			c.v.inv.made("group-9", "group-2", "db", c.v.cfg.Clock.Now().Add(-reportedWithin), &touched{})
+			c.v.inv.AddFolder("group-9", "group-2", "db", c.v.cfg.Clock.Now().Add(-reportedWithin), &inventory.Changes{})
 			c.recheck(t.Context())
-			if _, known := c.v.inv.child("group-2", "db"); known != tt.known {
+			if _, known := c.v.inv.Child("group-2", "db"); known != tt.known {
 				t.Errorf("it is known: %t", known)
 			}
-			overdue, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
+			overdue, left := c.v.inv.UnconfirmedFolders(c.v.cfg.Clock.Now().Add(-reportedWithin))
 			if again := left || len(overdue) > 0; again != tt.again {
 				t.Errorf("it is read again: %t", again)
 			}
@@ -115,11 +116,11 @@ func TestFoldersThatNobodyReports(t *testing.T) {
 func TestARecheckThatFails(t *testing.T) {
 	s := &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}}
 	c := scripted(t, s)
-	c.v.inv.leave("vm-1", fromRoot, &touched{})
+	c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 	c.recheck(t.Context())
 	wantKnown(t, c, "vm-1", true)
-	if !s.sent("RetrievePropertiesEx") || !slices.Contains(c.v.inv.unheld(), "vm-1") {
-		t.Errorf("sent %v; to be read again: %v", s.calls, c.v.inv.unheld())
+	if !s.sent("RetrievePropertiesEx") || !slices.Contains(c.v.inv.Unheld(), "vm-1") {
+		t.Errorf("sent %v; to be read again: %v", s.calls, c.v.inv.Unheld())
 	}
 }
 
@@ -250,7 +251,7 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 	s := &script{fails: fails{"ModifyListView": {noAnswer}}}
 	c := scripted(t, s)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.watchedRoot = c.v.inv.rootRef()
+	c.watchedRoot = c.v.inv.Root()
 	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
 		err := s.RoundTrip(t.Context(), req, res)
 		if wait, ok := res.(*methods.WaitForUpdatesExBody); ok {
@@ -270,7 +271,7 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &inventory.Changes{})
 	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
 		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
 	}

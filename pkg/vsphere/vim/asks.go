@@ -80,7 +80,7 @@ func (c *connection) ask(ctx context.Context, key askKey, work func(context.Cont
 		cancel()
 		<-a.places
 		a.answer(key, q, err)
-		c.v.cfg.Notifier.Notify(key.group)
+		c.cfg.Notifier.Notify(key.group)
 	})
 	return vsphere.ErrPending
 }

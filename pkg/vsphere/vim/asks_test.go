@@ -36,7 +36,7 @@ func (h *hearing) of(g vsphere.GroupID) int {
 }
 
 // listening is a connection whose notifications are counted.
-func listening(t *testing.T, s *script) (*connection, *hearing) {
+func listening(t *testing.T, s *script) (*testConn, *hearing) {
 	t.Helper()
 	c, heard := scripted(t, s), &hearing{}
 	c.v.cfg.Notifier = heard

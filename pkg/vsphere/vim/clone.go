@@ -88,35 +88,35 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 
 // start submits one clone: first its place in the budget, then the read, then the request.
 func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
-	v, what := b.v, "Clone VM "+clone.Name
+	what := "Clone VM " + clone.Name
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
-	id, err := v.tracker.Begin(b.group, op, clone.Spec.Hash())
+	id, err := b.tracker.Begin(b.group, op, clone.Spec.Hash())
 	if err != nil {
 		return err
 	}
 	if err := b.readAgain(ctx); err != nil {
-		failure := v.fail("Read template "+b.template.Path, err)
-		v.tracker.Refused(id, failure)
+		failure := b.fail("Read template "+b.template.Path, err)
+		b.tracker.Refused(id, failure)
 		return failure
 	}
-	v.pending.begin(id, clone.Spec.Folder)
+	b.pending.begin(id, clone.Spec.Folder)
 	task, err := b.send(ctx, clone)
 	if err != nil {
 		if isGone(err, vmRef(b.template.Ref)) {
-			err = v.templateChanged(b.template, nil, "it is gone")
+			err = b.templateChanged(b.template, nil, "it is gone")
 		}
-		failure := v.fail(what, err)
-		v.tracker.Refused(id, failure)
+		failure := b.fail(what, err)
+		b.tracker.Refused(id, failure)
 		if failure.Class == vsphere.ClassUnknown {
-			b.chores.wake() // looks for what has become of it
+			b.queue.wake() // looks for what has become of it
 		} else {
-			v.pending.end(id)
+			b.pending.end(id)
 		}
 		if f, ok := faultOf(err).(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
-			b.chores.wantVerified(vsphere.Ref(f.Object.Value))
+			b.queue.addVMs(vsphere.Ref(f.Object.Value))
 		}
 		if isGone(err, folderRef(clone.Spec.Folder)) {
-			v.folderGone(clone.Spec.Folder)
+			b.folderGone(clone.Spec.Folder)
 		}
 		return failure
 	}
@@ -126,7 +126,7 @@ func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 
 // readAgain reads the template, unless it was read just now.
 func (b *cloneBatch) readAgain(ctx context.Context) error {
-	now := b.v.cfg.Clock.Now()
+	now := b.cfg.Clock.Now()
 	if !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 	spec, place := clone.Spec, b.placement
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
-		Version: vsphere.StampVersion, Owner: b.v.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
+		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
 		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
 	}
 	var host *types.ManagedObjectReference

@@ -17,7 +17,7 @@ import (
 // connection is one stretch of time with a session, a placement, a collector and its views. It ends with the first error
 // that speaks of the session or the path to vCenter, and another one takes its place.
 type connection struct {
-	v      *VCenter
+	*shared
 	client *vim25.Client
 	lost   context.CancelCauseFunc
 	site   site
@@ -42,25 +42,25 @@ type connection struct {
 	outside outsideList
 	hosts   hostList
 	tasks   taskList
-	chores  chores
+	queue   *readQueue
 	asks    *asks
 }
 
-func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFunc) *connection {
+func newConnection(s *shared, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
-		v: v, client: client, lost: lost,
+		shared: s, client: client, lost: lost,
 		filters: map[types.ManagedObjectReference]filterKind{},
 		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
 		outside: outsideList{listed: map[vsphere.Ref]bool{}},
 		asks:    newAsks(),
-		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
+		queue:   newReadQueue(),
 	}
 }
 
 func (c *connection) instanceUUID() string { return c.client.ServiceContent.About.InstanceUuid }
 
-// run brings the inventory in step and keeps it there until the connection breaks.
-func (c *connection) run(ctx context.Context) error {
+// run brings the inventory in step, calls synced, and keeps it in step until the connection breaks.
+func (c *connection) run(ctx context.Context, synced func()) error {
 	defer c.asks.end()
 	c.destroyLeftovers(ctx)
 	if err := c.settleIn(ctx); err != nil {
@@ -82,14 +82,14 @@ func (c *connection) run(ctx context.Context) error {
 	if err := c.reconcile(ctx); err != nil {
 		return err
 	}
-	c.v.setSynced(c)
+	synced()
 	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.site.datacenterPath, "folder", vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
 
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
-	background.Go(func() { c.doChores(ctx) })
+	background.Go(func() { c.processQueue(ctx) })
 	background.Go(func() { c.flushTasks(ctx) })
 	background.Go(func() { c.resync(ctx) })
 	return c.watch(ctx, version)
@@ -101,7 +101,7 @@ func (c *connection) settleIn(ctx context.Context) (err error) {
 	if c.site, err = c.resolveSite(ctx, lie); err != nil {
 		return err
 	}
-	c.v.inv.Restart(c.site.layout())
+	c.inv.Restart(c.site.layout())
 	return c.place(ctx, lie)
 }
 
@@ -111,8 +111,8 @@ func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.sweepNext(ctx); err != nil {
 		return err
 	}
-	c.chores.wantVerified(c.v.inv.Unreported()...)
-	if err := c.verifyWanted(ctx); err != nil {
+	c.queue.addVMs(c.inv.Unreported()...)
+	if err := c.verifyQueued(ctx); err != nil {
 		return err
 	}
 	if err := c.listTasks(ctx); err != nil {
@@ -121,10 +121,10 @@ func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.resolveUnknowns(ctx); err != nil {
 		return err
 	}
-	if err := c.readHosts(ctx); err != nil {
+	if err := c.readQueuedHosts(ctx); err != nil {
 		return err
 	}
-	return c.readPlaces(ctx)
+	return c.readQueuedFolders(ctx)
 }
 
 // own notes an object that this connection has made in vCenter.
@@ -139,18 +139,13 @@ func (c *connection) own(ref types.ManagedObjectReference) {
 func (c *connection) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.v.mu.Lock()
-	defer c.v.mu.Unlock()
-	c.v.leftovers = append(c.v.leftovers, c.owned...)
+	c.shared.leave(c.owned)
 }
 
 // destroyLeftovers frees what earlier connections of this session have made. That something is gone already is no
 // error, and neither is anything else: it is freed with the session at the latest.
 func (c *connection) destroyLeftovers(ctx context.Context) {
-	c.v.mu.Lock()
-	refs := c.v.leftovers
-	c.v.leftovers = nil
-	c.v.mu.Unlock()
+	refs := c.takeLeftovers()
 	for i, ref := range refs {
 		if ctx.Err() != nil {
 			c.mu.Lock()

@@ -55,18 +55,18 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 // destroyBatch submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
 func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
-	victims, more, worst := c.v.beginDestroys(g, vms)
-	var t inventory.Changes
-	defer c.v.settle(&t)
+	victims, more, worst := c.beginDestroys(g, vms)
+	var ch inventory.Changes
+	defer c.publish(&ch)
 	for len(victims) > 0 {
-		rest, err := c.destroyProven(ctx, g, victims, &t)
+		rest, err := c.destroyProven(ctx, g, victims, &ch)
 		worst = worse(worst, err)
 		switch {
 		case err != nil && err.Class == vsphere.ClassUnavailable:
-			c.v.withdraw(rest, nil)
+			c.withdraw(rest, nil)
 			return false, worst
 		case len(rest) == len(victims): // not one could be judged in time
-			c.v.withdraw(rest, errProofTooOld)
+			c.withdraw(rest, errProofTooOld)
 			return false, worse(worst, errProofTooOld)
 		}
 		victims = rest
@@ -75,25 +75,25 @@ func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []
 }
 
 // beginDestroys takes places in the budget, in order, until there is none left.
-func (v *VCenter) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
+func (s *shared) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
 	for _, ref := range vms {
-		id, err := v.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
+		id, err := s.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
 		switch {
 		case err == nil:
 			victims = append(victims, victim{ref, id})
 		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			return victims, false, worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
 		default:
-			worst = worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			worst = worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
 		}
 	}
 	return victims, true, worst
 }
 
 // withdraw gives back the places of VMs whose destruction is not sent. An error is a failure of each.
-func (v *VCenter) withdraw(victims []victim, err *vsphere.Error) {
+func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
 	for _, vm := range victims {
-		v.tracker.Withdraw(vm.id, err)
+		s.tracker.Withdraw(vm.id, err)
 	}
 }
 
@@ -106,29 +106,29 @@ var errProofTooOld = &vsphere.Error{
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
 // those that are left, whose places are still taken.
 func (c *connection) destroyProven(
-	ctx context.Context, g vsphere.GroupID, victims []victim, t *inventory.Changes,
+	ctx context.Context, g vsphere.GroupID, victims []victim, ch *inventory.Changes,
 ) (rest []victim, worst *vsphere.Error) {
 	objects := make([]types.ManagedObjectReference, len(victims))
 	for i, vm := range victims {
 		objects[i] = vmRef(vm.ref)
 	}
-	asked := c.v.cfg.Clock.Now()
+	asked := c.cfg.Clock.Now()
 	readings, err := c.readWithDisks(ctx, objects)
 	if err != nil {
-		failure := c.v.fail("Read the VMs to be destroyed", err)
-		c.v.withdraw(victims, nil)
+		failure := c.fail("Read the VMs to be destroyed", err)
+		c.withdraw(victims, nil)
 		return nil, failure
 	}
 	for i, vm := range victims {
-		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], t)
+		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], ch)
 		switch {
 		case refusal != nil:
 			worst = worse(worst, refusal)
 		case name == "": // it is gone
-		case c.v.cfg.Clock.Since(asked) > proofFor:
+		case c.cfg.Clock.Since(asked) > proofFor:
 			rest = append(rest, vm)
 		default:
-			err := c.destroy(ctx, vm, name, t)
+			err := c.destroy(ctx, vm, name, ch)
 			worst = worse(worst, err)
 			if err != nil && err.Class == vsphere.ClassUnavailable {
 				return append(rest, victims[i+1:]...), worst
@@ -140,35 +140,34 @@ func (c *connection) destroyProven(
 
 // judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
 // already, gives its place back.
-func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *inventory.Changes) (name string, refusal *vsphere.Error) {
-	v := c.v
+func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, ch *inventory.Changes) (name string, refusal *vsphere.Error) {
 	switch {
 	case r.gone:
-		v.tracker.Withdraw(victim.id, nil)
-		v.gone(victim.ref, t)
+		c.tracker.Withdraw(victim.id, nil)
+		c.vmGone(victim.ref, ch)
 		return "", nil
 	case r.err != nil:
-		err := v.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
-		v.tracker.Withdraw(victim.id, err)
+		err := c.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
+		c.tracker.Withdraw(victim.id, err)
 		return "", err
 	}
-	last, _, _ := v.inv.Get(victim.ref)
+	last, _, _ := c.inv.Get(victim.ref)
 	vm := r.props.vm(victim.ref, last)
-	vm.ParentPath, vm.UnderRoot = v.inv.Locate(vm.Parent) // the parent was read just now
-	err := refuse(v.cfg.Owner, g, vm, r.props)
+	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent) // the parent was read just now
+	err := refuse(c.cfg.Owner, g, vm, r.props)
 	if err == nil {
 		return vm.Name, nil
 	}
 	if err.Reason == reasonPoweredOn {
-		v.inv.AssumePower(victim.ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
+		c.inv.AssumePower(victim.ref, vm.Power, c.cfg.Clock.Now(), ch) // or nobody would switch it off
 	}
-	v.tracker.Withdraw(victim.id, err)
+	c.tracker.Withdraw(victim.id, err)
 	return "", err
 }
 
 // destroy submits the destruction of one VM that was just judged.
-func (c *connection) destroy(ctx context.Context, victim victim, name string, t *inventory.Changes) *vsphere.Error {
-	v, ref := c.v, victim.ref
+func (c *connection) destroy(ctx context.Context, victim victim, name string, ch *inventory.Changes) *vsphere.Error {
+	ref := victim.ref
 	pending := pendingTask{what: "Destroy VM " + name, name: name, kind: vsphere.OperationDestroy, vm: ref, id: victim.id}
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})
 	if err == nil {
@@ -176,14 +175,14 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, t 
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {
-		v.tracker.Resolved(victim.id)
-		v.gone(ref, t)
+		c.tracker.Resolved(victim.id)
+		c.vmGone(ref, ch)
 		return nil
 	}
-	failure := v.fail(pending.what, err)
-	v.tracker.Refused(victim.id, failure)
+	failure := c.fail(pending.what, err)
+	c.tracker.Refused(victim.id, failure)
 	if failure.Class == vsphere.ClassUnknown {
-		c.chores.wantVerified(ref)
+		c.queue.addVMs(ref)
 	}
 	return failure
 }

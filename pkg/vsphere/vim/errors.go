@@ -49,7 +49,7 @@ func faultName(f types.BaseMethodFault) string {
 //  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
 //  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
 //  8. the caller is gone: Unavailable
-func (v *VCenter) fail(what string, err error) *vsphere.Error {
+func (s *shared) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
 	}
@@ -57,7 +57,7 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 		return e
 	}
 	if e, ok := errors.AsType[faulter](err); ok {
-		return v.failFault(what, e.Fault(), err)
+		return s.failFault(what, e.Fault(), err)
 	}
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
@@ -118,10 +118,10 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 const unnamedFault = "unnamed"
 
 // failFault turns a fault, of a call or of a task, into an error that crosses the port.
-func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+func (s *shared) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
-		v.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
-		v.cfg.OnUnclassified(unnamedFault)
+		s.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
+		s.cfg.OnUnclassified(unnamedFault)
 		return &vsphere.Error{
 			Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: err,
 			Message: what + ": vCenter answered with a fault that has no name.",
@@ -129,9 +129,9 @@ func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vs
 	}
 	name := faultName(f)
 	verdict, known := judge(f)
-	v.cfg.OnFault(verdict.class, name)
+	s.cfg.OnFault(verdict.class, name)
 	if !known {
-		v.cfg.OnUnclassified(name)
+		s.cfg.OnUnclassified(name)
 	}
 	return &vsphere.Error{
 		Class: verdict.class, Reason: verdict.reason, Fault: name, Err: err,

@@ -21,7 +21,7 @@ import (
 type unheardOf struct{ types.MethodFault }
 
 func newForTest(unclassified func(string)) *VCenter {
-	return &VCenter{cfg: Config{OnFault: func(vsphere.Class, string) {}, OnUnclassified: unclassified}}
+	return &VCenter{shared: &shared{cfg: Config{OnFault: func(vsphere.Class, string) {}, OnUnclassified: unclassified}}}
 }
 
 // faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are

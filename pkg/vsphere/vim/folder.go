@@ -43,13 +43,12 @@ func (v *VCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.
 
 // ensureRoot makes the root folder and watches it, unless it is there.
 func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
-	v := c.v
-	if root := v.inv.Root(); root != "" {
+	if root := c.inv.Root(); root != "" {
 		return root, nil
 	}
-	v.rootMu.Lock()
-	defer v.rootMu.Unlock()
-	if root := v.inv.Root(); root != "" {
+	c.rootMu.Lock()
+	defer c.rootMu.Unlock()
+	if root := c.inv.Root(); root != "" {
 		return root, nil // somebody else was faster
 	}
 	folder := vsphere.Ref(c.site.vmFolder.Value)
@@ -62,7 +61,7 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 	if err := c.watchRoot(ctx, folder); err != nil {
 		// The folder is there and nobody watches it: begin anew, which does.
 		c.lost(errRewatch)
-		return "", v.fail("Watch the root folder", err)
+		return "", c.fail("Watch the root folder", err)
 	}
 	return folder, nil
 }
@@ -81,8 +80,7 @@ func (c *connection) rootDenied(err error) error {
 
 // ensureChild returns the folder of a name in another and makes it if it is missing. The inventory has it at once.
 func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name string) (vsphere.Ref, error) {
-	v := c.v
-	if ref, ok := v.inv.Child(parent, name); ok {
+	if ref, ok := c.inv.Child(parent, name); ok {
 		return ref, nil
 	}
 	what := fmt.Sprintf("Create folder %s", name)
@@ -98,14 +96,14 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	}
 	if err != nil {
 		if isGone(err, folderRef(parent)) {
-			v.folderGone(parent)
+			c.folderGone(parent)
 		}
-		return "", v.fail(what, err)
+		return "", c.fail(what, err)
 	}
-	var t inventory.Changes
-	v.inv.AddFolder(vsphere.Ref(ref.Value), parent, name, v.cfg.Clock.Now(), &t)
-	v.settle(&t)
-	c.chores.wake()
+	var ch inventory.Changes
+	c.inv.AddFolder(vsphere.Ref(ref.Value), parent, name, c.cfg.Clock.Now(), &ch)
+	c.publish(&ch)
+	c.queue.wake()
 	return vsphere.Ref(ref.Value), nil
 }
 
@@ -151,21 +149,20 @@ func removalOf(g vsphere.GroupID) string {
 // removeFolder lists a folder, removes it if it is empty, and waits until it is gone. UnregisterAndDestroy deletes no VM: one
 // that slips in meanwhile is unregistered, and its files stay.
 func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
-	v := c.v
 	what := removalOf(g)
 	ref := folderRef(folder)
 	o, err := c.retrieveOne(ctx, ref, propName, propParent, propChildren)
 	if isGone(err, ref) {
-		v.folderGone(folder)
+		c.folderGone(folder)
 		return nil
 	}
 	if err != nil {
-		return v.fail(what, err)
+		return c.fail(what, err)
 	}
 	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
-		return v.fail(what, errNothingReadable) // which is not to say that it is empty
+		return c.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
-	if !v.inv.UnderRoot(o.props.ref(propParent)) {
+	if !c.inv.UnderRoot(o.props.ref(propParent)) {
 		return &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
@@ -180,23 +177,17 @@ func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder
 	}
 	res, err := methods.UnregisterAndDestroy_Task(ctx, c.client, &types.UnregisterAndDestroy_Task{This: ref})
 	if isGone(err, ref) {
-		v.folderGone(folder)
+		c.folderGone(folder)
 		return nil
 	}
 	if err != nil {
-		return v.fail(what, err)
+		return c.fail(what, err)
 	}
 	if err := c.waitRemoved(ctx, what, res.Returnval); err != nil {
 		return err
 	}
-	v.folderGone(folder)
+	c.folderGone(folder)
 	return nil
-}
-
-func (v *VCenter) folderGone(folder vsphere.Ref) {
-	var t inventory.Changes
-	v.inv.DeleteFolder(folder, &t)
-	v.settle(&t)
 }
 
 // waitRemoved waits for a task, for a short time. If that is not enough, the group finds the folder gone, or still there,
@@ -206,7 +197,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 	for d := removalPoll; ; d *= 2 {
 		read, err := c.retrieveOne(ctx, task, propTaskState, propTaskError)
 		if err != nil {
-			return c.v.fail(what, err)
+			return c.fail(what, err)
 		}
 		switch types.TaskInfoState(read.props.text(propTaskState)) {
 		case types.TaskInfoStateSuccess:
@@ -216,7 +207,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 			if _, ok := fault.Fault.(*types.ManagedObjectNotFound); ok {
 				return nil
 			}
-			return c.v.failFault(what, fault.Fault, nil)
+			return c.failFault(what, fault.Fault, nil)
 		default: // it goes on
 		}
 		if waited += d; waited > removalWait {
@@ -225,7 +216,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 			}
 		}
 		if err := pause(ctx, d); err != nil {
-			return c.v.fail(what, err)
+			return c.fail(what, err)
 		}
 	}
 }

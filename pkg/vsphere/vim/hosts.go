@@ -44,16 +44,16 @@ func (c *connection) resetHosts(p placement) {
 	defer l.mu.Unlock()
 	l.datastore, l.pinned = vsphere.Ref(p.datastore.Value), vsphere.Ref(p.host.Value)
 	l.cluster, l.hosts = properties{}, map[vsphere.Ref]properties{}
-	l.publish(c.v.inv, &inventory.Changes{}) // everybody is notified once the connection is in step
+	l.publish(c.inv, &inventory.Changes{}) // everybody is notified once the connection is in step
 }
 
 // applyHost takes over what a filter says of the cluster or one of its hosts.
-func (c *connection) applyHost(u types.ObjectUpdate, t *inventory.Changes) {
+func (c *connection) applyHost(u types.ObjectUpdate, ch *inventory.Changes) {
 	c.hosts.mu.Lock()
 	defer c.hosts.mu.Unlock()
 	c.hosts.version++
 	c.hosts.apply(u)
-	c.hosts.publish(c.v.inv, t)
+	c.hosts.publish(c.inv, ch)
 }
 
 // apply is applyHost for the list alone. l.mu is held.
@@ -77,15 +77,15 @@ func (l *hostList) apply(u types.ObjectUpdate) {
 
 // publish tells the inventory the names of the hosts, which need not be read again for its VMs, and the hosts that a clone can
 // be told to go to. l.mu is held, so that the newest list is the last one there.
-func (l *hostList) publish(inv *inventory.Inventory, t *inventory.Changes) {
+func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 	names := make(map[vsphere.Ref]string, len(l.hosts))
 	for ref, props := range l.hosts {
 		if name := props.name(); name != "" {
 			names[ref] = name
 		}
 	}
-	inv.SetHostNames(names, t)
-	inv.SetHosts(l.hostNeeded(), l.choices(), t)
+	inv.SetHostNames(names, ch)
+	inv.SetHosts(l.hostNeeded(), l.choices(), ch)
 }
 
 // hostNeeded reports whether a clone has to name its host.
@@ -117,7 +117,7 @@ func (l *hostList) asked() uint64 {
 
 // refreshHosts takes over what was read of the cluster and all its hosts, unless a filter has reported since asked, the
 // version from before the read: the answer may be the older one then, and the next resync has another.
-func (c *connection) refreshHosts(objects []object, asked uint64, t *inventory.Changes) {
+func (c *connection) refreshHosts(objects []object, asked uint64, ch *inventory.Changes) {
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +128,7 @@ func (c *connection) refreshHosts(objects []object, asked uint64, t *inventory.C
 	for _, o := range objects {
 		l.apply(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: o.ref, ChangeSet: o.changes()})
 	}
-	l.publish(c.v.inv, t)
+	l.publish(c.inv, ch)
 }
 
 // placed returns the cluster, or the host, that VMs are made in; nothing if there is none.
@@ -219,8 +219,8 @@ func (c *connection) rereadHosts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the hosts again: %w", err)
 	}
-	var t inventory.Changes
-	c.refreshHosts(objects, asked, &t)
-	c.v.settle(&t)
+	var ch inventory.Changes
+	c.refreshHosts(objects, asked, &ch)
+	c.publish(&ch)
 	return nil
 }

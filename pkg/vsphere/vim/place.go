@@ -22,19 +22,19 @@ func outsideRoot(what string, vm vsphere.VM) *vsphere.Error {
 	}
 }
 
-// readPlaces reads the paths of folders that are not in the tree, so that people find the VMs of ours in them.
-func (c *connection) readPlaces(ctx context.Context) error {
-	refs := c.chores.take(c.chores.places)
-	var t inventory.Changes
-	defer c.v.settle(&t)
+// readQueuedFolders reads the paths of folders that are not in the tree, so that people find the VMs of ours in them.
+func (c *connection) readQueuedFolders(ctx context.Context) error {
+	refs := c.queue.take(c.queue.folders)
+	var ch inventory.Changes
+	defer c.publish(&ch)
 	lie := newAncestry(c)
 	for i, ref := range refs {
 		names, err := lie.pathOf(ctx, folderRef(ref))
 		if err != nil && !errors.Is(err, errMovedMeanwhile) {
-			c.chores.want(c.chores.places, refs[i:])
+			c.queue.addFolders(refs[i:]...)
 			return err
 		}
-		c.v.inv.SetPathOutside(ref, placePath(names), &t)
+		c.inv.SetPathOutside(ref, placePath(names), &ch)
 	}
 	return nil
 }

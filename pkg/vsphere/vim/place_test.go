@@ -106,8 +106,8 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, heard.Folders); diff != "" {
 				t.Fatalf("to be read (-want +got):\n%s", diff)
 			}
-			c.chores.wantPlaces(heard.Folders...)
-			if err := c.readPlaces(t.Context()); err != nil {
+			c.queue.addFolders(heard.Folders...)
+			if err := c.readQueuedFolders(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			got := c.v.inv.Snapshot(testGroup).VMs[0]
@@ -135,7 +135,7 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 func TestThePlaceOfAVMHasABound(t *testing.T) {
 	a, b := folderRef("group-91"), folderRef("group-92")
 	s := &script{reads: reads{a: {named("a", b)}, b: {named("b", a)}}}
-	names, err := newAncestry(scripted(t, s)).pathOf(t.Context(), a)
+	names, err := newAncestry(scripted(t, s).connection).pathOf(t.Context(), a)
 	if err != nil || len(names) != maxDepth+1 || names[0] != inventory.Hidden || len(s.calls) != 2 {
 		t.Errorf("%d calls, %q, %v", len(s.calls), names, err)
 	}
@@ -146,11 +146,11 @@ func TestAPlaceThatWasNotAnsweredIsReadAgain(t *testing.T) {
 	far := folderRef("group-92")
 	c := scripted(t, &script{reads: reads{far: {noAnswer, named("lab", folderRef("group-d1"))}}})
 	c.client.ServiceContent.RootFolder = folderRef("group-d1")
-	c.chores.wantPlaces("group-92", "group-93")
-	if err := c.readPlaces(t.Context()); err == nil {
+	c.queue.addFolders("group-92", "group-93")
+	if err := c.readQueuedFolders(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
-	if err := c.readPlaces(t.Context()); err != nil {
+	if err := c.readQueuedFolders(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if path, _ := c.v.inv.Locate("group-92"); path != "/lab" {
@@ -160,15 +160,15 @@ func TestAPlaceThatWasNotAnsweredIsReadAgain(t *testing.T) {
 
 // Names that cannot be read at first keep the connection from being in step: the first statuses would lack them.
 func TestTheFirstReadOfNamesMayFail(t *testing.T) {
-	for name, want := range map[string]func(*chores){
-		"of a host":           func(ch *chores) { ch.wantHosts("host-9") },
-		"of a distant folder": func(ch *chores) { ch.wantPlaces("group-92") },
+	for name, want := range map[string]func(*readQueue){
+		"of a host":           func(q *readQueue) { q.addHosts("host-9") },
+		"of a distant folder": func(q *readQueue) { q.addFolders("group-92") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := scripted(t, &script{reads: reads{
 				folderRef("group-92"): {noAnswer}, types.ManagedObjectReference{Type: "HostSystem", Value: "host-9"}: {noAnswer},
 			}})
-			want(&c.chores)
+			want(c.queue)
 			if err := c.reconcile(t.Context()); !errors.Is(err, noAnswer) {
 				t.Errorf("%v", err)
 			}

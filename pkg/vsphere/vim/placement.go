@@ -45,7 +45,7 @@ func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, erro
 	if err != nil {
 		return s, err
 	}
-	if s.datacenter, err = choose("datacenter", c.v.cfg.Datacenter, datacenters, root); err != nil {
+	if s.datacenter, err = choose("datacenter", c.cfg.Datacenter, datacenters, root); err != nil {
 		return s, err
 	}
 	s.datacenterPath = vsphere.Path(s.datacenter.path...)
@@ -53,7 +53,7 @@ func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, erro
 	if s.vmFolderPath, err = lie.pathOf(ctx, s.vmFolder); err != nil {
 		return s, err
 	}
-	s.root, s.templates, err = c.v.cfg.folders(s.vmFolderPath)
+	s.root, s.templates, err = c.cfg.folders(s.vmFolderPath)
 	return s, err
 }
 
@@ -68,7 +68,7 @@ func (c *connection) resolvePlacement(ctx context.Context, lie *ancestry) (p pla
 	if err == nil {
 		return p, nil, nil
 	}
-	if failure := c.v.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
+	if failure := c.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
 		return placement{}, failure, nil
 	}
 	return placement{}, nil, err
@@ -81,7 +81,7 @@ func (c *connection) place(ctx context.Context, lie *ancestry) error {
 		return err
 	}
 	c.placement = p
-	if c.v.inv.SetPlacement(refused) && refused != nil {
+	if c.inv.SetPlacement(refused) && refused != nil {
 		klog.FromContext(ctx).Error(refused, "No VM can be made", "reason", refused.Reason)
 	}
 	c.resetHosts(p)
@@ -91,8 +91,8 @@ func (c *connection) place(ctx context.Context, lie *ancestry) error {
 // placeAgain looks whether somebody has mended why no VM can be made, at most once in placeAgainAfter. The next connection
 // watches the hosts of the place that was found.
 func (c *connection) placeAgain(ctx context.Context) {
-	now := c.v.cfg.Clock.Now()
-	if c.v.inv.PlacementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
+	now := c.cfg.Clock.Now()
+	if c.inv.PlacementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
 		return
 	}
 	c.placedAt = now
@@ -103,9 +103,9 @@ func (c *connection) placeAgain(ctx context.Context) {
 	case refused == nil:
 		c.lost(errRewatch)
 	default:
-		var t inventory.Changes
-		t.All = c.v.inv.SetPlacement(refused)
-		c.v.settle(&t)
+		var ch inventory.Changes
+		ch.All = c.inv.SetPlacement(refused)
+		c.publish(&ch)
 	}
 }
 
@@ -115,7 +115,7 @@ const placeAgainAfter = 20 * time.Second
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.
 func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice, p *placement) (choice, error) {
-	cfg := c.v.cfg
+	cfg := c.cfg
 	hostFolder := folderRef(dc.props.ref("hostFolder"))
 	computes, base, err := lie.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
 	if err != nil {
@@ -161,7 +161,7 @@ func (c *connection) chooseHost(
 	}
 	owners, bases := ownersOf(computes, bases)
 	all = slices.DeleteFunc(all, func(host choice) bool { _, known := owners[host.props.ref(propParent)]; return !known })
-	host, err := choose("host", c.v.cfg.Host, all, bases...)
+	host, err := choose("host", c.cfg.Host, all, bases...)
 	p.host = host.ref
 	return []choice{owners[host.props.ref(propParent)]}, err
 }
@@ -181,7 +181,7 @@ func ownersOf(computes []choice, bases [][]string) (map[vsphere.Ref]choice, [][]
 func (c *connection) choosePool(
 	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
 ) (choice, error) {
-	if c.v.cfg.ResourcePool == "" {
+	if c.cfg.ResourcePool == "" {
 		p.pool = types.ManagedObjectReference{Type: "ResourcePool", Value: string(computes[0].props.ref("resourcePool"))}
 		return computes[0], nil
 	}
@@ -196,8 +196,8 @@ func (c *connection) choosePool(
 			bases = append(bases, pool.path)
 		}
 	}
-	pools = clusterPoolsFirst(pools, c.v.cfg.ResourcePool, bases)
-	pool, err := choose("resource-pool", c.v.cfg.ResourcePool, pools, bases...)
+	pools = clusterPoolsFirst(pools, c.cfg.ResourcePool, bases)
+	pool, err := choose("resource-pool", c.cfg.ResourcePool, pools, bases...)
 	p.pool = pool.ref
 	return owners[pool.props.ref("owner")], err
 }
@@ -240,6 +240,6 @@ func (c *connection) chooseDatastore(
 	if err != nil {
 		return none, err
 	}
-	datastore, err := choose("datastore", c.v.cfg.Datastore, datastores, base, dc.path)
+	datastore, err := choose("datastore", c.cfg.Datastore, datastores, base, dc.path)
 	return datastore.ref, err
 }

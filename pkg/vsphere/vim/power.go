@@ -62,16 +62,16 @@ func (v *VCenter) startPower(
 	}
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
-		var t inventory.Changes
-		v.inv.AssumePower(ref, powerAfter(kind), v.cfg.Clock.Now(), &t)
+		var ch inventory.Changes
+		v.inv.AssumePower(ref, powerAfter(kind), v.cfg.Clock.Now(), &ch)
 		v.tracker.Resolved(pending.id)
-		v.settle(&t)
+		v.publish(&ch)
 		return nil
 	}
 	failure := v.fail(pending.what, err)
 	v.tracker.Refused(pending.id, failure)
 	if isGone(err, vmRef(ref)) || failure.Class == vsphere.ClassUnknown {
-		c.chores.wantVerified(ref)
+		c.queue.addVMs(ref)
 	}
 	return failure
 }

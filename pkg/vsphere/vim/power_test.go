@@ -19,13 +19,13 @@ type roundTripper func(req, res soap.HasFault) error
 func (r roundTripper) RoundTrip(_ context.Context, req, res soap.HasFault) error { return r(req, res) }
 
 // syncedConnection is one that answers as the test says, with the VM vm-1 in the inventory.
-func syncedConnection(t *testing.T, power types.VirtualMachinePowerState, answer roundTripper) *connection {
+func syncedConnection(t *testing.T, power types.VirtualMachinePowerState, answer roundTripper) *testConn {
 	t.Helper()
 	c := testConnection(t)
 	c.client = &vim25.Client{RoundTripper: answer}
 	c.v.inv = testInventory(clock.RealClock{})
 	enter(c.v.inv, "vm-1", append(described("web-0", "group-3"), assign(propPower, power))...)
-	c.v.setSynced(c)
+	c.v.setSynced(c.connection)
 	return c
 }
 

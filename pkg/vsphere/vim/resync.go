@@ -14,8 +14,8 @@ import (
 )
 
 func (c *connection) nextResync() clock.Timer {
-	d := c.v.cfg.ResyncPeriod
-	return c.v.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
+	d := c.cfg.ResyncPeriod
+	return c.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
 }
 
 // reread makes up for updates that were lost on their way: it reads all that the filters select.
@@ -35,7 +35,7 @@ func (c *connection) reread(ctx context.Context) error {
 // rereadTasks looks for the end of the tasks in flight. One that can be read no more has ended somehow.
 func (c *connection) rereadTasks(ctx context.Context) error {
 	var tasks []types.ManagedObjectReference
-	for _, task := range c.v.tracker.Tasks() {
+	for _, task := range c.tracker.Tasks() {
 		tasks = append(tasks, taskRef(task))
 	}
 	if len(tasks) == 0 {
@@ -45,17 +45,17 @@ func (c *connection) rereadTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	for task, r := range readings {
 		switch {
 		case r.gone:
 			c.taskLost(vsphere.Ref(task.Value))
 		case hasEnded(r.props): // what it was doing before is of no interest
 			changes := object{props: r.props}.changes()
-			c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: task, ChangeSet: changes}, &t)
+			c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: task, ChangeSet: changes}, &ch)
 		}
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	return nil
 }
 
@@ -71,18 +71,18 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	for _, view := range views {
 		specs = append(specs, readView(view, propSpec("VirtualMachine", vmProps()...)))
 	}
-	asked := c.v.inv.VMsVersion()
+	asked := c.inv.VMsVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	for _, o := range objects {
-		c.v.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(vmProps()), asked, &t)
+		c.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(vmProps()), asked, &ch)
 	}
-	c.chores.wantHosts(t.Hosts...)
-	c.chores.wantPlaces(c.v.inv.FoldersOutsideTree()...)
-	c.v.settle(&t)
+	c.queue.addHosts(ch.Hosts...)
+	c.queue.addFolders(c.inv.FoldersOutsideTree()...)
+	c.publish(&ch)
 	return nil
 }
 
@@ -94,18 +94,18 @@ func (c *connection) rereadAround(ctx context.Context) error {
 		specs = append(specs, readView(c.templateView, propSpec("VirtualMachine", templateProps()...)))
 	}
 	c.mu.Unlock()
-	asked := c.v.inv.TreeVersion()
+	asked := c.inv.TreeVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	folders, templates := treeOf(objects)
-	missing, changed := c.v.inv.RefreshTree(folders, templates, asked, &t)
+	missing, changed := c.inv.RefreshTree(folders, templates, asked, &ch)
 	if changed {
-		c.v.wakeLookers(&t)
+		c.addLookups(&ch)
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	if c.rootChanged() || c.templatesChanged() {
 		c.lost(errRewatch)
 		return nil

@@ -97,13 +97,13 @@ func TestAVMWhoseStampIsWithheldIsNotForeign(t *testing.T) {
 		}
 	}
 	root := types.ManagedObjectReference{Type: "PropertyFilter", Value: "root"}
-	for name, look := range map[string]func(*connection) error{
-		"reported": func(c *connection) error {
+	for name, look := range map[string]func(*testConn) error{
+		"reported": func(c *testConn) error {
 			c.filters[root] = rootFilter
 			c.apply(&types.UpdateSet{FilterSet: []types.PropertyFilterUpdate{{Filter: root, ObjectSet: []types.ObjectUpdate{update}}}})
 			return nil
 		},
-		"read": func(c *connection) error {
+		"read": func(c *testConn) error {
 			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 			return c.verify(t.Context(), []vsphere.Ref{"vm-1"})
 		},

@@ -42,7 +42,7 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			c.v.searched.found, c.v.searched.err = tt.found, tt.err
 			c.v.searched.at = c.v.cfg.Clock.Now().Add(-tt.age)
 			if tt.told != "" {
-				c.v.lookingFor[testGroup] = lookup{told: tt.told}
+				c.v.lookups[testGroup] = lookup{told: tt.told}
 			}
 			found, err := c.v.FindTemplate(t.Context(), testGroup, name)
 			switch {
@@ -53,7 +53,7 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			case !errors.Is(err, tt.want) || err == nil && found.Ref != "vm-5":
 				t.Errorf("%v, %v; want %v", found, err, tt.want)
 			}
-			if waits := c.v.lookingFor[testGroup].waits; waits != (err != nil) && !tt.searches {
+			if waits := c.v.lookups[testGroup].waits; waits != (err != nil) && !tt.searches {
 				t.Errorf("it is woken when that changes: %t", waits)
 			}
 			c.asks.end()
@@ -102,20 +102,20 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 func TestASearchThatBeganBeforeTheChange(t *testing.T) {
 	c, now := testConnection(t), time.Now()
 	s := &templateSearch{}
-	if !s.begin(c, now) || s.begin(c, now) {
+	if !s.begin(c.asks, now) || s.begin(c.asks, now) {
 		t.Fatal("want one search")
 	}
 	s.forget()
-	s.end(c, now, map[vsphere.Ref]inventory.Properties{}, nil)
-	if s.found != nil || !s.begin(c, now) {
+	s.end(c.asks, now, map[vsphere.Ref]inventory.Properties{}, nil)
+	if s.found != nil || !s.begin(c.asks, now) {
 		t.Error("it counts")
 	}
 	next := testConnection(t)
-	if !s.begin(next, now) {
+	if !s.begin(next.asks, now) {
 		t.Error("the next connection does not search")
 	}
-	s.end(c, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
-	if s.err != nil || s.searching != next {
+	s.end(c.asks, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
+	if s.err != nil || s.searching != next.asks {
 		t.Error("the end of an earlier connection's search counts")
 	}
 }

@@ -118,7 +118,7 @@ func (v *VCenter) runConnection(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.run(ctx)
+	err = c.run(ctx, func() { v.setSynced(c) })
 	c.leave()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // what a worker has found out first
@@ -153,16 +153,14 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 		return nil, err
 	}
 	if current == nil {
-		v.mu.Lock()
-		v.leftovers = nil // they went with their session
-		v.mu.Unlock()
+		v.takeLeftovers() // they went with their session
 		if current, err = v.login(ctx, client); err != nil {
 			return nil, err
 		}
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
 	}
 	v.noteUser(current.UserName)
-	return newConnection(v, client, lost), nil
+	return newConnection(v.shared, client, lost), nil
 }
 
 // adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.
@@ -178,12 +176,7 @@ func (v *VCenter) adopt(client *vim25.Client) {
 		previous.CloseIdleConnections()
 	}
 	if another {
-		v.inv.Clear()
-		v.searched.forget()
-		v.reads.forget()
-		v.tracker.Reset()
-		v.pending.reset()
-		v.expectStrays() // it may have been ours before
+		v.shared.reset()
 	}
 }
 

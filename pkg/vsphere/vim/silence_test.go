@@ -202,8 +202,8 @@ func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConnection(v, scripted(t, s).client, func(error) {})
-	v.setSynced(c)
+	c := &testConn{newConnection(v.shared, scripted(t, s).client, func(error) {}), v}
+	v.setSynced(c.connection)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	clock.Step(DefaultCloneTimeout + time.Second)
 	c.cancelOverdue(t.Context())

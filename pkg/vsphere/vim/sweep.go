@@ -16,31 +16,31 @@ func (c *connection) sweep(ctx context.Context) error {
 	if _, err := c.adoptStrays(ctx); err != nil {
 		return err
 	}
-	asked := c.v.inv.VMsVersion()
+	asked := c.inv.VMsVersion()
 	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
 	if err != nil {
 		return err
 	}
 	var missing []vsphere.Ref
-	var t inventory.Changes
+	var ch inventory.Changes
 	listed := map[vsphere.Ref]bool{}
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
 		listed[ref] = true
-		held := c.v.inv.Refresh(ref, o.update(sweptProps()), asked, &t)
-		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.v.cfg.Owner {
-			c.v.inv.Claim(stamp.UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
+		held := c.inv.Refresh(ref, o.update(sweptProps()), asked, &ch)
+		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.cfg.Owner {
+			c.inv.Claim(stamp.UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
 			missing = append(missing, ref)
 		}
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	// What was left unreadable, and what no filter holds, is tried again with them. What a filter holds and the view does
 	// not may have gone without a word.
-	missing = append(missing, c.v.inv.Unheld()...)
-	missing = append(missing, c.v.inv.Unlisted(listed)...)
-	landed := c.v.tracker.Landed()
+	missing = append(missing, c.inv.Unheld()...)
+	missing = append(missing, c.inv.Unlisted(listed)...)
+	landed := c.tracker.Landed()
 	for _, p := range landed {
-		c.v.inv.Claim(p.Group.UID, []vsphere.Ref{p.Operation.VM})
+		c.inv.Claim(p.Group.UID, []vsphere.Ref{p.Operation.VM})
 		missing = append(missing, p.Operation.VM)
 	}
 	if len(missing) == 0 {
@@ -51,7 +51,7 @@ func (c *connection) sweep(ctx context.Context) error {
 	}
 	for _, p := range landed {
 		// It is in the inventory by now, it is gone, or somebody has taken its stamp off.
-		c.v.tracker.Resolved(p.ID)
+		c.tracker.Resolved(p.ID)
 	}
 	return nil
 }

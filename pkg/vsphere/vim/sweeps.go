@@ -113,7 +113,7 @@ func (p *sweepPace) wait(now time.Time) time.Duration {
 
 // note counts a sweep. In order:
 //
-//  1. it has failed: the pause doubles, from choreRetry to choreRetryMax
+//  1. it has failed: the pause doubles, from readRetry to readRetryMax
 //  2. it began soon after the last one: somebody was waiting, and the pause doubles up to maxSweepPause
 //  3. nobody was in a hurry: the pause halves, down to firstSweepPause
 func (p *sweepPace) note(began, ended time.Time, ok bool) {
@@ -121,7 +121,7 @@ func (p *sweepPace) note(began, ended time.Time, ok bool) {
 	p.ended = ended
 	switch {
 	case !ok:
-		p.pause = min(max(2*p.pause, choreRetry), choreRetryMax)
+		p.pause = min(max(2*p.pause, readRetry), readRetryMax)
 	case hurried:
 		p.pause = min(2*p.pause, maxSweepPause)
 	default:
@@ -139,17 +139,17 @@ func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
 
 // sweepNext sweeps, and notifies those that wait for it.
 func (c *connection) sweepNext(ctx context.Context) error {
-	number, began := c.v.sweeps.begin(), time.Now()
+	number, began := c.sweeps.begin(), time.Now()
 	err := c.sweep(ctx)
 	if err != nil && ctx.Err() != nil {
 		return err // the next connection sweeps first of all
 	}
 	var failure *vsphere.Error
 	if err != nil {
-		failure = c.v.fail("Read the stamps of all VMs", err)
+		failure = c.fail("Read the stamps of all VMs", err)
 	}
-	for _, g := range c.v.sweeps.end(number, began, time.Now(), failure) {
-		c.v.cfg.Notifier.Notify(g)
+	for _, g := range c.sweeps.end(number, began, time.Now(), failure) {
+		c.cfg.Notifier.Notify(g)
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func (c *connection) resync(ctx context.Context) {
 	defer func() { timer.Stop() }()
 	for {
 		var sweep <-chan time.Time
-		if after, wanted := c.v.sweeps.due(time.Now()); wanted {
+		if after, wanted := c.sweeps.due(time.Now()); wanted {
 			sweep = time.After(after)
 		}
 		due := false
@@ -169,7 +169,7 @@ func (c *connection) resync(ctx context.Context) {
 			due = true
 			timer = c.nextResync()
 		case <-sweep:
-		case <-c.v.sweeps.kick:
+		case <-c.sweeps.kick:
 			continue
 		case <-ctx.Done():
 			return

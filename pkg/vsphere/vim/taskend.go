@@ -23,11 +23,11 @@ func (op pendingTask) logEnd(task vsphere.Ref, end taskEnd) {
 
 // taskFailure turns the fault of a task into an error, or into nothing if the VM has the wanted power state, or is gone
 // and was to be.
-func (v *VCenter) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
+func (s *shared) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
 	if alreadyDone(op, fault.Fault) {
 		return nil
 	}
-	err := v.failFault(op.what, fault.Fault, nil)
+	err := s.failFault(op.what, fault.Fault, nil)
 	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
 		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
 	}

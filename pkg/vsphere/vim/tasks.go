@@ -56,6 +56,15 @@ type pendingTasks struct {
 	early map[vsphere.Ref]taskEnd
 }
 
+func newPendingTasks() *pendingTasks {
+	return &pendingTasks{
+		byTask:  map[vsphere.Ref]pendingTask{},
+		victims: map[vsphere.Ref]vsphere.Ref{},
+		clones:  map[tracker.ID]vsphere.Ref{},
+		early:   map[vsphere.Ref]taskEnd{},
+	}
+}
+
 // submitted records the task of an operation, which the tracker knows already: a task that is found here may end at once.
 // It returns the end of the task if that was seen already.
 func (p *pendingTasks) submitted(task vsphere.Ref, op pendingTask) (taskEnd, bool) {
@@ -186,7 +195,7 @@ func (c *connection) flushTasks(ctx context.Context) {
 		if err := c.listTasks(ctx); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).V(2).Info("Listing the tasks again", "err", err)
 			select {
-			case <-c.v.cfg.Clock.After(choreRetry):
+			case <-c.cfg.Clock.After(readRetry):
 			case <-ctx.Done():
 				return
 			}
@@ -200,7 +209,7 @@ func (c *connection) flushTasks(ctx context.Context) {
 func (c *connection) listTasks(ctx context.Context) error {
 	c.tasks.calls.Lock()
 	defer c.tasks.calls.Unlock()
-	want, add, remove := c.tasks.changes(c.v.tracker.Tasks())
+	want, add, remove := c.tasks.changes(c.tracker.Tasks())
 	if len(add) == 0 && (len(want) > 0 || len(remove) == 0) {
 		return nil
 	}
@@ -213,7 +222,7 @@ func (c *connection) listTasks(ctx context.Context) error {
 		delete(want, ref)
 		c.taskLost(ref)
 	}
-	c.v.pending.unlisted(remove)
+	c.pending.unlisted(remove)
 	c.tasks.mu.Lock()
 	defer c.tasks.mu.Unlock()
 	c.tasks.listed = want
@@ -246,16 +255,16 @@ func taskRef(ref vsphere.Ref) types.ManagedObjectReference {
 
 // taskLost handles a task that can no longer be read: what it did is found out by looking.
 func (c *connection) taskLost(task vsphere.Ref) {
-	op, known := c.v.pending.lost(task)
-	c.v.tracker.Lost(task)
+	op, known := c.pending.lost(task)
+	c.tracker.Lost(task)
 	if known && op.vm != "" {
-		c.chores.wantVerified(op.vm)
+		c.queue.addVMs(op.vm)
 	}
-	c.chores.wake()
+	c.queue.wake()
 }
 
 // applyTask takes over what the collector says of a task. It may say it again after every change of the list.
-func (c *connection) applyTask(u types.ObjectUpdate, t *inventory.Changes) {
+func (c *connection) applyTask(u types.ObjectUpdate, ch *inventory.Changes) {
 	task := vsphere.Ref(u.Obj.Value)
 	if u.Kind == types.ObjectUpdateKindLeave {
 		c.taskLost(task) // which means nothing if it has ended
@@ -264,10 +273,10 @@ func (c *connection) applyTask(u types.ObjectUpdate, t *inventory.Changes) {
 	props := c.tasks.tell(task, u)
 	switch types.TaskInfoState(props.text(propTaskState)) {
 	case types.TaskInfoStateSuccess:
-		c.taskEnded(task, taskEnd{result: props.ref(propTaskResult), told: c.v.cfg.Clock.Now()}, t)
+		c.taskEnded(task, taskEnd{result: props.ref(propTaskResult), told: c.cfg.Clock.Now()}, ch)
 	case types.TaskInfoStateError:
 		fault, _ := props[propTaskError].(types.LocalizedMethodFault)
-		c.taskEnded(task, taskEnd{fault: &fault, told: c.v.cfg.Clock.Now()}, t)
+		c.taskEnded(task, taskEnd{fault: &fault, told: c.cfg.Clock.Now()}, ch)
 	default: // it goes on
 	}
 }
@@ -297,60 +306,60 @@ func hasEnded(task properties) bool {
 }
 
 // taskEnded records the end of a task and what is proven by it.
-func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *inventory.Changes) {
-	op, known := c.v.pending.take(task, end)
+func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, ch *inventory.Changes) {
+	op, known := c.pending.take(task, end)
 	if !known {
 		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
 		// must not take this for the end of an operation.
-		c.v.tracker.StrayEnded(task)
+		c.tracker.StrayEnded(task)
 		return
 	}
-	c.taskOfOursEnded(task, op, end, t)
+	c.taskOfOursEnded(task, op, end, ch)
 }
 
-func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *inventory.Changes) {
+func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, ch *inventory.Changes) {
 	op.logEnd(task, end)
 	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
-		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
-		c.chores.wake()
+		c.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
+		c.queue.wake()
 		return
 	}
 	if end.fault != nil {
-		if err := c.v.taskFailure(op, *end.fault); err != nil {
+		if err := c.taskFailure(op, *end.fault); err != nil {
 			if op.kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
-				c.v.tracker.Ended(task, "", err)
-				c.chores.wake() // looked for by name
+				c.tracker.Ended(task, "", err)
+				c.queue.wake() // looked for by name
 				return
 			}
-			c.v.pending.end(op.id)
-			c.v.tracker.Ended(task, "", err)
+			c.pending.end(op.id)
+			c.tracker.Ended(task, "", err)
 			c.lookAfter(op, *end.fault)
 			return
 		}
 	}
-	c.v.pending.end(op.id)
+	c.pending.end(op.id)
 	switch op.kind {
 	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
-		c.v.inv.AssumePower(op.vm, powerAfter(op.kind), c.v.cfg.Clock.Now(), t)
-		c.chores.wake()
+		c.inv.AssumePower(op.vm, powerAfter(op.kind), c.cfg.Clock.Now(), ch)
+		c.queue.wake()
 	case vsphere.OperationDestroy:
-		c.v.gone(op.vm, t)
-		c.v.inv.DismissAbsence(op.vm)
+		c.vmGone(op.vm, ch)
+		c.inv.DismissAbsence(op.vm)
 	default: // of a clone, the watch tells
 	}
-	c.v.tracker.Ended(task, end.result, nil)
-	c.v.inv.Seen(end.result, t) // it was in the view before its task had ended
+	c.tracker.Ended(task, end.result, nil)
+	c.inv.Seen(end.result, ch) // it was in the view before its task had ended
 }
 
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.
 func (c *connection) lookAfter(op pendingTask, fault types.LocalizedMethodFault) {
 	if op.vm != "" {
-		if _, from, ok := c.v.inv.Get(op.vm); ok && from == 0 {
-			c.chores.wantVerified(op.vm)
+		if _, from, ok := c.inv.Get(op.vm); ok && from == 0 {
+			c.queue.addVMs(op.vm)
 		}
 	}
 	if f, ok := fault.Fault.(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
-		c.chores.wantVerified(vsphere.Ref(f.Object.Value))
+		c.queue.addVMs(vsphere.Ref(f.Object.Value))
 	}
 }
 
@@ -359,17 +368,17 @@ func (c *connection) submitted(ctx context.Context, op pendingTask, task types.M
 	ref := vsphere.Ref(task.Value)
 	op.logger = klog.FromContext(ctx)
 	op.logger.V(2).Info("Task submitted", "task", ref, "kind", op.kind, "vm", op.name)
-	c.v.tracker.Submitted(op.id, ref) // with no lock held: it notifies
-	end, ended := c.v.pending.submitted(ref, op)
+	c.tracker.Submitted(op.id, ref) // with no lock held: it notifies
+	end, ended := c.pending.submitted(ref, op)
 	switch {
 	case ended:
-		var t inventory.Changes
-		if op, known := c.v.pending.take(ref, end); known {
-			c.taskOfOursEnded(ref, op, end, &t)
+		var ch inventory.Changes
+		if op, known := c.pending.take(ref, end); known {
+			c.taskOfOursEnded(ref, op, end, &ch)
 		}
-		c.v.settle(&t)
-	case !c.v.tracker.Watches(ref):
-		c.v.pending.lost(ref) // it could not be read in between: nobody will tell its end
+		c.publish(&ch)
+	case !c.tracker.Watches(ref):
+		c.pending.lost(ref) // it could not be read in between: nobody will tell its end
 	}
 	c.tasks.wake()
 }

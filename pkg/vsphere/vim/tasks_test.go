@@ -18,7 +18,13 @@ func (deaf) Notify(vsphere.GroupID) {}
 
 func (deaf) NotifyAll() {}
 
-func testConnection(t *testing.T) *connection {
+// testConn is a connection and the VCenter that it belongs to.
+type testConn struct {
+	*connection
+	v *VCenter
+}
+
+func testConnection(t *testing.T) *testConn {
 	t.Helper()
 	v, err := New(Config{
 		Endpoint: "host", Owner: testOwner, Notifier: deaf{},
@@ -27,12 +33,12 @@ func testConnection(t *testing.T) *connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConnection(v, nil, func(error) {})
+	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
 	c.site = testSite
 	return c
 }
 
-func beginClone(t *testing.T, c *connection) pendingTask {
+func beginClone(t *testing.T, c *testConn) pendingTask {
 	t.Helper()
 	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationClone, Name: "web-0"}, "r1")
 	if err != nil {
@@ -102,8 +108,8 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notifier.pending = &v.pending
-	c := newConnection(v, nil, func(error) {})
+	notifier.pending = v.pending
+	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
 	op := beginClone(t, c)
 	v.tracker.Stray("task-1")
 	c.submitted(t.Context(), op, taskRef("task-1")) // the last stray is none
@@ -212,9 +218,9 @@ func TestAlreadyDone(t *testing.T) {
 // its tasks the same names, and not for ever.
 func TestTheEndOfATaskThatIsNobodysIsForgotten(t *testing.T) {
 	ended := taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1")))
-	for name, meanwhile := range map[string]func(c *connection, clock *clocktesting.FakeClock){
-		"another vCenter answers": func(c *connection, _ *clocktesting.FakeClock) { c.v.pending.reset() },
-		"much time has passed": func(c *connection, clock *clocktesting.FakeClock) {
+	for name, meanwhile := range map[string]func(c *testConn, clock *clocktesting.FakeClock){
+		"another vCenter answers": func(c *testConn, _ *clocktesting.FakeClock) { c.v.pending.reset() },
+		"much time has passed": func(c *testConn, clock *clocktesting.FakeClock) {
 			clock.Step(earlyFor + time.Second)
 			c.applyTask(types.ObjectUpdate{Obj: taskRef("task-2"), ChangeSet: ended.ChangeSet}, &inventory.Changes{})
 		},

@@ -24,22 +24,22 @@ import (
 // Where the whole datacenter is searched, and the last search is too old, 5 may serve until the next has ended. So may 2 to 4
 // for a group that was told so before: nobody is told that a template is missing because it has come since.
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
-	v.mu.Lock()
-	before := v.lookingFor[g]
-	v.lookingFor[g] = lookup{told: before.told, waits: true} // before it is looked for: it is woken by what comes from now on
-	v.mu.Unlock()
+	v.shared.mu.Lock()
+	before := v.lookups[g]
+	v.lookups[g] = lookup{told: before.told, waits: true} // before it is looked for: it is woken by what comes from now on
+	v.shared.mu.Unlock()
 	t, newer, err := v.findTemplate(ctx, path)
 	if err != nil && newer != nil && before.told != path {
 		err = newer
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.shared.mu.Lock()
+	defer v.shared.mu.Unlock()
 	if err == nil {
-		delete(v.lookingFor, g)
+		delete(v.lookups, g)
 		return t, nil
 	}
 	if vsphere.ClassOf(err) == vsphere.ClassInvalid {
-		v.lookingFor[g] = lookup{told: path, waits: true}
+		v.lookups[g] = lookup{told: path, waits: true}
 	}
 	return vsphere.Template{}, err
 }
@@ -59,19 +59,19 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Temp
 	if err != nil {
 		return t, nil, err
 	}
-	around, newer := c.lookAround(ctx)
-	if around.where == "" {
+	source, newer := c.templateSource(ctx)
+	if source.where == "" {
 		return t, nil, newer
 	}
-	t, err = c.pickTemplate(around, path)
+	t, err = c.pickTemplate(source, path)
 	return t, newer, err
 }
 
 // pickTemplate applies the rules of FindTemplate.
-func (c *connection) pickTemplate(around surroundings, path string) (vsphere.Template, error) {
+func (c *connection) pickTemplate(source templateSource, path string) (vsphere.Template, error) {
 	wanted := c.site.wanted(path)
 	var named, usable []candidate
-	for _, cand := range c.candidates(around, wanted.isNamed) {
+	for _, cand := range c.candidates(source, wanted.isNamed) {
 		switch {
 		case !wanted.is(cand):
 		case unusable(cand) == "":
@@ -93,7 +93,7 @@ func (c *connection) pickTemplate(around surroundings, path string) (vsphere.Tem
 	default:
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
-			path, around.where, wanted.hint(c.candidates(around, wanted.mayLookLike))))
+			path, source.where, wanted.hint(c.candidates(source, wanted.mayLookLike))))
 	}
 }
 
@@ -119,22 +119,22 @@ type candidate struct {
 
 // candidate returns what is to be known of a VM.
 func (c *connection) candidate(ref vsphere.Ref, props inventory.Properties) candidate {
-	path, underRoot := c.v.inv.Locate(props.Parent)
+	path, underRoot := c.inv.Locate(props.Parent)
 	return candidate{ref: ref, path: path + vsphere.Path(props.Name), props: props, underRoot: underRoot}
 }
 
-// surroundings are where a template is looked for.
-type surroundings struct {
+// templateSource are where a template is looked for.
+type templateSource struct {
 	vms   map[vsphere.Ref]inventory.Properties
 	below vsphere.Ref // only what lies below this folder counts, unless it is empty
 	where string      // for people
 }
 
 // candidates returns the VMs whose names are picked, by their paths.
-func (c *connection) candidates(s surroundings, pick func(name string) bool) []candidate {
+func (c *connection) candidates(s templateSource, pick func(name string) bool) []candidate {
 	var picked []candidate
 	for ref, props := range s.vms { // there may be thousands, and few are picked
-		if pick(props.Name) && (s.below == "" || c.v.inv.Within(props.Parent, s.below)) {
+		if pick(props.Name) && (s.below == "" || c.inv.Within(props.Parent, s.below)) {
 			picked = append(picked, c.candidate(ref, props))
 		}
 	}
@@ -186,32 +186,32 @@ func whyUnusable(candidates []candidate) string {
 
 // applyTemplate takes over what the collector says of a VM below the template folder, and wakes the groups that look for
 // one.
-func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate, t *inventory.Changes) {
+func (s *shared) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate, ch *inventory.Changes) {
 	if left {
-		v.inv.DeleteTemplate(ref)
+		s.inv.DeleteTemplate(ref)
 	} else {
-		v.inv.UpdateTemplate(ref, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet))
+		s.inv.UpdateTemplate(ref, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet))
 	}
-	v.wakeLookers(t)
+	s.addLookups(ch)
 }
 
-// wakeLookers notes the groups whose template was not found.
-func (v *VCenter) wakeLookers(t *inventory.Changes) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for g := range v.lookingFor {
-		t.Group(g)
+// addLookups notes the groups whose template was not found.
+func (s *shared) addLookups(ch *inventory.Changes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for g := range s.lookups {
+		ch.Group(g)
 	}
 }
 
-// wakeWaiting is wakeLookers after a search. Who does not look again is not searched for any more.
-func (v *VCenter) wakeWaiting(t *inventory.Changes) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for g, l := range v.lookingFor {
+// addWaitingLookups is addLookups after a search. Who does not look again is not searched for any more.
+func (s *shared) addWaitingLookups(ch *inventory.Changes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for g, l := range s.lookups {
 		if l.waits {
-			t.Group(g)
-			v.lookingFor[g] = lookup{told: l.told}
+			ch.Group(g)
+			s.lookups[g] = lookup{told: l.told}
 		}
 	}
 }

@@ -34,8 +34,8 @@ type templateSearch struct {
 	at        time.Time // of the answer
 	found     map[vsphere.Ref]inventory.Properties
 	err       *vsphere.Error
-	searching *connection // that searches, or nil
-	forgotten bool        // since the search has begun
+	searching *asks // of the connection that searches, or nil
+	forgotten bool  // since the search has begun
 }
 
 // forget drops the answer.
@@ -52,20 +52,20 @@ func (s *templateSearch) due(now time.Time) bool {
 }
 
 // begin tells whether a connection is to search now. It searches if so.
-func (s *templateSearch) begin(c *connection, now time.Time) bool {
-	if s.searching == c || !s.due(now) {
+func (s *templateSearch) begin(by *asks, now time.Time) bool {
+	if s.searching == by || !s.due(now) {
 		return false
 	}
-	s.searching, s.forgotten = c, false
+	s.searching, s.forgotten = by, false
 	return true
 }
 
 // end notes how a search has ended, unless another connection searches by now. That vCenter does not answer is no answer: the
 // connection ends, and everybody is woken.
-func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref]inventory.Properties, err *vsphere.Error) {
+func (s *templateSearch) end(by *asks, now time.Time, found map[vsphere.Ref]inventory.Properties, err *vsphere.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.searching != c {
+	if s.searching != by {
 		return
 	}
 	s.searching = nil
@@ -78,37 +78,37 @@ func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref
 	}
 }
 
-// lookAround returns the VMs among which templates are looked for, from memory. The error says why that is nothing, or why
+// templateSource returns the VMs among which templates are looked for, from memory. The error says why that is nothing, or why
 // there is nothing newer though it is too old: ErrPending, or what the last search failed with. It begins a search if one is
 // due.
-func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
-	if path := c.v.cfg.TemplateFolder; path != "" {
+func (c *connection) templateSource(ctx context.Context) (templateSource, error) {
+	if path := c.cfg.TemplateFolder; path != "" {
 		where := fmt.Sprintf("below the template folder %q", path)
-		folder := c.v.inv.TemplateFolder()
+		folder := c.inv.TemplateFolder()
 		if folder == "" {
-			return surroundings{where: where + ", which does not exist" + c.templateFolderHint()}, nil
+			return templateSource{where: where + ", which does not exist" + c.templateFolderHint()}, nil
 		}
-		return surroundings{c.v.inv.Templates(), folder, where}, nil
+		return templateSource{c.inv.Templates(), folder, where}, nil
 	}
-	s := &c.v.searched
+	s := &c.searched
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := c.v.cfg.Clock.Now()
-	if s.begin(c, now) && !c.search(ctx) {
+	now := c.cfg.Clock.Now()
+	if s.begin(c.asks, now) && !c.search(ctx) {
 		s.searching = nil
-		return surroundings{}, errConnectionEnded
+		return templateSource{}, errConnectionEnded
 	}
-	var around surroundings
+	var source templateSource
 	if s.found != nil {
-		around = surroundings{s.found, "", "in datacenter " + c.site.datacenterPath}
+		source = templateSource{s.found, "", "in datacenter " + c.site.datacenterPath}
 	}
 	switch {
 	case s.err != nil:
-		return around, s.err
+		return source, s.err
 	case s.due(now):
-		return around, vsphere.ErrPending
+		return source, vsphere.ErrPending
 	}
-	return around, nil
+	return source, nil
 }
 
 // search searches the datacenter beside the workers, and then wakes the groups whose template was not found. It returns false
@@ -121,10 +121,10 @@ func (c *connection) search(ctx context.Context) bool {
 	}
 	c.asks.start(ctx, func(ctx context.Context) {
 		found, err := c.readTemplates(ctx)
-		c.v.searched.end(c, c.v.cfg.Clock.Now(), found, err)
-		var t inventory.Changes
-		c.v.wakeWaiting(&t)
-		c.v.settle(&t)
+		c.searched.end(c.asks, c.cfg.Clock.Now(), found, err)
+		var ch inventory.Changes
+		c.addWaitingLookups(&ch)
+		c.publish(&ch)
 	})
 	return true
 }
@@ -133,7 +133,7 @@ func (c *connection) search(ctx context.Context) bool {
 func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]inventory.Properties, *vsphere.Error) {
 	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", templateProps()...))
 	if err != nil {
-		return nil, c.v.fail("Look for templates", err)
+		return nil, c.fail("Look for templates", err)
 	}
 	found := make(map[vsphere.Ref]inventory.Properties, len(objects))
 	for _, o := range objects {
@@ -145,21 +145,21 @@ func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]invento
 // searchAgain searches for the groups whose template was not found, once the answer is too old: nothing else would tell them
 // that it has come.
 func (c *connection) searchAgain(ctx context.Context) {
-	c.v.mu.Lock()
+	c.shared.mu.Lock()
 	waiting := false
-	for _, l := range c.v.lookingFor {
+	for _, l := range c.lookups {
 		waiting = waiting || l.waits
 	}
-	c.v.mu.Unlock()
-	if waiting && c.v.cfg.TemplateFolder == "" {
-		_, _ = c.lookAround(ctx) // which begins the search
+	c.shared.mu.Unlock()
+	if waiting && c.cfg.TemplateFolder == "" {
+		_, _ = c.templateSource(ctx) // which begins the search
 	}
 }
 
-// nearTemplates tells whether a folder is the template folder or lies below it.
-func (v *VCenter) nearTemplates(folder vsphere.Ref) bool {
-	top := v.inv.TemplateFolder()
-	return top != "" && v.inv.Within(folder, top)
+// inTemplateFolder tells whether a folder is the template folder or lies below it.
+func (s *shared) inTemplateFolder(folder vsphere.Ref) bool {
+	top := s.inv.TemplateFolder()
+	return top != "" && s.inv.Within(folder, top)
 }
 
 // errTemplateHidden means that a template is there, and that vCenter does not show what it is.
@@ -179,7 +179,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 	o, err := c.retrieveOne(ctx, ref, append(templateProps(), propDevices)...)
 	switch {
 	case isGone(err, ref):
-		return nil, c.v.templateChanged(t, nil, "it is gone")
+		return nil, c.templateChanged(t, nil, "it is gone")
 	case err != nil:
 		return nil, err
 	case len(o.props) == 0:
@@ -189,10 +189,10 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 	}
 	now := c.candidate(t.Ref, o.props.ofVM())
 	if now.path != t.Path || o.props.ref(propParent) != t.Parent { // of a path that is not visible as a whole, little is left
-		return nil, c.v.templateChanged(t, o.props, "it is "+now.path+" now")
+		return nil, c.templateChanged(t, o.props, "it is "+now.path+" now")
 	}
 	if why := unusable(now); why != "" {
-		return nil, c.v.templateChanged(t, o.props, why)
+		return nil, c.templateChanged(t, o.props, why)
 	}
 	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
 		return nil, errDisksHidden
@@ -202,14 +202,14 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it
 // is gone. What a filter has told is brought up to date; that the VM has left the folder is for the filter to tell.
-func (v *VCenter) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
-	v.reads.forget()
-	if v.cfg.TemplateFolder == "" {
-		v.searched.forget()
+func (s *shared) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
+	s.reads.forget()
+	if s.cfg.TemplateFolder == "" {
+		s.searched.forget()
 	} else if props == nil {
-		v.inv.DeleteTemplate(t.Ref)
+		s.inv.DeleteTemplate(t.Ref)
 	} else {
-		v.inv.SetTemplate(t.Ref, props.ofVM())
+		s.inv.SetTemplate(t.Ref, props.ofVM())
 	}
 	return &vsphere.Error{
 		Class: vsphere.ClassConflict, Reason: vsphere.ReasonTemplateChanged,
@@ -272,9 +272,9 @@ func (w wantedTemplate) hint(some []candidate) string {
 func (c *connection) templateFolderHint() string {
 	parent := vsphere.Ref(c.site.vmFolder.Value)
 	for _, name := range c.site.templates {
-		next, ok := c.v.inv.Child(parent, name)
+		next, ok := c.inv.Child(parent, name)
 		if !ok {
-			return folderHint(name, c.v.inv.ChildNames(parent))
+			return folderHint(name, c.inv.ChildNames(parent))
 		}
 		parent = next
 	}

@@ -82,7 +82,7 @@ func TestTroubleWithADestruction(t *testing.T) {
 }
 
 // exhaust leaves no turn for another operation of a kind.
-func exhaust(t *testing.T, c *connection, kind vsphere.OperationKind) {
+func exhaust(t *testing.T, c *testConn, kind vsphere.OperationKind) {
 	t.Helper()
 	for i := range 1000 {
 		op := vsphere.Operation{Kind: kind, VM: vsphere.Ref(fmt.Sprintf("vm-%s-%d", kind, i))}
@@ -294,7 +294,7 @@ func TestTheTemplateIsReadAgainWhenToSendTakesLong(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil), asTemplate(properties{propTemplate: false})}}}
 	c := scripted(t, s)
 	c.v.cfg.Clock = clock
-	b := &cloneBatch{connection: c, group: testGroup, template: linux}
+	b := &cloneBatch{connection: c.connection, group: testGroup, template: linux}
 	if err := b.start(t.Context(), vsphere.Clone{Name: "web-1"}); err != nil {
 		t.Fatal(err)
 	}

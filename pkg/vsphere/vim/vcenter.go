@@ -9,20 +9,16 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25"
-	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // VCenter is one vCenter. It implements vsphere.Interface; Run makes it work.
 type VCenter struct {
-	cfg      Config
+	*shared
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
-	inv      *inventory.Inventory
-	tracker  *tracker.Tracker
 	versions *tracker.Versions
 	logins   loginThrottle
 
@@ -31,24 +27,6 @@ type VCenter struct {
 	state State
 	told  string        // why there is no connection, as everybody knows it; see setLost
 	last  *vim25.Client // the newest client, for the farewell
-	// leftovers are collectors and views of earlier connections of this session, to be destroyed by the next.
-	leftovers []types.ManagedObjectReference
-	// lookingFor are the groups whose template was not found, to be woken when that may have changed.
-	lookingFor map[vsphere.GroupID]lookup
-	searched   templateSearch
-	sweeps     *sweeps
-	reads      templateReads
-
-	// straysUntil is how long clone tasks of nobody known may still be ours.
-	straysUntil time.Time
-
-	// users are the accounts that this process has been logged in as, as vCenter spells them, in lower case.
-	users map[string]bool
-
-	// pending says what the tasks in flight are for.
-	pending pendingTasks
-	// rootMu is held while the root folder is made.
-	rootMu sync.Mutex
 }
 
 var _ vsphere.Interface = (*VCenter)(nil)
@@ -80,27 +58,7 @@ func New(cfg Config) (*VCenter, error) {
 		// unreachable: without options there is nothing that can fail
 		return nil, err
 	}
-	v := &VCenter{
-		cfg:        cfg,
-		endpoint:   endpoint,
-		jar:        jar,
-		inv:        inventory.New(cfg.Owner, cfg.Clock),
-		versions:   tracker.NewVersions(),
-		lookingFor: map[vsphere.GroupID]lookup{},
-		sweeps:     newSweeps(),
-		users:      map[string]bool{},
-		pending: pendingTasks{
-			byTask:  map[vsphere.Ref]pendingTask{},
-			victims: map[vsphere.Ref]vsphere.Ref{},
-			clones:  map[tracker.ID]vsphere.Ref{},
-			early:   map[vsphere.Ref]taskEnd{},
-		},
-		tracker: tracker.New(tracker.Config{
-			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
-			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
-		}),
-	}
-	v.expectStrays() // of the process before this one
+	v := &VCenter{shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions()}
 	v.told = reasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
 		Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: "vCenter has not been asked yet.",
@@ -163,30 +121,12 @@ func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 	return news
 }
 
-// settle notifies and tells the tracker what a set of updates has brought about.
-func (v *VCenter) settle(t *inventory.Changes) {
-	v.inv.Assess(t)
-	for _, vm := range t.Seen {
-		v.tracker.Seen(vm.Stamp.UID, vm.Ref, vm.Name)
-	}
-	if t.All {
-		v.cfg.Notifier.NotifyAll()
-		return
-	}
-	for g := range t.Groups {
-		v.cfg.Notifier.Notify(g)
-	}
-}
-
 // Forget drops what is remembered of a group that exists no more.
 func (v *VCenter) Forget(g vsphere.GroupID) {
-	v.tracker.Forget(g.UID)
 	v.versions.Forget(g)
-	v.reads.take(g, vsphere.Template{})
-	v.sweeps.forget(g)
+	v.shared.forget(g)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.lookingFor, g)
 	if v.conn != nil {
 		v.conn.asks.forget(g)
 	}

@@ -15,21 +15,21 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// chores are reads that an update set has made necessary. They are done beside the watch, so that it is never held up.
-type chores struct {
-	mu     sync.Mutex
-	verify map[vsphere.Ref]bool // VMs that have left all filters
-	hosts  map[vsphere.Ref]bool // hosts whose name is not known
-	places map[vsphere.Ref]bool // folders with VMs of ours whose path is not known
+// readQueue holds what is to be read because of an update set. It is read beside the watch, so that the watch goes on.
+type readQueue struct {
+	mu      sync.Mutex
+	vms     map[vsphere.Ref]bool // VMs that have left all filters
+	hosts   map[vsphere.Ref]bool // hosts whose name is not known
+	folders map[vsphere.Ref]bool // folders with VMs of ours whose path is not known
 	// rechecks counts the rechecks since something new came up.
 	rechecks int
 	kick     chan struct{}
 }
 
 const (
-	// choreRetry is how soon a chore is tried again that vCenter did not answer; it doubles up to choreRetryMax.
-	choreRetry    = time.Second
-	choreRetryMax = time.Minute
+	// readRetry is how soon a read is tried again that vCenter did not answer; it doubles up to readRetryMax.
+	readRetry    = time.Second
+	readRetryMax = time.Minute
 	// overdueEvery is how often it is looked for clones that have passed their deadline. It costs no call.
 	overdueEvery = 5 * time.Second
 	// A VM that was read, and that no filter holds all the same, is read again: after recheckFirst, then at twice the
@@ -40,36 +40,42 @@ const (
 	reportedWithin = time.Second
 )
 
-func (ch *chores) wantVerified(refs ...vsphere.Ref) { ch.want(ch.verify, refs) }
+func newReadQueue() *readQueue {
+	return &readQueue{
+		vms: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, folders: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1),
+	}
+}
 
-func (ch *chores) wantHosts(refs ...vsphere.Ref) { ch.want(ch.hosts, refs) }
+func (q *readQueue) addVMs(refs ...vsphere.Ref) { q.add(q.vms, refs) }
 
-func (ch *chores) wantPlaces(refs ...vsphere.Ref) { ch.want(ch.places, refs) }
+func (q *readQueue) addHosts(refs ...vsphere.Ref) { q.add(q.hosts, refs) }
 
-func (ch *chores) want(set map[vsphere.Ref]bool, refs []vsphere.Ref) {
+func (q *readQueue) addFolders(refs ...vsphere.Ref) { q.add(q.folders, refs) }
+
+func (q *readQueue) add(set map[vsphere.Ref]bool, refs []vsphere.Ref) {
 	if len(refs) == 0 {
 		return
 	}
-	ch.mu.Lock()
+	q.mu.Lock()
 	for _, ref := range refs {
 		set[ref] = true
 	}
-	ch.rechecks = 0
-	ch.mu.Unlock()
-	ch.wake()
+	q.rechecks = 0
+	q.mu.Unlock()
+	q.wake()
 }
 
-func (ch *chores) wake() {
+func (q *readQueue) wake() {
 	select {
-	case ch.kick <- struct{}{}:
+	case q.kick <- struct{}{}:
 	default: // it is awake already
 	}
 }
 
 // take empties one of the sets.
-func (ch *chores) take(set map[vsphere.Ref]bool) []vsphere.Ref {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
+func (q *readQueue) take(set map[vsphere.Ref]bool) []vsphere.Ref {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	refs := make([]vsphere.Ref, 0, len(set))
 	for ref := range set {
 		refs = append(refs, ref)
@@ -79,28 +85,28 @@ func (ch *chores) take(set map[vsphere.Ref]bool) []vsphere.Ref {
 	return refs
 }
 
-// doChores works until ctx ends. A chore that fails is tried again.
-func (c *connection) doChores(ctx context.Context) {
-	overdue := c.v.cfg.Clock.NewTicker(overdueEvery)
+// processQueue reads what is queued until ctx ends. What fails is tried again.
+func (c *connection) processQueue(ctx context.Context) {
+	overdue := c.cfg.Clock.NewTicker(overdueEvery)
 	defer overdue.Stop()
 	var recheck <-chan time.Time
-	for wait := choreRetry; ; {
+	for wait := readRetry; ; {
 		var retry <-chan time.Time
-		for _, chore := range []func(context.Context) error{c.verifyWanted, c.resolveUnknowns, c.readHosts, c.readPlaces} {
-			if err := chore(ctx); err != nil && ctx.Err() == nil {
+		for _, read := range []func(context.Context) error{c.verifyQueued, c.resolveUnknowns, c.readQueuedHosts, c.readQueuedFolders} {
+			if err := read(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
-				retry = c.v.cfg.Clock.After(wait)
+				retry = c.cfg.Clock.After(wait)
 			}
 		}
-		wait = min(2*wait, choreRetryMax)
+		wait = min(2*wait, readRetryMax)
 		if retry == nil {
-			wait = choreRetry
+			wait = readRetry
 		}
 		if recheck == nil {
 			recheck = c.nextRecheck()
 		}
 		select {
-		case <-c.chores.kick:
+		case <-c.queue.kick:
 		case <-retry:
 		case <-recheck:
 			recheck = nil
@@ -117,36 +123,36 @@ func (c *connection) doChores(ctx context.Context) {
 
 // nextRecheck returns when the next recheck is due, or nil if there is nothing to check or it was checked often enough.
 func (c *connection) nextRecheck() <-chan time.Time {
-	now := c.v.cfg.Clock.Now()
-	folders, more := c.v.inv.UnconfirmedFolders(now)
-	assumed, others := c.v.inv.AssumedPower(now)
+	now := c.cfg.Clock.Now()
+	folders, more := c.inv.UnconfirmedFolders(now)
+	assumed, others := c.inv.AssumedPower(now)
 	if len(folders)+len(assumed) > 0 || more || others {
-		return c.v.cfg.Clock.After(reportedWithin)
+		return c.cfg.Clock.After(reportedWithin)
 	}
-	if len(c.v.inv.Unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
+	if len(c.inv.Unheld()) == 0 && len(c.tracker.Landed()) == 0 {
 		return nil
 	}
-	c.chores.mu.Lock()
-	defer c.chores.mu.Unlock()
-	if c.chores.rechecks >= maxRechecks {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	if c.queue.rechecks >= maxRechecks {
 		return nil
 	}
-	d := recheckFirst << c.chores.rechecks
-	c.chores.rechecks++
-	return c.v.cfg.Clock.After(d)
+	d := recheckFirst << c.queue.rechecks
+	c.queue.rechecks++
+	return c.cfg.Clock.After(d)
 }
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
 // gone, a folder or the VM of a clone that comes and goes between two looks is never reported, and neither is a power state
 // that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
-	vms := slices.DeleteFunc(c.v.inv.Unheld(), c.v.pending.destroying)
-	for _, p := range c.v.tracker.Landed() {
+	vms := slices.DeleteFunc(c.inv.Unheld(), c.pending.destroying)
+	for _, p := range c.tracker.Landed() {
 		vms = append(vms, p.Operation.VM)
 	}
-	overdue := c.v.cfg.Clock.Now().Add(-reportedWithin)
-	folders, _ := c.v.inv.UnconfirmedFolders(overdue)
-	assumed, _ := c.v.inv.AssumedPower(overdue)
+	overdue := c.cfg.Clock.Now().Add(-reportedWithin)
+	folders, _ := c.inv.UnconfirmedFolders(overdue)
+	assumed, _ := c.inv.AssumedPower(overdue)
 	if len(assumed) > 0 {
 		if err := c.verifyAssumptions(ctx, assumed); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading power states again", "err", err)
@@ -174,31 +180,31 @@ func (c *connection) verifyFolders(ctx context.Context, refs []vsphere.Ref) erro
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		switch {
 		case r.gone:
-			c.v.inv.DeleteFolder(ref, &t)
+			c.inv.DeleteFolder(ref, &ch)
 		case r.err != nil:
-			c.v.inv.ConfirmFolder(ref) // it is there, and that is all that can be known
+			c.inv.ConfirmFolder(ref) // it is there, and that is all that can be known
 		default:
-			c.v.inv.UpdateFolder(ref, folderUpdate(object{props: r.props}.changes()), &t)
-			c.v.inv.ConfirmFolder(ref)
+			c.inv.UpdateFolder(ref, folderUpdate(object{props: r.props}.changes()), &ch)
+			c.inv.ConfirmFolder(ref)
 		}
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	return nil
 }
 
-// verifyWanted reads the VMs that have left all filters.
-func (c *connection) verifyWanted(ctx context.Context) error {
-	refs := c.chores.take(c.chores.verify)
+// verifyQueued reads the VMs that have left all filters.
+func (c *connection) verifyQueued(ctx context.Context) error {
+	refs := c.queue.take(c.queue.vms)
 	if len(refs) == 0 {
 		return nil
 	}
 	if err := c.verify(ctx, refs); err != nil {
-		c.chores.wantVerified(refs...)
+		c.queue.addVMs(refs...)
 		return err
 	}
 	return nil
@@ -218,29 +224,23 @@ func (c *connection) verify(ctx context.Context, refs []vsphere.Ref) error {
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		switch {
 		case r.gone:
-			c.v.gone(ref, &t)
+			c.vmGone(ref, &ch)
 		case r.err != nil:
-			c.v.inv.MarkUnreadable(ref, &t)
+			c.inv.MarkUnreadable(ref, &ch)
 		default:
-			c.v.inv.Verified(ref, r.props.ofVM(), &t)
+			c.inv.Verified(ref, r.props.ofVM(), &ch)
 		}
 	}
 	err = c.watchOutside(ctx)
-	c.chores.wantHosts(t.Hosts...)
-	c.chores.wantPlaces(t.Folders...)
-	c.v.settle(&t)
+	c.queue.addHosts(ch.Hosts...)
+	c.queue.addFolders(ch.Folders...)
+	c.publish(&ch)
 	return err
-}
-
-// gone forgets a VM that is proven gone.
-func (v *VCenter) gone(ref vsphere.Ref, t *inventory.Changes) {
-	v.inv.Delete(ref, t)
-	v.tracker.Gone(ref)
 }
 
 // outsideList is the view of those VMs of ours that lie outside the root folder.
@@ -254,7 +254,7 @@ func (c *connection) watchOutside(ctx context.Context) error {
 	o := &c.outside
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	want := c.v.inv.OutsideRoot()
+	want := c.inv.OutsideRoot()
 	var add, remove []types.ManagedObjectReference
 	for ref := range want {
 		if !o.listed[ref] {
@@ -280,9 +280,9 @@ func (c *connection) watchOutside(ctx context.Context) error {
 	return nil
 }
 
-// readHosts reads the names of hosts that are not known yet.
-func (c *connection) readHosts(ctx context.Context) error {
-	refs := c.chores.take(c.chores.hosts)
+// readQueuedHosts reads the names of hosts that are not known yet.
+func (c *connection) readQueuedHosts(ctx context.Context) error {
+	refs := c.queue.take(c.queue.hosts)
 	if len(refs) == 0 {
 		return nil
 	}
@@ -292,7 +292,7 @@ func (c *connection) readHosts(ctx context.Context) error {
 	}
 	readings, err := c.readEach(ctx, objects, propName)
 	if err != nil {
-		c.chores.wantHosts(refs...)
+		c.queue.addHosts(refs...)
 		return err
 	}
 	names := map[vsphere.Ref]string{}
@@ -301,9 +301,9 @@ func (c *connection) readHosts(ctx context.Context) error {
 			names[vsphere.Ref(obj.Value)] = name
 		}
 	}
-	var t inventory.Changes
-	c.v.inv.SetHostNames(names, &t)
-	c.v.settle(&t)
+	var ch inventory.Changes
+	c.inv.SetHostNames(names, &ch)
+	c.publish(&ch)
 	return nil
 }
 
@@ -330,19 +330,19 @@ func (c *connection) verifyAssumptions(ctx context.Context, refs []vsphere.Ref) 
 	for i, ref := range refs {
 		objects[i] = vmRef(ref)
 	}
-	asked := c.v.inv.VMsVersion()
+	asked := c.inv.VMsVersion()
 	readings, err := c.readEach(ctx, objects, sweptProps()...)
 	if err != nil {
 		return err
 	}
-	var t inventory.Changes
+	var ch inventory.Changes
 	for obj, r := range readings {
 		ref := vsphere.Ref(obj.Value)
 		if !r.gone && r.err == nil {
-			c.v.inv.Refresh(ref, object{ref: obj, props: r.props}.update(nil), asked, &t)
+			c.inv.Refresh(ref, object{ref: obj, props: r.props}.update(nil), asked, &ch)
 		}
-		c.v.inv.ConfirmPower(ref) // or it leaves, which the watch tells
+		c.inv.ConfirmPower(ref) // or it leaves, which the watch tells
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	return nil
 }

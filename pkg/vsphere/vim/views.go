@@ -62,7 +62,7 @@ func (c *connection) createViews(ctx context.Context) error {
 		c.own(ref)
 	}
 
-	inv := c.v.inv
+	inv := c.inv
 	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
 	if err != nil {
 		return fmt.Errorf("read the folders: %w", err)
@@ -111,7 +111,7 @@ func (c *connection) createFilters(ctx context.Context) error {
 	if err := c.watchHosts(ctx); err != nil {
 		return err
 	}
-	if root := c.v.inv.Root(); root != "" {
+	if root := c.inv.Root(); root != "" {
 		if err := c.watchRoot(ctx, root); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 }
 
 func (c *connection) watchTemplates(ctx context.Context) error {
-	folder := c.v.inv.TemplateFolder()
+	folder := c.inv.TemplateFolder()
 	if folder == "" {
 		return nil
 	}
@@ -214,7 +214,7 @@ func (c *connection) checkViews(ctx context.Context) error {
 	c.mu.Lock()
 	watched := c.watchedTemplates
 	c.mu.Unlock()
-	switch c.v.inv.TemplateFolder() {
+	switch c.inv.TemplateFolder() {
 	case watched:
 		return nil
 	case "":
@@ -230,14 +230,14 @@ func (c *connection) checkViews(ctx context.Context) error {
 func (c *connection) templatesChanged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedTemplates != c.v.inv.TemplateFolder()
+	return c.watchedTemplates != c.inv.TemplateFolder()
 }
 
 func (c *connection) rootChanged() bool {
 	// EnsureFolder makes a root and watches it under this lock.
-	c.v.rootMu.Lock()
-	defer c.v.rootMu.Unlock()
+	c.rootMu.Lock()
+	defer c.rootMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedRoot != c.v.inv.Root()
+	return c.watchedRoot != c.inv.Root()
 }

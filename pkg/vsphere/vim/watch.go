@@ -105,7 +105,7 @@ func (c *connection) watch(ctx context.Context, version string) error {
 // apply takes over one set of updates and notifies each group that it concerns once. Tasks come last: what a task has
 // brought about is then in the inventory, if it is in the set at all.
 func (c *connection) apply(set *types.UpdateSet) {
-	var t inventory.Changes
+	var ch inventory.Changes
 	var verify []vsphere.Ref
 	var tasks []types.ObjectUpdate
 	for _, fu := range set.FilterSet {
@@ -121,11 +121,11 @@ func (c *connection) apply(set *types.UpdateSet) {
 			left := u.Kind == types.ObjectUpdateKindLeave
 			switch kind {
 			case folderFilter:
-				c.applyFolder(ref, left, u.ChangeSet, &t)
+				c.applyFolder(ref, left, u.ChangeSet, &ch)
 			case templateFilter:
-				c.v.applyTemplate(ref, left, u, &t)
+				c.applyTemplate(ref, left, u, &ch)
 			case hostFilter:
-				c.applyHost(u, &t)
+				c.applyHost(u, &ch)
 			case taskFilter:
 				tasks = append(tasks, u)
 			case rootFilter, outsideFilter:
@@ -134,10 +134,10 @@ func (c *connection) apply(set *types.UpdateSet) {
 					from = inventory.FromOutside
 				}
 				if !left {
-					c.v.inv.Update(ref, from, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet), &t)
-				} else if c.v.inv.Leave(ref, from, &t) {
-					if c.v.pending.destroying(ref) { // the task speaks for itself when it ends
-						c.v.inv.DismissAbsence(ref)
+					c.inv.Update(ref, from, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet), &ch)
+				} else if c.inv.Leave(ref, from, &ch) {
+					if c.pending.destroying(ref) { // the task speaks for itself when it ends
+						c.inv.DismissAbsence(ref)
 					} else {
 						verify = append(verify, ref)
 					}
@@ -146,23 +146,23 @@ func (c *connection) apply(set *types.UpdateSet) {
 		}
 	}
 	for _, u := range tasks {
-		c.applyTask(u, &t)
+		c.applyTask(u, &ch)
 	}
-	c.chores.wantVerified(verify...)
-	c.chores.wantHosts(t.Hosts...)
-	c.chores.wantPlaces(t.Folders...)
-	c.v.settle(&t)
+	c.queue.addVMs(verify...)
+	c.queue.addHosts(ch.Hosts...)
+	c.queue.addFolders(ch.Folders...)
+	c.publish(&ch)
 }
 
-func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *inventory.Changes) {
-	near := c.v.nearTemplates(ref)
+func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, ch *inventory.Changes) {
+	near := c.inTemplateFolder(ref)
 	if left {
-		c.v.inv.DeleteFolder(ref, t)
+		c.inv.DeleteFolder(ref, ch)
 	} else {
-		c.v.inv.UpdateFolder(ref, folderUpdate(changes), t)
-		c.v.inv.ConfirmFolder(ref)
+		c.inv.UpdateFolder(ref, folderUpdate(changes), ch)
+		c.inv.ConfirmFolder(ref)
 	}
-	if near || c.v.nearTemplates(ref) {
-		c.v.wakeLookers(t) // the path of a template may be another now
+	if near || c.inTemplateFolder(ref) {
+		c.addLookups(ch) // the path of a template may be another now
 	}
 }

@@ -22,23 +22,23 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fails fails
-		begin func(*connection) // what has happened before
+		begin func(*testConn) // what has happened before
 	}{
-		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, func(*connection) {}},
-		{"a VM that nobody reports cannot be read", fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}, func(c *connection) {
+		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, func(*testConn) {}},
+		{"a VM that nobody reports cannot be read", fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}, func(c *testConn) {
 			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"a VM that nobody reports cannot be read again", fails{"RetrievePropertiesEx": {nil, nil, nil, noAnswer}}, func(c *connection) {
+		{"a VM that nobody reports cannot be read again", fails{"RetrievePropertiesEx": {nil, nil, nil, noAnswer}}, func(c *testConn) {
 			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *connection) {
+		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *testConn) {
 			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *connection) {
+		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *testConn) {
 			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"a clone cannot be looked for", fails{"FindChild": {noAnswer}}, func(c *connection) {
+		{"a clone cannot be looked for", fails{"FindChild": {noAnswer}}, func(c *testConn) {
 			op := beginClone(t, c)
 			c.v.tracker.Refused(op.id, c.v.fail(op.what, lostAnswer))
 		}},
@@ -55,7 +55,7 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 }
 
 // verified asks for a VM, and returns the answer.
-func verified(t *testing.T, c *connection, vm vsphere.Ref) error {
+func verified(t *testing.T, c *testConn, vm vsphere.Ref) error {
 	t.Helper()
 	return answer(t, func() error { return c.v.Verify(t.Context(), testGroup, []vsphere.Ref{vm}) })
 }
@@ -125,7 +125,7 @@ func TestARecheckThatFails(t *testing.T) {
 }
 
 // background runs a part of a connection by a clock of the test's, and returns what steps it until a condition holds.
-func background(t *testing.T, c *connection, run func(context.Context)) (stepUntil func(what string, d time.Duration, holds func() bool)) {
+func background(t *testing.T, c *testConn, run func(context.Context)) (stepUntil func(what string, d time.Duration, holds func() bool)) {
 	t.Helper()
 	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
 	c.v.cfg.Clock = clock
@@ -166,7 +166,7 @@ func (i *inTurn) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 }
 
 // counted returns a connection whose calls of one method can be counted, and the count.
-func counted(t *testing.T, s *script, method string) (*connection, func(n int) func() bool) {
+func counted(t *testing.T, s *script, method string) (*testConn, func(n int) func() bool) {
 	t.Helper()
 	c := scripted(t, s)
 	turns := &inTurn{s, method, make(chan struct{}, 1000)}
@@ -177,15 +177,15 @@ func counted(t *testing.T, s *script, method string) (*connection, func(n int) f
 func TestWhatFailsBesideTheWatchIsTriedAgain(t *testing.T) {
 	t.Run("a chore", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}}, "RetrievePropertiesEx")
-		c.chores.wantVerified("vm-1")
-		background(t, c, c.doChores)("the VM is read again", choreRetry, calls(2))
+		c.queue.addVMs("vm-1")
+		background(t, c, c.processQueue)("the VM is read again", readRetry, calls(2))
 	})
 	t.Run("the list of tasks", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"ModifyListView": {noAnswer, nil}}}, "ModifyListView")
 		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 		stepUntil := background(t, c, c.flushTasks)
-		stepUntil("the tasks are listed again", choreRetry, calls(2))
-		stepUntil("the task is listed", choreRetry, func() bool { return c.tasks.size() == 1 })
+		stepUntil("the tasks are listed again", readRetry, calls(2))
+		stepUntil("the task is listed", readRetry, func() bool { return c.tasks.size() == 1 })
 	})
 	t.Run("a resync", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}}, "RetrievePropertiesEx")

@@ -47,7 +47,7 @@ func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
 	}}
 	c := scripted(t, s)
 	c.client.ServiceContent.RootFolder = folderRef("group-d1")
-	_, err := c.resolveSite(t.Context(), newAncestry(c))
+	_, err := c.resolveSite(t.Context(), newAncestry(c.connection))
 	if !errors.Is(err, noAnswer) {
 		t.Errorf("%v: a path that is known in part would name another root", err)
 	}

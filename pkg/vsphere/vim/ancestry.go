@@ -7,6 +7,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -16,7 +17,7 @@ const maxDepth = 100
 
 // errMovedMeanwhile means that an object, or one above it, went while its path was read.
 var errMovedMeanwhile = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying, Message: "The inventory changed meanwhile.",
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Message: "The inventory changed meanwhile.",
 }
 
 // ancestry finds out where objects lie. It remembers what it has read.

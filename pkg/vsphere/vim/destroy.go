@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
@@ -99,7 +100,7 @@ func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
 
 // errProofTooOld means that a VM was read, and that too long ago to act on it.
 var errProofTooOld = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be destroyed, which may have changed meanwhile; it is read again.", proofFor),
 }
 
@@ -158,7 +159,7 @@ func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, ch *inve
 	if err == nil {
 		return vm.Name, nil
 	}
-	if err.Reason == reasonPoweredOn {
+	if err.Reason == vsphere.ReasonPoweredOn {
 		c.inv.AssumePower(victim.ref, vm.Power, c.cfg.Clock.Now(), ch) // or nobody would switch it off
 	}
 	c.tracker.Withdraw(victim.id, err)
@@ -209,7 +210,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 		return unreachable(what, vm)
 	case vm.Power != vsphere.PoweredOff:
 		return &vsphere.Error{
-			Class: vsphere.ClassConflict, Reason: reasonPoweredOn,
+			Class: vsphere.ClassConflict, Reason: vsphere.ReasonPoweredOn,
 			Message: fmt.Sprintf("%s: it is %s and has to be switched off first.", what, vm.Power),
 		}
 	}
@@ -218,7 +219,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 
 func unreachable(what string, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonVMUnreachable,
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonVMUnreachable,
 		Message: fmt.Sprintf("%s: it is %s; waiting until vCenter can reach it.", what, vm.Connection),
 	}
 }

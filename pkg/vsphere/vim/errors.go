@@ -12,6 +12,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -62,13 +63,13 @@ func (s *shared) fail(what string, err error) *vsphere.Error {
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnknown, Reason: reasonOutcomeUnknown, Err: err,
+			Class: vsphere.ClassUnknown, Reason: v1alpha1.ReasonOutcomeUnknown, Err: err,
 			Message: fmt.Sprintf("%s: the answer to %s was lost; the inventory is looked at before anything is repeated.", what, call.method),
 		}
 	}
 	if isCertificateError(err) {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonCertificateRejected, Err: err,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCertificateRejected, Err: err,
 			Message: fmt.Sprintf("%s: vCenter's certificate is not trusted: %s. Set -vcenter-ca-file or -vcenter-thumbprint.", what, transportText(err)),
 		}
 	}
@@ -85,7 +86,7 @@ func (s *shared) fail(what string, err error) *vsphere.Error {
 // silent tells of a vCenter that does not answer.
 func silent(class vsphere.Class, what string, err error) *vsphere.Error {
 	return &vsphere.Error{
-		Class: class, Reason: reasonVCenterUnreachable, Err: err,
+		Class: class, Reason: v1alpha1.ReasonVCenterUnreachable, Err: err,
 		Message: fmt.Sprintf("%s: vCenter does not answer: %s.", what, transportText(err)),
 	}
 }
@@ -97,7 +98,7 @@ func lostAnswerFailure(what string, call *callError) *vsphere.Error {
 		text = "%s could not be sent (%s); it is tried again."
 	}
 	return &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: call,
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: call,
 		Message: what + ": " + fmt.Sprintf(text, call.method, transportText(call)),
 	}
 }
@@ -123,7 +124,7 @@ func (s *shared) failFault(what string, f types.BaseMethodFault, err error) *vsp
 		s.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
 		s.cfg.OnUnclassified(unnamedFault)
 		return &vsphere.Error{
-			Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: err,
+			Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: err,
 			Message: what + ": vCenter answered with a fault that has no name.",
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -69,7 +70,7 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 // rootDenied says what to do where the account may not make the root folder, and need not: an administrator makes it.
 func (c *connection) rootDenied(err error) error {
 	e, ok := errors.AsType[*vsphere.Error](err)
-	if !ok || e.Reason != reasonNoPermission {
+	if !ok || e.Reason != v1alpha1.ReasonNoPermission {
 		return err
 	}
 	said := *e
@@ -88,7 +89,7 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	if f, ok := faultOf(err).(*types.DuplicateName); ok {
 		if f.Object.Type != "Folder" {
 			return "", &vsphere.Error{
-				Class: vsphere.ClassInvalid, Reason: reasonNameTaken, Fault: "DuplicateName", Err: err,
+				Class: vsphere.ClassInvalid, Reason: vsphere.ReasonNameTaken, Fault: "DuplicateName", Err: err,
 				Message: fmt.Sprintf("%s: the name is taken by %s %s, which is no folder. Rename it in vCenter.", what, f.Object.Type, f.Object.Value),
 			}
 		}
@@ -164,14 +165,14 @@ func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder
 	}
 	if !c.inv.UnderRoot(o.props.ref(propParent)) {
 		return &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
 		}
 	}
 	children, _ := o.props[propChildren].(types.ArrayOfManagedObjectReference)
 	if n := len(children.ManagedObjectReference); n > 0 {
 		return &vsphere.Error{
-			Class: vsphere.ClassConflict, Reason: reasonFolderNotEmpty,
+			Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonFolderNotEmpty,
 			Message: fmt.Sprintf("%s: it holds %d objects and is left.", what, n),
 		}
 	}
@@ -212,7 +213,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 		}
 		if waited += d; waited > removalWait {
 			return &vsphere.Error{
-				Class: vsphere.ClassTransient, Reason: reasonBusy, Message: what + ": vCenter is still at it.",
+				Class: vsphere.ClassTransient, Reason: vsphere.ReasonBusy, Message: what + ": vCenter is still at it.",
 			}
 		}
 		if err := pause(ctx, d); err != nil {

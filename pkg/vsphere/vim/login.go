@@ -13,6 +13,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -27,7 +28,9 @@ const (
 	maxUnanswered = 3
 )
 
-// loginThrottle remembers what came of the last logins. Only the session loop uses it.
+// loginThrottle remembers what came of the last logins. Only the session loop uses it. It repeats the rules of the gate on
+// purpose: a gate's record may be lost with its Lease, or there may be no gate, and the account is locked all the same. It
+// also keeps the words of the refusal, and knows the answer without a call to the API server.
 type loginThrottle struct {
 	refused    [sha256.Size]byte // of the credentials that were refused last
 	until      time.Time         // not to be tried again before
@@ -56,7 +59,7 @@ func (v *VCenter) login(ctx context.Context, client *vim25.Client) (*types.UserS
 	user, password, err := v.cfg.Credentials()
 	if err != nil {
 		return nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonCredentialsUnread, Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonCredentialsUnreadable, Err: err,
 			Message: fmt.Sprintf("the credentials of vCenter cannot be read: %v.", err),
 		}
 	}
@@ -84,7 +87,7 @@ func (v *VCenter) mayLogin(ctx context.Context, user, password string, key [sha2
 	}
 	if len(t.unanswered) >= maxUnanswered {
 		return &loginPutOff{until: t.unanswered[0].Add(unansweredFor), err: &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterUnreachable,
 			Message: "vCenter has not answered several logins; waiting, lest the account is locked.",
 		}}
 	}
@@ -94,7 +97,7 @@ func (v *VCenter) mayLogin(ctx context.Context, user, password string, key [sha2
 	allowed, after, err := v.cfg.Gate.Begin(ctx, user, password)
 	if err != nil {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable, Err: err,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterUnreachable, Err: err,
 			Message: fmt.Sprintf("no login to vCenter was tried, because it cannot be recorded first: %v.", err),
 		}
 	}
@@ -147,13 +150,13 @@ func (v *VCenter) endLogin(ctx context.Context, refused, unanswered bool) error 
 func (v *VCenter) rejected(user string, until time.Time, err error) *vsphere.Error {
 	if err == nil {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCredentialsRejected,
 			Message: fmt.Sprintf("vCenter refused logins of %q lately, or did not answer them. The next is tried at %s, and at once when the credentials change, lest the account is locked.",
 				user, until.UTC().Format(time.RFC3339)),
 		}
 	}
 	return &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected, Err: err,
+		Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCredentialsRejected, Err: err,
 		Message: fmt.Sprintf("vCenter refused the user name or the password of %q. They are tried again at %s, and at once when they change.",
 			user, until.UTC().Format(time.RFC3339)),
 	}

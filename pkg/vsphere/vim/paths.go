@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -27,7 +28,7 @@ func (c Config) folders(vmFolder []string) (root, templates []string, err error)
 	}
 	if err != nil {
 		return nil, nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonInvalidConfiguration, Message: err.Error() + ".", Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonInvalidConfiguration, Message: err.Error() + ".", Err: err,
 		}
 	}
 	return root, templates, nil

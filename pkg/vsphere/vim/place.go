@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -16,7 +17,7 @@ func outsideRoot(what string, vm vsphere.VM) *vsphere.Error {
 		return nil
 	}
 	return &vsphere.Error{
-		Class: vsphere.ClassConflict, Reason: reasonVMOutsideRoot,
+		Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonVMOutsideRoot,
 		Message: fmt.Sprintf("%s: it lies in %s, outside the root folder, and is left alone. Move it back below the root folder.",
 			what, cmp.Or(vm.ParentPath, "a place that cannot be read")),
 	}

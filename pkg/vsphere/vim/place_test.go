@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -35,7 +36,7 @@ func TestADestructionIsJudgedByTheParentJustRead(t *testing.T) {
 			c := scripted(t, s)
 			err := c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
 			wantClass(t, "StartDestroy", err, vsphere.ClassConflict)
-			if reasonOf(err) != reasonVMOutsideRoot || s.sent("Destroy_Task") {
+			if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot || s.sent("Destroy_Task") {
 				t.Errorf("%v, sent: %v", err, s.calls)
 			}
 		})
@@ -70,7 +71,7 @@ func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
 			for _, err := range []error{
 				c.v.StartPowerOff(t.Context(), testGroup, "vm-1"), c.v.StartPowerOn(t.Context(), testGroup, "vm-1"),
 			} {
-				if reasonOf(err) != reasonVMOutsideRoot {
+				if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot {
 					t.Errorf("%v", err)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -86,7 +87,7 @@ func powerAfter(kind vsphere.OperationKind) vsphere.PowerState {
 
 func notOurs(what string, ref vsphere.Ref, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
-		Class: vsphere.ClassConflict, Reason: reasonNotOurs,
+		Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonNotOurs,
 		Message: fmt.Sprintf("%s of VM %s (%s): its stamp and instance do not show it to be this group's; it is left alone.", what, vm.Name, ref),
 	}
 }

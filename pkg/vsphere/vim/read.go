@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -134,7 +135,7 @@ func (c *connection) retrieveOne(
 		}
 	}
 	return object{}, &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonRetrying,
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 		Message: fmt.Sprintf("vCenter answered nothing about %s %s.", ref.Type, ref.Value),
 	}
 }
@@ -148,13 +149,13 @@ type reading struct {
 
 // errNothingReadable means that an object exists, and that the controller's account may not read anything of it.
 var errNothingReadable = &vsphere.Error{
-	Class: vsphere.ClassInvalid, Reason: reasonNoPermission,
+	Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission,
 	Message: "The controller's account may not read the object (System.Read); grant it in vCenter.",
 }
 
 // errDisksHidden means that a VM is there, and that vCenter does not show its devices.
 var errDisksHidden = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 	Message: "vCenter does not show the VM's disks, and is asked again. If that lasts, the controller's account may not read them (System.Read).",
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -27,9 +28,9 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 		"found":                                {found: linux},
 		"found, too old":                       {found: linux, age: searchedFor, searches: true},
 		"found, the next search has failed":    {found: linux, err: failed, age: 0},
-		"missing":                              {found: none, reason: reasonTemplateNotFound},
+		"missing":                              {found: none, reason: v1alpha1.ReasonTemplateNotFound},
 		"missing, too old":                     {found: none, age: searchedFor, want: vsphere.ErrPending, searches: true},
-		"missing, too old, as it was told":     {found: none, age: searchedFor, told: name, reason: reasonTemplateNotFound, searches: true},
+		"missing, too old, as it was told":     {found: none, age: searchedFor, told: name, reason: v1alpha1.ReasonTemplateNotFound, searches: true},
 		"missing, too old, told of another":    {found: none, age: searchedFor, told: "bsd", want: vsphere.ErrPending, searches: true},
 		"missing, the next search has failed":  {found: none, err: failed, want: failed},
 		"nobody has searched":                  {want: vsphere.ErrPending, searches: true},
@@ -72,14 +73,14 @@ func TestASearchThatFails(t *testing.T) {
 		return err
 	}
 	err := answer(t, ask)
-	if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != reasonNoPermission {
+	if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != v1alpha1.ReasonNoPermission {
 		t.Errorf("%v", err)
 	}
 	waitUntil(t, "it is woken", func() bool { return heard.of(testGroup) == 1 })
 	waitUntil(t, "after a while it is searched again, and nothing is found", func() bool {
 		c.searchAgain(t.Context())
 		e, ok := errors.AsType[*vsphere.Error](ask())
-		return ok && e.Reason == reasonTemplateNotFound
+		return ok && e.Reason == v1alpha1.ReasonTemplateNotFound
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -86,15 +87,15 @@ func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 		failure = v.fail("Connect to vCenter", err)
 	}
 	_, deliberate := errors.AsType[*vsphere.Error](err)
-	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == reasonCertificateRejected {
+	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == v1alpha1.ReasonCertificateRejected {
 		return failure
 	}
-	failure.Reason = reasonVCenterUnreachable
+	failure.Reason = v1alpha1.ReasonVCenterUnreachable
 	return failure
 }
 
 func syncing(message string) *vsphere.Error {
-	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: message}
+	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: message}
 }
 
 // waitToRetry waits 1 s, doubling to 20 s, less up to a half; or, after a login that was put off, until it may be tried.
@@ -131,7 +132,7 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 	soapClient, err := v.newSoapClient()
 	if err != nil {
 		return nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonCertificateRejected, Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonCertificateRejected, Err: err,
 			Message: fmt.Sprintf("vCenter's certificate cannot be verified: %v. Put the certificate of who has signed it there.", err),
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -267,7 +268,7 @@ func TestALossWhileTheInventoryIsRead(t *testing.T) {
 		close(held.release)
 		err := <-answer
 		wantClass(t, name, err, vsphere.ClassUnavailable)
-		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reasonVCenterUnreachable {
+		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != v1alpha1.ReasonVCenterUnreachable {
 			t.Errorf("%s: %v, want why the connection was lost", name, err)
 		}
 	}

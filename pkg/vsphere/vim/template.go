@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -53,7 +54,7 @@ type lookup struct {
 // findTemplate resolves spec.template by what is known. newer is why there is nothing newer to go by, though it is too old.
 func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Template, newer, err error) {
 	if len(vsphere.PathNames(path)) == 0 {
-		return t, nil, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
+		return t, nil, templateError(v1alpha1.ReasonTemplateEmpty, "spec.template is empty. Name a template.")
 	}
 	c, err := v.synced()
 	if err != nil {
@@ -85,13 +86,13 @@ func (c *connection) pickTemplate(source templateSource, path string) (vsphere.T
 		t := usable[0]
 		return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.Parent}, nil
 	case len(usable) > 1:
-		return vsphere.Template{}, templateError(reasonTemplateAmbiguous, fmt.Sprintf(
+		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateAmbiguous, fmt.Sprintf(
 			"Several templates are named %q. Give the path of one: %s.", path, pathsOf(usable)))
 	case len(named) > 0:
-		return vsphere.Template{}, templateError(reasonTemplateUnusable, fmt.Sprintf(
+		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateUnusable, fmt.Sprintf(
 			"%q cannot be cloned from: %s.", path, whyUnusable(named)))
 	default:
-		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
+		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
 			path, source.where, wanted.hint(c.candidates(source, wanted.mayLookLike))))
 	}

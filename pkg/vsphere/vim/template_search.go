@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -164,7 +165,7 @@ func (s *shared) inTemplateFolder(folder vsphere.Ref) bool {
 
 // errTemplateHidden means that a template is there, and that vCenter does not show what it is.
 var errTemplateHidden = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 	Message: "vCenter does not show what the template is, and is asked again. If that lasts, the controller's account may not read it (System.Read).",
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
@@ -59,9 +60,9 @@ func New(cfg Config) (*VCenter, error) {
 		return nil, err
 	}
 	v := &VCenter{shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions()}
-	v.told = reasonVCenterSyncing
+	v.told = v1alpha1.ReasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: "vCenter has not been asked yet.",
+		Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: "vCenter has not been asked yet.",
 	}}
 	return v, nil
 }

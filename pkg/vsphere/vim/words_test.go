@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -84,7 +85,7 @@ func TestALoginThatTheGateForbids(t *testing.T) {
 	v.cfg.Gate = forgetful{}
 	now := time.Now()
 	putOff, ok := errors.AsType[*loginPutOff](v.mayLogin(t.Context(), "user", "pw", fingerprint("user", "pw")))
-	if !ok || putOff.until.Before(now.Add(time.Minute)) || putOff.err.Reason != reasonCredentialsRejected {
+	if !ok || putOff.until.Before(now.Add(time.Minute)) || putOff.err.Reason != v1alpha1.ReasonCredentialsRejected {
 		t.Fatalf("%+v", putOff)
 	}
 	if !strings.Contains(putOff.err.Message, `"user"`) || strings.Contains(putOff.err.Message, "pw") {

@@ -26,6 +26,7 @@ var errConnectionEnded = syncing("The connection to vCenter has ended just now."
 //
 // They end with their connection, and nothing is concluded from what was not answered.
 type asks struct {
+	notify func(vsphere.GroupID)
 	places chan struct{}
 	life   context.Context // of the connection
 	stop   context.CancelFunc
@@ -47,14 +48,13 @@ type ask struct {
 	err      error // the answer
 }
 
-func newAsks() *asks {
+func newAsks(notify func(vsphere.GroupID)) *asks {
 	life, stop := context.WithCancel(context.Background())
-	return &asks{places: make(chan struct{}, maxAsks), life: life, stop: stop, byKey: map[askKey]*ask{}}
+	return &asks{notify: notify, places: make(chan struct{}, maxAsks), life: life, stop: stop, byKey: map[askKey]*ask{}}
 }
 
 // ask returns the answer to a question, once, or ErrPending. The first time it lets work find the answer.
-func (c *connection) ask(ctx context.Context, key askKey, work func(context.Context) error) error {
-	a := c.asks
+func (a *asks) ask(ctx context.Context, key askKey, work func(context.Context) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended {
@@ -80,7 +80,7 @@ func (c *connection) ask(ctx context.Context, key askKey, work func(context.Cont
 		cancel()
 		<-a.places
 		a.answer(key, q, err)
-		c.cfg.Notifier.Notify(key.group)
+		a.notify(key.group)
 	})
 	return vsphere.ErrPending
 }

@@ -249,55 +249,26 @@ func redact(err error) error {
 	return err
 }
 
-// callError is a call that failed.
-type callError struct {
-	method   string
-	mutating bool
-	sent     bool // vCenter may have got the request
-	ends     bool // the connection ends with it
-	err      error
-}
-
-func (e *callError) Error() string { return e.method + ": " + e.err.Error() }
-
-func (e *callError) Unwrap() error { return e.err }
-
-// breaks tells whether the error speaks of the session or the path to vCenter rather than of the call.
-func (e *callError) breaks() bool {
-	_, ended := faultOf(e.err).(*types.NotAuthenticated)
-	return ended || isCertificateError(e.err)
-}
-
-// hung tells whether there was no answer until the deadline.
-func (e *callError) hung() bool { return errors.Is(e.err, context.DeadlineExceeded) }
-
-// unanswered tells whether the answer was lost. Nothing is lost of a call that was not sent because of the guard, or that
-// nobody waits for any more.
-func (e *callError) unanswered() bool {
-	_, guarded := errors.AsType[*guardError](e.err)
-	return faultOf(e.err) == nil && !guarded && !isCertificateError(e.err) && !errors.Is(e.err, context.Canceled)
-}
-
-// worthRepeating tells whether the answer was lost, the connection stands, and time is left: one that hung has had its time.
-func (e *callError) worthRepeating() bool { return e.unanswered() && !e.ends && !e.hung() }
-
-// lostCall returns the call that an error speaks of if its answer was lost, or nil.
-func lostCall(err error) *callError {
-	if call, ok := errors.AsType[*callError](err); ok && call.unanswered() {
-		return call
+// pause waits for d, or until ctx ends. It goes by the real clock, whatever Config.Clock is: it spaces calls, and how fast
+// vCenter answers them is not ours to say.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return nil
 }
 
-// saysNothing tells whether an error says nothing of what was asked: there was no answer, or only that the session has ended.
-func saysNothing(err error) bool {
-	call, ok := errors.AsType[*callError](err)
-	return ok && (faultOf(call.err) == nil || call.breaks())
-}
-
-// guardError is a refusal of the guard: nothing was sent.
-type guardError struct{ err error }
-
-func (e *guardError) Error() string { return e.err.Error() }
-
-func (e *guardError) Unwrap() error { return e.err }
+const (
+	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
+	// path is noticed.
+	pollSeconds = 60
+	pollTimeout = (pollSeconds + 5) * time.Second
+	// A poll that was not answered within its deadline is asked once more, and vCenter is to answer soon: it may be that one
+	// answer that was lost, or the path.
+	againSeconds = 1
+	againTimeout = 10 * time.Second
+)

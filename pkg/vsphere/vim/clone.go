@@ -3,8 +3,6 @@ package vim
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -13,53 +11,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
-
-// templateReadFor is how long clones may be sent by one read of their template. It is read again when to send them takes
-// longer.
-const templateReadFor = 2 * time.Second
-
-// templateRead is what a template was when it was read.
-type templateRead struct {
-	template vsphere.Template
-	disks    []int32   // keys of its disks
-	at       time.Time // zero: not yet
-}
-
-// templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its
-// turns a few at a time, many of them in a second, and each would cost a read.
-type templateReads struct {
-	mu      sync.Mutex
-	byGroup map[string]templateRead // by UID
-}
-
-// keep remembers a read for the rest of a group's clones.
-func (r *templateReads) keep(g vsphere.GroupID, read templateRead) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byGroup == nil {
-		r.byGroup = map[string]templateRead{}
-	}
-	r.byGroup[g.UID] = read
-}
-
-// take returns what was kept for the rest of a group's clones, if that is of the same template.
-func (r *templateReads) take(g vsphere.GroupID, t vsphere.Template) templateRead {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	read := r.byGroup[g.UID]
-	delete(r.byGroup, g.UID)
-	if read.template != t {
-		return templateRead{template: t}
-	}
-	return read
-}
-
-// forget drops all: a template is not what it was.
-func (r *templateReads) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.byGroup = nil
-}
 
 // cloneBatch is the clones of one sync.
 type cloneBatch struct {

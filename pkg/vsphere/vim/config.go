@@ -132,7 +132,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
 	}
-	if err := c.comparePaths(); err != nil {
+	if err := comparePaths(c.Folder, c.TemplateFolder); err != nil {
 		return c, nil, err
 	}
 	return c, endpoint, nil

@@ -2,11 +2,8 @@ package vim
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 
@@ -16,20 +13,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// faulter is what govmomi's errors have in common that carry an answer of vCenter.
-type faulter interface {
-	error
-	Fault() types.BaseMethodFault
-}
-
-// faultOf returns the fault that err carries, or nil.
-func faultOf(err error) types.BaseMethodFault {
-	if e, ok := errors.AsType[faulter](err); ok {
-		return e.Fault()
-	}
-	return nil
-}
-
 // faultName returns the type of a fault, as vCenter names it.
 func faultName(f types.BaseMethodFault) string {
 	t := reflect.TypeOf(f)
@@ -37,6 +20,12 @@ func faultName(f types.BaseMethodFault) string {
 		t = t.Elem()
 	}
 	return t.Name()
+}
+
+// faultReporter makes errors that cross the port, and reports the faults that they carry.
+type faultReporter struct {
+	onFault        func(class vsphere.Class, fault string)
+	onUnclassified func(fault string)
 }
 
 // fail turns the error of a call into one that crosses the port. what says what was tried, as the beginning of a
@@ -50,7 +39,7 @@ func faultName(f types.BaseMethodFault) string {
 //  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
 //  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
 //  8. the caller is gone: Unavailable
-func (s *shared) fail(what string, err error) *vsphere.Error {
+func (r faultReporter) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
 	}
@@ -58,7 +47,7 @@ func (s *shared) fail(what string, err error) *vsphere.Error {
 		return e
 	}
 	if e, ok := errors.AsType[faulter](err); ok {
-		return s.failFault(what, e.Fault(), err)
+		return r.failFault(what, e.Fault(), err)
 	}
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
@@ -119,10 +108,10 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 const unnamedFault = "unnamed"
 
 // failFault turns a fault, of a call or of a task, into an error that crosses the port.
-func (s *shared) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
-		s.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
-		s.cfg.OnUnclassified(unnamedFault)
+		r.onFault(vsphere.ClassTransient, unnamedFault)
+		r.onUnclassified(unnamedFault)
 		return &vsphere.Error{
 			Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: err,
 			Message: what + ": vCenter answered with a fault that has no name.",
@@ -130,9 +119,9 @@ func (s *shared) failFault(what string, f types.BaseMethodFault, err error) *vsp
 	}
 	name := faultName(f)
 	verdict, known := judge(f)
-	s.cfg.OnFault(verdict.class, name)
+	r.onFault(verdict.class, name)
 	if !known {
-		s.cfg.OnUnclassified(name)
+		r.onUnclassified(name)
 	}
 	return &vsphere.Error{
 		Class: verdict.class, Reason: verdict.reason, Fault: name, Err: err,
@@ -207,33 +196,6 @@ func noPermissionText(f *types.NoPermission) string {
 	return fmt.Sprintf("the controller's account lacks the privilege %s%s; grant it in vCenter", privilege, object)
 }
 
-// transportText names what stopped a call, without an address: net errors may carry one, but never credentials.
-func transportText(err error) string {
-	if call, ok := errors.AsType[*callError](err); ok {
-		err = call.err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer within the deadline"
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it closed the connection before it had answered"
-	}
-	return strings.TrimRight(err.Error(), ". ")
-}
-
-func isCertificateError(err error) bool {
-	if errors.Is(err, errThumbprint) {
-		return true
-	}
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, host := errors.AsType[x509.HostnameError](err)
-	return verification || authority || host
-}
-
-// isGone tells whether err says that obj does not exist. The same fault about anything else, a pool or a datastore, says
-// nothing about obj.
-func isGone(err error, obj types.ManagedObjectReference) bool {
-	f, ok := faultOf(err).(*types.ManagedObjectNotFound)
-	return ok && f.Obj == obj
+func syncing(message string) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: message}
 }

@@ -22,7 +22,7 @@ import (
 type unheardOf struct{ types.MethodFault }
 
 func newForTest(unclassified func(string)) *VCenter {
-	return &VCenter{shared: &shared{cfg: Config{OnFault: func(vsphere.Class, string) {}, OnUnclassified: unclassified}}}
+	return &VCenter{shared: &shared{faultReporter: faultReporter{func(vsphere.Class, string) {}, unclassified}}}
 }
 
 // faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are
@@ -115,7 +115,7 @@ func TestClasses(t *testing.T) {
 		name := faultName(tt.fault)
 		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
 		counted := ""
-		v.cfg.OnFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
+		v.onFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
 		err := v.failFault("Do this", tt.fault, nil)
 		if want := string(tt.class) + " " + name; counted != want {
 			t.Errorf("%s: counted %q, want %q", name, counted, want)

@@ -12,32 +12,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// site is the datacenter, and the folders of ours in it. A connection cannot do without it.
-type site struct {
-	datacenter     choice
-	datacenterPath string // inventory path
-	vmFolder       types.ManagedObjectReference
-	vmFolderPath   []string // the names of its inventory path
-	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
-	// is set.
-	root, templates []string
-}
-
-// layout is what the inventory has to know of the site.
-func (s *site) layout() inventory.Layout {
-	return inventory.Layout{
-		VMFolder: vsphere.Ref(s.vmFolder.Value), VMFolderPath: s.vmFolderPath, Root: s.root, Templates: s.templates,
-	}
-}
-
-// placement is where VMs are made.
-type placement struct {
-	compute   types.ManagedObjectReference // the cluster, or a standalone host
-	host      types.ManagedObjectReference // the one that -host names, zero if none
-	pool      types.ManagedObjectReference
-	datastore types.ManagedObjectReference
-}
-
 // resolveSite finds the datacenter that the flags name, or the only one there is.
 func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, error) {
 	var s site
@@ -53,7 +27,7 @@ func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, erro
 	if s.vmFolderPath, err = lie.pathOf(ctx, s.vmFolder); err != nil {
 		return s, err
 	}
-	s.root, s.templates, err = c.cfg.folders(s.vmFolderPath)
+	s.root, s.templates, err = siteFolders(c.cfg.Folder, c.cfg.TemplateFolder, s.vmFolderPath)
 	return s, err
 }
 

@@ -77,14 +77,6 @@ func (v *VCenter) startPower(
 	return failure
 }
 
-// powerAfter is the power state that a power operation brings about.
-func powerAfter(kind vsphere.OperationKind) vsphere.PowerState {
-	if kind == vsphere.OperationPowerOn {
-		return vsphere.PoweredOn
-	}
-	return vsphere.PoweredOff
-}
-
 func notOurs(what string, ref vsphere.Ref, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
 		Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonNotOurs,

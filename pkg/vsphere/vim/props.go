@@ -181,3 +181,8 @@ func (p properties) diskKeys() []int32 {
 	}
 	return keys
 }
+
+// sweptProps are read of every VM of the datacenter.
+func sweptProps() []string {
+	return []string{propStamp, propInstanceUUID, propParent, propTemplate, propPower, propConnection}
+}

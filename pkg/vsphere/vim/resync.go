@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -128,4 +129,51 @@ func treeOf(objects []object) (folders []inventory.FolderRead, templates map[vsp
 		folders = append(folders, inventory.FolderRead{Ref: ref, FolderUpdate: folderUpdate(o.changes())})
 	}
 	return folders, templates
+}
+
+// sweepNext sweeps, and notifies those that wait for it.
+func (c *connection) sweepNext(ctx context.Context) error {
+	number, began := c.sweeps.begin(), time.Now()
+	err := c.sweep(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // the next connection sweeps first of all
+	}
+	var failure *vsphere.Error
+	if err != nil {
+		failure = c.fail("Read the stamps of all VMs", err)
+	}
+	for _, g := range c.sweeps.end(number, began, time.Now(), failure) {
+		c.cfg.Notifier.Notify(g)
+	}
+	return err
+}
+
+// resync reads everything at the period, and up to a tenth of it later; and it sweeps whenever somebody waits for it.
+func (c *connection) resync(ctx context.Context) {
+	timer := c.nextResync()
+	defer func() { timer.Stop() }()
+	for {
+		var sweep <-chan time.Time
+		if after, wanted := c.sweeps.due(time.Now()); wanted {
+			sweep = time.After(after)
+		}
+		due := false
+		select {
+		case <-timer.C():
+			due = true
+			timer = c.nextResync()
+		case <-sweep:
+		case <-c.sweeps.kick:
+			continue
+		case <-ctx.Done():
+			return
+		}
+		err := c.sweepNext(ctx)
+		if err == nil && due {
+			err = c.reread(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Info("Resync failed, and is tried again", "err", err)
+		}
+	}
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	govmomisession "github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
 
@@ -27,9 +29,6 @@ const (
 	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
 	steadyAfter = 30 * time.Second
 )
-
-// errRewatch ends a connection whose views no longer fit, with no fault of vCenter's: the next one is made at once.
-var errRewatch = errors.New("what is to be watched has changed")
 
 // Run connects to vCenter and keeps the inventory in step with it until ctx ends. Then it logs out, and leaves everything
 // else in vCenter as it is. It fails only if it could not log out. It is to be called once.
@@ -94,14 +93,10 @@ func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 	return failure
 }
 
-func syncing(message string) *vsphere.Error {
-	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: message}
-}
-
 // waitToRetry waits 1 s, doubling to 20 s, less up to a half; or, after a login that was put off, until it may be tried.
 func (v *VCenter) waitToRetry(ctx context.Context, failures int, err error) {
 	if putOff, ok := errors.AsType[*loginPutOff](err); ok {
-		v.waitForLogin(ctx, putOff)
+		v.logins.waitForLogin(ctx, putOff)
 		return
 	}
 	d := min(minBackoff<<min(failures, 10), maxBackoff)
@@ -155,7 +150,7 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 	}
 	if current == nil {
 		v.takeLeftovers() // they went with their session
-		if current, err = v.login(ctx, client); err != nil {
+		if current, err = v.logins.login(ctx, client); err != nil {
 			return nil, err
 		}
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
@@ -196,4 +191,50 @@ func logout(ctx context.Context, client *vim25.Client) error {
 		return nil
 	}
 	return fmt.Errorf("log out: %w", err)
+}
+
+// maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
+const maxIdleConns = 16
+
+// newSoapClient returns a client of its own connections that shares the cookies of jar, and so the session.
+func (v *VCenter) newSoapClient() (*soap.Client, error) {
+	cfg, err := v.cfg.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	c := soap.NewClient(v.endpoint, v.cfg.TLS.Insecure)
+	t := c.DefaultTransport()
+	t.TLSClientConfig = cfg
+	t.DialTLSContext = nil // govmomi's has no deadline; net/http's own has
+	t.MaxIdleConnsPerHost = maxIdleConns
+	if v.cfg.WrapTransport != nil {
+		c.Client.Transport = v.cfg.WrapTransport(t)
+	}
+	c.Jar = v.jar
+	c.UserAgent = v.cfg.UserAgent
+	// A redirected POST is either no POST any more or a second one.
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Namespace, c.Version = "urn:"+vim25.Namespace, vim25.Version
+	return c, nil
+}
+
+// logout ends the session, if there is one, within a short time of its own.
+func (v *VCenter) logout(ctx context.Context) error {
+	v.mu.Lock()
+	client := v.last
+	v.mu.Unlock()
+	if client == nil {
+		return nil
+	}
+	defer client.CloseIdleConnections()
+	var err error
+	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
+		err = logout(attempt, client)
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 
 // shared is what outlives the connections: VCenter makes it, and every connection uses it. It knows neither.
 type shared struct {
+	faultReporter
 	cfg     Config
 	inv     *inventory.Inventory
 	tracker *tracker.Tracker
@@ -38,12 +39,13 @@ type shared struct {
 
 func newShared(cfg Config) *shared {
 	s := &shared{
-		cfg:     cfg,
-		inv:     inventory.New(cfg.Owner, cfg.Clock),
-		pending: newPendingTasks(),
-		sweeps:  newSweeps(),
-		lookups: map[vsphere.GroupID]lookup{},
-		users:   map[string]bool{},
+		faultReporter: faultReporter{cfg.OnFault, cfg.OnUnclassified},
+		cfg:           cfg,
+		inv:           inventory.New(cfg.Owner, cfg.Clock),
+		pending:       newPendingTasks(),
+		sweeps:        newSweeps(),
+		lookups:       map[vsphere.GroupID]lookup{},
+		users:         map[string]bool{},
 		tracker: tracker.New(tracker.Config{
 			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
 			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,

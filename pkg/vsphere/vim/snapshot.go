@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -47,4 +48,29 @@ func (v *VCenter) Stamped(context.Context) ([]vsphere.VM, error) {
 		return nil, syncing("The inventory was read anew just now; looking again.")
 	}
 	return vms, nil
+}
+
+// Sweep asks for a sweep, and returns its number.
+func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
+	if _, err := v.synced(); err != nil {
+		return 0, err
+	}
+	return v.sweeps.ask(g), nil
+}
+
+// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. What cannot be read of them is remembered, unless
+// nothing was learnt.
+func (v *VCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
+	c, err := v.synced()
+	if err != nil {
+		return err
+	}
+	return c.asks.ask(ctx, askKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
+		v.inv.Claim(g.UID, vms)
+		if err := c.verify(ctx, vms); err != nil {
+			v.inv.Unclaim(vms)
+			return v.fail("Verify VMs of "+g.Namespace+"/"+g.Name, err)
+		}
+		return nil
+	})
 }

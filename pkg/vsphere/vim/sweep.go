@@ -55,8 +55,3 @@ func (c *connection) sweep(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sweptProps are read of every VM of the datacenter.
-func sweptProps() []string {
-	return []string{propStamp, propInstanceUUID, propParent, propTemplate, propPower, propConnection}
-}

@@ -1,13 +1,10 @@
 package vim
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
 	"time"
-
-	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -126,60 +123,5 @@ func (p *sweepPace) note(began, ended time.Time, ok bool) {
 		p.pause = min(2*p.pause, maxSweepPause)
 	default:
 		p.pause = max(firstSweepPause, min(p.pause/2, maxSweepPause))
-	}
-}
-
-// Sweep asks for a sweep, and returns its number.
-func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
-	if _, err := v.synced(); err != nil {
-		return 0, err
-	}
-	return v.sweeps.ask(g), nil
-}
-
-// sweepNext sweeps, and notifies those that wait for it.
-func (c *connection) sweepNext(ctx context.Context) error {
-	number, began := c.sweeps.begin(), time.Now()
-	err := c.sweep(ctx)
-	if err != nil && ctx.Err() != nil {
-		return err // the next connection sweeps first of all
-	}
-	var failure *vsphere.Error
-	if err != nil {
-		failure = c.fail("Read the stamps of all VMs", err)
-	}
-	for _, g := range c.sweeps.end(number, began, time.Now(), failure) {
-		c.cfg.Notifier.Notify(g)
-	}
-	return err
-}
-
-// resync reads everything at the period, and up to a tenth of it later; and it sweeps whenever somebody waits for it.
-func (c *connection) resync(ctx context.Context) {
-	timer := c.nextResync()
-	defer func() { timer.Stop() }()
-	for {
-		var sweep <-chan time.Time
-		if after, wanted := c.sweeps.due(time.Now()); wanted {
-			sweep = time.After(after)
-		}
-		due := false
-		select {
-		case <-timer.C():
-			due = true
-			timer = c.nextResync()
-		case <-sweep:
-		case <-c.sweeps.kick:
-			continue
-		case <-ctx.Done():
-			return
-		}
-		err := c.sweepNext(ctx)
-		if err == nil && due {
-			err = c.reread(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			klog.FromContext(ctx).Info("Resync failed, and is tried again", "err", err)
-		}
 	}
 }

@@ -1,7 +1,6 @@
 package vim
 
 import (
-	"context"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -59,7 +58,10 @@ func New(cfg Config) (*VCenter, error) {
 		// unreachable: without options there is nothing that can fail
 		return nil, err
 	}
-	v := &VCenter{shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions()}
+	v := &VCenter{
+		shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions(),
+		logins: loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
+	}
 	v.told = v1alpha1.ReasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
 		Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: "vCenter has not been asked yet.",
@@ -131,25 +133,4 @@ func (v *VCenter) Forget(g vsphere.GroupID) {
 	if v.conn != nil {
 		v.conn.asks.forget(g)
 	}
-}
-
-// logout ends the session, if there is one, within a short time of its own.
-func (v *VCenter) logout(ctx context.Context) error {
-	v.mu.Lock()
-	client := v.last
-	v.mu.Unlock()
-	if client == nil {
-		return nil
-	}
-	defer client.CloseIdleConnections()
-	var err error
-	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
-		err = logout(attempt, client)
-		cancel()
-		if err == nil {
-			return nil
-		}
-	}
-	return err
 }

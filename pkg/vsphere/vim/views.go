@@ -11,18 +11,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// filterKind says what a filter of the collector is for.
-type filterKind int
-
-const (
-	folderFilter   filterKind = iota // all folders of the datacenter, and the vApps, which count as children
-	rootFilter                       // the VMs below the root folder
-	templateFilter                   // the VMs below the template folder
-	outsideFilter                    // the VMs of ours that lie elsewhere
-	taskFilter                       // the tasks in flight
-	hostFilter                       // the cluster that VMs are made in, and its hosts
-)
-
 // createViews makes the views that a connection lives with. The folders are read once before they are watched: which of
 // them is the root decides what else is watched.
 func (c *connection) createViews(ctx context.Context) error {
@@ -73,22 +61,6 @@ func (c *connection) createViews(ctx context.Context) error {
 	return nil
 }
 
-func folderProps() []types.PropertySpec {
-	return []types.PropertySpec{
-		propSpec("Folder", propName, propParent),
-		propSpec("VirtualApp", propName, propParentFolder),
-	}
-}
-
-// changes returns what was read as if a filter had reported it.
-func (o object) changes() []types.PropertyChange {
-	changes := make([]types.PropertyChange, 0, len(o.props))
-	for path, val := range o.props {
-		changes = append(changes, types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign, Val: val})
-	}
-	return changes
-}
-
 // createFilters makes a collector of our own (the session's default one is shared with whoever uses it) and its filters.
 func (c *connection) createFilters(ctx context.Context) error {
 	res, err := methods.CreatePropertyCollector(ctx, c.client, &types.CreatePropertyCollector{
@@ -117,56 +89,6 @@ func (c *connection) createFilters(ctx context.Context) error {
 		}
 	}
 	return c.watchTemplates(ctx)
-}
-
-func (c *connection) createFilter(
-	ctx context.Context, kind filterKind, view types.ManagedObjectReference, props ...types.PropertySpec,
-) error {
-	// The lock is held over the calls: the first updates of a filter may come before the answer that names it.
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	spec := types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props}
-	for n := 0; ; n++ {
-		res, err := methods.CreateFilter(ctx, c.client, &types.CreateFilter{This: c.collector, Spec: spec})
-		if err == nil {
-			c.filters[res.Returnval] = kind
-			return nil
-		}
-		if lost := lostCall(err); lost == nil || !lost.worthRepeating() || n == maxRepeats {
-			return fmt.Errorf("create a filter: %w", err)
-		}
-		// It may have been made, and with a twin everything would be reported twice.
-		made, err := c.unnamedFilter(ctx)
-		if err != nil {
-			return fmt.Errorf("look for a filter: %w", err)
-		}
-		if made != nil {
-			c.filters[*made] = kind
-			return nil
-		}
-	}
-}
-
-// unnamedFilter returns the filter of our collector that no answer has named, or nil. c.mu is held.
-func (c *connection) unnamedFilter(ctx context.Context) (*types.ManagedObjectReference, error) {
-	o, err := c.retrieveOne(ctx, c.collector, propFilters)
-	if err != nil {
-		return nil, err
-	}
-	filters, _ := o.props[propFilters].(types.ArrayOfManagedObjectReference)
-	for _, filter := range filters.ManagedObjectReference {
-		if _, named := c.filters[filter]; !named {
-			return &filter, nil
-		}
-	}
-	return nil, nil
-}
-
-func (c *connection) kindOf(filter types.ManagedObjectReference) (filterKind, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	kind, ok := c.filters[filter]
-	return kind, ok
 }
 
 // watchRoot watches the VMs below the root folder.

@@ -14,18 +14,9 @@ import (
 )
 
 const (
-	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
-	// path is noticed.
-	pollSeconds = 60
-	pollTimeout = (pollSeconds + 5) * time.Second
-	// A poll that was not answered within its deadline is asked once more, and vCenter is to answer soon: it may be that one
-	// answer that was lost, or the path.
-	againSeconds = 1
-	againTimeout = 10 * time.Second
-	// While updates stream, the next poll waits a little for each task in flight, within these bounds, so that they come
+	// While updates stream, the next poll waits a little for each task in flight, minPause to maxPause, so that they come
 	// in batches: a few tasks are answered at once, many at a price that does not grow with them.
 	pausePerTask = 2 * time.Millisecond
-	minPause     = 20 * time.Millisecond
 	maxPause     = 200 * time.Millisecond
 	// idlePause keeps a server that answers "nothing" at once from being asked without end.
 	idlePause = time.Second

@@ -12,9 +12,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
-// cloneTasks are the descriptionIds of clone tasks: vCenter's, and its simulator's.
-var cloneTasks = map[string]bool{"VirtualMachine.clone": true, "VirtualMachine.cloneVm": true}
-
 // resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
 //
 //  1. a VM has the name by now: it is read, and the operation is over
@@ -183,38 +180,4 @@ func wasCancelled(info types.TaskInfo) bool {
 	}
 	_, ok := info.Error.Fault.(*types.RequestCanceled)
 	return ok
-}
-
-// cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until
-// their task ends.
-func (c *connection) cancelOverdue(ctx context.Context) {
-	for _, p := range c.tracker.Overdue() {
-		if err := c.cancel(ctx, p.Operation); err != nil {
-			klog.FromContext(ctx).V(2).Info("An overdue clone could not be cancelled", "vm", p.Operation.Name, "err", err)
-		}
-	}
-}
-
-// Cancel asks vCenter to cancel an operation's task.
-func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
-	if op.Task == "" {
-		return nil
-	}
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
-	return c.cancel(ctx, op)
-}
-
-func (c *connection) cancel(ctx context.Context, op vsphere.Operation) error {
-	_, err := methods.CancelTask(ctx, c.client, &types.CancelTask{This: taskRef(op.Task)})
-	if err == nil || isGone(err, taskRef(op.Task)) {
-		c.tracker.Cancelled(op.Task)
-		return nil
-	}
-	if _, ended := faultOf(err).(*types.InvalidState); ended {
-		return nil // which the watch is about to tell
-	}
-	return c.fail("Cancel "+string(op.Kind)+" "+op.Name, err)
 }

@@ -287,3 +287,20 @@ func TestSnapshotsAreReadWhileTheInventoryChanges(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// What a report, a read or a folder says again leaves the VM and the list that it is in as they are, and costs nothing.
+func TestWhatStaysTheSameStaysTheSameObject(t *testing.T) {
+	inv := testInventory()
+	enter(inv, "vm-1", described("web-0", "group-3"))
+	before := inv.Snapshot(testGroup)
+	for what, again := range map[string]func(){
+		"a report": func() { enter(inv, "vm-1", described("web-0", "group-3")) },
+		"a read":   func() { inv.Refresh("vm-1", whole(described("web-0", "group-3")), inv.VMsVersion(), &Changes{}) },
+		"a folder": func() { inv.relocateBelow("group-1", &Changes{}) },
+	} {
+		again()
+		if now := inv.Snapshot(testGroup); now.VMs[0] != before.VMs[0] || &now.VMs[0] != &before.VMs[0] {
+			t.Errorf("%s that says the same makes a new VM, or a new list", what)
+		}
+	}
+}

@@ -20,6 +20,37 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+const (
+	// maxRepeats is how often a call is sent again: with the first time, as often as it takes to tell an outage.
+	maxRepeats = maxLost - 1
+	// repeatAfter is the pause before the first repetition, less up to a half; it doubles.
+	repeatAfter = 50 * time.Millisecond
+)
+
+const (
+	// maxLost is how many lost answers in a row are an outage. Where every tenth answer is lost, that happens to one call in
+	// 100,000; where vCenter is away, it takes a second to tell.
+	maxLost = 5
+	// maxHung is how many of them may have hung until their deadline: vCenter accepts calls and answers none. Without that,
+	// minutes would pass.
+	maxHung = 2
+)
+
+// guardAgain is how often the guard runs while a request is not sent yet. It is a small part of the time between the
+// moment when the guard gives up the lease and the one when somebody else may have it.
+const guardAgain = 100 * time.Millisecond
+
+const (
+	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
+	// path is noticed.
+	pollSeconds = 60
+	pollTimeout = (pollSeconds + 5) * time.Second
+	// A poll that got no answer within its deadline is sent once more, and vCenter is to answer soon: it may be that one
+	// answer that was lost, or the path.
+	againSeconds = 1
+	againTimeout = 10 * time.Second
+)
+
 // caller is the one way to vCenter: it gives each call its deadline, asks the guard before each one that changes anything
 // and until its request is sent, and judges what an error says about the connection. An answer is lost if it does not come,
 // or cannot be read: the connection breaks, an HTTP status stands in its place, or half of it is missing. In order:
@@ -38,8 +69,8 @@ type caller struct {
 	silence silence
 }
 
-// readers are the methods that change nothing but our own session. Any other is asked for at the guard, so that one that
-// somebody adds later cannot slip past it. True are those that may be sent again when their answer was lost. The others:
+// readers are the methods that change nothing but our own session. Any other has to pass the guard, and so does one
+// that is added later. True are those that may be sent again when their answer was lost. The others:
 //
 //   - Login may have been refused, and refusals lock the account; Logout has attempts of its own
 //   - ContinueRetrievePropertiesEx uses its token up: the read begins anew (see retrieve)
@@ -57,13 +88,6 @@ var readers = map[string]bool{
 
 	"Login": false, "Logout": false, "ContinueRetrievePropertiesEx": false, "CreateFilter": false,
 }
-
-const (
-	// maxRepeats is how often a call is sent again: with the first time, as often as it takes to tell an outage.
-	maxRepeats = maxLost - 1
-	// repeatAfter is the pause before the first repetition, less up to a half; it doubles.
-	repeatAfter = 50 * time.Millisecond
-)
 
 // RoundTrip makes one call. Its error is a *callError.
 func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
@@ -169,15 +193,6 @@ func (c *caller) judge(call *callError) {
 	}
 }
 
-const (
-	// maxLost is how many lost answers in a row are an outage. Where every tenth answer is lost, that happens to one call in
-	// 100,000; where vCenter is away, it takes a second to tell.
-	maxLost = 5
-	// maxHung is how many of them may have hung until their deadline: vCenter accepts calls and answers none. Without that,
-	// minutes would pass.
-	maxHung = 2
-)
-
 // silence counts the calls in a row that got no answer. It is safe for concurrent use.
 type silence struct {
 	mu         sync.Mutex
@@ -208,10 +223,6 @@ func (s *silence) wasBroken() bool {
 	defer s.mu.Unlock()
 	return s.broken
 }
-
-// guardAgain is how often the guard is asked while a request is not sent yet. It is a small part of the time between the
-// moment when the guard gives up the lease and the one when somebody else may have it.
-const guardAgain = 100 * time.Millisecond
 
 // guardSending returns a context that ends when the guard refuses, until written is called: to reach vCenter may take
 // longer than the lease lasts. A request that is written in full is vCenter's, and to cut it off would only lose the answer.
@@ -261,14 +272,3 @@ func pause(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
-
-const (
-	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
-	// path is noticed.
-	pollSeconds = 60
-	pollTimeout = (pollSeconds + 5) * time.Second
-	// A poll that was not answered within its deadline is asked once more, and vCenter is to answer soon: it may be that one
-	// answer that was lost, or the path.
-	againSeconds = 1
-	againTimeout = 10 * time.Second
-)

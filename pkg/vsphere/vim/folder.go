@@ -60,7 +60,7 @@ func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
 		}
 	}
 	if err := c.watchRoot(ctx, folder); err != nil {
-		// The folder is there and nobody watches it: begin anew, which does.
+		// The folder is there without a watch: a new connection watches it.
 		c.lost(errRewatch)
 		return "", c.fail("Watch the root folder", err)
 	}

@@ -11,6 +11,15 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
+const (
+	propConfigurationEx = "configurationEx" // of a cluster; as a whole, for its type says less than its value
+	propHostConnection  = "runtime.connectionState"
+	propHostPower       = "runtime.powerState"
+	propMaintenance     = "runtime.inMaintenanceMode"
+	propQuarantine      = "runtime.inQuarantineMode" // since 6.5
+	propDatastores      = "datastore"
+)
+
 // hostList is what is known of the cluster that VMs are made in, and of its hosts. It is safe for concurrent use.
 type hostList struct {
 	mu        sync.Mutex
@@ -135,15 +144,6 @@ func unfit(host properties, datastore vsphere.Ref) string {
 	}
 	return ""
 }
-
-const (
-	propConfigurationEx = "configurationEx" // of a cluster; as a whole, for its type says less than its value
-	propHostConnection  = "runtime.connectionState"
-	propHostPower       = "runtime.powerState"
-	propMaintenance     = "runtime.inMaintenanceMode"
-	propQuarantine      = "runtime.inQuarantineMode" // since 6.5
-	propDatastores      = "datastore"
-)
 
 // hostProps are watched of every host of the cluster.
 func hostProps() []string {

@@ -12,6 +12,10 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
+// earlyFor is how long the end of a task that is nobody's is kept: longer than an answer to its submission may take, and than
+// it takes to look for the task of a clone whose answer was lost.
+const earlyFor = 10 * time.Minute
+
 // pendingTask says what a task in flight is for.
 type pendingTask struct {
 	what string // as the beginning of a sentence
@@ -29,10 +33,6 @@ type taskEnd struct {
 	fault  *types.LocalizedMethodFault // nil: success
 	told   time.Time
 }
-
-// earlyFor is how long the end of a task that is nobody's is kept: longer than an answer to its submission may take, and than
-// it takes to look for the task of a clone whose answer was lost.
-const earlyFor = 10 * time.Minute
 
 // pendingTasks are the tasks in flight, and the folders of the clones that have not ended.
 type pendingTasks struct {

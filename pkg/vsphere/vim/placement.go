@@ -13,9 +13,9 @@ import (
 )
 
 // resolveSite finds the datacenter that the flags name, or the only one there is.
-func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, error) {
+func (c *connection) resolveSite(ctx context.Context, anc *ancestry) (site, error) {
 	var s site
-	datacenters, root, err := lie.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
+	datacenters, root, err := anc.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
 	if err != nil {
 		return s, err
 	}
@@ -24,7 +24,7 @@ func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, erro
 	}
 	s.datacenterPath = vsphere.Path(s.datacenter.path...)
 	s.vmFolder = folderRef(s.datacenter.props.ref("vmFolder"))
-	if s.vmFolderPath, err = lie.pathOf(ctx, s.vmFolder); err != nil {
+	if s.vmFolderPath, err = anc.pathOf(ctx, s.vmFolder); err != nil {
 		return s, err
 	}
 	s.root, s.templates, err = siteFolders(c.cfg.Folder, c.cfg.TemplateFolder, s.vmFolderPath)
@@ -32,12 +32,12 @@ func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, erro
 }
 
 // resolvePlacement finds where VMs are made: what the flags name, or the only one there is. refused says what is wrong with
-// that, which concerns those who want VMs made and nobody else. err means that vCenter has not answered.
-func (c *connection) resolvePlacement(ctx context.Context, lie *ancestry) (p placement, refused *vsphere.Error, err error) {
-	compute, err := c.chooseCompute(ctx, lie, c.site.datacenter, &p)
+// that, which concerns only those who want VMs made. err means that vCenter has not answered.
+func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry) (p placement, refused *vsphere.Error, err error) {
+	compute, err := c.chooseCompute(ctx, anc, c.site.datacenter, &p)
 	if err == nil {
 		p.compute = compute.ref
-		p.datastore, err = c.chooseDatastore(ctx, lie, c.site.datacenter, compute)
+		p.datastore, err = c.chooseDatastore(ctx, anc, c.site.datacenter, compute)
 	}
 	if err == nil {
 		return p, nil, nil
@@ -48,9 +48,9 @@ func (c *connection) resolvePlacement(ctx context.Context, lie *ancestry) (p pla
 	return placement{}, nil, err
 }
 
-// place finds where VMs are made, and tells everybody if there is no such place.
-func (c *connection) place(ctx context.Context, lie *ancestry) error {
-	p, refused, err := c.resolvePlacement(ctx, lie)
+// place finds where VMs are made, and notes if there is no such place.
+func (c *connection) place(ctx context.Context, anc *ancestry) error {
+	p, refused, err := c.resolvePlacement(ctx, anc)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *connection) place(ctx context.Context, lie *ancestry) error {
 	return nil
 }
 
-// placeAgain looks whether somebody has mended why no VM can be made, at most once in placeAgainAfter. The next connection
+// placeAgain finds out whether VMs can be made by now, at most once in placeAgainAfter. The next connection
 // watches the hosts of the place that was found.
 func (c *connection) placeAgain(ctx context.Context) {
 	now := c.cfg.Clock.Now()
@@ -88,10 +88,10 @@ const placeAgainAfter = 20 * time.Second
 
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.
-func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice, p *placement) (choice, error) {
+func (c *connection) chooseCompute(ctx context.Context, anc *ancestry, dc choice, p *placement) (choice, error) {
 	cfg := c.cfg
 	hostFolder := folderRef(dc.props.ref("hostFolder"))
-	computes, base, err := lie.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
+	computes, base, err := anc.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
 	if err != nil {
 		return choice{}, err
 	}
@@ -107,11 +107,11 @@ func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice
 		computes = []choice{compute}
 	}
 	if cfg.Host != "" {
-		if computes, err = c.chooseHost(ctx, lie, hostFolder, computes, bases, p); err != nil {
+		if computes, err = c.chooseHost(ctx, anc, hostFolder, computes, bases, p); err != nil {
 			return choice{}, err
 		}
 	}
-	return c.choosePool(ctx, lie, hostFolder, computes, bases, p)
+	return c.choosePool(ctx, anc, hostFolder, computes, bases, p)
 }
 
 // clustersFirst leaves standalone hosts aside where there is a cluster.
@@ -127,9 +127,9 @@ func clustersFirst(computes []choice) []choice {
 
 // chooseHost finds the named host among those of some clusters, and returns the cluster that it belongs to.
 func (c *connection) chooseHost(
-	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
 ) ([]choice, error) {
-	all, _, err := lie.below(ctx, hostFolder, "HostSystem")
+	all, _, err := anc.below(ctx, hostFolder, "HostSystem")
 	if err != nil {
 		return nil, err
 	}
@@ -153,13 +153,13 @@ func ownersOf(computes []choice, bases [][]string) (map[vsphere.Ref]choice, [][]
 // choosePool finds the named resource pool among those of some clusters, or the root pool of the only one, and returns
 // the cluster that it belongs to.
 func (c *connection) choosePool(
-	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
 ) (choice, error) {
 	if c.cfg.ResourcePool == "" {
 		p.pool = types.ManagedObjectReference{Type: "ResourcePool", Value: string(computes[0].props.ref("resourcePool"))}
 		return computes[0], nil
 	}
-	pools, _, err := lie.below(ctx, hostFolder, "ResourcePool", "owner")
+	pools, _, err := anc.below(ctx, hostFolder, "ResourcePool", "owner")
 	if err != nil {
 		return choice{}, err
 	}
@@ -190,7 +190,7 @@ func clusterPoolsFirst(pools []choice, value string, bases [][]string) []choice 
 
 // chooseDatastore returns the named datastore of a cluster, or its only one.
 func (c *connection) chooseDatastore(
-	ctx context.Context, lie *ancestry, dc, compute choice,
+	ctx context.Context, anc *ancestry, dc, compute choice,
 ) (types.ManagedObjectReference, error) {
 	none := types.ManagedObjectReference{}
 	refs, _ := compute.props["datastore"].(types.ArrayOfManagedObjectReference)
@@ -206,10 +206,10 @@ func (c *connection) chooseDatastore(
 			}
 		}
 	}
-	base, err := lie.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
+	base, err := anc.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
 	var datastores []choice
 	if err == nil {
-		datastores, err = lie.choices(ctx, objects)
+		datastores, err = anc.choices(ctx, objects)
 	}
 	if err != nil {
 		return none, err

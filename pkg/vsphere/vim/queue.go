@@ -13,6 +13,17 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
+const (
+	// overdueEvery is the time between two looks for clones that have passed their deadline. A look costs no call.
+	overdueEvery = 5 * time.Second
+	// A VM that was read, and that no filter holds all the same, is read again: after recheckFirst, then at twice the
+	// interval each time, maxRechecks times. After that, each resync does it.
+	recheckFirst = 50 * time.Millisecond
+	maxRechecks  = 8
+	// reportedWithin is how long the watch may take to report a folder that we have made, or a power state.
+	reportedWithin = time.Second
+)
+
 // processQueue reads what is queued until ctx ends. What fails is tried again.
 func (c *connection) processQueue(ctx context.Context) {
 	overdue := c.cfg.Clock.NewTicker(overdueEvery)
@@ -138,14 +149,14 @@ func (c *connection) readQueuedHosts(ctx context.Context) error {
 	return nil
 }
 
-// readQueuedFolders reads the paths of folders that are not in the tree, so that people find the VMs of ours in them.
+// readQueuedFolders reads the paths of folders outside the tree, so that people find the VMs of ours in them.
 func (c *connection) readQueuedFolders(ctx context.Context) error {
 	refs := c.queue.take(c.queue.folders)
 	var ch inventory.Changes
 	defer c.publish(&ch)
-	lie := newAncestry(c)
+	anc := newAncestry(c)
 	for i, ref := range refs {
-		names, err := lie.pathOf(ctx, folderRef(ref))
+		names, err := anc.pathOf(ctx, folderRef(ref))
 		if err != nil && !errors.Is(err, errMovedMeanwhile) {
 			c.queue.addFolders(refs[i:]...)
 			return err
@@ -155,7 +166,7 @@ func (c *connection) readQueuedFolders(ctx context.Context) error {
 	return nil
 }
 
-// placePath is the path that people are shown of a folder outside the tree: empty if nothing of it can be read.
+// placePath is the path of a folder outside the tree, for people: empty if nothing of it can be read.
 func placePath(names []string) string {
 	switch {
 	case len(names) == 0 || names[0] != inventory.Hidden:
@@ -166,14 +177,3 @@ func placePath(names []string) string {
 		return inventory.Hidden + vsphere.Path(names[1:]...)
 	}
 }
-
-const (
-	// overdueEvery is how often it is looked for clones that have passed their deadline. It costs no call.
-	overdueEvery = 5 * time.Second
-	// A VM that was read, and that no filter holds all the same, is read again: after recheckFirst, then at twice the
-	// interval each time, maxRechecks times. After that, each resync does it.
-	recheckFirst = 50 * time.Millisecond
-	maxRechecks  = 8
-	// reportedWithin is how long the watch may take to report a folder that we have made, or a power state.
-	reportedWithin = time.Second
-)

@@ -8,6 +8,12 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+const (
+	// readRetry is how soon a read is tried again that vCenter did not answer; it doubles up to readRetryMax.
+	readRetry    = time.Second
+	readRetryMax = time.Minute
+)
+
 // readQueue holds what is to be read because of an update set. It is read beside the watch, so that the watch goes on.
 type readQueue struct {
 	mu      sync.Mutex
@@ -63,9 +69,3 @@ func (q *readQueue) take(set map[vsphere.Ref]bool) []vsphere.Ref {
 	slices.Sort(refs)
 	return refs
 }
-
-const (
-	// readRetry is how soon a read is tried again that vCenter did not answer; it doubles up to readRetryMax.
-	readRetry    = time.Second
-	readRetryMax = time.Minute
-)

@@ -148,7 +148,7 @@ func (c *connection) sweepNext(ctx context.Context) error {
 	return err
 }
 
-// resync reads everything at the period, and up to a tenth of it later; and it sweeps whenever somebody waits for it.
+// resync reads everything at the period, and up to a tenth of it later. It sweeps whenever a group waits for a sweep.
 func (c *connection) resync(ctx context.Context) {
 	timer := c.nextResync()
 	defer func() { timer.Stop() }()

@@ -14,7 +14,7 @@ import (
 func (c *connection) run(ctx context.Context, synced func()) error {
 	defer c.asks.end()
 	c.destroyLeftovers(ctx)
-	if err := c.settleIn(ctx); err != nil {
+	if err := c.findSite(ctx); err != nil {
 		return err
 	}
 	if err := c.createViews(ctx); err != nil {
@@ -46,17 +46,17 @@ func (c *connection) run(ctx context.Context, synced func()) error {
 	return c.watch(ctx, version)
 }
 
-// settleIn finds the datacenter, and the place where VMs are made.
-func (c *connection) settleIn(ctx context.Context) (err error) {
-	lie := newAncestry(c)
-	if c.site, err = c.resolveSite(ctx, lie); err != nil {
+// findSite finds the datacenter, and the place where VMs are made.
+func (c *connection) findSite(ctx context.Context) (err error) {
+	anc := newAncestry(c)
+	if c.site, err = c.resolveSite(ctx, anc); err != nil {
 		return err
 	}
 	c.inv.Restart(c.site.layout())
-	return c.place(ctx, lie)
+	return c.place(ctx, anc)
 }
 
-// reconcile makes up for what has happened while nobody watched: VMs that no filter reports are verified, VMs and tasks
+// reconcile makes up for what has happened without a watch: VMs that no filter reports are verified, VMs and tasks
 // of ours elsewhere are found, the tasks that were in flight are watched again, and the names of hosts and of distant folders are read.
 func (c *connection) reconcile(ctx context.Context) error {
 	if err := c.sweepNext(ctx); err != nil {

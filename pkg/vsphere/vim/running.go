@@ -9,7 +9,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// RunningTask is a task of vCenter's that has not ended, whoever has started it.
+// RunningTask is a task of vCenter's that has not ended, ours or not.
 type RunningTask struct {
 	Task vsphere.Ref
 	// What is done, as vCenter names it: "clone", "powerOn", "destroy".

@@ -18,6 +18,9 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+// maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
+const maxIdleConns = 16
+
 const (
 	minBackoff = time.Second
 	// maxBackoff leaves room for the inventory to be read, and for the groups to be synced, within the 30 s after an outage
@@ -192,9 +195,6 @@ func logout(ctx context.Context, client *vim25.Client) error {
 	}
 	return fmt.Errorf("log out: %w", err)
 }
-
-// maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
-const maxIdleConns = 16
 
 // newSoapClient returns a client of its own connections that shares the cookies of jar, and so the session.
 func (v *VCenter) newSoapClient() (*soap.Client, error) {

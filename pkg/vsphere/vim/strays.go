@@ -15,11 +15,11 @@ import (
 // resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
 //
 //  1. a VM has the name by now: it is read, and the operation is over
-//  2. a task that is nobody's and not at its end makes a VM of that name: it is the operation's task
+//  2. a task that no operation is known for, and that has not ended, makes a VM of that name: it is the operation's task
 //  3. neither: the operation is dropped. Should the request arrive still later, the name is the lock, and for a while the
 //     group is not let go.
 //
-// The tasks are read first: one that ends in between has made its VM. Those that are nobody's in the end are watched too.
+// The tasks are read first: one that ends in between has made its VM. The watch keeps those that belong to no operation in the end.
 func (c *connection) resolveUnknowns(ctx context.Context) error {
 	unknowns := c.tracker.Unknowns()
 	if len(unknowns) == 0 {
@@ -83,7 +83,7 @@ func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tra
 	return true, c.verify(ctx, vms)
 }
 
-// destinations says what clone tasks make. Each is asked for once, and only if somebody wants to know.
+// destinations says what clone tasks make. It asks for each once, and only when it is needed.
 type destinations struct {
 	c      *connection
 	strays []types.TaskInfo

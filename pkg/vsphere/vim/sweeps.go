@@ -92,7 +92,7 @@ const (
 	// maxSweepPause. A group that goes alone does not wait.
 	firstSweepPause = 100 * time.Millisecond
 	maxSweepPause   = 5 * time.Second
-	// sweepRest is how long there is no sweep, at least, when nobody is in a hurry.
+	// sweepRest is how long there is no sweep, at least, when no group waits.
 	sweepRest = time.Second
 )
 

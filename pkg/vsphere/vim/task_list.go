@@ -10,10 +10,16 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-func taskProps() []string { return []string{propTaskState, propTaskError, propTaskResult} }
-
 // minPause is how long tasks that are submitted wait for each other before the list is changed.
 const minPause = 20 * time.Millisecond
+
+const (
+	propTaskState  = "info.state"
+	propTaskError  = "info.error"
+	propTaskResult = "info.result"
+)
+
+func taskProps() []string { return []string{propTaskState, propTaskError, propTaskResult} }
 
 // taskList is the list view of the tasks in flight. It is changed in batches: vCenter (and still more its simulator)
 // answers each change by looking at the whole list.
@@ -86,12 +92,6 @@ func hasEnded(task properties) bool {
 	state := types.TaskInfoState(task.text(propTaskState))
 	return state == types.TaskInfoStateSuccess || state == types.TaskInfoStateError
 }
-
-const (
-	propTaskState  = "info.state"
-	propTaskError  = "info.error"
-	propTaskResult = "info.result"
-)
 
 func newTaskList() *taskList {
 	return &taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)}

@@ -8,12 +8,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// lookup is that of a group whose template was not found.
-type lookup struct {
-	told  string // the template that the group was told to be missing, empty if none
-	waits bool   // it was not woken since
-}
-
 const (
 	// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
 	// read live.
@@ -22,6 +16,16 @@ const (
 	// cause the next one at once.
 	searchRetry = time.Second
 )
+
+// templateReadFor is how long clones may be sent by one read of their template. It is read again when to send them takes
+// longer.
+const templateReadFor = 2 * time.Second
+
+// lookup is that of a group whose template was not found.
+type lookup struct {
+	told  string // the template that the group was told to be missing, empty if none
+	waits bool   // it was not woken since
+}
 
 // templateSearch is what is known from searches of the whole datacenter. One search at a time serves all groups, and no
 // worker waits for it. The life cycle of an answer:
@@ -80,10 +84,6 @@ func (s *templateSearch) end(by *asks, now time.Time, found map[vsphere.Ref]inve
 		s.err, s.at = err, now
 	}
 }
-
-// templateReadFor is how long clones may be sent by one read of their template. It is read again when to send them takes
-// longer.
-const templateReadFor = 2 * time.Second
 
 // templateRead is what a template was when it was read.
 type templateRead struct {

@@ -21,7 +21,7 @@ type TLS struct {
 	// as in $PATH. It is read again at each connection, so that it can come late, and be replaced while the controller runs.
 	CAFile string
 	// Thumbprint is the SHA-256 (or, as older vCenters show it, SHA-1) fingerprint of the one certificate that is
-	// accepted, whoever has signed it.
+	// accepted, signed or not.
 	Thumbprint string
 }
 

@@ -91,7 +91,7 @@ func (v *VCenter) synced() (*connection, error) {
 	return v.conn, nil
 }
 
-// setSynced makes a connection available to everybody.
+// setSynced publishes a connection that is in step, and notifies all groups.
 func (v *VCenter) setSynced(c *connection) {
 	v.mu.Lock()
 	v.conn = c
@@ -100,8 +100,8 @@ func (v *VCenter) setSynced(c *connection) {
 	v.cfg.Notifier.NotifyAll()
 }
 
-// setLost takes the connection away and says why. If that is news, everybody is woken. Another message is news where
-// somebody has to act, for it says how; the words about a vCenter that does not answer may differ each time.
+// setLost takes the connection away and says why. If that is news, it notifies all groups. Another message is news where
+// a person has to act, for it says how; the words about a vCenter that does not answer may differ each time.
 func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 	why := err.Reason
 	if err.Class != vsphere.ClassUnavailable {

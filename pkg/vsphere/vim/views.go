@@ -61,7 +61,7 @@ func (c *connection) createViews(ctx context.Context) error {
 	return nil
 }
 
-// createFilters makes a collector of our own (the session's default one is shared with whoever uses it) and its filters.
+// createFilters makes a collector of our own (others may use the session's default one) and its filters.
 func (c *connection) createFilters(ctx context.Context) error {
 	res, err := methods.CreatePropertyCollector(ctx, c.client, &types.CreatePropertyCollector{
 		This: c.client.ServiceContent.PropertyCollector,
@@ -127,8 +127,8 @@ func (c *connection) watchTemplates(ctx context.Context) error {
 }
 
 // checkViews brings the views in line with the folders. A template folder that has appeared is watched from now on. The
-// connection ends if the root is another one than is watched, made, moved, renamed or removed by somebody else: until
-// all is read anew, nobody may take what is not known yet for what is not there.
+// connection ends if the root is another one than is watched, made, moved, renamed or removed by others: until all is
+// read anew, what is not known yet must not pass for what is not there.
 func (c *connection) checkViews(ctx context.Context) error {
 	if c.rootChanged() {
 		return errRewatch

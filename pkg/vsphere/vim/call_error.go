@@ -24,23 +24,23 @@ func (e *callError) Error() string { return e.method + ": " + e.err.Error() }
 
 func (e *callError) Unwrap() error { return e.err }
 
-// breaks tells whether the error speaks of the session or the path to vCenter rather than of the call.
+// breaks reports whether the error speaks of the session or the path to vCenter rather than of the call.
 func (e *callError) breaks() bool {
 	_, ended := faultOf(e.err).(*types.NotAuthenticated)
 	return ended || isCertificateError(e.err)
 }
 
-// hung tells whether there was no answer until the deadline.
+// hung reports whether there was no answer until the deadline.
 func (e *callError) hung() bool { return errors.Is(e.err, context.DeadlineExceeded) }
 
-// unanswered tells whether the answer was lost. Nothing is lost of a call that was not sent because of the guard, or that
+// unanswered reports whether the answer was lost. Nothing is lost of a call that was not sent because of the guard, or that
 // nobody waits for any more.
 func (e *callError) unanswered() bool {
 	_, guarded := errors.AsType[*guardError](e.err)
 	return faultOf(e.err) == nil && !guarded && !isCertificateError(e.err) && !errors.Is(e.err, context.Canceled)
 }
 
-// worthRepeating tells whether the answer was lost, the connection stands, and time is left: one that hung has had its time.
+// worthRepeating reports whether the answer was lost, the connection stands, and time is left: one that hung has had its time.
 func (e *callError) worthRepeating() bool { return e.unanswered() && !e.ends && !e.hung() }
 
 // lostCall returns the call that an error speaks of if its answer was lost, or nil.
@@ -51,7 +51,7 @@ func lostCall(err error) *callError {
 	return nil
 }
 
-// saysNothing tells whether an error says nothing of what was asked: there was no answer, or only that the session has ended.
+// saysNothing reports whether an error says nothing of what was asked: there was no answer, or only that the session has ended.
 func saysNothing(err error) bool {
 	call, ok := errors.AsType[*callError](err)
 	return ok && (faultOf(call.err) == nil || call.breaks())
@@ -78,7 +78,7 @@ func faultOf(err error) types.BaseMethodFault {
 	return nil
 }
 
-// isGone tells whether err says that obj does not exist. The same fault about anything else, a pool or a datastore, says
+// isGone reports whether err says that obj does not exist. The same fault about anything else, a pool or a datastore, says
 // nothing about obj.
 func isGone(err error, obj types.ManagedObjectReference) bool {
 	f, ok := faultOf(err).(*types.ManagedObjectNotFound)

@@ -110,7 +110,7 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	}
 }
 
-// mayRepeat tells whether a call that failed may be sent again. The first call of a connection is not: while vCenter is away,
+// mayRepeat reports whether a call that failed may be sent again. The first call of a connection is not: while vCenter is away,
 // it is asked once at a time.
 func (c *caller) mayRepeat(call *callError) bool {
 	return readers[call.method] && call.worthRepeating() && c.silence.wasBroken()
@@ -207,7 +207,7 @@ func (s *silence) ends() {
 	s.broken, s.lost, s.hung = true, 0, 0
 }
 
-// lasts notes a lost answer, and tells whether it is an outage by now.
+// lasts notes a lost answer, and reports whether it is an outage by now.
 func (s *silence) lasts(hung bool) (outage bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,12 +66,12 @@ func (c *connection) own(ref types.ManagedObjectReference) {
 	c.owned = append(c.owned, ref)
 }
 
-// leave hands the collector and the views over to the next connection: it destroys them if the session still stands. To
-// do it here would cost a deadline whenever vCenter is away.
-func (c *connection) leave() {
+// handOver leaves the collector and the views to the next connection, which destroys them if the session still stands. To do
+// it here would cost a deadline whenever vCenter is away.
+func (c *connection) handOver() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.shared.leave(c.owned)
+	c.addLeftovers(c.owned)
 }
 
 // destroyLeftovers frees what earlier connections of this session have made. That something is gone already is no

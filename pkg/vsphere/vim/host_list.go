@@ -89,7 +89,7 @@ func (l *hostList) asked() uint64 {
 	return l.version
 }
 
-// leavesHostToClients tells whether nothing in a cluster chooses the host of a clone. In order:
+// leavesHostToClients reports whether nothing in a cluster chooses the host of a clone. In order:
 //
 //  1. a standalone host, or a cluster whose configuration cannot be read: no, or so it is hoped
 //  2. without DRS: yes

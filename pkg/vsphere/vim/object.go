@@ -17,7 +17,7 @@ type object struct {
 	withheld []string
 }
 
-// hidesIdentity tells whether vCenter would not show something by which a VM is known for ours. The rest of its
+// hidesIdentity reports whether vCenter would not show something by which a VM is known for ours. The rest of its
 // configuration is worth nothing then: a VM that only seems to have no stamp would be taken for foreign. What it says does
 // not exist (InvalidProperty) is not hidden.
 func hidesIdentity(withheld []types.MissingProperty) bool {

@@ -69,7 +69,7 @@ func checkFolders(root, templates []string) error {
 	return nil
 }
 
-// below tells whether a path is parent, or lies below it.
+// below reports whether a path is parent, or lies below it.
 func below(path, parent []string) bool {
 	return len(path) >= len(parent) && slices.Equal(path[:len(parent)], parent)
 }

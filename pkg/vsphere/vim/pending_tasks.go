@@ -110,7 +110,7 @@ func (p *pendingTasks) unlisted(tasks []types.ManagedObjectReference) {
 	}
 }
 
-// destroying tells whether a task of ours destroys a VM.
+// destroying reports whether a task of ours destroys a VM.
 func (p *pendingTasks) destroying(vm vsphere.Ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

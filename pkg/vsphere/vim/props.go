@@ -139,7 +139,7 @@ func (p properties) stamp() *vsphere.Stamp {
 	return stamp
 }
 
-// configured tells whether vCenter knows the VM's configuration.
+// configured reports whether vCenter knows the VM's configuration.
 func (p properties) configured() bool {
 	for _, path := range []string{propInstanceUUID, propTemplate, propNumCPU} {
 		if _, ok := p[path]; ok {
@@ -149,10 +149,10 @@ func (p properties) configured() bool {
 	return false
 }
 
-// isConfiguration tells whether a property is part of the VM's configuration.
+// isConfiguration reports whether a property is part of the VM's configuration.
 func isConfiguration(path string) bool { return strings.HasPrefix(path, "config.") }
 
-// showsDisks tells whether the VM's devices could be read: not to see its disks is not to see that it has none.
+// showsDisks reports whether the VM's devices could be read: not to see its disks is not to see that it has none.
 func (p properties) showsDisks() bool {
 	_, ok := p[propDevices]
 	return ok

@@ -106,7 +106,7 @@ func TestASearchThatBeganBeforeTheChange(t *testing.T) {
 	if !s.begin(c.asks, now) || s.begin(c.asks, now) {
 		t.Fatal("want one search")
 	}
-	s.forget()
+	s.invalidate()
 	s.end(c.asks, now, map[vsphere.Ref]inventory.Properties{}, nil)
 	if s.found != nil || !s.begin(c.asks, now) {
 		t.Error("it counts")

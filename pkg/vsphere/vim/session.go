@@ -118,7 +118,7 @@ func (v *VCenter) runConnection(ctx context.Context) error {
 		return err
 	}
 	err = c.run(ctx, func() { v.setSynced(c) })
-	c.leave()
+	c.handOver()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // what a worker has found out first
 	}

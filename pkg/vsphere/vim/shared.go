@@ -83,7 +83,7 @@ func (s *shared) folderGone(folder vsphere.Ref) {
 	s.publish(&ch)
 }
 
-// forget drops what is remembered of a group that exists no more.
+// forget drops all that belongs to a group which exists no more.
 func (s *shared) forget(g vsphere.GroupID) {
 	s.tracker.Forget(g.UID)
 	s.reads.take(g, vsphere.Template{})
@@ -96,15 +96,15 @@ func (s *shared) forget(g vsphere.GroupID) {
 // reset drops everything: another vCenter answers.
 func (s *shared) reset() {
 	s.inv.Clear()
-	s.searched.forget()
-	s.reads.forget()
+	s.searched.invalidate()
+	s.reads.invalidate()
 	s.tracker.Reset()
 	s.pending.reset()
 	s.expectStrays() // it may have been ours before
 }
 
-// leave hands collectors and views over to the next connection.
-func (s *shared) leave(owned []types.ManagedObjectReference) {
+// addLeftovers leaves collectors and views to the next connection.
+func (s *shared) addLeftovers(owned []types.ManagedObjectReference) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leftovers = append(s.leftovers, owned...)

@@ -69,7 +69,7 @@ func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *dest
 	return nil
 }
 
-// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, and reports whether there is one.
 func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tracker.Pending) (found bool, err error) {
 	if folder == "" {
 		return false, nil

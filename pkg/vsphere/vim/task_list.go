@@ -80,14 +80,14 @@ func (l *taskList) tell(task vsphere.Ref, u types.ObjectUpdate) properties {
 	return maps.Clone(l.told[task])
 }
 
-// toldEnd tells whether a task in the list is known to have ended.
+// toldEnd reports whether a task in the list is known to have ended.
 func (l *taskList) toldEnd(task vsphere.Ref) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return hasEnded(l.told[task])
 }
 
-// hasEnded tells whether a task has, by its properties.
+// hasEnded reports whether a task has, by its properties.
 func hasEnded(task properties) bool {
 	state := types.TaskInfoState(task.text(propTaskState))
 	return state == types.TaskInfoStateSuccess || state == types.TaskInfoStateError

@@ -32,7 +32,7 @@ func (s *site) wanted(path string) wantedTemplate {
 
 func (w wantedTemplate) isNamed(name string) bool { return name == w.name }
 
-// mayLookLike tells whether people may take a name for the one that is wanted. It may be the same, in another folder.
+// mayLookLike reports whether people may take a name for the one that is wanted. It may be the same, in another folder.
 func (w wantedTemplate) mayLookLike(name string) bool {
 	return name == w.name || vsphere.LooksLike(w.name, name) != ""
 }

@@ -49,9 +49,9 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]in
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it
 // is gone. What a filter has told is brought up to date; that the VM has left the folder is for the filter to tell.
 func (s *shared) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
-	s.reads.forget()
+	s.reads.invalidate()
 	if s.cfg.TemplateFolder == "" {
-		s.searched.forget()
+		s.searched.invalidate()
 	} else if props == nil {
 		s.inv.DeleteTemplate(t.Ref)
 	} else {

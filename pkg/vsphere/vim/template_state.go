@@ -33,37 +33,37 @@ type lookup struct {
 //  1. searching: somebody looks for a template, and the last answer is missing or too old. Until the search ends the last
 //     answer serves as far as it can, see FindTemplate; without one it is ErrPending.
 //  2. found, for searchedFor, or failed, for searchRetry: the groups whose template was not found are notified.
-//  3. forgotten: a template was not what it had been found as. A search that was under way by then does not count.
+//  3. invalidated: a template was not what it had been found as. A search that was under way by then does not count.
 //
 // The answer outlives a connection, a failure does not.
 type templateSearch struct {
-	mu        sync.Mutex
-	at        time.Time // of the answer
-	found     map[vsphere.Ref]inventory.Properties
-	err       *vsphere.Error
-	searching *asks // of the connection that searches, or nil
-	forgotten bool  // since the search has begun
+	mu          sync.Mutex
+	at          time.Time // of the answer
+	found       map[vsphere.Ref]inventory.Properties
+	err         *vsphere.Error
+	searching   *asks // of the connection that searches, or nil
+	invalidated bool  // since the search has begun
 }
 
-// forget drops the answer.
-func (s *templateSearch) forget() {
+// invalidate drops the answer.
+func (s *templateSearch) invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.found, s.err, s.forgotten = nil, nil, true
+	s.found, s.err, s.invalidated = nil, nil, true
 }
 
-// due tells whether the answer is missing or too old. s.mu is held.
+// due reports whether the answer is missing or too old. s.mu is held.
 func (s *templateSearch) due(now time.Time) bool {
 	age := now.Sub(s.at)
 	return s.found == nil && s.err == nil || s.err != nil && age >= searchRetry || s.err == nil && age >= searchedFor
 }
 
-// begin tells whether a connection is to search now. It searches if so.
+// begin reports whether a connection is to search now. It searches if so.
 func (s *templateSearch) begin(by *asks, now time.Time) bool {
 	if s.searching == by || !s.due(now) {
 		return false
 	}
-	s.searching, s.forgotten = by, false
+	s.searching, s.invalidated = by, false
 	return true
 }
 
@@ -77,7 +77,7 @@ func (s *templateSearch) end(by *asks, now time.Time, found map[vsphere.Ref]inve
 	}
 	s.searching = nil
 	switch {
-	case s.forgotten: // it may have passed by what was changed
+	case s.invalidated: // it may have passed by what was changed
 	case err == nil:
 		s.found, s.err, s.at = found, nil, now
 	case err.Class != vsphere.ClassUnavailable:
@@ -121,8 +121,8 @@ func (r *templateReads) take(g vsphere.GroupID, t vsphere.Template) templateRead
 	return read
 }
 
-// forget drops all: a template is not what it was.
-func (r *templateReads) forget() {
+// invalidate drops all: a template is not what it was.
+func (r *templateReads) invalidate() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byGroup = nil

@@ -39,7 +39,7 @@ func (s *shared) addWaitingLookups(ch *inventory.Changes) {
 	}
 }
 
-// inTemplateFolder tells whether a folder is the template folder or lies below it.
+// inTemplateFolder reports whether a folder is the template folder or lies below it.
 func (s *shared) inTemplateFolder(folder vsphere.Ref) bool {
 	top := s.inv.TemplateFolder()
 	return top != "" && s.inv.Within(folder, top)

@@ -148,7 +148,7 @@ func (c *connection) checkViews(ctx context.Context) error {
 	return c.watchTemplates(ctx)
 }
 
-// templatesChanged tells whether the template folder is another one than is watched.
+// templatesChanged reports whether the template folder is another one than is watched.
 func (c *connection) templatesChanged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -207,7 +207,7 @@ func TestLeftoversThatCannotBeFreed(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.destroyLeftovers(ended)
-	c.leave()
+	c.handOver()
 	if diff := cmp.Diff(all, c.v.leftovers); diff != "" || len(s.calls) > 0 {
 		t.Errorf("called %v, left to the next (-want +got):\n%s", s.calls, diff)
 	}
@@ -223,7 +223,7 @@ func TestAListWhoseViewCannotBeFreed(t *testing.T) {
 	if _, err := c.list(t.Context(), folderRef("group-0"), []string{"Folder"}, []string{propName}); err != nil {
 		t.Fatal(err)
 	}
-	if c.leave(); len(c.v.leftovers) != 1 {
+	if c.handOver(); len(c.v.leftovers) != 1 {
 		t.Errorf("left to the next: %v", c.v.leftovers)
 	}
 	failing := scripted(t, &script{fails: fails{"CreateContainerView": {denied403}}})

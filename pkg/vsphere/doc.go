@@ -6,6 +6,6 @@
 //
 // Two rules shape it. State comes from what is seen in the inventory, never from what was asked for: Snapshot is the
 // only source of a decision. And a caller submits, it never waits: every Start method returns once vCenter has taken
-// the request, and the group is notified when its task ends. What takes long to find out is asked and answered in the same
-// way (see Interface).
+// the request, and the group is notified when its task ends. What takes long to find out is requested and answered in the
+// same way (see Interface).
 package vsphere

@@ -100,12 +100,12 @@ var ErrNoBudget error = &Error{
 	Message: "as many operations as allowed are under way; waiting for a turn",
 }
 
-// ErrPending is returned for what was asked for and is not answered yet, see Interface. It is neither a failure nor an
-// answer: nothing may be concluded from it.
+// ErrPending says that the answer to a request is pending, see Interface. It is neither a failure nor an answer: the caller may
+// conclude nothing from it.
 var ErrPending error = &Error{
 	Class:   ClassConflict,
 	Reason:  "Pending",
-	Message: "vCenter was asked, and the answer is not there yet",
+	Message: "vCenter has not answered yet",
 }
 
 // ClassOf returns the class of err, or ClassTransient if it carries none. It is empty for nil.

@@ -109,8 +109,8 @@ type Snapshot struct {
 	// configured. Hosts are those to choose from then, fit or not.
 	HostNeeded bool
 	Hosts      []Host
-	// Swept is the number of the last sweep that has ended well, see Interface.Sweep. SweepErr says why the one after it has
-	// failed, nil if none has.
+	// Swept is the number of the last sweep that has succeeded, see Interface.Sweep. SweepErr says why a later one has failed,
+	// nil if none has.
 	Swept    int
 	SweepErr *Error
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.

@@ -8,18 +8,18 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// answers are what a client was asked and answers later, see vsphere.Interface. Without HoldAnswers it answers at once, but
-// for a sweep that fails: that is repeated by Tick. The vCenter's lock guards them.
+// answers are the pending requests of a client, see vsphere.Interface. Without HoldAnswers it answers at once, except that
+// Tick repeats a sweep that has failed. The vCenter's lock guards them.
 type answers struct {
-	questions []*question
+	requests []*request
 
 	begun, swept int // numbers of sweeps
 	sweepErr     *vsphere.Error
 	sweepFor     map[vsphere.GroupID]bool // the groups that wait for the next sweep
 }
 
-// question is what a group has asked, and has not taken the answer of.
-type question struct {
+// request is one of a group that has not taken the answer.
+type request struct {
 	group    vsphere.GroupID
 	what     string
 	work     func() error // until it is answered
@@ -34,7 +34,7 @@ func (v *VCenter) HoldAnswers() {
 	v.silent = true
 }
 
-// ReleaseAnswers ends HoldAnswers, and answers what was asked.
+// ReleaseAnswers ends HoldAnswers, and answers what is pending.
 func (v *VCenter) ReleaseAnswers() {
 	v.mu.Lock()
 	defer v.unlock()
@@ -45,29 +45,29 @@ func (v *VCenter) ReleaseAnswers() {
 	v.templatesChanged()
 }
 
-// ask returns what work returns, now or when the group asks again after ReleaseAnswers.
-func (c *Client) ask(g vsphere.GroupID, what string, work func() error) error {
-	i := slices.IndexFunc(c.answers.questions, func(q *question) bool { return q.group == g && q.what == what })
+// request returns what work returns, now or when the group asks again after ReleaseAnswers.
+func (c *Client) request(g vsphere.GroupID, what string, work func() error) error {
+	i := slices.IndexFunc(c.answers.requests, func(q *request) bool { return q.group == g && q.what == what })
 	switch {
-	case i >= 0 && c.answers.questions[i].answered:
-		err := c.answers.questions[i].err
-		c.answers.questions = slices.Delete(c.answers.questions, i, i+1)
+	case i >= 0 && c.answers.requests[i].answered:
+		err := c.answers.requests[i].err
+		c.answers.requests = slices.Delete(c.answers.requests, i, i+1)
 		return err
 	case i >= 0:
 		return vsphere.ErrPending
 	case !c.vc.silent:
 		return work()
 	}
-	c.answers.questions = append(c.answers.questions, &question{group: g, what: what, work: work})
+	c.answers.requests = append(c.answers.requests, &request{group: g, what: what, work: work})
 	return vsphere.ErrPending
 }
 
-// answerAll answers all that was asked and can be answered now.
+// answerAll answers all that is pending and can be answered now.
 func (c *Client) answerAll() {
 	if c.ready() != nil || c.vc.silent {
 		return
 	}
-	for _, q := range c.answers.questions {
+	for _, q := range c.answers.requests {
 		if !q.answered {
 			q.answered, q.err = true, q.work()
 			c.outbox.Notify(q.group)
@@ -76,12 +76,12 @@ func (c *Client) answerAll() {
 	c.sweepNext()
 }
 
-// disconnect ends all questions without an answer. Those who wait for a sweep are served by the next connection's.
-func (c *Client) disconnect() { c.answers.questions = nil }
+// disconnect ends all requests without an answer. The next connection sweeps for the groups that wait for a sweep.
+func (c *Client) disconnect() { c.answers.requests = nil }
 
-// forgetAnswers drops what a group was asked for that exists no more.
+// forgetAnswers drops the requests of a group that exists no more.
 func (c *Client) forgetAnswers(g vsphere.GroupID) {
-	c.answers.questions = slices.DeleteFunc(c.answers.questions, func(q *question) bool { return q.group == g })
+	c.answers.requests = slices.DeleteFunc(c.answers.requests, func(q *request) bool { return q.group == g })
 	delete(c.answers.sweepFor, g)
 }
 
@@ -100,7 +100,7 @@ func (c *Client) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
 	return number, nil
 }
 
-// sweepNext sweeps if anybody waits for it.
+// sweepNext sweeps if a group waits for it.
 func (c *Client) sweepNext() {
 	if len(c.answers.sweepFor) == 0 {
 		return

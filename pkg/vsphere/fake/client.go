@@ -171,7 +171,7 @@ func (c *Client) Verify(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref)
 	if err := c.ready(); err != nil {
 		return err
 	}
-	return c.ask(g, fmt.Sprint(Verify, vms), func() error { return c.verify(g, vms) })
+	return c.request(g, fmt.Sprint(Verify, vms), func() error { return c.verify(g, vms) })
 }
 
 func (c *Client) verify(g vsphere.GroupID, vms []vsphere.Ref) error {

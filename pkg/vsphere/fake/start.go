@@ -223,7 +223,7 @@ func (c *Client) RemoveFolder(_ context.Context, g vsphere.GroupID, ref vsphere.
 	if err := c.write(); err != nil {
 		return err
 	}
-	return c.ask(g, string(RemoveFolder)+string(ref), func() error { return c.removeFolder(g, ref) })
+	return c.request(g, string(RemoveFolder)+string(ref), func() error { return c.removeFolder(g, ref) })
 }
 
 func (c *Client) removeFolder(g vsphere.GroupID, ref vsphere.Ref) error {

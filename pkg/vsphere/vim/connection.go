@@ -39,21 +39,21 @@ type connection struct {
 	watchedTemplates vsphere.Ref
 	templateView     types.ManagedObjectReference
 
-	outside outsideList
-	hosts   hostList
-	tasks   *taskList
-	queue   *readQueue
-	asks    *asks
+	outside  outsideList
+	hosts    hostList
+	tasks    *taskList
+	queue    *readQueue
+	requests *requests
 }
 
 func newConnection(s *shared, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
 		shared: s, client: client, lost: lost,
-		filters: map[types.ManagedObjectReference]filterKind{},
-		tasks:   newTaskList(),
-		outside: outsideList{listed: map[vsphere.Ref]bool{}},
-		asks:    newAsks(s.cfg.Notifier.Notify),
-		queue:   newReadQueue(),
+		filters:  map[types.ManagedObjectReference]filterKind{},
+		tasks:    newTaskList(),
+		outside:  outsideList{listed: map[vsphere.Ref]bool{}},
+		requests: newRequests(s.cfg.Notifier.Notify),
+		queue:    newReadQueue(),
 	}
 }
 

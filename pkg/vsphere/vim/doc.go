@@ -13,12 +13,12 @@
 //	queue.go resync.go sweep.go      what is read beside the watch
 //	snapshot.go template.go folder.go clone.go power.go destroy.go running.go cancel.go
 //	                                 the calls of the port
-//	verify.go strays.go tasks.go hosts.go placement.go
+//	verify.go strays.go trequests.go hosts.go placement.go
 //	                                 what a read or a task means
 //	read.go ancestry.go connection.go
 //	                                 reads, by a connection
 //	shared.go                        what outlives connections: the inventory, the operations, the tasks in flight
-//	pending_tasks.go task_list.go read_queue.go host_list.go sweeps.go asks.go template_state.go
+//	pending_trequests.go task_list.go read_queue.go host_list.go sweeps.go requests.go template_state.go
 //	                                 state, which makes no call
 //	decode.go props.go object.go     from vCenter's properties to plain records
 //	caller.go call_error.go errors.go faults.go
@@ -34,8 +34,8 @@
 // the templates (where a template folder is set), the VMs of ours that lie elsewhere, the tasks in flight, and the cluster with
 // its hosts.
 //
-// Workers do not wait. What takes long goes on beside them, and a notification tells of the answer: sweeps.go spaces the
-// sweeps, template_search.go searches for templates, asks.go does the rest.
+// Workers do not wait. What takes long runs beside them, and its end notifies the group: sweeps.go spaces the sweeps,
+// template_search.go searches for templates, requests.go runs the rest.
 //
 // govmomi's conveniences are avoided where they cost or guess: Task.Wait opens a collector per task, the Finder takes
 // names for patterns, vim25.Retry sends a clone twice, Folder.Destroy is recursive, and its TLS dialer has no deadline.

@@ -138,7 +138,7 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	if err := v.cfg.Guard(); err != nil {
 		return guardFailure(removalOf(g), &guardError{err})
 	}
-	return c.asks.ask(ctx, askKey{g, "remove folder " + string(folder)}, func(ctx context.Context) error {
+	return c.requests.do(ctx, requestKey{g, "remove folder " + string(folder)}, func(ctx context.Context) error {
 		return c.removeFolder(ctx, g, folder)
 	})
 }

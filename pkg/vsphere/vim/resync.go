@@ -104,7 +104,7 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	folders, templates := treeOf(objects)
 	missing, changed := c.inv.RefreshTree(folders, templates, asked, &ch)
 	if changed {
-		c.addLookups(&ch)
+		c.notifyLookups(&ch)
 	}
 	c.publish(&ch)
 	if c.rootChanged() || c.templatesChanged() {

@@ -12,7 +12,7 @@ import (
 
 // run brings the inventory in step, calls synced, and keeps it in step until the connection breaks.
 func (c *connection) run(ctx context.Context, synced func()) error {
-	defer c.asks.end()
+	defer c.requests.end()
 	c.destroyLeftovers(ctx)
 	if err := c.findSite(ctx); err != nil {
 		return err

@@ -54,10 +54,13 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			case !errors.Is(err, tt.want) || err == nil && found.Ref != "vm-5":
 				t.Errorf("%v, %v; want %v", found, err, tt.want)
 			}
-			if waits := c.v.lookups[testGroup].waits; waits != (err != nil) && !tt.searches {
+			c.shared.mu.Lock() // a search may have ended by now
+			waits := c.v.lookups[testGroup].waits
+			c.shared.mu.Unlock()
+			if waits != (err != nil) && !tt.searches {
 				t.Errorf("it is woken when that changes: %t", waits)
 			}
-			c.asks.end()
+			c.requests.end()
 			if s.sent("RetrievePropertiesEx") != tt.searches {
 				t.Errorf("sent %v", s.calls)
 			}
@@ -84,6 +87,35 @@ func TestASearchThatFails(t *testing.T) {
 	})
 }
 
+// Nothing tells that a template has come where the whole datacenter is searched. So the connection searches again, for groups
+// that wait and have not asked since.
+func TestAGroupThatWaitsIsSearchedForAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		age      time.Duration
+		waiting  lookup
+		searches bool
+	}{
+		"it waits, and the answer is too old":        {searchedFor, lookup{told: "linux", waits: true}, true},
+		"it waits, and the answer is young":          {searchedFor - time.Second, lookup{told: "linux", waits: true}, false},
+		"it was notified, and does not ask any more": {searchedFor, lookup{told: "linux"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{}
+			c, heard := listening(t, s)
+			c.v.searched.found, c.v.searched.at = map[vsphere.Ref]inventory.Properties{}, c.v.cfg.Clock.Now().Add(-tt.age)
+			c.v.lookups[testGroup] = tt.waiting
+			c.searchAgain(t.Context())
+			if tt.searches {
+				waitUntil(t, "it is notified", func() bool { return heard.of(testGroup) == 1 })
+			}
+			c.requests.end()
+			if s.sent("RetrievePropertiesEx") != tt.searches {
+				t.Errorf("sent %v", s.calls)
+			}
+		})
+	}
+}
+
 // What was not answered is not remembered as an answer: the connection ends, and everybody is woken.
 func TestASearchThatIsNotAnswered(t *testing.T) {
 	c, _ := listening(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
@@ -91,7 +123,7 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 	if !errors.Is(err, vsphere.ErrPending) {
 		t.Fatal(err)
 	}
-	c.asks.end()
+	c.requests.end()
 	if s := &c.v.searched; s.found != nil || s.err != nil || s.searching != nil {
 		t.Errorf("%v, %v", s.found, s.err)
 	}
@@ -103,20 +135,20 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 func TestASearchThatBeganBeforeTheChange(t *testing.T) {
 	c, now := testConnection(t), time.Now()
 	s := &templateSearch{}
-	if !s.begin(c.asks, now) || s.begin(c.asks, now) {
+	if !s.begin(c.requests, now) || s.begin(c.requests, now) {
 		t.Fatal("want one search")
 	}
 	s.invalidate()
-	s.end(c.asks, now, map[vsphere.Ref]inventory.Properties{}, nil)
-	if s.found != nil || !s.begin(c.asks, now) {
+	s.end(c.requests, now, map[vsphere.Ref]inventory.Properties{}, nil)
+	if s.found != nil || !s.begin(c.requests, now) {
 		t.Error("it counts")
 	}
 	next := testConnection(t)
-	if !s.begin(next.asks, now) {
+	if !s.begin(next.requests, now) {
 		t.Error("the next connection does not search")
 	}
-	s.end(c.asks, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
-	if s.err != nil || s.searching != next.asks {
+	s.end(c.requests, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
+	if s.err != nil || s.searching != next.requests {
 		t.Error("the end of an earlier connection's search counts")
 	}
 }

@@ -60,7 +60,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 		if err := c.v.RemoveFolder(t.Context(), testGroup, "group-3"); !errors.Is(err, vsphere.ErrPending) {
 			t.Fatal(err)
 		}
-		c.asks.end()
+		c.requests.end()
 		wantClass(t, "RemoveFolder", removed(t, c), vsphere.ClassUnavailable)
 		if _, known := c.v.inv.Child("group-2", "web"); !known {
 			t.Error("the folder is forgotten")

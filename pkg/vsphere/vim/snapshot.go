@@ -58,14 +58,14 @@ func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
 	return v.sweeps.ask(g), nil
 }
 
-// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. What cannot be read of them is remembered, unless
-// nothing was learnt.
+// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. It remembers those that it cannot read, unless the
+// read as a whole has failed.
 func (v *VCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
 	c, err := v.synced()
 	if err != nil {
 		return err
 	}
-	return c.asks.ask(ctx, askKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
+	return c.requests.do(ctx, requestKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
 		v.inv.Claim(g.UID, vms)
 		if err := c.verify(ctx, vms); err != nil {
 			v.inv.Unclaim(vms)

@@ -9,20 +9,20 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// sweeps numbers and spaces the sweeps, and knows who waits for one. The life cycle of a sweep:
+// sweeps numbers and spaces the sweeps, and knows the groups that wait for one. The life cycle of a sweep:
 //
-//  1. asked: a group waits for the next sweep to begin. One that has begun may have passed by what the group is about.
-//  2. begun: one at a time, by the connection's own goroutine. Groups that ask from now on wait for the one after it.
-//  3. ended: all that wait are notified. Those that waited for this sweep, or an earlier one, are served if it has ended
-//     well. All others wait on.
+//  1. pending: a group waits for the next sweep to begin. A sweep under way may have read that part of the datacenter already.
+//  2. running: one at a time, in the connection's own goroutine. Groups that ask from now on wait for the one after it.
+//  3. ended: all waiting groups are notified. If it has succeeded, those that waited for this sweep or an earlier one wait no
+//     more.
 //
-// It outlives the connections, and so do the groups that wait: each connection begins with a sweep.
+// It outlives the connections, and so do the waiting groups: each connection begins with a sweep.
 type sweeps struct {
 	kick chan struct{}
 
 	mu      sync.Mutex
 	begun   int // number of the last sweep that has begun
-	swept   int // number of the last that has ended well
+	swept   int // number of the last that has succeeded
 	err     *vsphere.Error
 	waiting map[vsphere.GroupID]int // the sweep that each group waits for
 	pace    sweepPace
@@ -44,7 +44,7 @@ func (s *sweeps) ask(g vsphere.GroupID) int {
 	return s.waiting[g]
 }
 
-// forget drops a group that does not wait any more.
+// forget drops a group that exists no more.
 func (s *sweeps) forget(g vsphere.GroupID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,14 +73,14 @@ func (s *sweeps) end(number int, began, ended time.Time, err *vsphere.Error) []v
 	return groups
 }
 
-// last returns the number of the last sweep that has ended well, and why the one after it has failed.
+// last returns the number of the last sweep that has succeeded, and why a later one has failed.
 func (s *sweeps) last() (number int, err *vsphere.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.swept, s.err
 }
 
-// due returns after how long the next sweep may begin, if anybody waits for one.
+// due returns after how long the next sweep may begin, if a group waits for one.
 func (s *sweeps) due(now time.Time) (after time.Duration, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ const (
 	// maxSweepPause. A group that goes alone does not wait.
 	firstSweepPause = 100 * time.Millisecond
 	maxSweepPause   = 5 * time.Second
-	// sweepRest is how long there is no sweep, at least, when no group waits.
+	// sweepRest is the least time between sweeps that are far enough apart not to lengthen the pause.
 	sweepRest = time.Second
 )
 
@@ -111,15 +111,15 @@ func (p *sweepPace) wait(now time.Time) time.Duration {
 // note counts a sweep. In order:
 //
 //  1. it has failed: the pause doubles, from readRetry to readRetryMax
-//  2. it began soon after the last one: somebody was waiting, and the pause doubles up to maxSweepPause
-//  3. nobody was in a hurry: the pause halves, down to firstSweepPause
+//  2. it began soon after the last one: the pause doubles, up to maxSweepPause
+//  3. otherwise the pause halves, down to firstSweepPause
 func (p *sweepPace) note(began, ended time.Time, ok bool) {
-	hurried := began.Sub(p.ended) < max(2*p.pause, sweepRest)
+	soon := began.Sub(p.ended) < max(2*p.pause, sweepRest)
 	p.ended = ended
 	switch {
 	case !ok:
 		p.pause = min(max(2*p.pause, readRetry), readRetryMax)
-	case hurried:
+	case soon:
 		p.pause = min(2*p.pause, maxSweepPause)
 	default:
 		p.pause = max(firstSweepPause, min(p.pause/2, maxSweepPause))

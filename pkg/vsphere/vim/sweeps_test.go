@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/vim25/soap"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -56,6 +59,64 @@ func TestSweeps(t *testing.T) {
 	if _, wanted := s.due(now); wanted {
 		t.Error("nobody waits, and it sweeps")
 	}
+}
+
+// heldCalls lets no call through until it is opened, and counts those that wait at once.
+type heldCalls struct {
+	soap.RoundTripper
+	open       chan struct{}
+	mu         sync.Mutex
+	held, most int
+}
+
+func (h *heldCalls) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
+	h.mu.Lock()
+	h.held++
+	h.most = max(h.most, h.held)
+	h.mu.Unlock()
+	<-h.open
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held--
+	return h.RoundTripper.RoundTrip(ctx, req, res)
+}
+
+// However many groups ask, and whenever: one sweep is under way, and the next one serves all that have asked meanwhile.
+func TestOneSweepAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, heard := listening(t, &script{})
+		calls := &heldCalls{RoundTripper: c.client.RoundTripper, open: make(chan struct{})}
+		c.client.RoundTripper = calls
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.resync(ctx) })
+		const groups = 20
+		asked := map[vsphere.GroupID]int{}
+		for n := range groups {
+			g := testKey(n).group
+			number, err := c.v.Sweep(t.Context(), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked[g] = number
+			time.Sleep(maxSweepPause)
+		}
+		if calls.most != 1 || c.v.sweeps.begun != 1 {
+			t.Errorf("%d calls wait at once, and %d sweeps have begun; want one", calls.most, c.v.sweeps.begun)
+		}
+		close(calls.open)
+		time.Sleep(maxSweepPause)
+		for g, number := range asked {
+			if swept, err := c.v.sweeps.last(); swept < number || err != nil || heard.of(g) == 0 {
+				t.Errorf("%s has asked for sweep %d; the last is %d, %v; it was notified %d times", g.UID, number, swept, err, heard.of(g))
+			}
+		}
+		if calls.most != 1 || c.v.sweeps.begun != 2 {
+			t.Errorf("%d calls at once, %d sweeps; want 1 and 2", calls.most, c.v.sweeps.begun)
+		}
+		cancel()
+		running.Wait()
+	})
 }
 
 // Many that go one after the other share sweeps, and who goes alone does not wait.

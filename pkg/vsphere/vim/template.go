@@ -17,12 +17,12 @@ import (
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
 //
-// Where the whole datacenter is searched, and the last search is too old, 5 may serve until the next has ended. So may 2 to 4
-// for a group that was told so before: nobody is told that a template is missing because it has come since.
+// Where the whole datacenter is searched, and the last search is too old, its answer 5 holds until the next search has ended.
+// Its answers 2 to 4 hold only for a group that has had them before: the template may have come since.
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
 	v.shared.mu.Lock()
 	before := v.lookups[g]
-	v.lookups[g] = lookup{told: before.told, waits: true} // before it is looked for: it is woken by what comes from now on
+	v.lookups[g] = lookup{told: before.told, waits: true} // first of all: the group is notified of what comes from now on
 	v.shared.mu.Unlock()
 	t, newer, err := v.findTemplate(ctx, path)
 	if err != nil && newer != nil && before.told != path {

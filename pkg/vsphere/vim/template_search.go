@@ -24,7 +24,7 @@ func (c *connection) findTemplateSource(ctx context.Context) (templateSource, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := c.cfg.Clock.Now()
-	if s.begin(c.asks, now) && !c.search(ctx) {
+	if s.begin(c.requests, now) && !c.search(ctx) {
 		s.searching = nil
 		return templateSource{}, errConnectionEnded
 	}
@@ -41,19 +41,19 @@ func (c *connection) findTemplateSource(ctx context.Context) (templateSource, er
 	return source, nil
 }
 
-// search searches the datacenter beside the workers, and then wakes the groups whose template was not found. It returns false
-// if the connection has ended.
+// search searches the datacenter beside the workers, and then notifies the groups whose template was not found. It returns
+// false if the connection has ended.
 func (c *connection) search(ctx context.Context) bool {
-	c.asks.mu.Lock()
-	defer c.asks.mu.Unlock()
-	if c.asks.ended {
+	c.requests.mu.Lock()
+	defer c.requests.mu.Unlock()
+	if c.requests.ended {
 		return false
 	}
-	c.asks.start(ctx, func(ctx context.Context) {
+	c.requests.start(ctx, func(ctx context.Context) {
 		found, err := c.readTemplates(ctx)
-		c.searched.end(c.asks, c.cfg.Clock.Now(), found, err)
+		c.searched.end(c.requests, c.cfg.Clock.Now(), found, err)
 		var ch inventory.Changes
-		c.addWaitingLookups(&ch)
+		c.notifyWaiting(&ch)
 		c.publish(&ch)
 	})
 	return true
@@ -72,7 +72,7 @@ func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]invento
 	return found, nil
 }
 
-// searchAgain searches for the groups whose template was not found, once the answer is too old: nothing else would tell them
+// searchAgain searches once more for the groups whose template was not found, when the answer is too old: no event tells them
 // that it has come.
 func (c *connection) searchAgain(ctx context.Context) {
 	c.shared.mu.Lock()

@@ -12,8 +12,8 @@ const (
 	// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
 	// read live.
 	searchedFor = 30 * time.Second
-	// searchRetry is how long the failure of a search is its answer: so long that all who wait are told, and that they do not
-	// cause the next one at once.
+	// searchRetry is how long the failure of a search is its answer: so long that all waiting groups learn of it, and that they
+	// do not cause the next one at once.
 	searchRetry = time.Second
 )
 
@@ -23,17 +23,17 @@ const templateReadFor = 2 * time.Second
 
 // lookup is that of a group whose template was not found.
 type lookup struct {
-	told  string // the template that the group was told to be missing, empty if none
-	waits bool   // it was not woken since
+	told  string // the template that the group knows to be missing, empty if none
+	waits bool   // the group was not notified since
 }
 
-// templateSearch is what is known from searches of the whole datacenter. One search at a time serves all groups, and no
-// worker waits for it. The life cycle of an answer:
+// templateSearch is the answer of searches of the whole datacenter. One search at a time serves all groups, and no worker
+// waits for it. The life cycle of an answer:
 //
-//  1. searching: somebody looks for a template, and the last answer is missing or too old. Until the search ends the last
-//     answer serves as far as it can, see FindTemplate; without one it is ErrPending.
-//  2. found, for searchedFor, or failed, for searchRetry: the groups whose template was not found are notified.
-//  3. invalidated: a template was not what it had been found as. A search that was under way by then does not count.
+//  1. pending: a group looks for a template, and there is no answer, or it is too old. Until the search ends the last answer
+//     holds as far as it can, see FindTemplate. Without one, the answer is ErrPending.
+//  2. answered: found, for searchedFor, or failed, for searchRetry. The groups whose template was not found are notified.
+//  3. invalidated: a clone has shown that the template has changed. A search that was under way by then does not count.
 //
 // The answer outlives a connection, a failure does not.
 type templateSearch struct {
@@ -41,8 +41,8 @@ type templateSearch struct {
 	at          time.Time // of the answer
 	found       map[vsphere.Ref]inventory.Properties
 	err         *vsphere.Error
-	searching   *asks // of the connection that searches, or nil
-	invalidated bool  // since the search has begun
+	searching   *requests // of the connection that searches, or nil
+	invalidated bool      // since the search has begun
 }
 
 // invalidate drops the answer.
@@ -59,7 +59,7 @@ func (s *templateSearch) due(now time.Time) bool {
 }
 
 // begin reports whether a connection is to search now. It searches if so.
-func (s *templateSearch) begin(by *asks, now time.Time) bool {
+func (s *templateSearch) begin(by *requests, now time.Time) bool {
 	if s.searching == by || !s.due(now) {
 		return false
 	}
@@ -67,9 +67,9 @@ func (s *templateSearch) begin(by *asks, now time.Time) bool {
 	return true
 }
 
-// end notes how a search has ended, unless another connection searches by now. That vCenter does not answer is no answer: the
-// connection ends, and everybody is woken.
-func (s *templateSearch) end(by *asks, now time.Time, found map[vsphere.Ref]inventory.Properties, err *vsphere.Error) {
+// end notes how a search has ended, unless another connection searches by now. Where vCenter does not answer, the connection
+// ends, and all groups are notified.
+func (s *templateSearch) end(by *requests, now time.Time, found map[vsphere.Ref]inventory.Properties, err *vsphere.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.searching != by {

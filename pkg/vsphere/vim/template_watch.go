@@ -15,11 +15,11 @@ func (s *shared) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate,
 	} else {
 		s.inv.UpdateTemplate(ref, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet))
 	}
-	s.addLookups(ch)
+	s.notifyLookups(ch)
 }
 
-// addLookups notes the groups whose template was not found.
-func (s *shared) addLookups(ch *inventory.Changes) {
+// notifyLookups notes that the groups are to be notified whose template was not found.
+func (s *shared) notifyLookups(ch *inventory.Changes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for g := range s.lookups {
@@ -27,8 +27,8 @@ func (s *shared) addLookups(ch *inventory.Changes) {
 	}
 }
 
-// addWaitingLookups is addLookups after a search. Who does not look again is not searched for any more.
-func (s *shared) addWaitingLookups(ch *inventory.Changes) {
+// notifyWaiting is notifyLookups after a search. Nothing searches any more for a group that does not look again.
+func (s *shared) notifyWaiting(ch *inventory.Changes) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for g, l := range s.lookups {

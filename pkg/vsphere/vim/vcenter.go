@@ -131,6 +131,6 @@ func (v *VCenter) Forget(g vsphere.GroupID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.conn != nil {
-		v.conn.asks.forget(g)
+		v.conn.requests.forget(g)
 	}
 }

@@ -154,6 +154,6 @@ func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.Pro
 		c.inv.ConfirmFolder(ref)
 	}
 	if near || c.inTemplateFolder(ref) {
-		c.addLookups(ch) // the path of a template may be another now
+		c.notifyLookups(ch) // the path of a template may be another now
 	}
 }

@@ -39,25 +39,25 @@ func (h *hearing) of(g vsphere.GroupID) int {
 func listening(t *testing.T, s *script) (*testConn, *hearing) {
 	t.Helper()
 	c, heard := scripted(t, s), &hearing{}
-	c.v.cfg.Notifier, c.asks.notify = heard, heard.Notify
-	t.Cleanup(c.asks.end)
+	c.v.cfg.Notifier, c.requests.notify = heard, heard.Notify
+	t.Cleanup(c.requests.end)
 	return c, heard
 }
 
-func testKey(n int) askKey {
-	return askKey{group: vsphere.GroupID{UID: fmt.Sprint("uid-", n)}, what: "something"}
+func testKey(n int) requestKey {
+	return requestKey{group: vsphere.GroupID{UID: fmt.Sprint("uid-", n)}, what: "something"}
 }
 
-// The numbers are those of the life cycle of asks.
-func TestQuestions(t *testing.T) {
+// The numbers are those of the life cycle of requests.
+func TestRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, heard := listening(t, &script{})
-		const asked = 3 * maxAsks
+		const asked = 3 * maxRequests
 		var mu sync.Mutex
 		running, most, begun := 0, 0, 0
 		goOn := make(chan struct{})
 		ask := func(n int) error {
-			return c.asks.ask(t.Context(), testKey(n), func(context.Context) error {
+			return c.requests.do(t.Context(), testKey(n), func(context.Context) error {
 				mu.Lock()
 				running, begun = running+1, begun+1
 				most = max(most, running)
@@ -77,13 +77,13 @@ func TestQuestions(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if begun != maxAsks {
-			t.Errorf("1: %d are under way, want %d", begun, maxAsks)
+		if begun != maxRequests {
+			t.Errorf("1: %d are under way, want %d", begun, maxRequests)
 		}
 		close(goOn)
 		synctest.Wait()
-		if begun != asked || most != maxAsks {
-			t.Errorf("2: %d were worked on, %d at once; want %d and %d", begun, most, asked, maxAsks)
+		if begun != asked || most != maxRequests {
+			t.Errorf("2: %d were worked on, %d at once; want %d and %d", begun, most, asked, maxRequests)
 		}
 		for n := range asked {
 			if got := heard.of(testKey(n).group); got != 1 {
@@ -98,23 +98,23 @@ func TestQuestions(t *testing.T) {
 		}
 		c.v.Forget(testKey(0).group)
 		synctest.Wait()
-		if len(c.asks.byKey) != 0 {
-			t.Errorf("%d are left", len(c.asks.byKey))
+		if len(c.requests.byKey) != 0 {
+			t.Errorf("%d are left", len(c.requests.byKey))
 		}
 	})
 }
 
 // A call that hangs costs its own group some time, and nobody else.
-func TestAQuestionThatHangs(t *testing.T) {
+func TestARequestThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := listening(t, &script{})
 		hang := func() error {
-			return c.asks.ask(t.Context(), testKey(1), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			return c.requests.do(t.Context(), testKey(1), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		}
 		if err := hang(); !errors.Is(err, vsphere.ErrPending) {
 			t.Fatal(err)
 		}
-		time.Sleep(askTimeout)
+		time.Sleep(requestTimeout)
 		synctest.Wait()
 		if err := hang(); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
@@ -123,13 +123,13 @@ func TestAQuestionThatHangs(t *testing.T) {
 }
 
 // The worker that has asked is gone when the answer is found.
-func TestAQuestionOutlivesTheWorker(t *testing.T) {
+func TestARequestOutlivesTheWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := listening(t, &script{})
 		gone := make(chan struct{})
 		ctx, cancel := context.WithCancel(vsphere.WithOpID(t.Context(), "op-1"))
 		ask := func() error {
-			return c.asks.ask(ctx, testKey(1), func(ctx context.Context) error {
+			return c.requests.do(ctx, testKey(1), func(ctx context.Context) error {
 				<-gone
 				return fmt.Errorf("%s: %v", vsphere.OpID(ctx), ctx.Err())
 			})
@@ -144,15 +144,15 @@ func TestAQuestionOutlivesTheWorker(t *testing.T) {
 	})
 }
 
-func TestQuestionsEndWithTheirConnection(t *testing.T) {
+func TestRequestsEndWithTheirConnection(t *testing.T) {
 	c, heard := listening(t, &script{})
 	ask := func(n int) error {
-		return c.asks.ask(t.Context(), testKey(n), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		return c.requests.do(t.Context(), testKey(n), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	}
-	for n := range 2 * maxAsks {
+	for n := range 2 * maxRequests {
 		_ = ask(n)
 	}
-	c.asks.end() // returns only if nobody waits for a place any more
+	c.requests.end() // returns only if nobody waits for a place any more
 	wantClass(t, "asked again", ask(0), vsphere.ClassUnavailable)
 	wantClass(t, "asked later", ask(99), vsphere.ClassUnavailable)
 	if heard.of(testKey(99).group) != 0 {
@@ -164,7 +164,7 @@ func TestQuestionsEndWithTheirConnection(t *testing.T) {
 func TestARefusalOfTheGuardIsNoAnswer(t *testing.T) {
 	c, heard := listening(t, &script{})
 	ask := func() error {
-		return c.asks.ask(t.Context(), testKey(1), func(context.Context) error {
+		return c.requests.do(t.Context(), testKey(1), func(context.Context) error {
 			return guardFailure("Remove", &guardError{errors.New("the lease is not surely ours")})
 		})
 	}

@@ -252,24 +252,29 @@ func TestALossWhileTheInventoryIsRead(t *testing.T) {
 		"Inventory).Snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
 		"Inventory).Stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
 	} {
-		c := scripted(t, &script{})
-		held := heldClock{make(chan struct{}), make(chan struct{})}
-		c.v.inv = testInventory(held)
-		enter(c.v.inv, "vm-1", described("web-0", "group-3")...)
-		go c.v.inv.Delete("vm-1", &inventory.Changes{})
-		<-held.asked // and the inventory stays locked: the read stops here
-		answer := make(chan error, 1)
-		go func() { answer <- read(c.v) }()
-		stacks := make([]byte, 1<<20)
-		for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name) {
-			runtime.Gosched()
-		}
-		c.v.setLost(c.v.fail("Read", noAnswer))
-		close(held.release)
-		err := <-answer
-		wantClass(t, name, err, vsphere.ClassUnavailable)
-		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != v1alpha1.ReasonVCenterUnreachable {
-			t.Errorf("%s: %v, want why the connection was lost", name, err)
+		for reason, lose := range map[string]func(*testConn){
+			v1alpha1.ReasonVCenterUnreachable: func(c *testConn) { c.v.setLost(c.v.fail("Read", noAnswer)) },
+			v1alpha1.ReasonVCenterSyncing:     func(c *testConn) { c.v.setSynced(newConnection(c.v.shared, c.client, c.lost)) }, // the next one
+		} {
+			c := scripted(t, &script{})
+			held := heldClock{make(chan struct{}), make(chan struct{})}
+			c.v.inv = testInventory(held)
+			enter(c.v.inv, "vm-1", described("web-0", "group-3")...)
+			go c.v.inv.Delete("vm-1", &inventory.Changes{})
+			<-held.asked // and the inventory stays locked: the read stops here
+			answer := make(chan error, 1)
+			go func() { answer <- read(c.v) }()
+			stacks := make([]byte, 1<<20)
+			for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name) {
+				runtime.Gosched()
+			}
+			lose(c)
+			close(held.release)
+			err := <-answer
+			wantClass(t, name, err, vsphere.ClassUnavailable)
+			if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reason {
+				t.Errorf("%s: %v, want %s", name, err, reason)
+			}
 		}
 	}
 }

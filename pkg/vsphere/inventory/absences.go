@@ -1,6 +1,8 @@
 package inventory
 
-import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+import (
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
 
 // noteAbsence notes that no filter holds a VM any more. inv.mu is held.
 func (inv *Inventory) noteAbsence(r *record) {

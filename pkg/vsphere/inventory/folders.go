@@ -6,32 +6,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// folder is one folder, or one vApp, which counts as a child only.
-type folder struct {
-	name   string
-	parent vsphere.Ref
-	vApp   bool
-}
-
-// FolderUpdate says something of a folder or a vApp. What is empty stays as it was.
-type FolderUpdate struct {
-	Name   string // unescaped
-	Parent vsphere.Ref
-	VApp   bool // of the parent, if there is one
-}
-
-// FolderRead is what a read has answered of a folder or a vApp.
-type FolderRead struct {
-	Ref vsphere.Ref
-	FolderUpdate
-}
-
-// childKey finds a folder by name. Names are unique within a folder.
-type childKey struct {
-	parent vsphere.Ref
-	name   string
-}
-
 // UpdateFolder takes over what is known of a folder.
 func (inv *Inventory) UpdateFolder(ref vsphere.Ref, u FolderUpdate, ch *Changes) {
 	inv.mu.Lock()
@@ -152,31 +126,6 @@ func (inv *Inventory) findRoot(ch *Changes) {
 	for _, r := range inv.vms {
 		inv.replace(r, *r.vm, r.host, ch)
 	}
-}
-
-// descend follows names from a folder down. inv.mu is held.
-func (inv *Inventory) descend(from vsphere.Ref, names ...string) vsphere.Ref {
-	for _, name := range names {
-		next, ok := inv.byName[childKey{from, name}]
-		if !ok {
-			return ""
-		}
-		from = next
-	}
-	return from
-}
-
-// groupOf returns the group whose folder this is, by its place: <root>/<namespace>/<name>. inv.mu is held.
-func (inv *Inventory) groupOf(folder vsphere.Ref) (vsphere.GroupID, bool) {
-	f, ok := inv.folders[folder]
-	if !ok || inv.root == "" {
-		return vsphere.GroupID{}, false
-	}
-	namespace, ok := inv.folders[f.parent]
-	if !ok || namespace.parent != inv.root {
-		return vsphere.GroupID{}, false
-	}
-	return vsphere.GroupID{Namespace: namespace.name, Name: f.name}, true
 }
 
 // Root returns the root folder, or nothing while it does not exist.

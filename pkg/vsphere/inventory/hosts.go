@@ -6,13 +6,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// placement is what is known of where VMs are made.
-type placement struct {
-	err        *vsphere.Error // why no VM can be made, nil if nothing is known to be wrong
-	hostNeeded bool           // a clone has to name its host
-	hosts      []vsphere.Host // to choose from then, without the number of VMs
-}
-
 // SetPlacement notes that VMs can be made, or why they cannot, and reports whether that has changed. It drops the hosts.
 func (inv *Inventory) SetPlacement(err *vsphere.Error) (changed bool) {
 	inv.mu.Lock()

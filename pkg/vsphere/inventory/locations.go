@@ -12,12 +12,6 @@ const maxDepth = 100
 // Hidden stands in a path for what the controller's account cannot read.
 const Hidden = "…"
 
-// location is where a folder is.
-type location struct {
-	path      string // see pathOf
-	underRoot bool   // see holdsUnderRoot
-}
-
 // Locate returns the inventory path of a folder, for people, and whether what lies in it lies below the root folder, by the
 // folder tree as last seen. The path is empty if it is not known.
 func (inv *Inventory) Locate(folder vsphere.Ref) (path string, underRoot bool) {
@@ -116,70 +110,27 @@ func (inv *Inventory) pathOf(folder vsphere.Ref) string {
 	return vsphere.Path(slices.Concat(inv.layout.VMFolderPath, names)...)
 }
 
-// relocateBelow replaces the VMs in a folder, and in those below it: they lie elsewhere now, and perhaps on the other side
-// of the root folder. inv.mu is held.
-func (inv *Inventory) relocateBelow(folder vsphere.Ref, ch *Changes) {
-	seen := map[vsphere.Ref]bool{folder: true} // there may be a cycle between two updates of one move
-	for todo := []vsphere.Ref{folder}; len(todo) > 0; todo = todo[1:] {
-		inv.relocate(todo[0], ch)
-		for ref := range inv.children[todo[0]] {
-			if !seen[ref] {
-				seen[ref] = true
-				todo = append(todo, ref)
-			}
+// descend follows names from a folder down. inv.mu is held.
+func (inv *Inventory) descend(from vsphere.Ref, names ...string) vsphere.Ref {
+	for _, name := range names {
+		next, ok := inv.byName[childKey{from, name}]
+		if !ok {
+			return ""
 		}
+		from = next
 	}
+	return from
 }
 
-// relocate is relocateBelow for one folder alone.
-func (inv *Inventory) relocate(folder vsphere.Ref, ch *Changes) {
-	for _, vm := range inv.byParent[folder].All() {
-		r := inv.vms[vm.Ref]
-		inv.replace(r, *vm, r.host, ch)
+// groupOf returns the group whose folder this is, by its place: <root>/<namespace>/<name>. inv.mu is held.
+func (inv *Inventory) groupOf(folder vsphere.Ref) (vsphere.GroupID, bool) {
+	f, ok := inv.folders[folder]
+	if !ok || inv.root == "" {
+		return vsphere.GroupID{}, false
 	}
-}
-
-// isOutsideTree reports whether a folder is none of the tree's: it lies in another datacenter, or may not be seen. inv.mu is
-// held.
-func (inv *Inventory) isOutsideTree(folder vsphere.Ref) bool {
-	_, known := inv.folders[folder]
-	return folder != "" && !known && folder != inv.layout.VMFolder
-}
-
-// FoldersOutsideTree returns the folders outside the tree that hold VMs of ours, and drops the paths of all others.
-func (inv *Inventory) FoldersOutsideTree() []vsphere.Ref {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	needed := map[vsphere.Ref]bool{}
-	for folder, list := range inv.byParent {
-		if inv.isOutsideTree(folder) && slices.ContainsFunc(list.All(), func(vm *vsphere.VM) bool { return inv.vms[vm.Ref].uid(inv.owner) != "" }) {
-			needed[folder] = true
-		}
+	namespace, ok := inv.folders[f.parent]
+	if !ok || namespace.parent != inv.root {
+		return vsphere.GroupID{}, false
 	}
-	var refs []vsphere.Ref
-	for ref := range needed {
-		refs = append(refs, ref)
-	}
-	for ref := range inv.pathsOutside {
-		if !needed[ref] {
-			delete(inv.pathsOutside, ref)
-			delete(inv.locations, ref)
-			inv.relocate(ref, &Changes{})
-		}
-	}
-	slices.Sort(refs)
-	return refs
-}
-
-// SetPathOutside notes the inventory path of a folder outside the tree, empty if it cannot be read.
-func (inv *Inventory) SetPathOutside(folder vsphere.Ref, path string, ch *Changes) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	old, known := inv.pathsOutside[folder]
-	inv.pathsOutside[folder] = path
-	if known && old == path {
-		return
-	}
-	delete(inv.locations, folder)
-	inv.relocate(folder, ch)
+	return vsphere.GroupID{Namespace: namespace.name, Name: f.name}, true
 }

@@ -94,7 +94,7 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vsphere/inventory",
-		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", govmomi + "/vim25/types", "k8s.io/utils/clock"},
+		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/utils/clock"},
 		not:  []string{"context", "net", "os"},
 		why:  "the inventory knows what it was given, and calls nobody",
 	},

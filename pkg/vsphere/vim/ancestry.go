@@ -7,18 +7,17 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // maxDepth ends the way up where two moves have made a circle of what was read.
 const maxDepth = 100
 
-// unreadable stands in a path for what the controller's account cannot read.
-const unreadable = "…"
-
 // errMovedMeanwhile means that an object, or one above it, went while its path was read.
 var errMovedMeanwhile = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying, Message: "The inventory changed meanwhile.",
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Message: "The inventory changed meanwhile.",
 }
 
 // ancestry finds out where objects lie. It remembers what it has read.
@@ -80,13 +79,13 @@ func (a *ancestry) pathOf(ctx context.Context, ref types.ManagedObjectReference)
 		props := a.known[ref]
 		name := props.name()
 		if name == "" || len(names) == maxDepth {
-			names = append(names, unreadable)
+			names = append(names, inventory.Hidden)
 			break
 		}
 		names = append(names, name)
 		parent, ok := props[propParent].(types.ManagedObjectReference)
 		if !ok {
-			names = append(names, unreadable)
+			names = append(names, inventory.Hidden)
 			break
 		}
 		ref = parent

@@ -3,13 +3,13 @@ package vim
 import (
 	"io"
 	"testing"
-	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // A task of ours has switched a VM on, somebody has switched it off before the watch looked, and the watch has nothing to
@@ -33,20 +33,17 @@ func TestAPowerStateThatTheWatchDoesNotConfirm(t *testing.T) {
 		return nil
 	})
 	now := c.v.cfg.Clock.Now()
-	power := func() vsphere.PowerState {
-		vm, _, _ := c.v.inv.get("vm-1")
-		return vm.Power
-	}
+	power := func() vsphere.PowerState { return get(c.v.inv, "vm-1").Power }
 
-	c.v.inv.setPower("vm-1", vsphere.PoweredOn, now, &touched{})
-	if overdue, left := c.v.inv.overdueAssumptions(now); len(overdue) != 0 || !left {
+	c.v.inv.AssumePower("vm-1", vsphere.PoweredOn, now, &inventory.Changes{})
+	if overdue, left := c.v.inv.AssumedPower(now.Add(-reportedWithin)); len(overdue) != 0 || !left {
 		t.Errorf("the watch is given no time: %v, %t", overdue, left)
 	}
-	c.v.inv.setPower("vm-1", vsphere.PoweredOff, now.Add(-2*reportedWithin), &touched{})
-	c.v.inv.setPower("vm-1", vsphere.PoweredOn, now.Add(-2*reportedWithin), &touched{})
+	c.v.inv.AssumePower("vm-1", vsphere.PoweredOff, now.Add(-2*reportedWithin), &inventory.Changes{})
+	c.v.inv.AssumePower("vm-1", vsphere.PoweredOn, now.Add(-2*reportedWithin), &inventory.Changes{})
 	trouble = &callError{method: "RetrievePropertiesEx", err: io.ErrUnexpectedEOF}
 	c.recheck(t.Context())
-	if overdue, _ := c.v.inv.overdueAssumptions(now); reads != 1 || len(overdue) != 1 {
+	if overdue, _ := c.v.inv.AssumedPower(now.Add(-reportedWithin)); reads != 1 || len(overdue) != 1 {
 		t.Errorf("%d reads: one that failed is to be tried again: %v", reads, overdue)
 	}
 	trouble = nil
@@ -57,25 +54,5 @@ func TestAPowerStateThatTheWatchDoesNotConfirm(t *testing.T) {
 	c.recheck(t.Context())
 	if reads != 2 {
 		t.Error("it is read again and again")
-	}
-}
-
-func TestAPowerStateThatTheWatchConfirms(t *testing.T) {
-	inv := testInventory()
-	inv.update("vm-1", fromRoot, true, described("web-0", "group-3"), &touched{})
-	now := time.Now()
-	inv.setPower("vm-1", vsphere.PoweredOn, now.Add(-time.Hour), &touched{})
-	inv.update("vm-1", fromRoot, false, nil, &touched{})
-	if overdue, _ := inv.overdueAssumptions(now); len(overdue) != 1 {
-		t.Error("a report of something else confirms it")
-	}
-	on := assign(propPower, types.VirtualMachinePowerStatePoweredOn)
-	inv.update("vm-1", fromRoot, false, []types.PropertyChange{on}, &touched{})
-	if overdue, left := inv.overdueAssumptions(now); len(overdue) != 0 || left {
-		t.Error("it is read although the watch has confirmed it")
-	}
-	inv.setPower("vm-1", vsphere.PoweredOn, now.Add(-time.Hour), &touched{})
-	if overdue, left := inv.overdueAssumptions(now); len(overdue) != 0 || left {
-		t.Error("what the watch has said before is read again")
 	}
 }

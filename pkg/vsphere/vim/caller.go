@@ -20,6 +20,37 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+const (
+	// maxRepeats is how often a call is sent again: with the first time, as often as it takes to tell an outage.
+	maxRepeats = maxLost - 1
+	// repeatAfter is the pause before the first repetition, less up to a half; it doubles.
+	repeatAfter = 50 * time.Millisecond
+)
+
+const (
+	// maxLost is how many lost answers in a row are an outage. Where every tenth answer is lost, that happens to one call in
+	// 100,000; where vCenter is away, it takes a second to tell.
+	maxLost = 5
+	// maxHung is how many of them may have hung until their deadline: vCenter accepts calls and answers none. Without that,
+	// minutes would pass.
+	maxHung = 2
+)
+
+// guardAgain is how often the guard runs while a request is not sent yet. It is a small part of the time between the
+// moment when the guard gives up the lease and the one when somebody else may have it.
+const guardAgain = 100 * time.Millisecond
+
+const (
+	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
+	// path is noticed.
+	pollSeconds = 60
+	pollTimeout = (pollSeconds + 5) * time.Second
+	// A poll that got no answer within its deadline is sent once more, and vCenter is to answer soon: it may be that one
+	// answer that was lost, or the path.
+	againSeconds = 1
+	againTimeout = 10 * time.Second
+)
+
 // caller is the one way to vCenter: it gives each call its deadline, asks the guard before each one that changes anything
 // and until its request is sent, and judges what an error says about the connection. An answer is lost if it does not come,
 // or cannot be read: the connection breaks, an HTTP status stands in its place, or half of it is missing. In order:
@@ -38,8 +69,8 @@ type caller struct {
 	silence silence
 }
 
-// readers are the methods that change nothing but our own session. Any other is asked for at the guard, so that one that
-// somebody adds later cannot slip past it. True are those that may be sent again when their answer was lost. The others:
+// readers are the methods that change nothing but our own session. Any other has to pass the guard, and so does one
+// that is added later. True are those that may be sent again when their answer was lost. The others:
 //
 //   - Login may have been refused, and refusals lock the account; Logout has attempts of its own
 //   - ContinueRetrievePropertiesEx uses its token up: the read begins anew (see retrieve)
@@ -57,13 +88,6 @@ var readers = map[string]bool{
 
 	"Login": false, "Logout": false, "ContinueRetrievePropertiesEx": false, "CreateFilter": false,
 }
-
-const (
-	// maxRepeats is how often a call is sent again: with the first time, as often as it takes to tell an outage.
-	maxRepeats = maxLost - 1
-	// repeatAfter is the pause before the first repetition, less up to a half; it doubles.
-	repeatAfter = 50 * time.Millisecond
-)
 
 // RoundTrip makes one call. Its error is a *callError.
 func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
@@ -86,7 +110,7 @@ func (c *caller) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 	}
 }
 
-// mayRepeat tells whether a call that failed may be sent again. The first call of a connection is not: while vCenter is away,
+// mayRepeat reports whether a call that failed may be sent again. The first call of a connection is not: while vCenter is away,
 // it is asked once at a time.
 func (c *caller) mayRepeat(call *callError) bool {
 	return readers[call.method] && call.worthRepeating() && c.silence.wasBroken()
@@ -169,15 +193,6 @@ func (c *caller) judge(call *callError) {
 	}
 }
 
-const (
-	// maxLost is how many lost answers in a row are an outage. Where every tenth answer is lost, that happens to one call in
-	// 100,000; where vCenter is away, it takes a second to tell.
-	maxLost = 5
-	// maxHung is how many of them may have hung until their deadline: vCenter accepts calls and answers none. Without that,
-	// minutes would pass.
-	maxHung = 2
-)
-
 // silence counts the calls in a row that got no answer. It is safe for concurrent use.
 type silence struct {
 	mu         sync.Mutex
@@ -192,7 +207,7 @@ func (s *silence) ends() {
 	s.broken, s.lost, s.hung = true, 0, 0
 }
 
-// lasts notes a lost answer, and tells whether it is an outage by now.
+// lasts notes a lost answer, and reports whether it is an outage by now.
 func (s *silence) lasts(hung bool) (outage bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,10 +223,6 @@ func (s *silence) wasBroken() bool {
 	defer s.mu.Unlock()
 	return s.broken
 }
-
-// guardAgain is how often the guard is asked while a request is not sent yet. It is a small part of the time between the
-// moment when the guard gives up the lease and the one when somebody else may have it.
-const guardAgain = 100 * time.Millisecond
 
 // guardSending returns a context that ends when the guard refuses, until written is called: to reach vCenter may take
 // longer than the lease lasts. A request that is written in full is vCenter's, and to cut it off would only lose the answer.
@@ -249,55 +260,15 @@ func redact(err error) error {
 	return err
 }
 
-// callError is a call that failed.
-type callError struct {
-	method   string
-	mutating bool
-	sent     bool // vCenter may have got the request
-	ends     bool // the connection ends with it
-	err      error
-}
-
-func (e *callError) Error() string { return e.method + ": " + e.err.Error() }
-
-func (e *callError) Unwrap() error { return e.err }
-
-// breaks tells whether the error speaks of the session or the path to vCenter rather than of the call.
-func (e *callError) breaks() bool {
-	_, ended := faultOf(e.err).(*types.NotAuthenticated)
-	return ended || isCertificateError(e.err)
-}
-
-// hung tells whether there was no answer until the deadline.
-func (e *callError) hung() bool { return errors.Is(e.err, context.DeadlineExceeded) }
-
-// unanswered tells whether the answer was lost. Nothing is lost of a call that was not sent because of the guard, or that
-// nobody waits for any more.
-func (e *callError) unanswered() bool {
-	_, guarded := errors.AsType[*guardError](e.err)
-	return faultOf(e.err) == nil && !guarded && !isCertificateError(e.err) && !errors.Is(e.err, context.Canceled)
-}
-
-// worthRepeating tells whether the answer was lost, the connection stands, and time is left: one that hung has had its time.
-func (e *callError) worthRepeating() bool { return e.unanswered() && !e.ends && !e.hung() }
-
-// lostCall returns the call that an error speaks of if its answer was lost, or nil.
-func lostCall(err error) *callError {
-	if call, ok := errors.AsType[*callError](err); ok && call.unanswered() {
-		return call
+// pause waits for d, or until ctx ends. It goes by the real clock, whatever Config.Clock is: it spaces calls, and how fast
+// vCenter answers them is not ours to say.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return nil
 }
-
-// saysNothing tells whether an error says nothing of what was asked: there was no answer, or only that the session has ended.
-func saysNothing(err error) bool {
-	call, ok := errors.AsType[*callError](err)
-	return ok && (faultOf(call.err) == nil || call.breaks())
-}
-
-// guardError is a refusal of the guard: nothing was sent.
-type guardError struct{ err error }
-
-func (e *guardError) Error() string { return e.err.Error() }
-
-func (e *guardError) Unwrap() error { return e.err }

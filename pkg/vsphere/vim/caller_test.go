@@ -14,6 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -39,12 +40,12 @@ func TestGuardWhileTheRequestIsOnItsWay(t *testing.T) {
 		{"half sent", func(ctx context.Context) error {
 			httptrace.ContextClientTrace(ctx).WroteHeaders()
 			return block(ctx)
-		}, vsphere.ClassUnknown, reasonOutcomeUnknown, time.Second},
+		}, vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown, time.Second},
 		{"half sent, and to be sent again", func(ctx context.Context) error {
 			httptrace.ContextClientTrace(ctx).WroteHeaders()
 			httptrace.ContextClientTrace(ctx).WroteRequest(httptrace.WroteRequestInfo{Err: errors.New("broken pipe")})
 			return block(ctx)
-		}, vsphere.ClassUnknown, reasonOutcomeUnknown, time.Second},
+		}, vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown, time.Second},
 		{"sent: the answer is worth waiting for", func(ctx context.Context) error {
 			httptrace.ContextClientTrace(ctx).WroteHeaders()
 			httptrace.ContextClientTrace(ctx).WroteRequest(httptrace.WroteRequestInfo{})

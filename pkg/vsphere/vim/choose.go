@@ -14,7 +14,7 @@ type choice struct {
 	path []string // the names of its inventory path
 }
 
-// meant tells whether the value of a flag means the object at an inventory path. bases are where paths that do not begin
+// meant reports whether the value of a flag means the object at an inventory path. bases are where paths that do not begin
 // at the root of the inventory may begin instead. In order:
 //
 //  1. a slash in front: the whole path

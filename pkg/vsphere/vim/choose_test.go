@@ -129,7 +129,7 @@ func TestPathsThatCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := scripted(t, &script{reads: tt.reads})
 			c.client.ServiceContent.RootFolder = folderRef("group-d1")
-			path, err := newAncestry(c).pathOf(t.Context(), vm)
+			path, err := newAncestry(c.connection).pathOf(t.Context(), vm)
 			switch got := vsphere.Path(path...); {
 			case (err != nil) != (tt.want == "error"):
 				t.Errorf("error %v", err)

@@ -3,8 +3,6 @@ package vim
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -13,53 +11,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
-
-// templateReadFor is how long clones may be sent by one read of their template. It is read again when to send them takes
-// longer.
-const templateReadFor = 2 * time.Second
-
-// templateRead is what a template was when it was read.
-type templateRead struct {
-	template vsphere.Template
-	disks    []int32   // keys of its disks
-	at       time.Time // zero: not yet
-}
-
-// templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its
-// turns a few at a time, many of them in a second, and each would cost a read.
-type templateReads struct {
-	mu      sync.Mutex
-	byGroup map[string]templateRead // by UID
-}
-
-// keep remembers a read for the rest of a group's clones.
-func (r *templateReads) keep(g vsphere.GroupID, read templateRead) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byGroup == nil {
-		r.byGroup = map[string]templateRead{}
-	}
-	r.byGroup[g.UID] = read
-}
-
-// take returns what was kept for the rest of a group's clones, if that is of the same template.
-func (r *templateReads) take(g vsphere.GroupID, t vsphere.Template) templateRead {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	read := r.byGroup[g.UID]
-	delete(r.byGroup, g.UID)
-	if read.template != t {
-		return templateRead{template: t}
-	}
-	return read
-}
-
-// forget drops all: a template is not what it was.
-func (r *templateReads) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.byGroup = nil
-}
 
 // cloneBatch is the clones of one sync.
 type cloneBatch struct {
@@ -75,7 +26,7 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 	if err != nil {
 		return err
 	}
-	if err := v.inv.placementError(); err != nil {
+	if err := v.inv.PlacementError(); err != nil {
 		return err
 	}
 	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
@@ -88,35 +39,35 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 
 // start submits one clone: first its place in the budget, then the read, then the request.
 func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
-	v, what := b.v, "Clone VM "+clone.Name
+	what := "Clone VM " + clone.Name
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
-	id, err := v.tracker.Begin(b.group, op, clone.Spec.Hash())
+	id, err := b.tracker.Begin(b.group, op, clone.Spec.Hash())
 	if err != nil {
 		return err
 	}
 	if err := b.readAgain(ctx); err != nil {
-		failure := v.fail("Read template "+b.template.Path, err)
-		v.tracker.Refused(id, failure)
+		failure := b.fail("Read template "+b.template.Path, err)
+		b.tracker.Refused(id, failure)
 		return failure
 	}
-	v.pending.begin(id, clone.Spec.Folder)
+	b.pending.begin(id, clone.Spec.Folder)
 	task, err := b.send(ctx, clone)
 	if err != nil {
 		if isGone(err, vmRef(b.template.Ref)) {
-			err = v.templateChanged(b.template, nil, "it is gone")
+			err = b.templateChanged(b.template, nil, "it is gone")
 		}
-		failure := v.fail(what, err)
-		v.tracker.Refused(id, failure)
+		failure := b.fail(what, err)
+		b.tracker.Refused(id, failure)
 		if failure.Class == vsphere.ClassUnknown {
-			b.chores.wake() // looks for what has become of it
+			b.queue.wake() // looks for what has become of it
 		} else {
-			v.pending.end(id)
+			b.pending.end(id)
 		}
 		if f, ok := faultOf(err).(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
-			b.chores.wantVerified(vsphere.Ref(f.Object.Value))
+			b.queue.addVMs(vsphere.Ref(f.Object.Value))
 		}
 		if isGone(err, folderRef(clone.Spec.Folder)) {
-			v.folderGone(clone.Spec.Folder)
+			b.folderGone(clone.Spec.Folder)
 		}
 		return failure
 	}
@@ -126,7 +77,7 @@ func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 
 // readAgain reads the template, unless it was read just now.
 func (b *cloneBatch) readAgain(ctx context.Context) error {
-	now := b.v.cfg.Clock.Now()
+	now := b.cfg.Clock.Now()
 	if !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
@@ -144,7 +95,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 	spec, place := clone.Spec, b.placement
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
-		Version: vsphere.StampVersion, Owner: b.v.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
+		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
 		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
 	}
 	var host *types.ManagedObjectReference

@@ -26,12 +26,12 @@ const (
 	DefaultCallTimeout  = 30 * time.Second
 )
 
-// Config says which vCenter is driven, where in it, and who is told.
+// Config says which vCenter the adapter drives, where in it, and whom it notifies.
 type Config struct {
 	// Endpoint is a host, a host and port, or a URL; the path is /sdk unless it says otherwise. One that carries
 	// credentials is refused, so that none of them ends up in a log.
 	Endpoint string
-	// Credentials returns the user name and the password as they are now. It is asked before each login, and every few
+	// Credentials returns the user name and the password as they are now. The adapter calls it before each login, and every few
 	// seconds while the last ones are refused, so that new ones are tried at once.
 	Credentials func() (user, password string, err error)
 	TLS         TLS
@@ -62,16 +62,16 @@ type Config struct {
 	CallTimeout time.Duration
 
 	Notifier vsphere.Notifier
-	// Guard is asked immediately before every call that changes vCenter; if it fails nothing is sent. It is asked again
+	// Guard runs immediately before every call that changes vCenter; if it fails nothing is sent. It runs again and again
 	// until the request is sent: what is still on its way to vCenter when it fails is cut off. It must not block.
 	Guard func() error
 	// Gate persists the throttle of refused logins. Nil means that it is kept in memory only.
 	Gate LoginGate
-	// Observe is told of every SOAP call: the method, how long it took, and its error.
+	// Observe gets every SOAP call: the method, how long it took, and its error.
 	Observe func(method string, d time.Duration, err error)
-	// OnFault is told of every fault that a call or a task was answered with: its class, and its type.
+	// OnFault gets every fault that a call or a task was answered with: its class, and its type.
 	OnFault func(class vsphere.Class, fault string)
-	// OnUnclassified is told of a fault that the table of faults does not list.
+	// OnUnclassified gets a fault that the table of faults does not list.
 	OnUnclassified func(fault string)
 	// Operations measures operations. It must neither block nor call back. Nil measures nothing.
 	Operations tracker.Observer
@@ -132,7 +132,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
 	}
-	if err := c.comparePaths(); err != nil {
+	if err := comparePaths(c.Folder, c.TemplateFolder); err != nil {
 		return c, nil, err
 	}
 	return c, endpoint, nil

@@ -10,7 +10,9 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
@@ -54,18 +56,18 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 // destroyBatch submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
 func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
-	victims, more, worst := c.v.beginDestroys(g, vms)
-	var t touched
-	defer c.v.settle(&t)
+	victims, more, worst := c.beginDestroys(g, vms)
+	var ch inventory.Changes
+	defer c.publish(&ch)
 	for len(victims) > 0 {
-		rest, err := c.destroyProven(ctx, g, victims, &t)
+		rest, err := c.destroyProven(ctx, g, victims, &ch)
 		worst = worse(worst, err)
 		switch {
 		case err != nil && err.Class == vsphere.ClassUnavailable:
-			c.v.withdraw(rest, nil)
+			c.withdraw(rest, nil)
 			return false, worst
 		case len(rest) == len(victims): // not one could be judged in time
-			c.v.withdraw(rest, errProofTooOld)
+			c.withdraw(rest, errProofTooOld)
 			return false, worse(worst, errProofTooOld)
 		}
 		victims = rest
@@ -74,60 +76,60 @@ func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []
 }
 
 // beginDestroys takes places in the budget, in order, until there is none left.
-func (v *VCenter) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
+func (s *shared) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
 	for _, ref := range vms {
-		id, err := v.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
+		id, err := s.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
 		switch {
 		case err == nil:
 			victims = append(victims, victim{ref, id})
 		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			return victims, false, worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
 		default:
-			worst = worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			worst = worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
 		}
 	}
 	return victims, true, worst
 }
 
 // withdraw gives back the places of VMs whose destruction is not sent. An error is a failure of each.
-func (v *VCenter) withdraw(victims []victim, err *vsphere.Error) {
+func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
 	for _, vm := range victims {
-		v.tracker.Withdraw(vm.id, err)
+		s.tracker.Withdraw(vm.id, err)
 	}
 }
 
 // errProofTooOld means that a VM was read, and that too long ago to act on it.
 var errProofTooOld = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: reasonRetrying,
+	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be destroyed, which may have changed meanwhile; it is read again.", proofFor),
 }
 
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
 // those that are left, whose places are still taken.
 func (c *connection) destroyProven(
-	ctx context.Context, g vsphere.GroupID, victims []victim, t *touched,
+	ctx context.Context, g vsphere.GroupID, victims []victim, ch *inventory.Changes,
 ) (rest []victim, worst *vsphere.Error) {
 	objects := make([]types.ManagedObjectReference, len(victims))
 	for i, vm := range victims {
 		objects[i] = vmRef(vm.ref)
 	}
-	asked := c.v.cfg.Clock.Now()
+	asked := c.cfg.Clock.Now()
 	readings, err := c.readWithDisks(ctx, objects)
 	if err != nil {
-		failure := c.v.fail("Read the VMs to be destroyed", err)
-		c.v.withdraw(victims, nil)
+		failure := c.fail("Read the VMs to be destroyed", err)
+		c.withdraw(victims, nil)
 		return nil, failure
 	}
 	for i, vm := range victims {
-		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], t)
+		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], ch)
 		switch {
 		case refusal != nil:
 			worst = worse(worst, refusal)
 		case name == "": // it is gone
-		case c.v.cfg.Clock.Since(asked) > proofFor:
+		case c.cfg.Clock.Since(asked) > proofFor:
 			rest = append(rest, vm)
 		default:
-			err := c.destroy(ctx, vm, name, t)
+			err := c.destroy(ctx, vm, name, ch)
 			worst = worse(worst, err)
 			if err != nil && err.Class == vsphere.ClassUnavailable {
 				return append(rest, victims[i+1:]...), worst
@@ -139,35 +141,34 @@ func (c *connection) destroyProven(
 
 // judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
 // already, gives its place back.
-func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, t *touched) (name string, refusal *vsphere.Error) {
-	v := c.v
+func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, ch *inventory.Changes) (name string, refusal *vsphere.Error) {
 	switch {
 	case r.gone:
-		v.tracker.Withdraw(victim.id, nil)
-		v.gone(victim.ref, t)
+		c.tracker.Withdraw(victim.id, nil)
+		c.vmGone(victim.ref, ch)
 		return "", nil
 	case r.err != nil:
-		err := v.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
-		v.tracker.Withdraw(victim.id, err)
+		err := c.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
+		c.tracker.Withdraw(victim.id, err)
 		return "", err
 	}
-	last, _, _ := v.inv.get(victim.ref)
+	last, _, _ := c.inv.Get(victim.ref)
 	vm := r.props.vm(victim.ref, last)
-	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent) // the parent was read just now
-	err := refuse(v.cfg.Owner, g, vm, r.props)
+	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent) // the parent was read just now
+	err := refuse(c.cfg.Owner, g, vm, r.props)
 	if err == nil {
 		return vm.Name, nil
 	}
-	if err.Reason == reasonPoweredOn {
-		v.inv.setPower(victim.ref, vm.Power, v.cfg.Clock.Now(), t) // or nobody would switch it off
+	if err.Reason == vsphere.ReasonPoweredOn {
+		c.inv.AssumePower(victim.ref, vm.Power, c.cfg.Clock.Now(), ch) // or nobody would switch it off
 	}
-	v.tracker.Withdraw(victim.id, err)
+	c.tracker.Withdraw(victim.id, err)
 	return "", err
 }
 
 // destroy submits the destruction of one VM that was just judged.
-func (c *connection) destroy(ctx context.Context, victim victim, name string, t *touched) *vsphere.Error {
-	v, ref := c.v, victim.ref
+func (c *connection) destroy(ctx context.Context, victim victim, name string, ch *inventory.Changes) *vsphere.Error {
+	ref := victim.ref
 	pending := pendingTask{what: "Destroy VM " + name, name: name, kind: vsphere.OperationDestroy, vm: ref, id: victim.id}
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})
 	if err == nil {
@@ -175,14 +176,14 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, t 
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {
-		v.tracker.Resolved(victim.id)
-		v.gone(ref, t)
+		c.tracker.Resolved(victim.id)
+		c.vmGone(ref, ch)
 		return nil
 	}
-	failure := v.fail(pending.what, err)
-	v.tracker.Refused(victim.id, failure)
+	failure := c.fail(pending.what, err)
+	c.tracker.Refused(victim.id, failure)
 	if failure.Class == vsphere.ClassUnknown {
-		c.chores.wantVerified(ref)
+		c.queue.addVMs(ref)
 	}
 	return failure
 }
@@ -209,7 +210,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 		return unreachable(what, vm)
 	case vm.Power != vsphere.PoweredOff:
 		return &vsphere.Error{
-			Class: vsphere.ClassConflict, Reason: reasonPoweredOn,
+			Class: vsphere.ClassConflict, Reason: vsphere.ReasonPoweredOn,
 			Message: fmt.Sprintf("%s: it is %s and has to be switched off first.", what, vm.Power),
 		}
 	}
@@ -218,7 +219,7 @@ func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *v
 
 func unreachable(what string, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonVMUnreachable,
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonVMUnreachable,
 		Message: fmt.Sprintf("%s: it is %s; waiting until vCenter can reach it.", what, vm.Connection),
 	}
 }

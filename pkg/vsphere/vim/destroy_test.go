@@ -29,7 +29,7 @@ type slowVCenter struct {
 	reads [][]string               // the VMs of each read
 }
 
-func slow(t *testing.T, s *script, takes func(method string) time.Duration) (*connection, *slowVCenter) {
+func slow(t *testing.T, s *script, takes func(method string) time.Duration) (*testConn, *slowVCenter) {
 	c := scripted(t, s)
 	vc := &slowVCenter{
 		script: s, clock: clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0)), takes: takes,

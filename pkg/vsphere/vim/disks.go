@@ -10,6 +10,7 @@ import (
 	paths "github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -80,7 +81,7 @@ func refuseDisks(what string, vm vsphere.VM, props properties) *vsphere.Error {
 			}
 		}
 		return &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonForeignDisk,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonForeignDisk,
 			Message: fmt.Sprintf("%s: it has a disk that is not its own and would be deleted with it (%s). Detach the disk in vCenter, without deleting its files; if a snapshot holds it too, save it elsewhere and delete the snapshot. The VM is destroyed then.",
 				what, strings.Join(names, "; ")),
 		}

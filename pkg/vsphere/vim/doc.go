@@ -1,14 +1,38 @@
 // Package vim drives a vCenter through its SOAP API. It is the only package that knows govmomi.
 //
-// One goroutine, Run, owns the session: it connects, logs in if there is no session, resolves the placement, watches,
-// and starts over when anything breaks. Everybody else calls through the connection that it has made, and tells it when
-// a call shows that the connection is gone. So there is one login at a time, one back-off, and one place that knows
-// whether vCenter is there.
+// One goroutine, Run, owns the session: it connects, logs in if there is no session, finds the datacenter, watches, and
+// starts over when anything breaks. All others call through the connection that it has made, and report a call which shows
+// that the connection is gone. So there is one login at a time, one back-off, and one place that knows whether vCenter is
+// there.
 //
-// One PropertyCollector feeds one cache. Its filters are: the folders of the datacenter, the VMs below the root folder,
-// the templates (where a template folder is set), the VMs of ours that lie elsewhere, and the tasks in flight. What it
-// reports is copied into the inventory, and the groups concerned are notified once per update set. Snapshot reads the
-// cache and makes no call.
+// The files know each other in one direction:
+//
+//	session.go login.go tls.go       VCenter.Run: one connection after the other
+//	run.go                           the life of a connection
+//	watch.go views.go filters.go     what is watched, and what the collector reports
+//	queue.go resync.go sweep.go      what is read beside the watch
+//	snapshot.go template.go folder.go clone.go power.go destroy.go running.go cancel.go
+//	                                 the calls of the port
+//	verify.go strays.go trequests.go hosts.go placement.go
+//	                                 what a read or a task means
+//	read.go ancestry.go connection.go
+//	                                 reads, by a connection
+//	shared.go                        what outlives connections: the inventory, the operations, the tasks in flight
+//	pending_trequests.go task_list.go read_queue.go host_list.go sweeps.go requests.go template_state.go
+//	                                 state, which makes no call
+//	decode.go props.go object.go     from vCenter's properties to plain records
+//	caller.go call_error.go errors.go faults.go
+//	                                 one call, and what its error means
+//
+// The way of one event: the collector reports an update (watch.go), decode.go makes a plain record of it, the inventory takes
+// the record and says which groups it concerns, and publish (shared.go) notifies these once for each set of updates. What the
+// update leaves open goes into the read queue: a VM that has left all filters, a host without a name. The group is synced,
+// Snapshot reads the inventory, which makes no call, and the plan asks for operations. Each is a call whose task goes onto the
+// list of tasks, and the collector reports its end.
+//
+// One PropertyCollector feeds the inventory. Its filters are: the folders of the datacenter, the VMs below the root folder,
+// the templates (where a template folder is set), the VMs of ours that lie elsewhere, the tasks in flight, and the cluster with
+// its hosts.
 //
 // Workers do not wait. What takes long runs beside them, and its end notifies the group: sweeps.go spaces the sweeps,
 // template_search.go searches for templates, requests.go runs the rest.

@@ -1,33 +1,18 @@
 package vim
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
-
-// faulter is what govmomi's errors have in common that carry an answer of vCenter.
-type faulter interface {
-	error
-	Fault() types.BaseMethodFault
-}
-
-// faultOf returns the fault that err carries, or nil.
-func faultOf(err error) types.BaseMethodFault {
-	if e, ok := errors.AsType[faulter](err); ok {
-		return e.Fault()
-	}
-	return nil
-}
 
 // faultName returns the type of a fault, as vCenter names it.
 func faultName(f types.BaseMethodFault) string {
@@ -36,6 +21,12 @@ func faultName(f types.BaseMethodFault) string {
 		t = t.Elem()
 	}
 	return t.Name()
+}
+
+// faultReporter makes errors that cross the port, and reports the faults that they carry.
+type faultReporter struct {
+	onFault        func(class vsphere.Class, fault string)
+	onUnclassified func(fault string)
 }
 
 // fail turns the error of a call into one that crosses the port. what says what was tried, as the beginning of a
@@ -49,7 +40,7 @@ func faultName(f types.BaseMethodFault) string {
 //  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
 //  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
 //  8. the caller is gone: Unavailable
-func (v *VCenter) fail(what string, err error) *vsphere.Error {
+func (r faultReporter) fail(what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
 	}
@@ -57,18 +48,18 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 		return e
 	}
 	if e, ok := errors.AsType[faulter](err); ok {
-		return v.failFault(what, e.Fault(), err)
+		return r.failFault(what, e.Fault(), err)
 	}
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnknown, Reason: reasonOutcomeUnknown, Err: err,
+			Class: vsphere.ClassUnknown, Reason: v1alpha1.ReasonOutcomeUnknown, Err: err,
 			Message: fmt.Sprintf("%s: the answer to %s was lost; the inventory is looked at before anything is repeated.", what, call.method),
 		}
 	}
 	if isCertificateError(err) {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonCertificateRejected, Err: err,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCertificateRejected, Err: err,
 			Message: fmt.Sprintf("%s: vCenter's certificate is not trusted: %s. Set -vcenter-ca-file or -vcenter-thumbprint.", what, transportText(err)),
 		}
 	}
@@ -85,7 +76,7 @@ func (v *VCenter) fail(what string, err error) *vsphere.Error {
 // silent tells of a vCenter that does not answer.
 func silent(class vsphere.Class, what string, err error) *vsphere.Error {
 	return &vsphere.Error{
-		Class: class, Reason: reasonVCenterUnreachable, Err: err,
+		Class: class, Reason: v1alpha1.ReasonVCenterUnreachable, Err: err,
 		Message: fmt.Sprintf("%s: vCenter does not answer: %s.", what, transportText(err)),
 	}
 }
@@ -97,7 +88,7 @@ func lostAnswerFailure(what string, call *callError) *vsphere.Error {
 		text = "%s could not be sent (%s); it is tried again."
 	}
 	return &vsphere.Error{
-		Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: call,
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: call,
 		Message: what + ": " + fmt.Sprintf(text, call.method, transportText(call)),
 	}
 }
@@ -118,20 +109,20 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 const unnamedFault = "unnamed"
 
 // failFault turns a fault, of a call or of a task, into an error that crosses the port.
-func (v *VCenter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
-		v.cfg.OnFault(vsphere.ClassTransient, unnamedFault)
-		v.cfg.OnUnclassified(unnamedFault)
+		r.onFault(vsphere.ClassTransient, unnamedFault)
+		r.onUnclassified(unnamedFault)
 		return &vsphere.Error{
-			Class: vsphere.ClassTransient, Reason: reasonRetrying, Err: err,
+			Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: err,
 			Message: what + ": vCenter answered with a fault that has no name.",
 		}
 	}
 	name := faultName(f)
 	verdict, known := judge(f)
-	v.cfg.OnFault(verdict.class, name)
+	r.onFault(verdict.class, name)
 	if !known {
-		v.cfg.OnUnclassified(name)
+		r.onUnclassified(name)
 	}
 	return &vsphere.Error{
 		Class: verdict.class, Reason: verdict.reason, Fault: name, Err: err,
@@ -206,33 +197,18 @@ func noPermissionText(f *types.NoPermission) string {
 	return fmt.Sprintf("the controller's account lacks the privilege %s%s; grant it in vCenter", privilege, object)
 }
 
-// transportText names what stopped a call, without an address: net errors may carry one, but never credentials.
-func transportText(err error) string {
-	if call, ok := errors.AsType[*callError](err); ok {
-		err = call.err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer within the deadline"
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it closed the connection before it had answered"
-	}
-	return strings.TrimRight(err.Error(), ". ")
+func syncing(message string) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: message}
 }
 
-func isCertificateError(err error) bool {
-	if errors.Is(err, errThumbprint) {
-		return true
+// outsideRoot refuses what is to be done to a VM, unless it lies below the root folder.
+func outsideRoot(what string, vm vsphere.VM) *vsphere.Error {
+	if vm.UnderRoot {
+		return nil
 	}
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, host := errors.AsType[x509.HostnameError](err)
-	return verification || authority || host
-}
-
-// isGone tells whether err says that obj does not exist. The same fault about anything else, a pool or a datastore, says
-// nothing about obj.
-func isGone(err error, obj types.ManagedObjectReference) bool {
-	f, ok := faultOf(err).(*types.ManagedObjectNotFound)
-	return ok && f.Obj == obj
+	return &vsphere.Error{
+		Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonVMOutsideRoot,
+		Message: fmt.Sprintf("%s: it lies in %s, outside the root folder, and is left alone. Move it back below the root folder.",
+			what, cmp.Or(vm.ParentPath, "a place that cannot be read")),
+	}
 }

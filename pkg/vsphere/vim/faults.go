@@ -9,51 +9,13 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Short names of the reasons that the table below and the calls give.
-const (
-	reasonBusy                 = vsphere.ReasonBusy
-	reasonNameTaken            = vsphere.ReasonNameTaken
-	reasonGone                 = vsphere.ReasonGone
-	reasonNotOurs              = v1alpha1.ReasonNotOurs
-	reasonPoweredOn            = vsphere.ReasonPoweredOn
-	reasonRetrying             = v1alpha1.ReasonRetrying
-	reasonOutcomeUnknown       = v1alpha1.ReasonOutcomeUnknown
-	reasonResourceExhausted    = v1alpha1.ReasonResourceExhausted
-	reasonVMUnreachable        = v1alpha1.ReasonVMUnreachable
-	reasonFolderNotEmpty       = v1alpha1.ReasonFolderNotEmpty
-	reasonTemplateEmpty        = v1alpha1.ReasonTemplateEmpty
-	reasonTemplateNotFound     = v1alpha1.ReasonTemplateNotFound
-	reasonTemplateAmbiguous    = v1alpha1.ReasonTemplateAmbiguous
-	reasonTemplateUnusable     = v1alpha1.ReasonTemplateUnusable
-	reasonNoPermission         = v1alpha1.ReasonNoPermission
-	reasonInvalidConfiguration = v1alpha1.ReasonInvalidConfiguration
-	reasonForeignDisk          = v1alpha1.ReasonForeignDisk
-	reasonVMOutsideRoot        = v1alpha1.ReasonVMOutsideRoot
-	reasonVCenterSyncing       = v1alpha1.ReasonVCenterSyncing
-	reasonVCenterUnreachable   = v1alpha1.ReasonVCenterUnreachable
-	reasonCertificateRejected  = v1alpha1.ReasonCertificateRejected
-	reasonCredentialsRejected  = v1alpha1.ReasonCredentialsRejected
-	reasonCredentialsUnread    = v1alpha1.ReasonCredentialsUnreadable
-
-	reasonDatacenterNotFound    = v1alpha1.ReasonDatacenterNotFound
-	reasonDatacenterAmbiguous   = v1alpha1.ReasonDatacenterAmbiguous
-	reasonClusterNotFound       = v1alpha1.ReasonClusterNotFound
-	reasonClusterAmbiguous      = v1alpha1.ReasonClusterAmbiguous
-	reasonResourcePoolNotFound  = v1alpha1.ReasonResourcePoolNotFound
-	reasonResourcePoolAmbiguous = v1alpha1.ReasonResourcePoolAmbiguous
-	reasonDatastoreNotFound     = v1alpha1.ReasonDatastoreNotFound
-	reasonDatastoreAmbiguous    = v1alpha1.ReasonDatastoreAmbiguous
-	reasonHostNotFound          = v1alpha1.ReasonHostNotFound
-	reasonHostAmbiguous         = v1alpha1.ReasonHostAmbiguous
-)
-
 // choiceReasons are the reasons why nothing can be chosen, by the flag that says what to choose.
 var choiceReasons = map[string]struct{ notFound, ambiguous string }{
-	"datacenter":    {reasonDatacenterNotFound, reasonDatacenterAmbiguous},
-	"cluster":       {reasonClusterNotFound, reasonClusterAmbiguous},
-	"resource-pool": {reasonResourcePoolNotFound, reasonResourcePoolAmbiguous},
-	"datastore":     {reasonDatastoreNotFound, reasonDatastoreAmbiguous},
-	"host":          {reasonHostNotFound, reasonHostAmbiguous},
+	"datacenter":    {v1alpha1.ReasonDatacenterNotFound, v1alpha1.ReasonDatacenterAmbiguous},
+	"cluster":       {v1alpha1.ReasonClusterNotFound, v1alpha1.ReasonClusterAmbiguous},
+	"resource-pool": {v1alpha1.ReasonResourcePoolNotFound, v1alpha1.ReasonResourcePoolAmbiguous},
+	"datastore":     {v1alpha1.ReasonDatastoreNotFound, v1alpha1.ReasonDatastoreAmbiguous},
+	"host":          {v1alpha1.ReasonHostNotFound, v1alpha1.ReasonHostAmbiguous},
 }
 
 // verdict is what a fault means to us.
@@ -63,16 +25,16 @@ type verdict struct {
 }
 
 var (
-	busy      = verdict{vsphere.ClassTransient, reasonBusy}
-	retrying  = verdict{vsphere.ClassTransient, reasonRetrying}
-	conflict  = verdict{vsphere.ClassConflict, reasonNameTaken}
-	gone      = verdict{vsphere.ClassConflict, reasonGone}
-	denied    = verdict{vsphere.ClassInvalid, reasonNoPermission}
-	invalid   = verdict{vsphere.ClassInvalid, reasonInvalidConfiguration}
-	exhausted = verdict{vsphere.ClassExhausted, reasonResourceExhausted}
-	session   = verdict{vsphere.ClassUnavailable, reasonVCenterUnreachable}
-	rejected  = verdict{vsphere.ClassUnavailable, reasonCredentialsRejected}
-	unknown   = verdict{vsphere.ClassUnknown, reasonOutcomeUnknown}
+	busy      = verdict{vsphere.ClassTransient, vsphere.ReasonBusy}
+	retrying  = verdict{vsphere.ClassTransient, v1alpha1.ReasonRetrying}
+	conflict  = verdict{vsphere.ClassConflict, vsphere.ReasonNameTaken}
+	gone      = verdict{vsphere.ClassConflict, vsphere.ReasonGone}
+	denied    = verdict{vsphere.ClassInvalid, v1alpha1.ReasonNoPermission}
+	invalid   = verdict{vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration}
+	exhausted = verdict{vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted}
+	session   = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable}
+	rejected  = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonCredentialsRejected}
+	unknown   = verdict{vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown}
 )
 
 // verdicts is the table of faults. A fault that is not in it is judged as the nearest of the types that it extends; so a

@@ -15,13 +15,14 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 type unheardOf struct{ types.MethodFault }
 
 func newForTest(unclassified func(string)) *VCenter {
-	return &VCenter{cfg: Config{OnFault: func(vsphere.Class, string) {}, OnUnclassified: unclassified}}
+	return &VCenter{shared: &shared{faultReporter: faultReporter{func(vsphere.Class, string) {}, unclassified}}}
 }
 
 // faultTypes returns a value of every fault type that govmomi knows. Its registry answers by name only, so the names are
@@ -95,26 +96,26 @@ func TestClasses(t *testing.T) {
 		class  vsphere.Class
 		reason string
 	}{
-		{&types.TaskInProgress{}, vsphere.ClassTransient, reasonBusy},
-		{&types.InvalidPowerState{}, vsphere.ClassTransient, reasonBusy},
-		{&types.MethodDisabled{}, vsphere.ClassTransient, reasonBusy},
-		{&types.HostNotConnected{}, vsphere.ClassTransient, reasonRetrying},
-		{&types.DuplicateName{}, vsphere.ClassConflict, reasonNameTaken},
-		{&types.ManagedObjectNotFound{}, vsphere.ClassConflict, reasonGone},
-		{&types.NoPermission{}, vsphere.ClassInvalid, reasonNoPermission},
-		{&types.InvalidArgument{}, vsphere.ClassInvalid, reasonInvalidConfiguration},
-		{&types.InvalidDeviceSpec{}, vsphere.ClassInvalid, reasonInvalidConfiguration},
-		{&types.NoDiskSpace{}, vsphere.ClassExhausted, reasonResourceExhausted},
-		{&types.InsufficientMemoryResourcesFault{}, vsphere.ClassExhausted, reasonResourceExhausted},
-		{&types.NoCompatibleHost{}, vsphere.ClassExhausted, reasonResourceExhausted},
-		{&types.NotAuthenticated{}, vsphere.ClassUnavailable, reasonVCenterUnreachable},
-		{&types.InvalidLogin{}, vsphere.ClassUnavailable, reasonCredentialsRejected},
-		{&types.RequestCanceled{}, vsphere.ClassUnknown, reasonOutcomeUnknown},
+		{&types.TaskInProgress{}, vsphere.ClassTransient, vsphere.ReasonBusy},
+		{&types.InvalidPowerState{}, vsphere.ClassTransient, vsphere.ReasonBusy},
+		{&types.MethodDisabled{}, vsphere.ClassTransient, vsphere.ReasonBusy},
+		{&types.HostNotConnected{}, vsphere.ClassTransient, v1alpha1.ReasonRetrying},
+		{&types.DuplicateName{}, vsphere.ClassConflict, vsphere.ReasonNameTaken},
+		{&types.ManagedObjectNotFound{}, vsphere.ClassConflict, vsphere.ReasonGone},
+		{&types.NoPermission{}, vsphere.ClassInvalid, v1alpha1.ReasonNoPermission},
+		{&types.InvalidArgument{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.InvalidDeviceSpec{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.NoDiskSpace{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
+		{&types.InsufficientMemoryResourcesFault{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
+		{&types.NoCompatibleHost{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
+		{&types.NotAuthenticated{}, vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable},
+		{&types.InvalidLogin{}, vsphere.ClassUnavailable, v1alpha1.ReasonCredentialsRejected},
+		{&types.RequestCanceled{}, vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown},
 	} {
 		name := faultName(tt.fault)
 		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
 		counted := ""
-		v.cfg.OnFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
+		v.onFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
 		err := v.failFault("Do this", tt.fault, nil)
 		if want := string(tt.class) + " " + name; counted != want {
 			t.Errorf("%s: counted %q, want %q", name, counted, want)
@@ -180,7 +181,7 @@ func TestALostAnswerIsToldInWords(t *testing.T) {
 		{&callError{method: "WaitForUpdatesEx", err: io.EOF}, true,
 			"Stay connected to vCenter: the answer to WaitForUpdatesEx was lost (it closed the connection before it had answered); it is asked for again."},
 	} {
-		if err := v.connectFailure(tt.call, tt.stood); err.Message != tt.want || err.Reason != reasonVCenterUnreachable {
+		if err := v.connectFailure(tt.call, tt.stood); err.Message != tt.want || err.Reason != v1alpha1.ReasonVCenterUnreachable {
 			t.Errorf("%s: got %q, want %q", err.Reason, err.Message, tt.want)
 		}
 	}

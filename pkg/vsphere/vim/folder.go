@@ -10,7 +10,9 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
@@ -42,46 +44,44 @@ func (v *VCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.
 
 // ensureRoot makes the root folder and watches it, unless it is there.
 func (c *connection) ensureRoot(ctx context.Context) (vsphere.Ref, error) {
-	v := c.v
-	if root := v.inv.rootRef(); root != "" {
+	if root := c.inv.Root(); root != "" {
 		return root, nil
 	}
-	v.rootMu.Lock()
-	defer v.rootMu.Unlock()
-	if root := v.inv.rootRef(); root != "" {
+	c.rootMu.Lock()
+	defer c.rootMu.Unlock()
+	if root := c.inv.Root(); root != "" {
 		return root, nil // somebody else was faster
 	}
 	folder := vsphere.Ref(c.site.vmFolder.Value)
-	for _, name := range v.inv.namesToRoot() {
+	for _, name := range c.site.root {
 		var err error
 		if folder, err = c.ensureChild(ctx, folder, name); err != nil {
-			return "", v.rootDenied(err)
+			return "", c.rootDenied(err)
 		}
 	}
 	if err := c.watchRoot(ctx, folder); err != nil {
-		// The folder is there and nobody watches it: begin anew, which does.
+		// The folder is there without a watch: a new connection watches it.
 		c.lost(errRewatch)
-		return "", v.fail("Watch the root folder", err)
+		return "", c.fail("Watch the root folder", err)
 	}
 	return folder, nil
 }
 
 // rootDenied says what to do where the account may not make the root folder, and need not: an administrator makes it.
-func (v *VCenter) rootDenied(err error) error {
+func (c *connection) rootDenied(err error) error {
 	e, ok := errors.AsType[*vsphere.Error](err)
-	if !ok || e.Reason != reasonNoPermission {
+	if !ok || e.Reason != v1alpha1.ReasonNoPermission {
 		return err
 	}
 	said := *e
 	said.Message = fmt.Sprintf("%s Or make the root folder %s in vCenter, and give the account its privileges there: nothing is made until it exists.",
-		e.Message, v.inv.rootPath())
+		e.Message, vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
 	return &said
 }
 
 // ensureChild returns the folder of a name in another and makes it if it is missing. The inventory has it at once.
 func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name string) (vsphere.Ref, error) {
-	v := c.v
-	if ref, ok := v.inv.child(parent, name); ok {
+	if ref, ok := c.inv.Child(parent, name); ok {
 		return ref, nil
 	}
 	what := fmt.Sprintf("Create folder %s", name)
@@ -89,7 +89,7 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	if f, ok := faultOf(err).(*types.DuplicateName); ok {
 		if f.Object.Type != "Folder" {
 			return "", &vsphere.Error{
-				Class: vsphere.ClassInvalid, Reason: reasonNameTaken, Fault: "DuplicateName", Err: err,
+				Class: vsphere.ClassInvalid, Reason: vsphere.ReasonNameTaken, Fault: "DuplicateName", Err: err,
 				Message: fmt.Sprintf("%s: the name is taken by %s %s, which is no folder. Rename it in vCenter.", what, f.Object.Type, f.Object.Value),
 			}
 		}
@@ -97,14 +97,14 @@ func (c *connection) ensureChild(ctx context.Context, parent vsphere.Ref, name s
 	}
 	if err != nil {
 		if isGone(err, folderRef(parent)) {
-			v.folderGone(parent)
+			c.folderGone(parent)
 		}
-		return "", v.fail(what, err)
+		return "", c.fail(what, err)
 	}
-	var t touched
-	v.inv.made(vsphere.Ref(ref.Value), parent, name, v.cfg.Clock.Now(), &t)
-	v.settle(&t)
-	c.chores.wake()
+	var ch inventory.Changes
+	c.inv.AddFolder(vsphere.Ref(ref.Value), parent, name, c.cfg.Clock.Now(), &ch)
+	c.publish(&ch)
+	c.queue.wake()
 	return vsphere.Ref(ref.Value), nil
 }
 
@@ -129,22 +129,6 @@ func (c *connection) createFolder(ctx context.Context, parent vsphere.Ref, name 
 	}
 }
 
-// child returns the folder of a name in another.
-func (inv *inventory) child(parent vsphere.Ref, name string) (vsphere.Ref, bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	ref, ok := inv.byName[childKey{parent, name}]
-	return ref, ok
-}
-
-// removable tells whether a folder that lies in another is at least two levels below the root: neither the root nor a
-// namespace's folder.
-func (inv *inventory) removable(parent vsphere.Ref) bool {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return inv.underRoot(parent)
-}
-
 // RemoveFolder removes a folder of the group that a live listing shows to be empty.
 func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
 	c, err := v.synced()
@@ -154,7 +138,7 @@ func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vs
 	if err := v.cfg.Guard(); err != nil {
 		return guardFailure(removalOf(g), &guardError{err})
 	}
-	return c.request(ctx, requestKey{g, "remove folder " + string(folder)}, func(ctx context.Context) error {
+	return c.requests.do(ctx, requestKey{g, "remove folder " + string(folder)}, func(ctx context.Context) error {
 		return c.removeFolder(ctx, g, folder)
 	})
 }
@@ -166,52 +150,45 @@ func removalOf(g vsphere.GroupID) string {
 // removeFolder lists a folder, removes it if it is empty, and waits until it is gone. UnregisterAndDestroy deletes no VM: one
 // that slips in meanwhile is unregistered, and its files stay.
 func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
-	v := c.v
 	what := removalOf(g)
 	ref := folderRef(folder)
 	o, err := c.retrieveOne(ctx, ref, propName, propParent, propChildren)
 	if isGone(err, ref) {
-		v.folderGone(folder)
+		c.folderGone(folder)
 		return nil
 	}
 	if err != nil {
-		return v.fail(what, err)
+		return c.fail(what, err)
 	}
 	if len(o.props) == 0 || slices.Contains(o.withheld, propChildren) {
-		return v.fail(what, errNothingReadable) // which is not to say that it is empty
+		return c.fail(what, errNothingReadable) // which is not to say that it is empty
 	}
-	if !v.inv.removable(o.props.ref(propParent)) {
+	if !c.inv.UnderRoot(o.props.ref(propParent)) {
 		return &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonNotOurs,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNotOurs,
 			Message: what + ": it does not lie in a namespace's folder below the root, and is left.",
 		}
 	}
 	children, _ := o.props[propChildren].(types.ArrayOfManagedObjectReference)
 	if n := len(children.ManagedObjectReference); n > 0 {
 		return &vsphere.Error{
-			Class: vsphere.ClassConflict, Reason: reasonFolderNotEmpty,
+			Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonFolderNotEmpty,
 			Message: fmt.Sprintf("%s: it holds %d objects and is left.", what, n),
 		}
 	}
 	res, err := methods.UnregisterAndDestroy_Task(ctx, c.client, &types.UnregisterAndDestroy_Task{This: ref})
 	if isGone(err, ref) {
-		v.folderGone(folder)
+		c.folderGone(folder)
 		return nil
 	}
 	if err != nil {
-		return v.fail(what, err)
+		return c.fail(what, err)
 	}
 	if err := c.waitRemoved(ctx, what, res.Returnval); err != nil {
 		return err
 	}
-	v.folderGone(folder)
+	c.folderGone(folder)
 	return nil
-}
-
-func (v *VCenter) folderGone(folder vsphere.Ref) {
-	var t touched
-	v.inv.removeFolder(folder, &t)
-	v.settle(&t)
 }
 
 // waitRemoved waits for a task, for a short time. If that is not enough, the group finds the folder gone, or still there,
@@ -221,7 +198,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 	for d := removalPoll; ; d *= 2 {
 		read, err := c.retrieveOne(ctx, task, propTaskState, propTaskError)
 		if err != nil {
-			return c.v.fail(what, err)
+			return c.fail(what, err)
 		}
 		switch types.TaskInfoState(read.props.text(propTaskState)) {
 		case types.TaskInfoStateSuccess:
@@ -231,16 +208,16 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 			if _, ok := fault.Fault.(*types.ManagedObjectNotFound); ok {
 				return nil
 			}
-			return c.v.failFault(what, fault.Fault, nil)
+			return c.failFault(what, fault.Fault, nil)
 		default: // it goes on
 		}
 		if waited += d; waited > removalWait {
 			return &vsphere.Error{
-				Class: vsphere.ClassTransient, Reason: reasonBusy, Message: what + ": vCenter is still at it.",
+				Class: vsphere.ClassTransient, Reason: vsphere.ReasonBusy, Message: what + ": vCenter is still at it.",
 			}
 		}
 		if err := pause(ctx, d); err != nil {
-			return c.v.fail(what, err)
+			return c.fail(what, err)
 		}
 	}
 }

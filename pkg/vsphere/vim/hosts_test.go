@@ -8,6 +8,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // The numbers are those of leavesHostToClients.
@@ -82,11 +83,11 @@ func fit(name string) []types.PropertyChange {
 
 // Everybody is woken by what changes where clones may go, and nobody by anything else.
 func TestNewsOfHosts(t *testing.T) {
-	inv := testInventory()
-	inv.fleet = newFleet(placement{
+	c := scripted(t, &script{})
+	c.resetHosts(placement{
 		datastore: types.ManagedObjectReference{Value: "datastore-1"}, host: types.ManagedObjectReference{Value: "host-2"},
 	})
-	enter, modify, leave := types.ObjectUpdateKindEnter, types.ObjectUpdateKindModify, types.ObjectUpdateKindLeave
+	enter, change, leave := types.ObjectUpdateKindEnter, types.ObjectUpdateKindModify, types.ObjectUpdateKindLeave
 	for i, step := range []struct {
 		update types.ObjectUpdate
 		want   []vsphere.Host
@@ -94,42 +95,44 @@ func TestNewsOfHosts(t *testing.T) {
 	}{
 		{hostUpdate(enter, "host-1", fit("esx-1")...), nil, false}, // another one is pinned
 		{hostUpdate(enter, "host-2", fit("esx%2f2")...), []vsphere.Host{{Ref: "host-2", Name: "esx/2"}}, true},
-		{hostUpdate(modify, "host-2", assign(propMaintenance, false)), []vsphere.Host{{Ref: "host-2", Name: "esx/2"}}, false},
-		{hostUpdate(modify, "host-2", assign(propMaintenance, true)), []vsphere.Host{{Ref: "host-2", Name: "esx/2", Unfit: "is in maintenance mode"}}, true},
+		{hostUpdate(change, "host-2", assign(propMaintenance, false)), []vsphere.Host{{Ref: "host-2", Name: "esx/2"}}, false},
+		{hostUpdate(change, "host-2", assign(propMaintenance, true)), []vsphere.Host{{Ref: "host-2", Name: "esx/2", Unfit: "is in maintenance mode"}}, true},
 		{hostUpdate(enter, "host-2", fit("esx%2f2")...), []vsphere.Host{{Ref: "host-2", Name: "esx/2"}}, true},
 		{hostUpdate(leave, "host-2"), nil, true},
 	} {
-		var touched touched
-		inv.updateFleet(step.update, &touched)
-		s := inv.snapshot(testGroup)
-		if len(s.Hosts) != len(step.want) || len(s.Hosts) == 1 && s.Hosts[0] != step.want[0] || !s.HostNeeded || touched.all != step.wakes {
-			t.Errorf("step %d: hosts %+v, all are woken: %t; want %+v, %t", i+1, s.Hosts, touched.all, step.want, step.wakes)
+		var ch inventory.Changes
+		c.applyHost(step.update, &ch)
+		s := c.v.inv.Snapshot(testGroup)
+		if len(s.Hosts) != len(step.want) || len(s.Hosts) == 1 && s.Hosts[0] != step.want[0] || !s.HostNeeded || ch.All != step.wakes {
+			t.Errorf("step %d: hosts %+v, all are woken: %t; want %+v, %t", i+1, s.Hosts, ch.All, step.want, step.wakes)
 		}
 	}
-	if inv.hosts["host-2"] != "esx/2" {
-		t.Errorf("names %v", inv.hosts)
+	modify(c.v.inv, "vm-1", assign(propHost, types.ManagedObjectReference{Type: "HostSystem", Value: "host-2"}))
+	if vm := get(c.v.inv, "vm-1"); vm.Host != "esx/2" {
+		t.Errorf("a VM is on host %q", vm.Host)
 	}
 }
 
 // What a resync reads replaces what was known, unless something has become known meanwhile.
 func TestHostsAreReadAgain(t *testing.T) {
-	read := func(inv *inventory, asked uint64) bool {
-		var touched touched
+	c := scripted(t, &script{})
+	read := func(asked uint64) bool {
+		var ch inventory.Changes
 		props := properties{}
 		props.apply(fit("esx-3"))
-		inv.refreshFleet([]object{{ref: types.ManagedObjectReference{Type: "HostSystem", Value: "host-3"}, props: props}}, asked, &touched)
-		return touched.all
+		c.refreshHosts([]object{{ref: types.ManagedObjectReference{Type: "HostSystem", Value: "host-3"}, props: props}}, asked, &ch)
+		return ch.All
 	}
-	inv := testInventory()
-	inv.fleet = newFleet(placement{datastore: types.ManagedObjectReference{Value: "datastore-1"}})
-	inv.fleet.cluster[propConfigurationEx] = types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(false)}}
-	asked := inv.instantOfFleet()
-	inv.updateFleet(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &touched{})
-	if read(inv, asked) || len(inv.snapshot(testGroup).Hosts) != 1 || inv.snapshot(testGroup).Hosts[0].Ref != "host-1" {
-		t.Errorf("an answer that is older than the news was taken: %+v", inv.snapshot(testGroup).Hosts)
+	hosts := func() []vsphere.Host { return c.v.inv.Snapshot(testGroup).Hosts }
+	c.resetHosts(placement{datastore: types.ManagedObjectReference{Value: "datastore-1"}})
+	c.hosts.cluster[propConfigurationEx] = types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(false)}}
+	asked := c.hosts.asked()
+	c.applyHost(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &inventory.Changes{})
+	if read(asked) || len(hosts()) != 1 || hosts()[0].Ref != "host-1" {
+		t.Errorf("an answer that is older than the news was taken: %+v", hosts())
 	}
-	if !read(inv, inv.instantOfFleet()) || len(inv.snapshot(testGroup).Hosts) != 1 || inv.snapshot(testGroup).Hosts[0].Ref != "host-3" {
-		t.Errorf("what was read was not taken: %+v", inv.snapshot(testGroup).Hosts)
+	if !read(c.hosts.asked()) || len(hosts()) != 1 || hosts()[0].Ref != "host-3" {
+		t.Errorf("what was read was not taken: %+v", hosts())
 	}
 }
 
@@ -137,36 +140,14 @@ func TestHostsAreReadAgain(t *testing.T) {
 func TestHostsThatCannotBeReadAgain(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
 	c.placement.compute = types.ManagedObjectReference{Type: "ClusterComputeResource", Value: "domain-c1"}
-	c.v.inv.updateFleet(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &touched{})
+	c.resetHosts(placement{host: types.ManagedObjectReference{Value: "host-1"}})
+	c.applyHost(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &inventory.Changes{})
 	if err := c.rereadHosts(t.Context()); !errors.Is(err, noAnswer) {
 		t.Errorf("got %v", err)
 	}
-	if len(c.v.inv.fleet.hosts) != 1 {
-		t.Errorf("hosts %v, want the one that was known", c.v.inv.fleet.hosts)
+	if hosts := c.v.inv.Snapshot(testGroup).Hosts; len(hosts) != 1 {
+		t.Errorf("hosts %v, want the one that was known", hosts)
 	}
-}
-
-// A VM of ours counts on the host that it is on, and nowhere once it is gone.
-func TestVMsOnHosts(t *testing.T) {
-	inv := testInventory()
-	on := func(host string) []types.PropertyChange {
-		return append(described("web-0", "group-3"), assign(propHost, types.ManagedObjectReference{Type: "HostSystem", Value: host}))
-	}
-	want := func(when string, host vsphere.Ref, n int) {
-		t.Helper()
-		if inv.onHost[host] != n || n > 0 && len(inv.onHost) != 1 || n == 0 && len(inv.onHost) > 0 {
-			t.Errorf("%s: %v, want %d on %s", when, inv.onHost, n, host)
-		}
-	}
-	inv.update("vm-1", fromRoot, true, on("host-1"), &touched{})
-	want("made", "host-1", 1)
-	inv.update("vm-1", fromRoot, false, on("host-2"), &touched{})
-	want("moved", "host-2", 1)
-	inv.update("vm-1", fromRoot, false, []types.PropertyChange{assign(propStamp, nil)}, &touched{})
-	want("not ours any more", "host-2", 0)
-	inv.update("vm-1", fromRoot, true, on("host-1"), &touched{})
-	inv.remove("vm-1", &touched{})
-	want("gone", "host-1", 0)
 }
 
 // Who reads the refusal has no field of the host to set: it says who can do what.

@@ -12,7 +12,9 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -27,8 +29,14 @@ const (
 	maxUnanswered = 3
 )
 
-// loginThrottle remembers what came of the last logins. Only the session loop uses it.
+// loginThrottle remembers what came of the last logins. Only the session loop uses it. It repeats the rules of the gate on
+// purpose: a gate's record may be lost with its Lease, or there may be no gate, and the account is locked all the same. It
+// also keeps the words of the refusal, and knows the answer without a call to the API server.
 type loginThrottle struct {
+	credentials func() (user, password string, err error)
+	clock       clock.WithTicker
+	gate        LoginGate // nil: there is none
+
 	refused    [sha256.Size]byte // of the credentials that were refused last
 	until      time.Time         // not to be tried again before
 	why        error             // how they were refused
@@ -52,79 +60,79 @@ func fingerprint(user, password string) [sha256.Size]byte {
 }
 
 // login makes a session. The caller has made sure that there is none.
-func (v *VCenter) login(ctx context.Context, client *vim25.Client) (*types.UserSession, error) {
-	user, password, err := v.cfg.Credentials()
+func (t *loginThrottle) login(ctx context.Context, client *vim25.Client) (*types.UserSession, error) {
+	user, password, err := t.credentials()
 	if err != nil {
 		return nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonCredentialsUnread, Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonCredentialsUnreadable, Err: err,
 			Message: fmt.Sprintf("the credentials of vCenter cannot be read: %v.", err),
 		}
 	}
 	key := fingerprint(user, password)
-	if err := v.mayLogin(ctx, user, password, key); err != nil {
+	if err := t.mayLogin(ctx, user, password, key); err != nil {
 		return nil, err
 	}
 	res, err := methods.Login(ctx, client, &types.Login{
 		This: *client.ServiceContent.SessionManager, UserName: user, Password: password, Locale: govmomisession.Locale,
 	})
-	if err := v.noteLogin(ctx, user, key, err); err != nil {
+	if err := t.noteLogin(ctx, user, key, err); err != nil {
 		return nil, err
 	}
 	return &res.Returnval, nil
 }
 
 // mayLogin asks the throttles, our own and the persisted one, for one attempt.
-func (v *VCenter) mayLogin(ctx context.Context, user, password string, key [sha256.Size]byte) error {
-	now, t := v.cfg.Clock.Now(), &v.logins
+func (t *loginThrottle) mayLogin(ctx context.Context, user, password string, key [sha256.Size]byte) error {
+	now := t.clock.Now()
 	if t.refused == key && now.Before(t.until) {
-		return &loginPutOff{t.until, key, v.rejected(user, t.until, t.why)}
+		return &loginPutOff{t.until, key, loginRejected(user, t.until, t.why)}
 	}
 	for len(t.unanswered) > 0 && now.Sub(t.unanswered[0]) >= unansweredFor {
 		t.unanswered = t.unanswered[1:]
 	}
 	if len(t.unanswered) >= maxUnanswered {
 		return &loginPutOff{until: t.unanswered[0].Add(unansweredFor), err: &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterUnreachable,
 			Message: "vCenter has not answered several logins; waiting, lest the account is locked.",
 		}}
 	}
-	if v.cfg.Gate == nil {
+	if t.gate == nil {
 		return nil
 	}
-	allowed, after, err := v.cfg.Gate.Begin(ctx, user, password)
+	allowed, after, err := t.gate.Begin(ctx, user, password)
 	if err != nil {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonVCenterUnreachable, Err: err,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterUnreachable, Err: err,
 			Message: fmt.Sprintf("no login to vCenter was tried, because it cannot be recorded first: %v.", err),
 		}
 	}
 	if !allowed {
 		until := now.Add(after)
-		return &loginPutOff{until, key, v.rejected(user, until, nil)}
+		return &loginPutOff{until, key, loginRejected(user, until, nil)}
 	}
 	return nil
 }
 
 // noteLogin records what came of an attempt, and tells an attempt that was refused from one that got no answer.
-func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]byte, err error) error {
+func (t *loginThrottle) noteLogin(ctx context.Context, user string, key [sha256.Size]byte, err error) error {
 	f := faultOf(err)
 	_, wrong := f.(types.BaseInvalidLogin)
 	_, denied := f.(*types.NoPermission)
 	refused := wrong || denied
 	call, _ := errors.AsType[*callError](err)
 	unanswered := f == nil && call != nil && call.sent
-	if gateErr := v.endLogin(ctx, refused, unanswered); gateErr != nil {
+	if gateErr := t.endLogin(ctx, refused, unanswered); gateErr != nil {
 		// The record goes on saying "tried", which counts as a refusal may: that delays at most a later login.
 		klog.FromContext(ctx).Info("What came of a login could not be recorded", "err", gateErr)
 	}
-	now, t := v.cfg.Clock.Now(), &v.logins
+	now := t.clock.Now()
 	switch {
 	case err == nil:
-		*t = loginThrottle{}
+		t.refused, t.until, t.why, t.unanswered = [sha256.Size]byte{}, time.Time{}, nil, nil
 		return nil
 	case refused:
 		t.refused, t.until, t.why, t.unanswered = key, now.Add(refusedFor), err, nil
-		return &loginPutOff{t.until, key, v.rejected(user, t.until, err)}
+		return &loginPutOff{t.until, key, loginRejected(user, t.until, err)}
 	case unanswered:
 		t.unanswered = append(t.unanswered, now)
 	}
@@ -132,39 +140,39 @@ func (v *VCenter) noteLogin(ctx context.Context, user string, key [sha256.Size]b
 }
 
 // endLogin tells the persisted throttle what came of an attempt.
-func (v *VCenter) endLogin(ctx context.Context, refused, unanswered bool) error {
+func (t *loginThrottle) endLogin(ctx context.Context, refused, unanswered bool) error {
 	switch {
-	case v.cfg.Gate == nil:
+	case t.gate == nil:
 		return nil
 	case unanswered:
-		return v.cfg.Gate.Unanswered(ctx)
+		return t.gate.Unanswered(ctx)
 	default:
-		return v.cfg.Gate.End(ctx, refused)
+		return t.gate.End(ctx, refused)
 	}
 }
 
-// rejected says why no login is tried until then. Without err, an earlier process or another replica has tried.
-func (v *VCenter) rejected(user string, until time.Time, err error) *vsphere.Error {
+// loginRejected says why no login is tried until then. Without err, an earlier process or another replica has tried.
+func loginRejected(user string, until time.Time, err error) *vsphere.Error {
 	if err == nil {
 		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected,
+			Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCredentialsRejected,
 			Message: fmt.Sprintf("vCenter refused logins of %q lately, or did not answer them. The next is tried at %s, and at once when the credentials change, lest the account is locked.",
 				user, until.UTC().Format(time.RFC3339)),
 		}
 	}
 	return &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonCredentialsRejected, Err: err,
+		Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonCredentialsRejected, Err: err,
 		Message: fmt.Sprintf("vCenter refused the user name or the password of %q. They are tried again at %s, and at once when they change.",
 			user, until.UTC().Format(time.RFC3339)),
 	}
 }
 
 // waitForLogin waits until a login that was put off may be tried, or the credentials have changed.
-func (v *VCenter) waitForLogin(ctx context.Context, putOff *loginPutOff) {
-	ticker := v.cfg.Clock.NewTicker(askCredentialsEvery)
+func (t *loginThrottle) waitForLogin(ctx context.Context, putOff *loginPutOff) {
+	ticker := t.clock.NewTicker(askCredentialsEvery)
 	defer ticker.Stop()
-	for v.cfg.Clock.Now().Before(putOff.until) {
-		user, password, err := v.cfg.Credentials()
+	for t.clock.Now().Before(putOff.until) {
+		user, password, err := t.credentials()
 		if err == nil && putOff.credentials != [sha256.Size]byte{} && fingerprint(user, password) != putOff.credentials {
 			return
 		}

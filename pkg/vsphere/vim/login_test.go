@@ -47,8 +47,8 @@ func TestWhatTheGateIsToldOfALogin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			g := &tellingGate{}
 			v := testConnection(t).v
-			v.cfg.Gate = g
-			if err := v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), tt.err); (err == nil) != (tt.err == nil) {
+			v.logins.gate = g
+			if err := v.logins.noteLogin(t.Context(), "user", fingerprint("user", "pw"), tt.err); (err == nil) != (tt.err == nil) {
 				t.Errorf("the connection is told %v of %v", err, tt.err)
 			}
 			if diff := cmp.Diff([]string{tt.want}, g.told); diff != "" || len(v.logins.unanswered) != tt.waiting {

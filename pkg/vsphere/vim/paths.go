@@ -5,29 +5,30 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // comparePaths refuses what can be seen to be wrong before the datacenter is known: two paths that begin at the same place.
-func (c Config) comparePaths() error {
-	if c.TemplateFolder != "" && vsphere.WholePath(c.Folder) != vsphere.WholePath(c.TemplateFolder) {
-		return checkFolders(vsphere.PathNames(c.Folder), nil)
+func comparePaths(folder, templateFolder string) error {
+	if templateFolder != "" && vsphere.WholePath(folder) != vsphere.WholePath(templateFolder) {
+		return checkFolders(vsphere.PathNames(folder), nil)
 	}
-	return checkFolders(vsphere.PathNames(c.Folder), vsphere.PathNames(c.TemplateFolder))
+	return checkFolders(vsphere.PathNames(folder), vsphere.PathNames(templateFolder))
 }
 
-// folders returns the names that lead from the datacenter's VM folder to the root folder and to the template folder, if one
+// siteFolders returns the names that lead from the datacenter's VM folder to the root folder and to the template folder, if one
 // is set. It refuses what lies elsewhere, and a root and a template folder one of which holds the other.
-func (c Config) folders(vmFolder []string) (root, templates []string, err error) {
-	if root, err = namesBelow(vmFolder, "-folder", c.Folder); err == nil && c.TemplateFolder != "" {
-		templates, err = namesBelow(vmFolder, "-template-folder", c.TemplateFolder)
+func siteFolders(folder, templateFolder string, vmFolder []string) (root, templates []string, err error) {
+	if root, err = namesBelow(vmFolder, "-folder", folder); err == nil && templateFolder != "" {
+		templates, err = namesBelow(vmFolder, "-template-folder", templateFolder)
 	}
 	if err == nil {
 		err = checkFolders(root, templates)
 	}
 	if err != nil {
 		return nil, nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonInvalidConfiguration, Message: err.Error() + ".", Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonInvalidConfiguration, Message: err.Error() + ".", Err: err,
 		}
 	}
 	return root, templates, nil
@@ -68,7 +69,7 @@ func checkFolders(root, templates []string) error {
 	return nil
 }
 
-// below tells whether a path is parent, or lies below it.
+// below reports whether a path is parent, or lies below it.
 func below(path, parent []string) bool {
 	return len(path) >= len(parent) && slices.Equal(path[:len(parent)], parent)
 }

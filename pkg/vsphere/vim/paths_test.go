@@ -37,7 +37,7 @@ func TestFolders(t *testing.T) {
 		{"3: upwards", "k8s", "golden/..", answer{}, `may hold the name ".."`},
 		{"3: to itself", "./k8s", "", answer{}, `may hold the name "."`},
 	} {
-		root, templates, err := Config{Folder: tt.root, TemplateFolder: tt.templates}.folders(vsphere.PathNames(vmFolder))
+		root, templates, err := siteFolders(tt.root, tt.templates, vsphere.PathNames(vmFolder))
 		if diff := cmp.Diff(tt.want, answer{root, templates}); diff != "" {
 			t.Errorf("%s: -folder %q -template-folder %q: %s", tt.rule, tt.root, tt.templates, diff)
 		}
@@ -59,7 +59,7 @@ func TestPathsAreComparedAtOnce(t *testing.T) {
 		{"a", "a/b", false}, {"/DC0/vm/a", "/DC0/vm", false}, {"a", "/DC0/vm/a", true}, {"/DC0/vm/a", "a", true}, {"a", "b", true},
 		{"/", "a", false}, {"/DC0/vm/a", "", true}, {"..", "", false},
 	} {
-		if err := (Config{Folder: tt.root, TemplateFolder: tt.templates}).comparePaths(); (err == nil) != tt.ok {
+		if err := comparePaths(tt.root, tt.templates); (err == nil) != tt.ok {
 			t.Errorf("-folder %q -template-folder %q: %v", tt.root, tt.templates, err)
 		}
 	}

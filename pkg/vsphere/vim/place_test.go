@@ -8,7 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // lies returns what a filter says of a VM that was moved to a folder.
@@ -34,7 +36,7 @@ func TestADestructionIsJudgedByTheParentJustRead(t *testing.T) {
 			c := scripted(t, s)
 			err := c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
 			wantClass(t, "StartDestroy", err, vsphere.ClassConflict)
-			if reasonOf(err) != reasonVMOutsideRoot || s.sent("Destroy_Task") {
+			if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot || s.sent("Destroy_Task") {
 				t.Errorf("%v, sent: %v", err, s.calls)
 			}
 		})
@@ -50,17 +52,17 @@ func reasonOf(err error) string {
 }
 
 func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
-	for name, change := range map[string]func(*inventory){
-		"the VM was moved": func(inv *inventory) {
-			inv.update("vm-1", fromRoot, false, lies(folderRef("group-0")), &touched{})
+	for name, change := range map[string]func(*inventory.Inventory){
+		"the VM was moved": func(inv *inventory.Inventory) {
+			modify(inv, "vm-1", lies(folderRef("group-0"))...)
 		},
-		"the namespace's folder was moved": func(inv *inventory) {
-			inv.updateFolder("group-2", lies(folderRef("group-0")), &touched{})
+		"the namespace's folder was moved": func(inv *inventory.Inventory) {
+			inv.UpdateFolder("group-2", folderUpdate(lies(folderRef("group-0"))), &inventory.Changes{})
 		},
-		"the root folder was renamed": func(inv *inventory) {
-			inv.updateFolder("group-1", []types.PropertyChange{assign(propName, "old")}, &touched{})
+		"the root folder was renamed": func(inv *inventory.Inventory) {
+			inv.UpdateFolder("group-1", folderUpdate([]types.PropertyChange{assign(propName, "old")}), &inventory.Changes{})
 		},
-		"its folder is not to be seen": func(inv *inventory) { inv.removeFolder("group-2", &touched{}) },
+		"its folder is not to be seen": func(inv *inventory.Inventory) { inv.DeleteFolder("group-2", &inventory.Changes{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{}
@@ -69,7 +71,7 @@ func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
 			for _, err := range []error{
 				c.v.StartPowerOff(t.Context(), testGroup, "vm-1"), c.v.StartPowerOn(t.Context(), testGroup, "vm-1"),
 			} {
-				if reasonOf(err) != reasonVMOutsideRoot {
+				if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot {
 					t.Errorf("%v", err)
 				}
 			}
@@ -77,40 +79,6 @@ func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
 				t.Errorf("sent: %v", s.calls)
 			}
 		})
-	}
-}
-
-// Whoever moves a folder moves what is below it: the groups of the VMs there are told, wherever they are.
-func TestAFolderThatMovesTakesItsVMsAlong(t *testing.T) {
-	inv := testInventory()
-	for _, f := range []struct{ ref, name, parent string }{{"group-6", "deep", "group-5"}, {"group-5", "attic", "group-0"}} {
-		inv.updateFolder(vsphere.Ref(f.ref), []types.PropertyChange{
-			assign(propName, f.name), assign(propParent, folderRef(vsphere.Ref(f.parent))),
-		}, &touched{})
-	}
-	inv.update("vm-1", fromOutside, true, described("web-0", "group-6"), &touched{})
-	for _, step := range []struct {
-		what   string
-		change func(*touched)
-		path   string // empty: any
-		inside bool
-	}{
-		{"into the root", func(t *touched) { inv.updateFolder("group-5", lies(folderRef("group-1")), t) }, "/DC0/vm/vmgroups/attic/deep", true},
-		{"renamed", func(t *touched) {
-			inv.updateFolder("group-5", []types.PropertyChange{assign(propName, "loft")}, t)
-		}, "/DC0/vm/vmgroups/loft/deep", true},
-		{"below itself, between two updates", func(t *touched) { inv.updateFolder("group-5", lies(folderRef("group-6")), t) }, "", false},
-		{"out again", func(t *touched) { inv.updateFolder("group-5", lies(folderRef("group-0")), t) }, "/DC0/vm/loft/deep", false},
-		{"gone from sight", func(t *touched) { inv.removeFolder("group-5", t) }, "…/deep", false},
-	} {
-		var heard touched
-		step.change(&heard)
-		if !heard.groups[vsphere.GroupID{UID: testUID}] {
-			t.Errorf("%s: the VM's group was not told: %v", step.what, heard.groups)
-		}
-		if path, inside := inv.place("group-6"); step.path != "" && path != step.path || inside != step.inside {
-			t.Errorf("%s: it lies in %q, inside %t", step.what, path, inside)
-		}
 	}
 }
 
@@ -134,31 +102,31 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 			s := &script{reads: tt.reads}
 			c := scripted(t, s)
 			c.client.ServiceContent.RootFolder = root
-			var heard touched
-			c.v.inv.update("vm-1", fromOutside, false, lies(far), &heard)
-			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, heard.places); diff != "" {
+			var heard inventory.Changes
+			c.v.inv.Update("vm-1", inventory.FromOutside, false, vmUpdate(lies(far)), &heard)
+			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, heard.Folders); diff != "" {
 				t.Fatalf("to be read (-want +got):\n%s", diff)
 			}
-			c.chores.wantPlaces(heard.places...)
-			if err := c.readPlaces(t.Context()); err != nil {
+			c.queue.addFolders(heard.Folders...)
+			if err := c.readQueuedFolders(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			got := c.v.inv.snapshot(testGroup).VMs[0]
+			got := c.v.inv.Snapshot(testGroup).VMs[0]
 			if got.ParentPath != tt.want || got.UnderRoot {
 				t.Errorf("it lies in %q, below the root: %t; want %q", got.ParentPath, got.UnderRoot, tt.want)
 			}
-			heard = touched{}
-			if c.v.inv.setPlace("group-92", tt.want, &heard); len(heard.groups) > 0 {
-				t.Errorf("told although it lies where it lay: %v", heard.groups)
+			heard = inventory.Changes{}
+			if c.v.inv.SetPathOutside("group-92", tt.want, &heard); len(heard.Groups) > 0 {
+				t.Errorf("told although it lies where it lay: %v", heard.Groups)
 			}
 			// It is read again at the next resync, and forgotten once no VM of ours lies there.
-			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, c.v.inv.distantFolders()); diff != "" {
+			if diff := cmp.Diff([]vsphere.Ref{"group-92"}, c.v.inv.FoldersOutsideTree()); diff != "" {
 				t.Errorf("at the next resync (-want +got):\n%s", diff)
 			}
-			heard = touched{}
-			c.v.inv.update("vm-1", fromOutside, false, lies(folderRef("group-3")), &heard)
-			if left := c.v.inv.distantFolders(); len(left)+len(heard.places)+len(c.v.inv.distant) > 0 {
-				t.Errorf("left: %v, %v, %v", left, heard.places, c.v.inv.distant)
+			heard = inventory.Changes{}
+			c.v.inv.Update("vm-1", inventory.FromOutside, false, vmUpdate(lies(folderRef("group-3"))), &heard)
+			if left := c.v.inv.FoldersOutsideTree(); len(left)+len(heard.Folders) > 0 {
+				t.Errorf("left: %v, %v", left, heard.Folders)
 			}
 		})
 	}
@@ -168,8 +136,8 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 func TestThePlaceOfAVMHasABound(t *testing.T) {
 	a, b := folderRef("group-91"), folderRef("group-92")
 	s := &script{reads: reads{a: {named("a", b)}, b: {named("b", a)}}}
-	names, err := newAncestry(scripted(t, s)).pathOf(t.Context(), a)
-	if err != nil || len(names) != maxDepth+1 || names[0] != unreadable || len(s.calls) != 2 {
+	names, err := newAncestry(scripted(t, s).connection).pathOf(t.Context(), a)
+	if err != nil || len(names) != maxDepth+1 || names[0] != inventory.Hidden || len(s.calls) != 2 {
 		t.Errorf("%d calls, %q, %v", len(s.calls), names, err)
 	}
 }
@@ -179,29 +147,29 @@ func TestAPlaceThatWasNotAnsweredIsReadAgain(t *testing.T) {
 	far := folderRef("group-92")
 	c := scripted(t, &script{reads: reads{far: {noAnswer, named("lab", folderRef("group-d1"))}}})
 	c.client.ServiceContent.RootFolder = folderRef("group-d1")
-	c.chores.wantPlaces("group-92", "group-93")
-	if err := c.readPlaces(t.Context()); err == nil {
+	c.queue.addFolders("group-92", "group-93")
+	if err := c.readQueuedFolders(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
-	if err := c.readPlaces(t.Context()); err != nil {
+	if err := c.readQueuedFolders(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if path, _ := c.v.inv.place("group-92"); path != "/lab" {
+	if path, _ := c.v.inv.Locate("group-92"); path != "/lab" {
 		t.Errorf("it lies in %q", path)
 	}
 }
 
 // Names that cannot be read at first keep the connection from being in step: the first statuses would lack them.
 func TestTheFirstReadOfNamesMayFail(t *testing.T) {
-	for name, want := range map[string]func(*chores){
-		"of a host":           func(ch *chores) { ch.wantHosts("host-9") },
-		"of a distant folder": func(ch *chores) { ch.wantPlaces("group-92") },
+	for name, want := range map[string]func(*readQueue){
+		"of a host":           func(q *readQueue) { q.addHosts("host-9") },
+		"of a distant folder": func(q *readQueue) { q.addFolders("group-92") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := scripted(t, &script{reads: reads{
 				folderRef("group-92"): {noAnswer}, types.ManagedObjectReference{Type: "HostSystem", Value: "host-9"}: {noAnswer},
 			}})
-			want(&c.chores)
+			want(c.queue)
 			if err := c.reconcile(t.Context()); !errors.Is(err, noAnswer) {
 				t.Errorf("%v", err)
 			}
@@ -234,7 +202,7 @@ func TestARootFolderThatMayNotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := scripted(t, &script{fails: fails{"CreateFolder": {tt.err}}})
-			c.v.inv.removeFolder("group-1", &touched{})
+			c.v.inv.DeleteFolder("group-1", &inventory.Changes{})
 			_, err := c.v.EnsureFolder(t.Context(), testGroup)
 			wantClass(t, "EnsureFolder", err, tt.class)
 			if told := strings.Contains(err.Error(), "make the root folder /DC0/vm/vmgroups in vCenter"); told != tt.told {

@@ -9,81 +9,64 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// site is the datacenter, and the folders of ours in it. A connection cannot do without it.
-type site struct {
-	datacenter     choice
-	datacenterPath string // inventory path
-	vmFolder       types.ManagedObjectReference
-	vmFolderPath   []string // the names of its inventory path
-	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
-	// is set.
-	root, templates []string
-}
-
-// placement is where VMs are made.
-type placement struct {
-	compute   types.ManagedObjectReference // the cluster, or a standalone host
-	host      types.ManagedObjectReference // the one that -host names, zero if none
-	pool      types.ManagedObjectReference
-	datastore types.ManagedObjectReference
-}
-
 // resolveSite finds the datacenter that the flags name, or the only one there is.
-func (c *connection) resolveSite(ctx context.Context, lie *ancestry) (site, error) {
+func (c *connection) resolveSite(ctx context.Context, anc *ancestry) (site, error) {
 	var s site
-	datacenters, root, err := lie.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
+	datacenters, root, err := anc.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
 	if err != nil {
 		return s, err
 	}
-	if s.datacenter, err = choose("datacenter", c.v.cfg.Datacenter, datacenters, root); err != nil {
+	if s.datacenter, err = choose("datacenter", c.cfg.Datacenter, datacenters, root); err != nil {
 		return s, err
 	}
 	s.datacenterPath = vsphere.Path(s.datacenter.path...)
 	s.vmFolder = folderRef(s.datacenter.props.ref("vmFolder"))
-	if s.vmFolderPath, err = lie.pathOf(ctx, s.vmFolder); err != nil {
+	if s.vmFolderPath, err = anc.pathOf(ctx, s.vmFolder); err != nil {
 		return s, err
 	}
-	s.root, s.templates, err = c.v.cfg.folders(s.vmFolderPath)
+	s.root, s.templates, err = siteFolders(c.cfg.Folder, c.cfg.TemplateFolder, s.vmFolderPath)
 	return s, err
 }
 
 // resolvePlacement finds where VMs are made: what the flags name, or the only one there is. refused says what is wrong with
-// that, which concerns those who want VMs made and nobody else. err means that vCenter has not answered.
-func (c *connection) resolvePlacement(ctx context.Context, lie *ancestry) (p placement, refused *vsphere.Error, err error) {
-	compute, err := c.chooseCompute(ctx, lie, c.site.datacenter, &p)
+// that, which concerns only those who want VMs made. err means that vCenter has not answered.
+func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry) (p placement, refused *vsphere.Error, err error) {
+	compute, err := c.chooseCompute(ctx, anc, c.site.datacenter, &p)
 	if err == nil {
 		p.compute = compute.ref
-		p.datastore, err = c.chooseDatastore(ctx, lie, c.site.datacenter, compute)
+		p.datastore, err = c.chooseDatastore(ctx, anc, c.site.datacenter, compute)
 	}
 	if err == nil {
 		return p, nil, nil
 	}
-	if failure := c.v.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
+	if failure := c.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
 		return placement{}, failure, nil
 	}
 	return placement{}, nil, err
 }
 
-// place finds where VMs are made, and tells everybody if there is no such place.
-func (c *connection) place(ctx context.Context, lie *ancestry) error {
-	p, refused, err := c.resolvePlacement(ctx, lie)
+// place finds where VMs are made, and notes if there is no such place.
+func (c *connection) place(ctx context.Context, anc *ancestry) error {
+	p, refused, err := c.resolvePlacement(ctx, anc)
 	if err != nil {
 		return err
 	}
 	c.placement = p
-	if c.v.inv.setPlacement(p, refused) && refused != nil {
+	if c.inv.SetPlacement(refused) && refused != nil {
 		klog.FromContext(ctx).Error(refused, "No VM can be made", "reason", refused.Reason)
 	}
+	c.resetHosts(p)
 	return nil
 }
 
-// placeAgain looks whether somebody has mended why no VM can be made, at most once in placeAgainAfter. The next connection
+// placeAgain finds out whether VMs can be made by now, at most once in placeAgainAfter. The next connection
 // watches the hosts of the place that was found.
 func (c *connection) placeAgain(ctx context.Context) {
-	now := c.v.cfg.Clock.Now()
-	if c.v.inv.placementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
+	now := c.cfg.Clock.Now()
+	if c.inv.PlacementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
 		return
 	}
 	c.placedAt = now
@@ -94,9 +77,9 @@ func (c *connection) placeAgain(ctx context.Context) {
 	case refused == nil:
 		c.lost(errRewatch)
 	default:
-		var t touched
-		t.all = c.v.inv.setPlacement(placement{}, refused)
-		c.v.settle(&t)
+		var ch inventory.Changes
+		ch.All = c.inv.SetPlacement(refused)
+		c.publish(&ch)
 	}
 }
 
@@ -105,10 +88,10 @@ const placeAgainAfter = 20 * time.Second
 
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.
-func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice, p *placement) (choice, error) {
-	cfg := c.v.cfg
+func (c *connection) chooseCompute(ctx context.Context, anc *ancestry, dc choice, p *placement) (choice, error) {
+	cfg := c.cfg
 	hostFolder := folderRef(dc.props.ref("hostFolder"))
-	computes, base, err := lie.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
+	computes, base, err := anc.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
 	if err != nil {
 		return choice{}, err
 	}
@@ -124,11 +107,11 @@ func (c *connection) chooseCompute(ctx context.Context, lie *ancestry, dc choice
 		computes = []choice{compute}
 	}
 	if cfg.Host != "" {
-		if computes, err = c.chooseHost(ctx, lie, hostFolder, computes, bases, p); err != nil {
+		if computes, err = c.chooseHost(ctx, anc, hostFolder, computes, bases, p); err != nil {
 			return choice{}, err
 		}
 	}
-	return c.choosePool(ctx, lie, hostFolder, computes, bases, p)
+	return c.choosePool(ctx, anc, hostFolder, computes, bases, p)
 }
 
 // clustersFirst leaves standalone hosts aside where there is a cluster.
@@ -144,15 +127,15 @@ func clustersFirst(computes []choice) []choice {
 
 // chooseHost finds the named host among those of some clusters, and returns the cluster that it belongs to.
 func (c *connection) chooseHost(
-	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
 ) ([]choice, error) {
-	all, _, err := lie.below(ctx, hostFolder, "HostSystem")
+	all, _, err := anc.below(ctx, hostFolder, "HostSystem")
 	if err != nil {
 		return nil, err
 	}
 	owners, bases := ownersOf(computes, bases)
 	all = slices.DeleteFunc(all, func(host choice) bool { _, known := owners[host.props.ref(propParent)]; return !known })
-	host, err := choose("host", c.v.cfg.Host, all, bases...)
+	host, err := choose("host", c.cfg.Host, all, bases...)
 	p.host = host.ref
 	return []choice{owners[host.props.ref(propParent)]}, err
 }
@@ -170,13 +153,13 @@ func ownersOf(computes []choice, bases [][]string) (map[vsphere.Ref]choice, [][]
 // choosePool finds the named resource pool among those of some clusters, or the root pool of the only one, and returns
 // the cluster that it belongs to.
 func (c *connection) choosePool(
-	ctx context.Context, lie *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
 ) (choice, error) {
-	if c.v.cfg.ResourcePool == "" {
+	if c.cfg.ResourcePool == "" {
 		p.pool = types.ManagedObjectReference{Type: "ResourcePool", Value: string(computes[0].props.ref("resourcePool"))}
 		return computes[0], nil
 	}
-	pools, _, err := lie.below(ctx, hostFolder, "ResourcePool", "owner")
+	pools, _, err := anc.below(ctx, hostFolder, "ResourcePool", "owner")
 	if err != nil {
 		return choice{}, err
 	}
@@ -187,8 +170,8 @@ func (c *connection) choosePool(
 			bases = append(bases, pool.path)
 		}
 	}
-	pools = clusterPoolsFirst(pools, c.v.cfg.ResourcePool, bases)
-	pool, err := choose("resource-pool", c.v.cfg.ResourcePool, pools, bases...)
+	pools = clusterPoolsFirst(pools, c.cfg.ResourcePool, bases)
+	pool, err := choose("resource-pool", c.cfg.ResourcePool, pools, bases...)
 	p.pool = pool.ref
 	return owners[pool.props.ref("owner")], err
 }
@@ -207,7 +190,7 @@ func clusterPoolsFirst(pools []choice, value string, bases [][]string) []choice 
 
 // chooseDatastore returns the named datastore of a cluster, or its only one.
 func (c *connection) chooseDatastore(
-	ctx context.Context, lie *ancestry, dc, compute choice,
+	ctx context.Context, anc *ancestry, dc, compute choice,
 ) (types.ManagedObjectReference, error) {
 	none := types.ManagedObjectReference{}
 	refs, _ := compute.props["datastore"].(types.ArrayOfManagedObjectReference)
@@ -223,14 +206,14 @@ func (c *connection) chooseDatastore(
 			}
 		}
 	}
-	base, err := lie.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
+	base, err := anc.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
 	var datastores []choice
 	if err == nil {
-		datastores, err = lie.choices(ctx, objects)
+		datastores, err = anc.choices(ctx, objects)
 	}
 	if err != nil {
 		return none, err
 	}
-	datastore, err := choose("datastore", c.v.cfg.Datastore, datastores, base, dc.path)
+	datastore, err := choose("datastore", c.cfg.Datastore, datastores, base, dc.path)
 	return datastore.ref, err
 }

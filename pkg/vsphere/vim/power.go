@@ -7,7 +7,9 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // StartPowerOn submits one power-on.
@@ -40,12 +42,12 @@ func (v *VCenter) startPower(
 	if err != nil {
 		return err
 	}
-	vm, _, ok := v.inv.get(ref)
+	vm, _, ok := v.inv.Get(ref)
 	if !ok || vsphere.Identify(v.cfg.Owner, g.UID, vm) != vsphere.Ours {
 		return notOurs(string(kind), ref, vm)
 	}
 	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
-	vm.ParentPath, vm.UnderRoot = v.inv.place(vm.Parent)
+	vm.ParentPath, vm.UnderRoot = v.inv.Locate(vm.Parent)
 	if err := outsideRoot(fmt.Sprintf("%s of VM %s", kind, vm.Name), vm); err != nil {
 		return err
 	}
@@ -61,31 +63,23 @@ func (v *VCenter) startPower(
 	}
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
-		var t touched
-		v.inv.setPower(ref, powerAfter(kind), v.cfg.Clock.Now(), &t)
+		var ch inventory.Changes
+		v.inv.AssumePower(ref, powerAfter(kind), v.cfg.Clock.Now(), &ch)
 		v.tracker.Resolved(pending.id)
-		v.settle(&t)
+		v.publish(&ch)
 		return nil
 	}
 	failure := v.fail(pending.what, err)
 	v.tracker.Refused(pending.id, failure)
 	if isGone(err, vmRef(ref)) || failure.Class == vsphere.ClassUnknown {
-		c.chores.wantVerified(ref)
+		c.queue.addVMs(ref)
 	}
 	return failure
 }
 
-// powerAfter is the power state that a power operation brings about.
-func powerAfter(kind vsphere.OperationKind) vsphere.PowerState {
-	if kind == vsphere.OperationPowerOn {
-		return vsphere.PoweredOn
-	}
-	return vsphere.PoweredOff
-}
-
 func notOurs(what string, ref vsphere.Ref, vm vsphere.VM) *vsphere.Error {
 	return &vsphere.Error{
-		Class: vsphere.ClassConflict, Reason: reasonNotOurs,
+		Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonNotOurs,
 		Message: fmt.Sprintf("%s of VM %s (%s): its stamp and instance do not show it to be this group's; it is left alone.", what, vm.Name, ref),
 	}
 }

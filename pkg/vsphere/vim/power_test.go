@@ -8,6 +8,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -18,13 +19,13 @@ type roundTripper func(req, res soap.HasFault) error
 func (r roundTripper) RoundTrip(_ context.Context, req, res soap.HasFault) error { return r(req, res) }
 
 // syncedConnection is one that answers as the test says, with the VM vm-1 in the inventory.
-func syncedConnection(t *testing.T, power types.VirtualMachinePowerState, answer roundTripper) *connection {
+func syncedConnection(t *testing.T, power types.VirtualMachinePowerState, answer roundTripper) *testConn {
 	t.Helper()
 	c := testConnection(t)
 	c.client = &vim25.Client{RoundTripper: answer}
-	c.v.inv = testInventory()
-	c.v.inv.update("vm-1", fromRoot, true, append(described("web-0", "group-3"), assign(propPower, power)), &touched{})
-	c.v.setSynced(c)
+	c.v.inv = testInventory(clock.RealClock{})
+	enter(c.v.inv, "vm-1", append(described("web-0", "group-3"), assign(propPower, power))...)
+	c.v.setSynced(c.connection)
 	return c
 }
 
@@ -37,7 +38,7 @@ func TestWhatIsOffAlreadyIsNotedAsOff(t *testing.T) {
 	if err := c.v.StartPowerOff(t.Context(), vsphere.GroupID{UID: testUID}, "vm-1"); err != nil {
 		t.Fatal(err)
 	}
-	if vm, _, _ := c.v.inv.get("vm-1"); vm.Power != vsphere.PoweredOff {
+	if vm, _, _ := c.v.inv.Get("vm-1"); vm.Power != vsphere.PoweredOff {
 		t.Errorf("it is %s in the inventory", vm.Power)
 	}
 }
@@ -64,7 +65,7 @@ func TestAVictimThatIsOnIsNotedAsOn(t *testing.T) {
 	if vsphere.ClassOf(err) != vsphere.ClassConflict || sent {
 		t.Fatalf("sent %t: %v", sent, err)
 	}
-	if vm, _, _ := c.v.inv.get("vm-1"); vm.Power != vsphere.PoweredOn {
+	if vm, _, _ := c.v.inv.Get("vm-1"); vm.Power != vsphere.PoweredOn {
 		t.Errorf("it is %s in the inventory", vm.Power)
 	}
 }

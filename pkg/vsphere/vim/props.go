@@ -51,12 +51,17 @@ type properties map[string]any
 // apply notes changes, as the collector reports them.
 func (p properties) apply(changes []types.PropertyChange) {
 	for _, c := range changes {
-		if c.Val == nil || c.Op == types.PropertyChangeOpRemove || c.Op == types.PropertyChangeOpIndirectRemove {
+		if isUnset(c) {
 			delete(p, c.Name)
 			continue
 		}
 		p[c.Name] = c.Val
 	}
+}
+
+// isUnset reports whether a change says that a property has no value.
+func isUnset(c types.PropertyChange) bool {
+	return c.Val == nil || c.Op == types.PropertyChangeOpRemove || c.Op == types.PropertyChangeOpIndirectRemove
 }
 
 // propertiesOf returns what a read has answered of one object.
@@ -134,7 +139,7 @@ func (p properties) stamp() *vsphere.Stamp {
 	return stamp
 }
 
-// configured tells whether vCenter knows the VM's configuration.
+// configured reports whether vCenter knows the VM's configuration.
 func (p properties) configured() bool {
 	for _, path := range []string{propInstanceUUID, propTemplate, propNumCPU} {
 		if _, ok := p[path]; ok {
@@ -144,10 +149,10 @@ func (p properties) configured() bool {
 	return false
 }
 
-// isConfiguration tells whether a property is part of the VM's configuration.
+// isConfiguration reports whether a property is part of the VM's configuration.
 func isConfiguration(path string) bool { return strings.HasPrefix(path, "config.") }
 
-// showsDisks tells whether the VM's devices could be read: not to see its disks is not to see that it has none.
+// showsDisks reports whether the VM's devices could be read: not to see its disks is not to see that it has none.
 func (p properties) showsDisks() bool {
 	_, ok := p[propDevices]
 	return ok
@@ -177,42 +182,7 @@ func (p properties) diskKeys() []int32 {
 	return keys
 }
 
-// vm returns the VM that p describes. last is what was known of it before: a VM whose host or datastore is lost has no
-// configuration to show, and is still the VM that it was.
-func (p properties) vm(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
-	return p.describe(ref, last, p.stamp)
-}
-
-// vmAfter is vm for a VM whose last stamp was read from this text: one that is stored like that is not read again, and shared.
-func (p properties) vmAfter(stamp string, last *vsphere.VM) vsphere.VM {
-	return p.describe(last.Ref, *last, func() *vsphere.Stamp {
-		if last.Stamp != nil && p.stampText() == stamp {
-			return last.Stamp
-		}
-		return p.stamp()
-	})
-}
-
-func (p properties) describe(ref vsphere.Ref, last vsphere.VM, stamp func() *vsphere.Stamp) vsphere.VM {
-	vm := vsphere.VM{
-		Ref:        ref,
-		Name:       p.name(),
-		Parent:     p.ref(propParent),
-		Power:      vsphere.PowerState(p.text(propPower)),
-		Connection: p.text(propConnection),
-		IP:         p.text(propIP),
-	}
-	if p.configured() {
-		vm.Configured = true
-		vm.Stamp = stamp()
-		vm.InstanceUUID = p.text(propInstanceUUID)
-		vm.Template = p.flag(propTemplate)
-		vm.CPU = int32(p.number(propNumCPU))
-		vm.MemoryMiB = p.number(propMemoryMB)
-		vm.Created = p.time(propCreateDate)
-		return vm
-	}
-	vm.Configured, vm.Stamp, vm.InstanceUUID = last.Configured, last.Stamp, last.InstanceUUID
-	vm.Template, vm.CPU, vm.MemoryMiB, vm.Created = last.Template, last.CPU, last.MemoryMiB, last.Created
-	return vm
+// sweptProps are read of every VM of the datacenter.
+func sweptProps() []string {
+	return []string{propStamp, propInstanceUUID, propParent, propTemplate, propPower, propConnection}
 }

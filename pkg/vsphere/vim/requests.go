@@ -26,6 +26,7 @@ var errConnectionEnded = syncing("The connection to vCenter has ended just now."
 //
 // Requests end with their connection. The loss of the connection, which notifies all groups, is no answer.
 type requests struct {
+	notify func(vsphere.GroupID)
 	places chan struct{}
 	life   context.Context // of the connection
 	stop   context.CancelFunc
@@ -47,14 +48,13 @@ type request struct {
 	err      error // the answer
 }
 
-func newRequests() *requests {
+func newRequests(notify func(vsphere.GroupID)) *requests {
 	life, stop := context.WithCancel(context.Background())
-	return &requests{places: make(chan struct{}, maxRequests), life: life, stop: stop, byKey: map[requestKey]*request{}}
+	return &requests{notify: notify, places: make(chan struct{}, maxRequests), life: life, stop: stop, byKey: map[requestKey]*request{}}
 }
 
-// request returns the answer to a request, once, or ErrPending. The first call starts work, which returns the answer.
-func (c *connection) request(ctx context.Context, key requestKey, work func(context.Context) error) error {
-	r := c.requests
+// do returns the answer to a request, once, or ErrPending. The first call starts work, which returns the answer.
+func (r *requests) do(ctx context.Context, key requestKey, work func(context.Context) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -80,7 +80,7 @@ func (c *connection) request(ctx context.Context, key requestKey, work func(cont
 		cancel()
 		<-r.places
 		r.answer(key, q, err)
-		c.v.cfg.Notifier.Notify(key.group)
+		r.notify(key.group)
 	})
 	return vsphere.ErrPending
 }

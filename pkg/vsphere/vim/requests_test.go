@@ -36,10 +36,10 @@ func (h *hearing) of(g vsphere.GroupID) int {
 }
 
 // listening is a connection whose notifications are counted.
-func listening(t *testing.T, s *script) (*connection, *hearing) {
+func listening(t *testing.T, s *script) (*testConn, *hearing) {
 	t.Helper()
 	c, heard := scripted(t, s), &hearing{}
-	c.v.cfg.Notifier = heard
+	c.v.cfg.Notifier, c.requests.notify = heard, heard.Notify
 	t.Cleanup(c.requests.end)
 	return c, heard
 }
@@ -57,7 +57,7 @@ func TestRequests(t *testing.T) {
 		running, most, begun := 0, 0, 0
 		goOn := make(chan struct{})
 		ask := func(n int) error {
-			return c.request(t.Context(), testKey(n), func(context.Context) error {
+			return c.requests.do(t.Context(), testKey(n), func(context.Context) error {
 				mu.Lock()
 				running, begun = running+1, begun+1
 				most = max(most, running)
@@ -109,7 +109,7 @@ func TestARequestThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := listening(t, &script{})
 		hang := func() error {
-			return c.request(t.Context(), testKey(1), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			return c.requests.do(t.Context(), testKey(1), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		}
 		if err := hang(); !errors.Is(err, vsphere.ErrPending) {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestARequestOutlivesTheWorker(t *testing.T) {
 		gone := make(chan struct{})
 		ctx, cancel := context.WithCancel(vsphere.WithOpID(t.Context(), "op-1"))
 		ask := func() error {
-			return c.request(ctx, testKey(1), func(ctx context.Context) error {
+			return c.requests.do(ctx, testKey(1), func(ctx context.Context) error {
 				<-gone
 				return fmt.Errorf("%s: %v", vsphere.OpID(ctx), ctx.Err())
 			})
@@ -147,7 +147,7 @@ func TestARequestOutlivesTheWorker(t *testing.T) {
 func TestRequestsEndWithTheirConnection(t *testing.T) {
 	c, heard := listening(t, &script{})
 	ask := func(n int) error {
-		return c.request(t.Context(), testKey(n), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		return c.requests.do(t.Context(), testKey(n), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	}
 	for n := range 2 * maxRequests {
 		_ = ask(n)
@@ -164,7 +164,7 @@ func TestRequestsEndWithTheirConnection(t *testing.T) {
 func TestARefusalOfTheGuardIsNoAnswer(t *testing.T) {
 	c, heard := listening(t, &script{})
 	ask := func() error {
-		return c.request(t.Context(), testKey(1), func(context.Context) error {
+		return c.requests.do(t.Context(), testKey(1), func(context.Context) error {
 			return guardFailure("Remove", &guardError{errors.New("the lease is not surely ours")})
 		})
 	}

@@ -3,21 +3,20 @@ package vim
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 func (c *connection) nextResync() clock.Timer {
-	d := c.v.cfg.ResyncPeriod
-	return c.v.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
+	d := c.cfg.ResyncPeriod
+	return c.cfg.Clock.NewTimer(d + rand.N(d/10+time.Nanosecond))
 }
 
 // reread makes up for updates that were lost on their way: it reads all that the filters select.
@@ -37,7 +36,7 @@ func (c *connection) reread(ctx context.Context) error {
 // rereadTasks looks for the end of the tasks in flight. One that can be read no more has ended somehow.
 func (c *connection) rereadTasks(ctx context.Context) error {
 	var tasks []types.ManagedObjectReference
-	for _, task := range c.v.tracker.Tasks() {
+	for _, task := range c.tracker.Tasks() {
 		tasks = append(tasks, taskRef(task))
 	}
 	if len(tasks) == 0 {
@@ -47,17 +46,17 @@ func (c *connection) rereadTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var t touched
+	var ch inventory.Changes
 	for task, r := range readings {
 		switch {
 		case r.gone:
 			c.taskLost(vsphere.Ref(task.Value))
 		case hasEnded(r.props): // what it was doing before is of no interest
 			changes := object{props: r.props}.changes()
-			c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: task, ChangeSet: changes}, &t)
+			c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindEnter, Obj: task, ChangeSet: changes}, &ch)
 		}
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	return nil
 }
 
@@ -73,18 +72,18 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	for _, view := range views {
 		specs = append(specs, readView(view, propSpec("VirtualMachine", vmProps()...)))
 	}
-	asked := c.v.inv.instant()
+	asked := c.inv.VMsVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t touched
+	var ch inventory.Changes
 	for _, o := range objects {
-		c.v.inv.refresh(o, vmProps(), asked, &t)
+		c.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(vmProps()), asked, &ch)
 	}
-	c.chores.wantHosts(t.hosts...)
-	c.chores.wantPlaces(c.v.inv.distantFolders()...)
-	c.v.settle(&t)
+	c.queue.addHosts(ch.Hosts...)
+	c.queue.addFolders(c.inv.FoldersOutsideTree()...)
+	c.publish(&ch)
 	return nil
 }
 
@@ -96,17 +95,18 @@ func (c *connection) rereadAround(ctx context.Context) error {
 		specs = append(specs, readView(c.templateView, propSpec("VirtualMachine", templateProps()...)))
 	}
 	c.mu.Unlock()
-	asked := c.v.inv.instantAround()
+	asked := c.inv.TreeVersion()
 	objects, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return err
 	}
-	var t touched
-	missing, templates := c.v.inv.refreshAround(objects, asked, &t)
-	if templates {
-		c.v.notifyLookups(&t)
+	var ch inventory.Changes
+	folders, templates := treeOf(objects)
+	missing, changed := c.inv.RefreshTree(folders, templates, asked, &ch)
+	if changed {
+		c.notifyLookups(&ch)
 	}
-	c.v.settle(&t)
+	c.publish(&ch)
 	if c.rootChanged() || c.templatesChanged() {
 		c.lost(errRewatch)
 		return nil
@@ -117,57 +117,63 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	return c.verifyFolders(ctx, missing)
 }
 
-// instantAround returns a moment that what becomes known of folders and templates can be compared with.
-func (inv *inventory) instantAround() uint64 {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	return inv.newsAround
-}
-
-// refreshAround takes over what was read of all folders and templates, unless something has become known of them since
-// the question was asked: the answer may be the older one then, and the next resync has another. It returns the folders
-// that were not among them, and tells whether the templates are others than were known.
-func (inv *inventory) refreshAround(objects []object, asked uint64, t *touched) (missing []vsphere.Ref, news bool) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	if inv.newsAround != asked {
-		return nil, false
-	}
-	listed := map[vsphere.Ref]bool{}
-	templates := map[vsphere.Ref]properties{}
+// treeOf decodes what was read of folders, and of the VMs below the template folder.
+func treeOf(objects []object) (folders []inventory.FolderRead, templates map[vsphere.Ref]inventory.Update) {
+	templates = map[vsphere.Ref]inventory.Update{}
 	for _, o := range objects {
 		ref := vsphere.Ref(o.ref.Value)
 		if o.ref.Type == "VirtualMachine" {
-			templates[ref] = inv.templateProps(ref, o)
+			templates[ref] = o.update(templateProps())
 			continue
 		}
-		listed[ref] = true
-		inv.noteFolder(ref, o.changes(), t)
-		delete(inv.unconfirmed, ref)
+		folders = append(folders, inventory.FolderRead{Ref: ref, FolderUpdate: folderUpdate(o.changes())})
 	}
-	for ref, f := range inv.folders {
-		switch {
-		case listed[ref]:
-		case f.vApp: // which only counts as a child, and its folder is looked at before it goes
-			inv.dropFolder(ref, t)
-		default:
-			missing = append(missing, ref)
-		}
-	}
-	news = !reflect.DeepEqual(templates, inv.templates)
-	inv.templates = templates
-	return missing, news
+	return folders, templates
 }
 
-// templateProps returns what is known of a template with what was read of it: one that has no configuration to show keeps
-// the one that it had. inv.mu is held.
-func (inv *inventory) templateProps(ref vsphere.Ref, o object) properties {
-	props := maps.Clone(o.props)
-	for path, val := range inv.templates[ref] {
-		_, read := props[path]
-		if !read && (slices.Contains(o.withheld, path) || isConfiguration(path) && !o.props.configured()) {
-			props[path] = val
+// sweepNext sweeps, and notifies those that wait for it.
+func (c *connection) sweepNext(ctx context.Context) error {
+	number, began := c.sweeps.begin(), time.Now()
+	err := c.sweep(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // the next connection sweeps first of all
+	}
+	var failure *vsphere.Error
+	if err != nil {
+		failure = c.fail("Read the stamps of all VMs", err)
+	}
+	for _, g := range c.sweeps.end(number, began, time.Now(), failure) {
+		c.cfg.Notifier.Notify(g)
+	}
+	return err
+}
+
+// resync reads everything at the period, and up to a tenth of it later. It sweeps whenever a group waits for a sweep.
+func (c *connection) resync(ctx context.Context) {
+	timer := c.nextResync()
+	defer func() { timer.Stop() }()
+	for {
+		var sweep <-chan time.Time
+		if after, wanted := c.sweeps.due(time.Now()); wanted {
+			sweep = time.After(after)
+		}
+		due := false
+		select {
+		case <-timer.C():
+			due = true
+			timer = c.nextResync()
+		case <-sweep:
+		case <-c.sweeps.kick:
+			continue
+		case <-ctx.Done():
+			return
+		}
+		err := c.sweepNext(ctx)
+		if err == nil && due {
+			err = c.reread(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Info("Resync failed, and is tried again", "err", err)
 		}
 	}
-	return props
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // The end of a task that the watch has lost is found by reading it. One that can be read no more has ended somehow.
@@ -56,12 +57,12 @@ func TestARereadThatFailsChangesNothing(t *testing.T) {
 				},
 			})
 			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-			c.watchedRoot = c.v.inv.rootRef()
-			before := c.v.inv.snapshot(testGroup)
+			c.watchedRoot = c.v.inv.Root()
+			before := c.v.inv.Snapshot(testGroup)
 			if err := c.reread(t.Context()); !errors.Is(err, noAnswer) {
 				t.Errorf("%v, want %v", err, noAnswer)
 			}
-			if diff := cmp.Diff(before, c.v.inv.snapshot(testGroup)); diff != "" {
+			if diff := cmp.Diff(before, c.v.inv.Snapshot(testGroup)); diff != "" {
 				t.Errorf("(-before +after):\n%s", diff)
 			}
 		})
@@ -71,56 +72,6 @@ func TestARereadThatFailsChangesNothing(t *testing.T) {
 // folderRead is what a read says of a folder.
 func folderRead(ref, name, parent vsphere.Ref) object {
 	return object{ref: folderRef(ref), props: properties{propName: string(name), propParent: folderRef(parent)}}
-}
-
-func TestARereadTakesOverFoldersAndTemplates(t *testing.T) {
-	inv := testInventory()
-	inv.updateFolder("group-4", folderRead("group-4", "gone", "group-2").changes(), &touched{})
-	vApp := types.ManagedObjectReference{Type: "VirtualApp", Value: "resgroup-v1"}
-	inv.updateFolder("resgroup-v1", []types.PropertyChange{
-		assign(propName, "vapp"), assign(propParentFolder, folderRef("group-3")),
-	}, &touched{})
-	inv.templates = map[vsphere.Ref]properties{
-		"vm-t1": {propName: "t1", propTemplate: true}, "vm-t2": {propName: "t2", propTemplate: true},
-	}
-	web := vsphere.GroupID{Namespace: "default", Name: "web", UID: testUID}
-	if f := inv.snapshot(web).Folders; len(f) != 1 || f[0].Children != 1 {
-		t.Fatalf("%+v", f)
-	}
-	answer := []object{
-		folderRead("group-1", "vmgroups", "group-0"), folderRead("group-2", "default", "group-1"),
-		folderRead("group-3", "web", "group-2"), folderRead("group-5", "db", "group-2"),
-		{ref: vmRef("vm-t1"), props: properties{propName: "t1"}},
-		{ref: vmRef("vm-t3"), props: properties{propName: "t3", propTemplate: true}},
-	}
-
-	asked := inv.instantAround()
-	inv.removeFolder("group-5", &touched{}) // somebody knows better meanwhile
-	if missing, news := inv.refreshAround(answer, asked, &touched{}); len(missing) > 0 || news || len(inv.templates) != 2 {
-		t.Errorf("an answer that is too old was taken over: %v, %t", missing, news)
-	}
-
-	var heard touched
-	missing, news := inv.refreshAround(answer, inv.instantAround(), &heard)
-	if diff := cmp.Diff([]vsphere.Ref{"group-4"}, missing); diff != "" || !news {
-		t.Errorf("news %t; to be verified (-want +got):\n%s", news, diff)
-	}
-	want := map[vsphere.Ref]properties{
-		// It has no configuration to show, and is still the template that it was.
-		"vm-t1": {propName: "t1", propTemplate: true}, "vm-t3": {propName: "t3", propTemplate: true},
-	}
-	if diff := cmp.Diff(want, inv.templates); diff != "" {
-		t.Errorf("templates (-want +got):\n%s", diff)
-	}
-	if f := inv.snapshot(web).Folders; len(f) != 1 || f[0].Children != 0 || !heard.groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
-		t.Errorf("without %s: %+v, told %v", vApp.Value, f, heard.groups)
-	}
-	if _, ok := inv.child("group-2", "db"); !ok {
-		t.Error("a folder that nobody has reported is not taken over")
-	}
-	if _, news := inv.refreshAround(answer, inv.instantAround(), &touched{}); news {
-		t.Error("the same again is news")
-	}
 }
 
 // The root folder has gone, and the watch has lost it: what is below must not be taken for nothing.
@@ -146,14 +97,14 @@ func TestAVMWhoseStampIsWithheldIsNotForeign(t *testing.T) {
 		}
 	}
 	root := types.ManagedObjectReference{Type: "PropertyFilter", Value: "root"}
-	for name, look := range map[string]func(*connection) error{
-		"reported": func(c *connection) error {
+	for name, look := range map[string]func(*testConn) error{
+		"reported": func(c *testConn) error {
 			c.filters[root] = rootFilter
 			c.apply(&types.UpdateSet{FilterSet: []types.PropertyFilterUpdate{{Filter: root, ObjectSet: []types.ObjectUpdate{update}}}})
 			return nil
 		},
-		"read": func(c *connection) error {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+		"read": func(c *testConn) error {
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 			return c.verify(t.Context(), []vsphere.Ref{"vm-1"})
 		},
 	} {
@@ -162,7 +113,7 @@ func TestAVMWhoseStampIsWithheldIsNotForeign(t *testing.T) {
 			if err := look(c); err != nil {
 				t.Fatal(err)
 			}
-			if vm, _, _ := c.v.inv.get("vm-1"); vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
+			if vm, _, _ := c.v.inv.Get("vm-1"); vsphere.Identify(testOwner, testUID, vm) != vsphere.Ours {
 				t.Errorf("%+v", vm)
 			}
 		})
@@ -192,7 +143,7 @@ func TestWhatASweepCannotReadCounts(t *testing.T) {
 		return nil
 	})
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &inventory.Changes{})
 	if err := c.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (s *script) count(method string) (n int) {
 }
 
 // scripted is a connection that is in step, that the script answers, and that has the VM vm-1 of testGroup in group-3.
-func scripted(t *testing.T, s *script) *connection {
+func scripted(t *testing.T, s *script) *testConn {
 	t.Helper()
 	c := syncedConnection(t, types.VirtualMachinePowerStatePoweredOff, nil)
 	c.client = &vim25.Client{RoundTripper: s, ServiceContent: types.ServiceContent{
@@ -129,19 +129,19 @@ func asRead(changes properties) properties {
 }
 
 // wantKnown compares whether the inventory has a VM.
-func wantKnown(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
+func wantKnown(t *testing.T, c *testConn, ref vsphere.Ref, want bool) {
 	t.Helper()
-	if _, _, known := c.v.inv.get(ref); known != want {
+	if _, _, known := c.v.inv.Get(ref); known != want {
 		t.Errorf("%s is in the inventory: %t, want %t", ref, known, want)
 	}
 }
 
 // wantVerified compares whether a VM is about to be read.
-func wantVerified(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
+func wantVerified(t *testing.T, c *testConn, ref vsphere.Ref, want bool) {
 	t.Helper()
-	c.chores.mu.Lock()
-	defer c.chores.mu.Unlock()
-	if got := c.chores.verify[ref]; got != want {
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	if got := c.queue.vms[ref]; got != want {
 		t.Errorf("%s is to be read: %t, want %t", ref, got, want)
 	}
 }
@@ -166,7 +166,7 @@ func answer(t *testing.T, ask func() error) error {
 }
 
 // removed asks for the removal of group-3, and returns the answer.
-func removed(t *testing.T, c *connection) error {
+func removed(t *testing.T, c *testConn) error {
 	t.Helper()
 	return answer(t, func() error { return c.v.RemoveFolder(t.Context(), testGroup, "group-3") })
 }

@@ -5,17 +5,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // What was found before may serve until the next search has ended. That a template is missing may not, unless the group knows.
 func TestAnAnswerThatIsTooOld(t *testing.T) {
-	linux := map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
+	linux := map[vsphere.Ref]inventory.Properties{"vm-5": asTemplate(nil).ofVM()}
 	name := asTemplate(nil).name()
-	none := map[vsphere.Ref]properties{}
+	none := map[vsphere.Ref]inventory.Properties{}
 	failed := &vsphere.Error{Class: vsphere.ClassTransient, Message: "no"}
 	for step, tt := range map[string]struct {
-		found    map[vsphere.Ref]properties
+		found    map[vsphere.Ref]inventory.Properties
 		err      *vsphere.Error
 		age      time.Duration
 		told     string
@@ -26,9 +28,9 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 		"found":                                {found: linux},
 		"found, too old":                       {found: linux, age: searchedFor, searches: true},
 		"found, the next search has failed":    {found: linux, err: failed, age: 0},
-		"missing":                              {found: none, reason: reasonTemplateNotFound},
+		"missing":                              {found: none, reason: v1alpha1.ReasonTemplateNotFound},
 		"missing, too old":                     {found: none, age: searchedFor, want: vsphere.ErrPending, searches: true},
-		"missing, too old, as it was told":     {found: none, age: searchedFor, told: name, reason: reasonTemplateNotFound, searches: true},
+		"missing, too old, as it was told":     {found: none, age: searchedFor, told: name, reason: v1alpha1.ReasonTemplateNotFound, searches: true},
 		"missing, too old, told of another":    {found: none, age: searchedFor, told: "bsd", want: vsphere.ErrPending, searches: true},
 		"missing, the next search has failed":  {found: none, err: failed, want: failed},
 		"nobody has searched":                  {want: vsphere.ErrPending, searches: true},
@@ -52,7 +54,10 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			case !errors.Is(err, tt.want) || err == nil && found.Ref != "vm-5":
 				t.Errorf("%v, %v; want %v", found, err, tt.want)
 			}
-			if waits := c.v.lookups[testGroup].waits; waits != (err != nil) && !tt.searches {
+			c.shared.mu.Lock() // a search may have ended by now
+			waits := c.v.lookups[testGroup].waits
+			c.shared.mu.Unlock()
+			if waits != (err != nil) && !tt.searches {
 				t.Errorf("it is woken when that changes: %t", waits)
 			}
 			c.requests.end()
@@ -71,14 +76,14 @@ func TestASearchThatFails(t *testing.T) {
 		return err
 	}
 	err := answer(t, ask)
-	if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != reasonNoPermission {
+	if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != v1alpha1.ReasonNoPermission {
 		t.Errorf("%v", err)
 	}
 	waitUntil(t, "it is woken", func() bool { return heard.of(testGroup) == 1 })
 	waitUntil(t, "after a while it is searched again, and nothing is found", func() bool {
 		c.searchAgain(t.Context())
 		e, ok := errors.AsType[*vsphere.Error](ask())
-		return ok && e.Reason == reasonTemplateNotFound
+		return ok && e.Reason == v1alpha1.ReasonTemplateNotFound
 	})
 }
 
@@ -97,7 +102,7 @@ func TestAGroupThatWaitsIsSearchedForAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{}
 			c, heard := listening(t, s)
-			c.v.searched.found, c.v.searched.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now().Add(-tt.age)
+			c.v.searched.found, c.v.searched.at = map[vsphere.Ref]inventory.Properties{}, c.v.cfg.Clock.Now().Add(-tt.age)
 			c.v.lookups[testGroup] = tt.waiting
 			c.searchAgain(t.Context())
 			if tt.searches {
@@ -130,20 +135,20 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 func TestASearchThatBeganBeforeTheChange(t *testing.T) {
 	c, now := testConnection(t), time.Now()
 	s := &templateSearch{}
-	if !s.begin(c, now) || s.begin(c, now) {
+	if !s.begin(c.requests, now) || s.begin(c.requests, now) {
 		t.Fatal("want one search")
 	}
-	s.forget()
-	s.end(c, now, map[vsphere.Ref]properties{}, nil)
-	if s.found != nil || !s.begin(c, now) {
+	s.invalidate()
+	s.end(c.requests, now, map[vsphere.Ref]inventory.Properties{}, nil)
+	if s.found != nil || !s.begin(c.requests, now) {
 		t.Error("it counts")
 	}
 	next := testConnection(t)
-	if !s.begin(next, now) {
+	if !s.begin(next.requests, now) {
 		t.Error("the next connection does not search")
 	}
-	s.end(c, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
-	if s.err != nil || s.searching != next {
+	s.end(c.requests, now, nil, &vsphere.Error{Class: vsphere.ClassTransient})
+	if s.err != nil || s.searching != next.requests {
 		t.Error("the end of an earlier connection's search counts")
 	}
 }

@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	govmomisession "github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
+
+// maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
+const maxIdleConns = 16
 
 const (
 	minBackoff = time.Second
@@ -26,9 +32,6 @@ const (
 	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
 	steadyAfter = 30 * time.Second
 )
-
-// errRewatch ends a connection whose views no longer fit, with no fault of vCenter's: the next one is made at once.
-var errRewatch = errors.New("what is to be watched has changed")
 
 // Run connects to vCenter and keeps the inventory in step with it until ctx ends. Then it logs out, and leaves everything
 // else in vCenter as it is. It fails only if it could not log out. It is to be called once.
@@ -86,21 +89,17 @@ func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 		failure = v.fail("Connect to vCenter", err)
 	}
 	_, deliberate := errors.AsType[*vsphere.Error](err)
-	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == reasonCertificateRejected {
+	if deliberate || failure.Class == vsphere.ClassInvalid || failure.Reason == v1alpha1.ReasonCertificateRejected {
 		return failure
 	}
-	failure.Reason = reasonVCenterUnreachable
+	failure.Reason = v1alpha1.ReasonVCenterUnreachable
 	return failure
-}
-
-func syncing(message string) *vsphere.Error {
-	return &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: message}
 }
 
 // waitToRetry waits 1 s, doubling to 20 s, less up to a half; or, after a login that was put off, until it may be tried.
 func (v *VCenter) waitToRetry(ctx context.Context, failures int, err error) {
 	if putOff, ok := errors.AsType[*loginPutOff](err); ok {
-		v.waitForLogin(ctx, putOff)
+		v.logins.waitForLogin(ctx, putOff)
 		return
 	}
 	d := min(minBackoff<<min(failures, 10), maxBackoff)
@@ -118,8 +117,8 @@ func (v *VCenter) runConnection(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.run(ctx)
-	c.leave()
+	err = c.run(ctx, func() { v.setSynced(c) })
+	c.handOver()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // what a worker has found out first
 	}
@@ -131,7 +130,7 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 	soapClient, err := v.newSoapClient()
 	if err != nil {
 		return nil, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: reasonCertificateRejected, Err: err,
+			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonCertificateRejected, Err: err,
 			Message: fmt.Sprintf("vCenter's certificate cannot be verified: %v. Put the certificate of who has signed it there.", err),
 		}
 	}
@@ -153,16 +152,14 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 		return nil, err
 	}
 	if current == nil {
-		v.mu.Lock()
-		v.leftovers = nil // they went with their session
-		v.mu.Unlock()
-		if current, err = v.login(ctx, client); err != nil {
+		v.takeLeftovers() // they went with their session
+		if current, err = v.logins.login(ctx, client); err != nil {
 			return nil, err
 		}
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
 	}
 	v.noteUser(current.UserName)
-	return newConnection(v, client, lost), nil
+	return newConnection(v.shared, client, lost), nil
 }
 
 // adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.
@@ -178,12 +175,7 @@ func (v *VCenter) adopt(client *vim25.Client) {
 		previous.CloseIdleConnections()
 	}
 	if another {
-		v.inv.clear()
-		v.searched.forget()
-		v.reads.forget()
-		v.tracker.Reset()
-		v.pending.reset()
-		v.expectStrays() // it may have been ours before
+		v.shared.reset()
 	}
 }
 
@@ -202,4 +194,47 @@ func logout(ctx context.Context, client *vim25.Client) error {
 		return nil
 	}
 	return fmt.Errorf("log out: %w", err)
+}
+
+// newSoapClient returns a client of its own connections that shares the cookies of jar, and so the session.
+func (v *VCenter) newSoapClient() (*soap.Client, error) {
+	cfg, err := v.cfg.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	c := soap.NewClient(v.endpoint, v.cfg.TLS.Insecure)
+	t := c.DefaultTransport()
+	t.TLSClientConfig = cfg
+	t.DialTLSContext = nil // govmomi's has no deadline; net/http's own has
+	t.MaxIdleConnsPerHost = maxIdleConns
+	if v.cfg.WrapTransport != nil {
+		c.Client.Transport = v.cfg.WrapTransport(t)
+	}
+	c.Jar = v.jar
+	c.UserAgent = v.cfg.UserAgent
+	// A redirected POST is either no POST any more or a second one.
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Namespace, c.Version = "urn:"+vim25.Namespace, vim25.Version
+	return c, nil
+}
+
+// logout ends the session, if there is one, within a short time of its own.
+func (v *VCenter) logout(ctx context.Context) error {
+	v.mu.Lock()
+	client := v.last
+	v.mu.Unlock()
+	if client == nil {
+		return nil
+	}
+	defer client.CloseIdleConnections()
+	var err error
+	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
+		err = logout(attempt, client)
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return err
 }

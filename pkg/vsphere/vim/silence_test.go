@@ -14,7 +14,9 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
@@ -47,7 +49,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 			if tt.script.sent("UnregisterAndDestroy_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
-			if _, known := c.v.inv.child("group-2", "web"); known != tt.known {
+			if _, known := c.v.inv.Child("group-2", "web"); known != tt.known {
 				t.Errorf("the folder is known: %t", known)
 			}
 		})
@@ -60,7 +62,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 		}
 		c.requests.end()
 		wantClass(t, "RemoveFolder", removed(t, c), vsphere.ClassUnavailable)
-		if _, known := c.v.inv.child("group-2", "web"); !known {
+		if _, known := c.v.inv.Child("group-2", "web"); !known {
 			t.Error("the folder is forgotten")
 		}
 	})
@@ -201,8 +203,8 @@ func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConnection(v, scripted(t, s).client, func(error) {})
-	v.setSynced(c)
+	c := &testConn{newConnection(v.shared, scripted(t, s).client, func(error) {}), v}
+	v.setSynced(c.connection)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	clock.Step(DefaultCloneTimeout + time.Second)
 	c.cancelOverdue(t.Context())
@@ -233,26 +235,46 @@ func TestWithoutAConnection(t *testing.T) {
 	}
 }
 
+// heldClock holds everybody who asks for the time until it is released.
+type heldClock struct{ asked, release chan struct{} }
+
+func (c heldClock) Now() time.Time {
+	c.asked <- struct{}{}
+	<-c.release
+	return time.Now()
+}
+
+func (c heldClock) Since(t time.Time) time.Duration { return time.Since(t) }
+
 // An inventory that is read while the connection is lost may be half of one.
 func TestALossWhileTheInventoryIsRead(t *testing.T) {
 	for name, read := range map[string]func(*VCenter) error{
-		"inventory).snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
-		"inventory).stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
+		"Inventory).Snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
+		"Inventory).Stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
 	} {
-		c := scripted(t, &script{})
-		c.v.inv.mu.Lock() // the read stops here
-		answer := make(chan error, 1)
-		go func() { answer <- read(c.v) }()
-		stacks := make([]byte, 1<<20)
-		for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name) {
-			runtime.Gosched()
-		}
-		c.v.setLost(c.v.fail("Read", noAnswer))
-		c.v.inv.mu.Unlock()
-		err := <-answer
-		wantClass(t, name, err, vsphere.ClassUnavailable)
-		if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reasonVCenterUnreachable {
-			t.Errorf("%s: %v, want why the connection was lost", name, err)
+		for reason, lose := range map[string]func(*testConn){
+			v1alpha1.ReasonVCenterUnreachable: func(c *testConn) { c.v.setLost(c.v.fail("Read", noAnswer)) },
+			v1alpha1.ReasonVCenterSyncing:     func(c *testConn) { c.v.setSynced(newConnection(c.v.shared, c.client, c.lost)) }, // the next one
+		} {
+			c := scripted(t, &script{})
+			held := heldClock{make(chan struct{}), make(chan struct{})}
+			c.v.inv = testInventory(held)
+			enter(c.v.inv, "vm-1", described("web-0", "group-3")...)
+			go c.v.inv.Delete("vm-1", &inventory.Changes{})
+			<-held.asked // and the inventory stays locked: the read stops here
+			answer := make(chan error, 1)
+			go func() { answer <- read(c.v) }()
+			stacks := make([]byte, 1<<20)
+			for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), name) {
+				runtime.Gosched()
+			}
+			lose(c)
+			close(held.release)
+			err := <-answer
+			wantClass(t, name, err, vsphere.ClassUnavailable)
+			if e, _ := errors.AsType[*vsphere.Error](err); e == nil || e.Reason != reason {
+				t.Errorf("%s: %v, want %s", name, err, reason)
+			}
 		}
 	}
 }

@@ -1,9 +1,8 @@
 package vim
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"fmt"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -20,7 +19,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	// its VM, and never not at all.
 	ops, failures := v.tracker.Of(g.UID)
 	strays, powerOns := v.tracker.Strays(g.UID), v.tracker.PowerOns(g.UID)
-	s := v.inv.snapshot(g)
+	s := v.inv.Snapshot(g)
 	after, err := v.synced()
 	if err != nil {
 		return vsphere.Snapshot{}, err
@@ -34,64 +33,44 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	return v.versions.Number(g, s), nil
 }
 
-// snapshot returns the part of a group's snapshot that the inventory knows.
-func (inv *inventory) snapshot(g vsphere.GroupID) vsphere.Snapshot {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	s := vsphere.Snapshot{
-		PlacementError: inv.fleet.refused,
-		HostNeeded:     inv.fleet.hostNeeded(),
-		Hosts:          inv.fleet.choices(inv.onHost),
-		RootExists:     inv.root != "",
-		Disappearance:  inv.absences.Current(),
-		Path:           vsphere.Path(slices.Concat(inv.topPath, inv.rootNames, []string{g.Namespace, g.Name})...),
+// Stamped returns all VMs that are ours, of whatever group. It makes no call.
+func (v *VCenter) Stamped(context.Context) ([]vsphere.VM, error) {
+	before, err := v.synced()
+	if err != nil {
+		return nil, err
 	}
-	folders := map[vsphere.Ref]bool{}
-	if inv.root != "" {
-		if ref := inv.descend(inv.root, g.Namespace, g.Name); ref != "" {
-			folders[ref] = true
-		}
+	vms := v.inv.Stamped()
+	after, err := v.synced()
+	if err != nil {
+		return nil, err
 	}
-	for folder := range inv.foldersOf[g.UID] {
-		if inv.underRoot(folder) {
-			folders[folder] = true
-		}
+	if after != before {
+		return nil, syncing("The inventory was read anew just now; looking again.")
 	}
-	s.VMs = inv.byUID[g.UID].All()
-	for folder := range folders {
-		s.Folders = append(s.Folders, inv.folder(folder))
-		s.VMs = union(s.VMs, inv.byParent[folder].All())
-	}
-	slices.SortFunc(s.Folders, func(a, b vsphere.Folder) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Ref, b.Ref)) })
-	return s
+	return vms, nil
 }
 
-// union merges two lists of VMs. Mostly they are the same.
-func union(a, b []*vsphere.VM) []*vsphere.VM {
-	if len(b) == 0 || slices.Equal(a, b) {
-		return a
+// Sweep asks for a sweep, and returns its number.
+func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
+	if _, err := v.synced(); err != nil {
+		return 0, err
 	}
-	out := make([]*vsphere.VM, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] == b[0]:
-			out, a, b = append(out, a[0]), a[1:], b[1:]
-		case compareVMs(a[0], b[0]) < 0:
-			out, a = append(out, a[0]), a[1:]
-		default:
-			out, b = append(out, b[0]), b[1:]
-		}
-	}
-	return slices.Clip(append(append(out, a...), b...))
+	return v.sweeps.ask(g), nil
 }
 
-// folder describes a folder that is known. inv.mu is held.
-func (inv *inventory) folder(ref vsphere.Ref) vsphere.Folder {
-	f := inv.folders[ref]
-	return vsphere.Folder{
-		Ref: ref, Name: f.name, Parent: f.parent,
-		Path:      inv.locate(ref).path,
-		UnderRoot: inv.underRoot(ref),
-		Children:  len(inv.children[ref]) + inv.byParent[ref].Len(),
+// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. It remembers those that it cannot read, unless the
+// read as a whole has failed.
+func (v *VCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
+	c, err := v.synced()
+	if err != nil {
+		return err
 	}
+	return c.requests.do(ctx, requestKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
+		v.inv.Claim(g.UID, vms)
+		if err := c.verify(ctx, vms); err != nil {
+			v.inv.Unclaim(vms)
+			return v.fail("Verify VMs of "+g.Namespace+"/"+g.Name, err)
+		}
+		return nil
+	})
 }

@@ -1,13 +1,10 @@
 package vim
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
 	"time"
-
-	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -113,7 +110,7 @@ func (p *sweepPace) wait(now time.Time) time.Duration {
 
 // note counts a sweep. In order:
 //
-//  1. it has failed: the pause doubles, from choreRetry to choreRetryMax
+//  1. it has failed: the pause doubles, from readRetry to readRetryMax
 //  2. it began soon after the last one: the pause doubles, up to maxSweepPause
 //  3. otherwise the pause halves, down to firstSweepPause
 func (p *sweepPace) note(began, ended time.Time, ok bool) {
@@ -121,65 +118,10 @@ func (p *sweepPace) note(began, ended time.Time, ok bool) {
 	p.ended = ended
 	switch {
 	case !ok:
-		p.pause = min(max(2*p.pause, choreRetry), choreRetryMax)
+		p.pause = min(max(2*p.pause, readRetry), readRetryMax)
 	case soon:
 		p.pause = min(2*p.pause, maxSweepPause)
 	default:
 		p.pause = max(firstSweepPause, min(p.pause/2, maxSweepPause))
-	}
-}
-
-// Sweep asks for a sweep, and returns its number.
-func (v *VCenter) Sweep(_ context.Context, g vsphere.GroupID) (int, error) {
-	if _, err := v.synced(); err != nil {
-		return 0, err
-	}
-	return v.sweeps.ask(g), nil
-}
-
-// sweepNext sweeps, and notifies the waiting groups.
-func (c *connection) sweepNext(ctx context.Context) error {
-	number, began := c.v.sweeps.begin(), time.Now()
-	err := c.sweep(ctx)
-	if err != nil && ctx.Err() != nil {
-		return err // the next connection sweeps first of all
-	}
-	var failure *vsphere.Error
-	if err != nil {
-		failure = c.v.fail("Read the stamps of all VMs", err)
-	}
-	for _, g := range c.v.sweeps.end(number, began, time.Now(), failure) {
-		c.v.cfg.Notifier.Notify(g)
-	}
-	return err
-}
-
-// resync reads everything at the period, and up to a tenth of it later; and it sweeps when a group waits for it.
-func (c *connection) resync(ctx context.Context) {
-	timer := c.nextResync()
-	defer func() { timer.Stop() }()
-	for {
-		var sweep <-chan time.Time
-		if after, wanted := c.v.sweeps.due(time.Now()); wanted {
-			sweep = time.After(after)
-		}
-		due := false
-		select {
-		case <-timer.C():
-			due = true
-			timer = c.nextResync()
-		case <-sweep:
-		case <-c.v.sweeps.kick:
-			continue
-		case <-ctx.Done():
-			return
-		}
-		err := c.sweepNext(ctx)
-		if err == nil && due {
-			err = c.reread(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			klog.FromContext(ctx).Info("Resync failed, and is tried again", "err", err)
-		}
 	}
 }

@@ -101,6 +101,7 @@ func TestOneSweepAtATime(t *testing.T) {
 			asked[g] = number
 			time.Sleep(maxSweepPause)
 		}
+		synctest.Wait()
 		if calls.most != 1 || c.v.sweeps.begun != 1 {
 			t.Errorf("%d calls wait at once, and %d sweeps have begun; want one", calls.most, c.v.sweeps.begun)
 		}
@@ -111,6 +112,7 @@ func TestOneSweepAtATime(t *testing.T) {
 				t.Errorf("%s has asked for sweep %d; the last is %d, %v; it was notified %d times", g.UID, number, swept, err, heard.of(g))
 			}
 		}
+		synctest.Wait()
 		if calls.most != 1 || c.v.sweeps.begun != 2 {
 			t.Errorf("%d calls at once, %d sweeps; want 1 and 2", calls.most, c.v.sweeps.begun)
 		}

@@ -8,26 +8,13 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// logEnd tells of the end of a task in the words of the sync that submitted it.
-func (op pendingTask) logEnd(task vsphere.Ref, end taskEnd) {
-	if end.fault == nil {
-		op.logger.V(2).Info("Task succeeded", "task", task, "kind", op.kind, "vm", op.name)
-		return
-	}
-	fault := unnamedFault
-	if end.fault.Fault != nil {
-		fault = faultName(end.fault.Fault)
-	}
-	op.logger.V(2).Info("Task failed", "task", task, "kind", op.kind, "vm", op.name, "fault", fault)
-}
-
 // taskFailure turns the fault of a task into an error, or into nothing if the VM has the wanted power state, or is gone
 // and was to be.
-func (v *VCenter) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
+func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFault) *vsphere.Error {
 	if alreadyDone(op, fault.Fault) {
 		return nil
 	}
-	err := v.failFault(op.what, fault.Fault, nil)
+	err := r.failFault(op.what, fault.Fault, nil)
 	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
 		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
 	}

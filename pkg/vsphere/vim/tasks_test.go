@@ -9,6 +9,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 type deaf struct{}
@@ -17,7 +18,13 @@ func (deaf) Notify(vsphere.GroupID) {}
 
 func (deaf) NotifyAll() {}
 
-func testConnection(t *testing.T) *connection {
+// testConn is a connection and the VCenter that it belongs to.
+type testConn struct {
+	*connection
+	v *VCenter
+}
+
+func testConnection(t *testing.T) *testConn {
 	t.Helper()
 	v, err := New(Config{
 		Endpoint: "host", Owner: testOwner, Notifier: deaf{},
@@ -26,10 +33,12 @@ func testConnection(t *testing.T) *connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newConnection(v, nil, func(error) {})
+	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
+	c.site = testSite
+	return c
 }
 
-func beginClone(t *testing.T, c *connection) pendingTask {
+func beginClone(t *testing.T, c *testConn) pendingTask {
 	t.Helper()
 	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationClone, Name: "web-0"}, "r1")
 	if err != nil {
@@ -47,7 +56,7 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	c := testConnection(t)
 	op := beginClone(t, c)
 	c.v.tracker.Stray("task-1") // a sweep has found it
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &inventory.Changes{})
 	if n := c.v.tracker.Strays(""); n != 0 {
 		t.Errorf("%d strays", n)
 	}
@@ -63,7 +72,7 @@ func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
 		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 		c.adoptStray("task-1") // it goes on, and is ours
 		c.applyTask(taskUpdate(assign(propTaskState, state), assign(propTaskResult, vmRef("vm-1")),
-			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &touched{})
+			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &inventory.Changes{})
 		c.adoptStray("task-1") // a sweep has read it while it went on
 		if n := c.v.tracker.Strays(""); n != 0 {
 			t.Errorf("%s: %d strays, whose end nobody will tell", state, n)
@@ -99,8 +108,8 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notifier.pending = &v.pending
-	c := newConnection(v, nil, func(error) {})
+	notifier.pending = v.pending
+	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
 	op := beginClone(t, c)
 	v.tracker.Stray("task-1")
 	c.submitted(t.Context(), op, taskRef("task-1")) // the last stray is none
@@ -115,7 +124,7 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 	op := beginClone(t, c)
 	c.v.tracker.Submitted(op.id, "task-1")
 	fault := types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}}
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateError), assign(propTaskError, fault)), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateError), assign(propTaskError, fault)), &inventory.Changes{})
 	c.submitted(t.Context(), op, taskRef("task-1"))
 	ops, failures := c.v.tracker.Of(testUID)
 	if len(ops) != 0 || len(failures) != 1 || failures[0].Err.Class != vsphere.ClassExhausted {
@@ -138,13 +147,13 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 func TestATaskThatTellsItsResultBeforeItsState(t *testing.T) {
 	c := testConnection(t)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.applyTask(taskUpdate(assign(propTaskResult, vmRef("vm-1"))), &touched{})
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskResult, vmRef("vm-1"))), &inventory.Changes{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
 	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
 		t.Errorf("landed: %+v", landed)
 	}
 	// Told again, it changes nothing.
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
 	if landed := c.v.tracker.Landed(); len(landed) != 1 {
 		t.Errorf("landed: %+v", landed)
 	}
@@ -154,7 +163,7 @@ func TestACloneThatDoesNotTellItsVMIsLookedFor(t *testing.T) {
 	c := testConnection(t)
 	op := beginClone(t, c)
 	c.submitted(t.Context(), op, taskRef("task-1"))
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
 	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 || c.v.pending.folderOf(unknowns[0].ID) != "group-3" {
 		t.Errorf("unknown: %+v", unknowns)
 	}
@@ -163,7 +172,7 @@ func TestACloneThatDoesNotTellItsVMIsLookedFor(t *testing.T) {
 func TestATaskThatVanishesIsOfUnknownOutcome(t *testing.T) {
 	c := testConnection(t)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindLeave, Obj: taskRef("task-1")}, &touched{})
+	c.applyTask(types.ObjectUpdate{Kind: types.ObjectUpdateKindLeave, Obj: taskRef("task-1")}, &inventory.Changes{})
 	if unknowns := c.v.tracker.Unknowns(); len(unknowns) != 1 {
 		t.Errorf("unknown: %+v", unknowns)
 	}
@@ -209,17 +218,17 @@ func TestAlreadyDone(t *testing.T) {
 // its tasks the same names, and not for ever.
 func TestTheEndOfATaskThatIsNobodysIsForgotten(t *testing.T) {
 	ended := taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1")))
-	for name, meanwhile := range map[string]func(c *connection, clock *clocktesting.FakeClock){
-		"another vCenter answers": func(c *connection, _ *clocktesting.FakeClock) { c.v.pending.reset() },
-		"much time has passed": func(c *connection, clock *clocktesting.FakeClock) {
+	for name, meanwhile := range map[string]func(c *testConn, clock *clocktesting.FakeClock){
+		"another vCenter answers": func(c *testConn, _ *clocktesting.FakeClock) { c.v.pending.reset() },
+		"much time has passed": func(c *testConn, clock *clocktesting.FakeClock) {
 			clock.Step(earlyFor + time.Second)
-			c.applyTask(types.ObjectUpdate{Obj: taskRef("task-2"), ChangeSet: ended.ChangeSet}, &touched{})
+			c.applyTask(types.ObjectUpdate{Obj: taskRef("task-2"), ChangeSet: ended.ChangeSet}, &inventory.Changes{})
 		},
 	} {
 		c := testConnection(t)
 		clock := clocktesting.NewFakeClock(time.Now())
 		c.v.cfg.Clock = clock
-		c.applyTask(ended, &touched{})
+		c.applyTask(ended, &inventory.Changes{})
 		meanwhile(c, clock)
 		op := beginClone(t, c)
 		c.submitted(t.Context(), op, taskRef("task-1"))
@@ -232,7 +241,7 @@ func TestTheEndOfATaskThatIsNobodysIsForgotten(t *testing.T) {
 // What was said of a task that never came on the list is forgotten like all others.
 func TestWhatWasSaidOfATaskIsForgotten(t *testing.T) {
 	c := scripted(t, &script{})
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-2"))
 	if err := c.listTasks(t.Context()); err != nil || len(c.tasks.told) > 0 {
 		t.Errorf("%v; told: %v", err, c.tasks.told)

@@ -13,6 +13,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 type (
@@ -81,7 +82,7 @@ func TestTroubleWithADestruction(t *testing.T) {
 }
 
 // exhaust leaves no turn for another operation of a kind.
-func exhaust(t *testing.T, c *connection, kind vsphere.OperationKind) {
+func exhaust(t *testing.T, c *testConn, kind vsphere.OperationKind) {
 	t.Helper()
 	for i := range 1000 {
 		op := vsphere.Operation{Kind: kind, VM: vsphere.Ref(fmt.Sprintf("vm-%s-%d", kind, i))}
@@ -200,7 +201,7 @@ func TestTroubleWithAClone(t *testing.T) {
 				tt.script.reads = reads{template: {asTemplate(nil)}}
 			}
 			c := scripted(t, &tt.script)
-			c.v.searched.found = map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
+			c.v.searched.found = map[vsphere.Ref]inventory.Properties{"vm-5": asTemplate(nil).ofVM()}
 			clone := vsphere.Clone{Name: "web-1", Spec: vsphere.CloneSpec{Folder: "group-3"}}
 			err := c.v.StartClones(t.Context(), testGroup, linux, []vsphere.Clone{clone})
 			wantClass(t, "StartClones", err, tt.class)
@@ -211,7 +212,7 @@ func TestTroubleWithAClone(t *testing.T) {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
 			wantVerified(t, c, "vm-7", tt.verified)
-			if _, known := c.v.inv.child("group-2", "web"); known != tt.folder {
+			if _, known := c.v.inv.Child("group-2", "web"); known != tt.folder {
 				t.Errorf("the folder is known: %t", known)
 			}
 			ops, failures := c.v.tracker.Of(testUID)
@@ -293,7 +294,7 @@ func TestTheTemplateIsReadAgainWhenToSendTakesLong(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil), asTemplate(properties{propTemplate: false})}}}
 	c := scripted(t, s)
 	c.v.cfg.Clock = clock
-	b := &cloneBatch{connection: c, group: testGroup, template: linux}
+	b := &cloneBatch{connection: c.connection, group: testGroup, template: linux}
 	if err := b.start(t.Context(), vsphere.Clone{Name: "web-1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -316,13 +317,11 @@ func TestAWatchedTemplateThatHasChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := scripted(t, &script{reads: reads{vmRef("vm-5"): {tt.read}}})
 			c.v.cfg.TemplateFolder = "images"
-			c.v.inv.templates = map[vsphere.Ref]properties{"vm-5": asTemplate(nil)}
-			delete(c.v.inv.templates["vm-5"], propDevices)
-			delete(tt.want, propDevices)
+			c.v.inv.UpdateTemplate("vm-5", true, object{props: asTemplate(nil)}.update(nil))
 			if _, err := c.readTemplate(t.Context(), linux); err == nil {
 				t.Error("it is what it was")
 			}
-			if diff := cmp.Diff(tt.want, c.v.inv.templates["vm-5"]); diff != "" {
+			if diff := cmp.Diff(tt.want.ofVM(), c.v.inv.Templates()["vm-5"]); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -352,7 +351,7 @@ func TestTroubleWithAFolder(t *testing.T) {
 			if made := ref == "group-9"; made != (tt.class == "") {
 				t.Errorf("the folder is %q", ref)
 			}
-			if _, known := c.v.inv.child("group-1", "default"); known != tt.parent {
+			if _, known := c.v.inv.Child("group-1", "default"); known != tt.parent {
 				t.Errorf("the folder around it is known: %t", known)
 			}
 		})
@@ -365,7 +364,7 @@ func TestARootThatCannotBeWatched(t *testing.T) {
 	c := scripted(t, s)
 	var lost error
 	c.lost = func(err error) { lost = err }
-	c.v.inv.removeFolder("group-1", &touched{})
+	c.v.inv.DeleteFolder("group-1", &inventory.Changes{})
 	_, err := c.v.EnsureFolder(t.Context(), testGroup)
 	wantClass(t, "EnsureFolder", err, vsphere.ClassInvalid)
 	if !errors.Is(lost, errRewatch) || !s.sent("CreateFolder") {

@@ -1,7 +1,6 @@
 package vim
 
 import (
-	"context"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -9,19 +8,17 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25"
-	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
 // VCenter is one vCenter. It implements vsphere.Interface; Run makes it work.
 type VCenter struct {
-	cfg      Config
+	*shared
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
-	inv      *inventory
-	tracker  *tracker.Tracker
 	versions *tracker.Versions
 	logins   loginThrottle
 
@@ -30,24 +27,6 @@ type VCenter struct {
 	state State
 	told  string        // why there is no connection, as everybody knows it; see setLost
 	last  *vim25.Client // the newest client, for the farewell
-	// leftovers are collectors and views of earlier connections of this session, to be destroyed by the next.
-	leftovers []types.ManagedObjectReference
-	// lookups are those of the groups whose template was not found. They are notified when that may have changed.
-	lookups  map[vsphere.GroupID]lookup
-	searched templateSearch
-	sweeps   *sweeps
-	reads    templateReads
-
-	// straysUntil is how long clone tasks of nobody known may still be ours.
-	straysUntil time.Time
-
-	// users are the accounts that this process has been logged in as, as vCenter spells them, in lower case.
-	users map[string]bool
-
-	// pending says what the tasks in flight are for.
-	pending pendingTasks
-	// rootMu is held while the root folder is made.
-	rootMu sync.Mutex
 }
 
 var _ vsphere.Interface = (*VCenter)(nil)
@@ -80,29 +59,12 @@ func New(cfg Config) (*VCenter, error) {
 		return nil, err
 	}
 	v := &VCenter{
-		cfg:      cfg,
-		endpoint: endpoint,
-		jar:      jar,
-		inv:      newInventory(cfg.Owner, cfg.Clock),
-		versions: tracker.NewVersions(),
-		lookups:  map[vsphere.GroupID]lookup{},
-		sweeps:   newSweeps(),
-		users:    map[string]bool{},
-		pending: pendingTasks{
-			byTask:  map[vsphere.Ref]pendingTask{},
-			victims: map[vsphere.Ref]vsphere.Ref{},
-			clones:  map[tracker.ID]vsphere.Ref{},
-			early:   map[vsphere.Ref]taskEnd{},
-		},
-		tracker: tracker.New(tracker.Config{
-			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
-			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
-		}),
+		shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions(),
+		logins: loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
 	}
-	v.expectStrays() // of the process before this one
-	v.told = reasonVCenterSyncing
+	v.told = v1alpha1.ReasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{
-		Class: vsphere.ClassUnavailable, Reason: reasonVCenterSyncing, Message: "vCenter has not been asked yet.",
+		Class: vsphere.ClassUnavailable, Reason: v1alpha1.ReasonVCenterSyncing, Message: "vCenter has not been asked yet.",
 	}}
 	return v, nil
 }
@@ -112,7 +74,7 @@ func (v *VCenter) State() State {
 	v.mu.Lock()
 	state := v.state
 	v.mu.Unlock()
-	state.Disappearance = v.inv.disappearance()
+	state.Disappearance = v.inv.Disappearance()
 	return state
 }
 
@@ -129,7 +91,7 @@ func (v *VCenter) synced() (*connection, error) {
 	return v.conn, nil
 }
 
-// setSynced makes a connection available to everybody.
+// setSynced publishes a connection that is in step, and notifies all groups.
 func (v *VCenter) setSynced(c *connection) {
 	v.mu.Lock()
 	v.conn = c
@@ -138,8 +100,8 @@ func (v *VCenter) setSynced(c *connection) {
 	v.cfg.Notifier.NotifyAll()
 }
 
-// setLost takes the connection away and says why. If that is news, everybody is woken. Another message is news where
-// somebody has to act, for it says how; the words about a vCenter that does not answer may differ each time.
+// setLost takes the connection away and says why. If that is news, it notifies all groups. Another message is news where
+// a person has to act, for it says how; the words about a vCenter that does not answer may differ each time.
 func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 	why := err.Reason
 	if err.Class != vsphere.ClassUnavailable {
@@ -162,52 +124,13 @@ func (v *VCenter) setLost(err *vsphere.Error) (news bool) {
 	return news
 }
 
-// settle notifies and tells the tracker what a set of updates has brought about.
-func (v *VCenter) settle(t *touched) {
-	v.inv.assess(t)
-	for _, vm := range t.seen {
-		v.tracker.Seen(vm.Stamp.UID, vm.Ref, vm.Name)
-	}
-	if t.all {
-		v.cfg.Notifier.NotifyAll()
-		return
-	}
-	for g := range t.groups {
-		v.cfg.Notifier.Notify(g)
-	}
-}
-
 // Forget drops what is remembered of a group that exists no more.
 func (v *VCenter) Forget(g vsphere.GroupID) {
-	v.tracker.Forget(g.UID)
 	v.versions.Forget(g)
-	v.reads.take(g, vsphere.Template{})
-	v.sweeps.forget(g)
+	v.shared.forget(g)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.lookups, g)
 	if v.conn != nil {
 		v.conn.requests.forget(g)
 	}
-}
-
-// logout ends the session, if there is one, within a short time of its own.
-func (v *VCenter) logout(ctx context.Context) error {
-	v.mu.Lock()
-	client := v.last
-	v.mu.Unlock()
-	if client == nil {
-		return nil
-	}
-	defer client.CloseIdleConnections()
-	var err error
-	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
-		err = logout(attempt, client)
-		cancel()
-		if err == nil {
-			return nil
-		}
-	}
-	return err
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/vmware/govmomi/vim25/soap"
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // Whoever runs the controller by a faster clock must not wait for what is due by the real one.
@@ -26,13 +28,13 @@ func TestChoresGoByTheConfiguredClock(t *testing.T) {
 		}
 	}
 
-	c.v.inv.made("group-9", "group-2", "db", clock.Now(), &touched{})
+	c.v.inv.AddFolder("group-9", "group-2", "db", clock.Now(), &inventory.Changes{})
 	fires("a folder that nobody reports", c.nextRecheck(), reportedWithin)
-	if overdue, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now()); len(overdue) != 1 {
+	if overdue, _ := c.v.inv.UnconfirmedFolders(c.v.cfg.Clock.Now().Add(-reportedWithin)); len(overdue) != 1 {
 		t.Errorf("overdue folders are %v, want one", overdue)
 	}
-	c.v.inv.confirm("group-9")
+	c.v.inv.ConfirmFolder("group-9")
 
-	c.v.inv.update("vm-2", 0, true, described("web-0", "group-3"), &touched{})
+	c.v.inv.Verified("vm-2", vmUpdate(described("web-0", "group-3")).Properties, &inventory.Changes{})
 	fires("a VM that no filter holds", c.nextRecheck(), recheckFirst)
 }

@@ -8,18 +8,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-)
-
-// filterKind says what a filter of the collector is for.
-type filterKind int
-
-const (
-	folderFilter   filterKind = iota // all folders of the datacenter, and the vApps, which count as children
-	rootFilter                       // the VMs below the root folder
-	templateFilter                   // the VMs below the template folder
-	outsideFilter                    // the VMs of ours that lie elsewhere
-	taskFilter                       // the tasks in flight
-	hostFilter                       // the cluster that VMs are made in, and its hosts
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // createViews makes the views that a connection lives with. The folders are read once before they are watched: which of
@@ -61,34 +50,18 @@ func (c *connection) createViews(ctx context.Context) error {
 		c.own(ref)
 	}
 
-	inv := c.v.inv
+	inv := c.inv
 	folders, err := c.retrieveView(ctx, c.folderView, folderProps()...)
 	if err != nil {
 		return fmt.Errorf("read the folders: %w", err)
 	}
 	for _, o := range folders {
-		inv.updateFolder(vsphere.Ref(o.ref.Value), o.changes(), &touched{})
+		inv.UpdateFolder(vsphere.Ref(o.ref.Value), folderUpdate(o.changes()), &inventory.Changes{})
 	}
 	return nil
 }
 
-func folderProps() []types.PropertySpec {
-	return []types.PropertySpec{
-		propSpec("Folder", propName, propParent),
-		propSpec("VirtualApp", propName, propParentFolder),
-	}
-}
-
-// changes returns what was read as if a filter had reported it.
-func (o object) changes() []types.PropertyChange {
-	changes := make([]types.PropertyChange, 0, len(o.props))
-	for path, val := range o.props {
-		changes = append(changes, types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign, Val: val})
-	}
-	return changes
-}
-
-// createFilters makes a collector of our own (the session's default one is shared with whoever uses it) and its filters.
+// createFilters makes a collector of our own (others may use the session's default one) and its filters.
 func (c *connection) createFilters(ctx context.Context) error {
 	res, err := methods.CreatePropertyCollector(ctx, c.client, &types.CreatePropertyCollector{
 		This: c.client.ServiceContent.PropertyCollector,
@@ -110,62 +83,12 @@ func (c *connection) createFilters(ctx context.Context) error {
 	if err := c.watchHosts(ctx); err != nil {
 		return err
 	}
-	if root := c.v.inv.rootRef(); root != "" {
+	if root := c.inv.Root(); root != "" {
 		if err := c.watchRoot(ctx, root); err != nil {
 			return err
 		}
 	}
 	return c.watchTemplates(ctx)
-}
-
-func (c *connection) createFilter(
-	ctx context.Context, kind filterKind, view types.ManagedObjectReference, props ...types.PropertySpec,
-) error {
-	// The lock is held over the calls: the first updates of a filter may come before the answer that names it.
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	spec := types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{viewObjects(view)}, PropSet: props}
-	for n := 0; ; n++ {
-		res, err := methods.CreateFilter(ctx, c.client, &types.CreateFilter{This: c.collector, Spec: spec})
-		if err == nil {
-			c.filters[res.Returnval] = kind
-			return nil
-		}
-		if lost := lostCall(err); lost == nil || !lost.worthRepeating() || n == maxRepeats {
-			return fmt.Errorf("create a filter: %w", err)
-		}
-		// It may have been made, and with a twin everything would be reported twice.
-		made, err := c.unnamedFilter(ctx)
-		if err != nil {
-			return fmt.Errorf("look for a filter: %w", err)
-		}
-		if made != nil {
-			c.filters[*made] = kind
-			return nil
-		}
-	}
-}
-
-// unnamedFilter returns the filter of our collector that no answer has named, or nil. c.mu is held.
-func (c *connection) unnamedFilter(ctx context.Context) (*types.ManagedObjectReference, error) {
-	o, err := c.retrieveOne(ctx, c.collector, propFilters)
-	if err != nil {
-		return nil, err
-	}
-	filters, _ := o.props[propFilters].(types.ArrayOfManagedObjectReference)
-	for _, filter := range filters.ManagedObjectReference {
-		if _, named := c.filters[filter]; !named {
-			return &filter, nil
-		}
-	}
-	return nil, nil
-}
-
-func (c *connection) kindOf(filter types.ManagedObjectReference) (filterKind, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	kind, ok := c.filters[filter]
-	return kind, ok
 }
 
 // watchRoot watches the VMs below the root folder.
@@ -184,16 +107,8 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 	return nil
 }
 
-// templateFolder returns the template folder, or nothing while it does not exist or none is set.
-func (v *VCenter) templateFolder() vsphere.Ref {
-	if v.cfg.TemplateFolder == "" {
-		return ""
-	}
-	return v.inv.templateFolder()
-}
-
 func (c *connection) watchTemplates(ctx context.Context) error {
-	folder := c.v.templateFolder()
+	folder := c.inv.TemplateFolder()
 	if folder == "" {
 		return nil
 	}
@@ -212,8 +127,8 @@ func (c *connection) watchTemplates(ctx context.Context) error {
 }
 
 // checkViews brings the views in line with the folders. A template folder that has appeared is watched from now on. The
-// connection ends if the root is another one than is watched, made, moved, renamed or removed by somebody else: until
-// all is read anew, nobody may take what is not known yet for what is not there.
+// connection ends if the root is another one than is watched, made, moved, renamed or removed by others: until all is
+// read anew, what is not known yet must not pass for what is not there.
 func (c *connection) checkViews(ctx context.Context) error {
 	if c.rootChanged() {
 		return errRewatch
@@ -221,7 +136,7 @@ func (c *connection) checkViews(ctx context.Context) error {
 	c.mu.Lock()
 	watched := c.watchedTemplates
 	c.mu.Unlock()
-	switch c.v.templateFolder() {
+	switch c.inv.TemplateFolder() {
 	case watched:
 		return nil
 	case "":
@@ -233,18 +148,18 @@ func (c *connection) checkViews(ctx context.Context) error {
 	return c.watchTemplates(ctx)
 }
 
-// templatesChanged tells whether the template folder is another one than is watched.
+// templatesChanged reports whether the template folder is another one than is watched.
 func (c *connection) templatesChanged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedTemplates != c.v.templateFolder()
+	return c.watchedTemplates != c.inv.TemplateFolder()
 }
 
 func (c *connection) rootChanged() bool {
 	// EnsureFolder makes a root and watches it under this lock.
-	c.v.rootMu.Lock()
-	defer c.v.rootMu.Unlock()
+	c.rootMu.Lock()
+	defer c.rootMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedRoot != c.v.inv.rootRef()
+	return c.watchedRoot != c.inv.Root()
 }

@@ -10,21 +10,13 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 const (
-	// pollSeconds is how long vCenter holds a poll that has nothing to tell; pollTimeout is its deadline, so that a dead
-	// path is noticed.
-	pollSeconds = 60
-	pollTimeout = (pollSeconds + 5) * time.Second
-	// A poll that was not answered within its deadline is asked once more, and vCenter is to answer soon: it may be that one
-	// answer that was lost, or the path.
-	againSeconds = 1
-	againTimeout = 10 * time.Second
-	// While updates stream, the next poll waits a little for each task in flight, within these bounds, so that they come
+	// While updates stream, the next poll waits a little for each task in flight, minPause to maxPause, so that they come
 	// in batches: a few tasks are answered at once, many at a price that does not grow with them.
 	pausePerTask = 2 * time.Millisecond
-	minPause     = 20 * time.Millisecond
 	maxPause     = 200 * time.Millisecond
 	// idlePause keeps a server that answers "nothing" at once from being asked without end.
 	idlePause = time.Second
@@ -104,7 +96,7 @@ func (c *connection) watch(ctx context.Context, version string) error {
 // apply takes over one set of updates and notifies each group that it concerns once. Tasks come last: what a task has
 // brought about is then in the inventory, if it is in the set at all.
 func (c *connection) apply(set *types.UpdateSet) {
-	var t touched
+	var ch inventory.Changes
 	var verify []vsphere.Ref
 	var tasks []types.ObjectUpdate
 	for _, fu := range set.FilterSet {
@@ -120,23 +112,23 @@ func (c *connection) apply(set *types.UpdateSet) {
 			left := u.Kind == types.ObjectUpdateKindLeave
 			switch kind {
 			case folderFilter:
-				c.applyFolder(ref, left, u.ChangeSet, &t)
+				c.applyFolder(ref, left, u.ChangeSet, &ch)
 			case templateFilter:
-				c.v.applyTemplate(ref, left, u, &t)
+				c.applyTemplate(ref, left, u, &ch)
 			case hostFilter:
-				c.v.inv.updateFleet(u, &t)
+				c.applyHost(u, &ch)
 			case taskFilter:
 				tasks = append(tasks, u)
 			case rootFilter, outsideFilter:
-				from := fromRoot
+				from := inventory.FromRoot
 				if kind == outsideFilter {
-					from = fromOutside
+					from = inventory.FromOutside
 				}
 				if !left {
-					c.v.inv.update(ref, from, u.Kind == types.ObjectUpdateKindEnter, u.ChangeSet, &t)
-				} else if c.v.inv.leave(ref, from, &t) {
-					if c.v.pending.destroying(ref) { // the task speaks for itself when it ends
-						c.v.inv.byOurHand(ref)
+					c.inv.Update(ref, from, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet), &ch)
+				} else if c.inv.Leave(ref, from, &ch) {
+					if c.pending.destroying(ref) { // the task speaks for itself when it ends
+						c.inv.DismissAbsence(ref)
 					} else {
 						verify = append(verify, ref)
 					}
@@ -145,23 +137,23 @@ func (c *connection) apply(set *types.UpdateSet) {
 		}
 	}
 	for _, u := range tasks {
-		c.applyTask(u, &t)
+		c.applyTask(u, &ch)
 	}
-	c.chores.wantVerified(verify...)
-	c.chores.wantHosts(t.hosts...)
-	c.chores.wantPlaces(t.places...)
-	c.v.settle(&t)
+	c.queue.addVMs(verify...)
+	c.queue.addHosts(ch.Hosts...)
+	c.queue.addFolders(ch.Folders...)
+	c.publish(&ch)
 }
 
-func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, t *touched) {
-	near := c.v.nearTemplates(ref)
+func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.PropertyChange, ch *inventory.Changes) {
+	near := c.inTemplateFolder(ref)
 	if left {
-		c.v.inv.removeFolder(ref, t)
+		c.inv.DeleteFolder(ref, ch)
 	} else {
-		c.v.inv.updateFolder(ref, changes, t)
-		c.v.inv.confirm(ref)
+		c.inv.UpdateFolder(ref, folderUpdate(changes), ch)
+		c.inv.ConfirmFolder(ref)
 	}
-	if near || c.v.nearTemplates(ref) {
-		c.v.notifyLookups(t) // the path of a template may be another now
+	if near || c.inTemplateFolder(ref) {
+		c.notifyLookups(ch) // the path of a template may be another now
 	}
 }

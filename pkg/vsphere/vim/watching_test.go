@@ -14,6 +14,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // What a connection makes up for is made up for before it is in step, or it is not in step.
@@ -21,23 +22,23 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fails fails
-		begin func(*connection) // what has happened before
+		begin func(*testConn) // what has happened before
 	}{
-		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, func(*connection) {}},
-		{"a VM that nobody reports cannot be read", fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+		{"the tasks cannot be read", fails{"RetrievePropertiesEx": {noAnswer}}, func(*testConn) {}},
+		{"a VM that nobody reports cannot be read", fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}, func(c *testConn) {
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"a VM that nobody reports cannot be read again", fails{"RetrievePropertiesEx": {nil, nil, nil, noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+		{"a VM that nobody reports cannot be read again", fails{"RetrievePropertiesEx": {nil, nil, nil, noAnswer}}, func(c *testConn) {
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *connection) {
+		{"the tasks cannot be listed", fails{"ModifyListView": {nil, noAnswer}}, func(c *testConn) {
 			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *connection) {
-			c.v.inv.leave("vm-1", fromRoot, &touched{})
+		{"VMs elsewhere cannot be listed", fails{"ModifyListView": {noAnswer}}, func(c *testConn) {
+			c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		}},
-		{"a clone cannot be looked for", fails{"FindChild": {noAnswer}}, func(c *connection) {
+		{"a clone cannot be looked for", fails{"FindChild": {noAnswer}}, func(c *testConn) {
 			op := beginClone(t, c)
 			c.v.tracker.Refused(op.id, c.v.fail(op.what, lostAnswer))
 		}},
@@ -54,7 +55,7 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 }
 
 // verified asks for a VM, and returns the answer.
-func verified(t *testing.T, c *connection, vm vsphere.Ref) error {
+func verified(t *testing.T, c *testConn, vm vsphere.Ref) error {
 	t.Helper()
 	return answer(t, func() error { return c.v.Verify(t.Context(), testGroup, []vsphere.Ref{vm}) })
 }
@@ -70,7 +71,7 @@ func TestAVerificationThatFails(t *testing.T) {
 		{"it may not be read", reads{vmRef("vm-1"): {denied403}}, ""},
 	} {
 		c := scripted(t, &script{reads: tt.reads})
-		c.v.inv.leave("vm-1", fromRoot, &touched{})
+		c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 		wantClass(t, tt.name, verified(t, c, "vm-1"), tt.class)
 		wantKnown(t, c, "vm-1", true)
 	}
@@ -98,12 +99,12 @@ func TestFoldersThatNobodyReports(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{reads: reads{folderRef("group-9"): {tt.answer}}})
-			c.v.inv.made("group-9", "group-2", "db", c.v.cfg.Clock.Now().Add(-reportedWithin), &touched{})
+			c.v.inv.AddFolder("group-9", "group-2", "db", c.v.cfg.Clock.Now().Add(-reportedWithin), &inventory.Changes{})
 			c.recheck(t.Context())
-			if _, known := c.v.inv.child("group-2", "db"); known != tt.known {
+			if _, known := c.v.inv.Child("group-2", "db"); known != tt.known {
 				t.Errorf("it is known: %t", known)
 			}
-			overdue, left := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())
+			overdue, left := c.v.inv.UnconfirmedFolders(c.v.cfg.Clock.Now().Add(-reportedWithin))
 			if again := left || len(overdue) > 0; again != tt.again {
 				t.Errorf("it is read again: %t", again)
 			}
@@ -115,16 +116,16 @@ func TestFoldersThatNobodyReports(t *testing.T) {
 func TestARecheckThatFails(t *testing.T) {
 	s := &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}}
 	c := scripted(t, s)
-	c.v.inv.leave("vm-1", fromRoot, &touched{})
+	c.v.inv.Leave("vm-1", inventory.FromRoot, &inventory.Changes{})
 	c.recheck(t.Context())
 	wantKnown(t, c, "vm-1", true)
-	if !s.sent("RetrievePropertiesEx") || !slices.Contains(c.v.inv.unheld(), "vm-1") {
-		t.Errorf("sent %v; to be read again: %v", s.calls, c.v.inv.unheld())
+	if !s.sent("RetrievePropertiesEx") || !slices.Contains(c.v.inv.Unheld(), "vm-1") {
+		t.Errorf("sent %v; to be read again: %v", s.calls, c.v.inv.Unheld())
 	}
 }
 
 // background runs a part of a connection by a clock of the test's, and returns what steps it until a condition holds.
-func background(t *testing.T, c *connection, run func(context.Context)) (stepUntil func(what string, d time.Duration, holds func() bool)) {
+func background(t *testing.T, c *testConn, run func(context.Context)) (stepUntil func(what string, d time.Duration, holds func() bool)) {
 	t.Helper()
 	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
 	c.v.cfg.Clock = clock
@@ -165,7 +166,7 @@ func (i *inTurn) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
 }
 
 // counted returns a connection whose calls of one method can be counted, and the count.
-func counted(t *testing.T, s *script, method string) (*connection, func(n int) func() bool) {
+func counted(t *testing.T, s *script, method string) (*testConn, func(n int) func() bool) {
 	t.Helper()
 	c := scripted(t, s)
 	turns := &inTurn{s, method, make(chan struct{}, 1000)}
@@ -176,15 +177,15 @@ func counted(t *testing.T, s *script, method string) (*connection, func(n int) f
 func TestWhatFailsBesideTheWatchIsTriedAgain(t *testing.T) {
 	t.Run("a chore", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}}, "RetrievePropertiesEx")
-		c.chores.wantVerified("vm-1")
-		background(t, c, c.doChores)("the VM is read again", choreRetry, calls(2))
+		c.queue.addVMs("vm-1")
+		background(t, c, c.processQueue)("the VM is read again", readRetry, calls(2))
 	})
 	t.Run("the list of tasks", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"ModifyListView": {noAnswer, nil}}}, "ModifyListView")
 		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 		stepUntil := background(t, c, c.flushTasks)
-		stepUntil("the tasks are listed again", choreRetry, calls(2))
-		stepUntil("the task is listed", choreRetry, func() bool { return c.tasks.size() == 1 })
+		stepUntil("the tasks are listed again", readRetry, calls(2))
+		stepUntil("the task is listed", readRetry, func() bool { return c.tasks.size() == 1 })
 	})
 	t.Run("a resync", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}}, "RetrievePropertiesEx")
@@ -206,7 +207,7 @@ func TestLeftoversThatCannotBeFreed(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.destroyLeftovers(ended)
-	c.leave()
+	c.handOver()
 	if diff := cmp.Diff(all, c.v.leftovers); diff != "" || len(s.calls) > 0 {
 		t.Errorf("called %v, left to the next (-want +got):\n%s", s.calls, diff)
 	}
@@ -222,7 +223,7 @@ func TestAListWhoseViewCannotBeFreed(t *testing.T) {
 	if _, err := c.list(t.Context(), folderRef("group-0"), []string{"Folder"}, []string{propName}); err != nil {
 		t.Fatal(err)
 	}
-	if c.leave(); len(c.v.leftovers) != 1 {
+	if c.handOver(); len(c.v.leftovers) != 1 {
 		t.Errorf("left to the next: %v", c.v.leftovers)
 	}
 	failing := scripted(t, &script{fails: fails{"CreateContainerView": {denied403}}})
@@ -250,7 +251,7 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 	s := &script{fails: fails{"ModifyListView": {noAnswer}}}
 	c := scripted(t, s)
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.watchedRoot = c.v.inv.rootRef()
+	c.watchedRoot = c.v.inv.Root()
 	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
 		err := s.RoundTrip(t.Context(), req, res)
 		if wait, ok := res.(*methods.WaitForUpdatesExBody); ok {
@@ -270,7 +271,7 @@ func TestAWatchThatCannotListTheTasksEnds(t *testing.T) {
 func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &touched{})
+	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &inventory.Changes{})
 	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
 		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
 	}

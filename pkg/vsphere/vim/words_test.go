@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -47,7 +48,7 @@ func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
 	}}
 	c := scripted(t, s)
 	c.client.ServiceContent.RootFolder = folderRef("group-d1")
-	_, err := c.resolveSite(t.Context(), newAncestry(c))
+	_, err := c.resolveSite(t.Context(), newAncestry(c.connection))
 	if !errors.Is(err, noAnswer) {
 		t.Errorf("%v: a path that is known in part would name another root", err)
 	}
@@ -56,13 +57,13 @@ func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {
 // A login that succeeded stands, whether or not it could be recorded.
 func TestALoginThatCannotBeRecorded(t *testing.T) {
 	v := testConnection(t).v
-	v.cfg.Gate = forgetful{}
+	v.logins.gate = forgetful{}
 	v.logins.unanswered = []time.Time{time.Now()}
-	if err := v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), nil); err != nil || len(v.logins.unanswered) > 0 {
+	if err := v.logins.noteLogin(t.Context(), "user", fingerprint("user", "pw"), nil); err != nil || len(v.logins.unanswered) > 0 {
 		t.Errorf("%v; %d unanswered logins count", err, len(v.logins.unanswered))
 	}
 	refused := &callError{sent: true, err: soap.WrapVimFault(&types.InvalidLogin{})}
-	if _, ok := errors.AsType[*loginPutOff](v.noteLogin(t.Context(), "user", fingerprint("user", "pw"), refused)); !ok {
+	if _, ok := errors.AsType[*loginPutOff](v.logins.noteLogin(t.Context(), "user", fingerprint("user", "pw"), refused)); !ok {
 		t.Error("a refused login is forgotten, because it could not be recorded")
 	}
 }
@@ -81,10 +82,10 @@ func (forgetful) Unanswered(context.Context) error { return errors.New("no API s
 // Another process, or another replica, was refused.
 func TestALoginThatTheGateForbids(t *testing.T) {
 	v := testConnection(t).v
-	v.cfg.Gate = forgetful{}
+	v.logins.gate = forgetful{}
 	now := time.Now()
-	putOff, ok := errors.AsType[*loginPutOff](v.mayLogin(t.Context(), "user", "pw", fingerprint("user", "pw")))
-	if !ok || putOff.until.Before(now.Add(time.Minute)) || putOff.err.Reason != reasonCredentialsRejected {
+	putOff, ok := errors.AsType[*loginPutOff](v.logins.mayLogin(t.Context(), "user", "pw", fingerprint("user", "pw")))
+	if !ok || putOff.until.Before(now.Add(time.Minute)) || putOff.err.Reason != v1alpha1.ReasonCredentialsRejected {
 		t.Fatalf("%+v", putOff)
 	}
 	if !strings.Contains(putOff.err.Message, `"user"`) || strings.Contains(putOff.err.Message, "pw") {

@@ -5,17 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/soap"
 )
-
-// maxIdleConns is how many connections to vCenter are kept open: one for the long poll and some for the workers.
-const maxIdleConns = 16
 
 // TLS says how vCenter's certificate is verified. The zero value verifies it against the system's certificate
 // authorities.
@@ -26,7 +21,7 @@ type TLS struct {
 	// as in $PATH. It is read again at each connection, so that it can come late, and be replaced while the controller runs.
 	CAFile string
 	// Thumbprint is the SHA-256 (or, as older vCenters show it, SHA-1) fingerprint of the one certificate that is
-	// accepted, whoever has signed it.
+	// accepted, signed or not.
 	Thumbprint string
 }
 
@@ -73,26 +68,4 @@ func verifyThumbprint(want string, state tls.ConnectionState) error {
 		}
 	}
 	return errThumbprint
-}
-
-// newSoapClient returns a client of its own connections that shares the cookies of jar, and so the session.
-func (v *VCenter) newSoapClient() (*soap.Client, error) {
-	cfg, err := v.cfg.TLS.config()
-	if err != nil {
-		return nil, err
-	}
-	c := soap.NewClient(v.endpoint, v.cfg.TLS.Insecure)
-	t := c.DefaultTransport()
-	t.TLSClientConfig = cfg
-	t.DialTLSContext = nil // govmomi's has no deadline; net/http's own has
-	t.MaxIdleConnsPerHost = maxIdleConns
-	if v.cfg.WrapTransport != nil {
-		c.Client.Transport = v.cfg.WrapTransport(t)
-	}
-	c.Jar = v.jar
-	c.UserAgent = v.cfg.UserAgent
-	// A redirected POST is either no POST any more or a second one.
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Namespace, c.Version = "urn:"+vim25.Namespace, vim25.Version
-	return c, nil
 }

@@ -3,7 +3,6 @@ package vim
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -13,23 +12,20 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
 )
 
-// cloneTasks are the descriptionIds of clone tasks: vCenter's, and its simulator's.
-var cloneTasks = map[string]bool{"VirtualMachine.clone": true, "VirtualMachine.cloneVm": true}
-
 // resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
 //
 //  1. a VM has the name by now: it is read, and the operation is over
-//  2. a task that is nobody's and not at its end makes a VM of that name: it is the operation's task
+//  2. a task that no operation is known for, and that has not ended, makes a VM of that name: it is the operation's task
 //  3. neither: the operation is dropped. Should the request arrive still later, the name is the lock, and for a while the
 //     group is not let go.
 //
-// The tasks are read first: one that ends in between has made its VM. Those that are nobody's in the end are watched too.
+// The tasks are read first: one that ends in between has made its VM. The watch keeps those that belong to no operation in the end.
 func (c *connection) resolveUnknowns(ctx context.Context) error {
-	unknowns := c.v.tracker.Unknowns()
+	unknowns := c.tracker.Unknowns()
 	if len(unknowns) == 0 {
 		return nil
 	}
-	c.v.expectStrays()
+	c.expectStrays()
 	strays, err := c.adoptStrays(ctx)
 	if err != nil {
 		return err
@@ -41,21 +37,21 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 			failures = append(failures, err)
 			continue
 		}
-		c.v.cfg.Notifier.Notify(p.Group)
+		c.cfg.Notifier.Notify(p.Group)
 	}
 	return errors.Join(failures...)
 }
 
 // resolve looks for what has become of one clone.
 func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *destinations) error {
-	folder := c.v.pending.folderOf(p.ID)
+	folder := c.pending.folderOf(p.ID)
 	found, err := c.lookForClone(ctx, folder, p)
 	if err != nil {
 		return err
 	}
 	if found {
-		c.v.tracker.Resolved(p.ID)
-		c.v.pending.end(p.ID)
+		c.tracker.Resolved(p.ID)
+		c.pending.end(p.ID)
 		return nil
 	}
 	task, err := makes.find(ctx, folder, p.Operation.Name)
@@ -68,12 +64,12 @@ func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *dest
 		}, taskRef(task))
 		return nil
 	}
-	c.v.tracker.NotFound(p.ID)
-	c.v.pending.end(p.ID)
+	c.tracker.NotFound(p.ID)
+	c.pending.end(p.ID)
 	return nil
 }
 
-// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, and reports whether there is one.
 func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tracker.Pending) (found bool, err error) {
 	if folder == "" {
 		return false, nil
@@ -83,11 +79,11 @@ func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tra
 		return false, err
 	}
 	vms := []vsphere.Ref{vsphere.Ref(child.Value)}
-	c.v.inv.remember(p.Group.UID, vms) // it counts, also if it cannot be read
+	c.inv.Claim(p.Group.UID, vms) // it counts, also if it cannot be read
 	return true, c.verify(ctx, vms)
 }
 
-// destinations says what clone tasks make. Each is asked for once, and only if somebody wants to know.
+// destinations says what clone tasks make. It asks for each once, and only when it is needed.
 type destinations struct {
 	c      *connection
 	strays []types.TaskInfo
@@ -135,40 +131,12 @@ func (c *connection) findChild(ctx context.Context, folder vsphere.Ref, name str
 	return res.Returnval, nil
 }
 
-// expectStrays makes adoptStrays look for as long as a clone may take that was submitted by now.
-func (v *VCenter) expectStrays() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.straysUntil = v.cfg.Clock.Now().Add(v.cfg.CloneTimeout)
-}
-
-func (v *VCenter) straysExpected() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.cfg.Clock.Now().Before(v.straysUntil)
-}
-
-// noteUser remembers that this process is logged in as a user.
-func (v *VCenter) noteUser(name string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.users[strings.ToLower(name)] = true
-}
-
-// wasUser tells whether this process is, or was, logged in as a user: credentials may be rotated to another account while
-// clones are under way.
-func (v *VCenter) wasUser(name string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.users[strings.ToLower(name)]
-}
-
 // adoptStrays watches the clone tasks under way that no operation of ours is known for, and returns them: they ran when this
 // process started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users
 // are left alone, and so are all that run when neither can be: the account may be shared with others, whose clones must not
 // hold up the end of our groups.
 func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, err error) {
-	if !c.v.straysExpected() {
+	if !c.straysExpected() {
 		return nil, nil
 	}
 	infos, err := c.recentTasks(ctx)
@@ -179,17 +147,17 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 		if !cloneTasks[info.DescriptionId] {
 			continue
 		}
-		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.v.wasUser(by.UserName) {
+		if by, ok := info.Reason.(*types.TaskReasonUser); !ok || !c.wasUser(by.UserName) {
 			continue
 		}
 		switch task := vsphere.Ref(info.Task.Value); {
 		case underWay(info):
 			c.adoptStray(task)
-			if !c.v.tracker.Watches(task) {
+			if !c.tracker.Watches(task) {
 				strays = append(strays, info)
 			}
 		case wasCancelled(info):
-			c.v.tracker.Echo(task)
+			c.tracker.Echo(task)
 		}
 	}
 	c.tasks.wake()
@@ -199,9 +167,9 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 // adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
 // told already, and is not told again.
 func (c *connection) adoptStray(task vsphere.Ref) {
-	c.v.tracker.Stray(task)
+	c.tracker.Stray(task)
 	if c.tasks.toldEnd(task) {
-		c.v.tracker.StrayEnded(task)
+		c.tracker.StrayEnded(task)
 	}
 }
 
@@ -212,34 +180,4 @@ func wasCancelled(info types.TaskInfo) bool {
 	}
 	_, ok := info.Error.Fault.(*types.RequestCanceled)
 	return ok
-}
-
-// cancelOverdue asks vCenter to cancel the clones that have just passed their deadline. It is a hint: they count until
-// their task ends.
-func (c *connection) cancelOverdue(ctx context.Context) {
-	for _, p := range c.v.tracker.Overdue() {
-		if err := c.v.Cancel(ctx, p.Operation); err != nil {
-			klog.FromContext(ctx).V(2).Info("An overdue clone could not be cancelled", "vm", p.Operation.Name, "err", err)
-		}
-	}
-}
-
-// Cancel asks vCenter to cancel an operation's task.
-func (v *VCenter) Cancel(ctx context.Context, op vsphere.Operation) error {
-	if op.Task == "" {
-		return nil
-	}
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
-	_, err = methods.CancelTask(ctx, c.client, &types.CancelTask{This: taskRef(op.Task)})
-	if err == nil || isGone(err, taskRef(op.Task)) {
-		v.tracker.Cancelled(op.Task)
-		return nil
-	}
-	if _, ended := faultOf(err).(*types.InvalidState); ended {
-		return nil // which the watch is about to tell
-	}
-	return v.fail("Cancel "+string(op.Kind)+" "+op.Name, err)
 }

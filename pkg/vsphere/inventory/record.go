@@ -1,0 +1,76 @@
+package inventory
+
+import (
+	"cmp"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+)
+
+// Sources are the filters that hold a VM.
+type Sources uint8
+
+// The filters that report VMs.
+const (
+	FromRoot    Sources = 1 << iota // the VMs below the root folder
+	FromOutside                     // the VMs of ours elsewhere
+)
+
+// record is one VM, as last seen.
+type record struct {
+	// vm is what snapshots hand out: it is replaced, and never changes.
+	vm      *vsphere.VM
+	props   Properties
+	stamp   string // that vm.Stamp was read from
+	host    vsphere.Ref
+	sources Sources
+	// version is Inventory.vmsVersion of the last report of a filter.
+	version uint64
+	// claim is the UID of the group that remembers a VM which could not be read yet. A stamp overrules it.
+	claim string
+}
+
+// uid returns the UID of the group that the VM is to be found by: by its stamp, or by a claim while it has none to show.
+func (r *record) uid(owner string) string { return uidOf(r.vm, r.claim, owner) }
+
+func uidOf(vm *vsphere.VM, claim, owner string) string {
+	if s := vm.Stamp; s != nil && s.Owner == owner {
+		return s.UID
+	}
+	if !vm.Configured {
+		return claim
+	}
+	return ""
+}
+
+// describe returns the VM that properties describe. A stamp that is stored as the last one is not parsed again, and shared.
+func (r *record) describe(props *Properties) vsphere.VM {
+	if r.vm.Stamp != nil && props.Stamp == r.stamp {
+		return props.describe(r.vm.Ref, r.vm, r.vm.Stamp)
+	}
+	return props.VM(r.vm.Ref, *r.vm)
+}
+
+// vmList is the VMs of a group, or those in a folder, by name and reference.
+type vmList = tracker.Sorted[*vsphere.VM]
+
+func compareVMs(a, b *vsphere.VM) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
+}
+
+func addTo[K comparable](index map[K]*vmList, key K, vm *vsphere.VM) {
+	if index[key] == nil {
+		index[key] = tracker.NewSorted(compareVMs)
+	}
+	index[key].Put(vm)
+}
+
+func removeFrom[K comparable](index map[K]*vmList, key K, vm *vsphere.VM) {
+	list := index[key]
+	if list == nil {
+		return
+	}
+	if list.Remove(vm); list.Len() == 0 {
+		delete(index, key)
+	}
+}

@@ -1,0 +1,151 @@
+package vim
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
+)
+
+const (
+	propConfigurationEx = "configurationEx" // of a cluster; as a whole, for its type says less than its value
+	propHostConnection  = "runtime.connectionState"
+	propHostPower       = "runtime.powerState"
+	propMaintenance     = "runtime.inMaintenanceMode"
+	propQuarantine      = "runtime.inQuarantineMode" // since 6.5
+	propDatastores      = "datastore"
+)
+
+// hostList is what is known of the cluster that VMs are made in, and of its hosts. It is safe for concurrent use.
+type hostList struct {
+	mu        sync.Mutex
+	datastore vsphere.Ref // where VMs are made
+	pinned    vsphere.Ref // the host that -host names, empty if none
+	cluster   properties
+	hosts     map[vsphere.Ref]properties
+	version   uint64 // counts what a filter has reported
+}
+
+// apply is applyHost for the list alone. l.mu is held.
+func (l *hostList) apply(u types.ObjectUpdate) {
+	ref := vsphere.Ref(u.Obj.Value)
+	switch {
+	case u.Obj.Type != "HostSystem":
+		if u.Kind == types.ObjectUpdateKindEnter {
+			l.cluster = properties{}
+		}
+		l.cluster.apply(u.ChangeSet)
+	case u.Kind == types.ObjectUpdateKindLeave:
+		delete(l.hosts, ref)
+	default:
+		if u.Kind == types.ObjectUpdateKindEnter || l.hosts[ref] == nil {
+			l.hosts[ref] = properties{}
+		}
+		l.hosts[ref].apply(u.ChangeSet)
+	}
+}
+
+// publish tells the inventory the names of the hosts, which need not be read again for its VMs, and the hosts that a clone can
+// be told to go to. l.mu is held, so that the newest list is the last one there.
+func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
+	names := make(map[vsphere.Ref]string, len(l.hosts))
+	for ref, props := range l.hosts {
+		if name := props.name(); name != "" {
+			names[ref] = name
+		}
+	}
+	inv.SetHostNames(names, ch)
+	inv.SetHosts(l.hostNeeded(), l.choices(), ch)
+}
+
+// hostNeeded reports whether a clone has to name its host.
+func (l *hostList) hostNeeded() bool { return l.pinned != "" || leavesHostToClients(l.cluster) }
+
+// choices returns the hosts that a clone can be told to go to, none if it need not be told.
+func (l *hostList) choices() []vsphere.Host {
+	if !l.hostNeeded() {
+		return nil
+	}
+	var out []vsphere.Host
+	for ref, props := range l.hosts {
+		if l.pinned == "" || ref == l.pinned {
+			out = append(out, vsphere.Host{Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, l.datastore)})
+		}
+	}
+	slices.SortFunc(out, func(a, b vsphere.Host) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
+	})
+	return out
+}
+
+// asked returns the version of the list, to be passed to refresh.
+func (l *hostList) asked() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.version
+}
+
+// leavesHostToClients reports whether nothing in a cluster chooses the host of a clone. In order:
+//
+//  1. a standalone host, or a cluster whose configuration cannot be read: no, or so it is hoped
+//  2. without DRS: yes
+//  3. with DRS in manual mode, which only recommends: yes
+//  4. no
+func leavesHostToClients(cluster properties) bool {
+	var drs *types.ClusterDrsConfigInfo
+	switch config := cluster[propConfigurationEx].(type) {
+	case types.ClusterConfigInfoEx:
+		drs = &config.DrsConfig
+	case *types.ClusterConfigInfoEx:
+		drs = &config.DrsConfig
+	}
+	switch {
+	case drs == nil || drs.Enabled == nil:
+		return false
+	case !*drs.Enabled:
+		return true
+	}
+	return drs.DefaultVmBehavior == types.DrsBehaviorManual
+}
+
+// unfit says why no VM can be made on a host now, empty if one can. In order:
+//
+//  1. it cannot be read
+//  2. it is not connected
+//  3. it is off, or in standby
+//  4. it is in maintenance mode
+//  5. it is in quarantine: it is about to fail
+//  6. it lacks the datastore
+func unfit(host properties, datastore vsphere.Ref) string {
+	connection := host.text(propHostConnection)
+	power := types.HostSystemPowerState(host.text(propHostPower))
+	datastores, _ := host[propDatastores].(types.ArrayOfManagedObjectReference)
+	switch {
+	case connection == "":
+		return "cannot be read"
+	case connection != vsphere.Connected:
+		return "is " + cmp.Or(map[string]string{"notResponding": "not responding"}[connection], connection)
+	case power == types.HostSystemPowerStatePoweredOff:
+		return "is powered off"
+	case power == types.HostSystemPowerStateStandBy:
+		return "is in standby"
+	case host.flag(propMaintenance):
+		return "is in maintenance mode"
+	case host.flag(propQuarantine):
+		return "is in quarantine mode"
+	case !slices.ContainsFunc(datastores.ManagedObjectReference, func(r types.ManagedObjectReference) bool {
+		return r.Value == string(datastore)
+	}):
+		return "does not have the datastore"
+	}
+	return ""
+}
+
+// hostProps are watched of every host of the cluster.
+func hostProps() []string {
+	return []string{propName, propHostConnection, propHostPower, propMaintenance, propQuarantine, propDatastores}
+}

@@ -1,0 +1,79 @@
+package vim
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"k8s.io/klog/v2"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// run brings the inventory in step, calls synced, and keeps it in step until the connection breaks.
+func (c *connection) run(ctx context.Context, synced func()) error {
+	defer c.requests.end()
+	c.destroyLeftovers(ctx)
+	if err := c.findSite(ctx); err != nil {
+		return err
+	}
+	if err := c.createViews(ctx); err != nil {
+		return err
+	}
+	if err := c.createFilters(ctx); err != nil {
+		return err
+	}
+	version, err := c.firstSet(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.checkViews(ctx); err != nil {
+		return err
+	}
+	if err := c.reconcile(ctx); err != nil {
+		return err
+	}
+	synced()
+	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.site.datacenterPath, "folder", vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
+
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { c.processQueue(ctx) })
+	background.Go(func() { c.flushTasks(ctx) })
+	background.Go(func() { c.resync(ctx) })
+	return c.watch(ctx, version)
+}
+
+// findSite finds the datacenter, and the place where VMs are made.
+func (c *connection) findSite(ctx context.Context) (err error) {
+	anc := newAncestry(c)
+	if c.site, err = c.resolveSite(ctx, anc); err != nil {
+		return err
+	}
+	c.inv.Restart(c.site.layout())
+	return c.place(ctx, anc)
+}
+
+// reconcile makes up for what has happened without a watch: VMs that no filter reports are verified, VMs and tasks
+// of ours elsewhere are found, the tasks that were in flight are watched again, and the names of hosts and of distant folders are read.
+func (c *connection) reconcile(ctx context.Context) error {
+	if err := c.sweepNext(ctx); err != nil {
+		return err
+	}
+	c.queue.addVMs(c.inv.Unreported()...)
+	if err := c.verifyQueued(ctx); err != nil {
+		return err
+	}
+	if err := c.listTasks(ctx); err != nil {
+		return err
+	}
+	if err := c.resolveUnknowns(ctx); err != nil {
+		return err
+	}
+	if err := c.readQueuedHosts(ctx); err != nil {
+		return err
+	}
+	return c.readQueuedFolders(ctx)
+}

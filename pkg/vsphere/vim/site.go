@@ -1,0 +1,34 @@
+package vim
+
+import (
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
+)
+
+// site is the datacenter, and the folders of ours in it. A connection cannot do without it.
+type site struct {
+	datacenter     choice
+	datacenterPath string // inventory path
+	vmFolder       types.ManagedObjectReference
+	vmFolderPath   []string // the names of its inventory path
+	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
+	// is set.
+	root, templates []string
+}
+
+// layout is what the inventory has to know of the site.
+func (s *site) layout() inventory.Layout {
+	return inventory.Layout{
+		VMFolder: vsphere.Ref(s.vmFolder.Value), VMFolderPath: s.vmFolderPath, Root: s.root, Templates: s.templates,
+	}
+}
+
+// placement is where VMs are made.
+type placement struct {
+	compute   types.ManagedObjectReference // the cluster, or a standalone host
+	host      types.ManagedObjectReference // the one that -host names, zero if none
+	pool      types.ManagedObjectReference
+	datastore types.ManagedObjectReference
+}

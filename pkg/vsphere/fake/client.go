@@ -10,7 +10,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // Config is one controller. Its zero value is usable.
@@ -35,15 +35,15 @@ type Config struct {
 type Client struct {
 	vc      *VCenter
 	cfg     Config
-	tracker *tracker.Tracker
+	tracker *operations.Tracker
 	outbox  *outbox
 
 	// Below is guarded by vc.mu.
 	known   map[vsphere.Ref]bool       // VMs that it has seen, wherever they are now
 	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
 	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
-	absences *tracker.Absences
-	versions *tracker.Versions
+	absences *operations.Absences
+	versions *operations.Versions
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -58,7 +58,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		vc:     v,
 		cfg:    cfg,
 		outbox: box,
-		tracker: tracker.New(tracker.Config{
+		tracker: operations.New(operations.Config{
 			MaxClones:    cmp.Or(cfg.MaxClones, 16),
 			MaxPower:     cmp.Or(cfg.MaxPower, 16),
 			MaxDestroys:  cmp.Or(cfg.MaxDestroys, 16),
@@ -68,8 +68,8 @@ func newClient(v *VCenter, cfg Config) *Client {
 		}),
 		known:    map[vsphere.Ref]bool{},
 		lookups:  map[string]vsphere.GroupID{},
-		absences: tracker.NewAbsences(v.clock),
-		versions: tracker.NewVersions(),
+		absences: operations.NewAbsences(v.clock),
+		versions: operations.NewVersions(),
 	}
 }
 

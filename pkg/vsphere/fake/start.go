@@ -6,7 +6,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // EnsureFolder implements vsphere.Interface.
@@ -47,7 +47,7 @@ func (c *Client) StartClones(_ context.Context, g vsphere.GroupID, t vsphere.Tem
 	if err := c.write(); err != nil {
 		return err
 	}
-	return tracker.EachClone(clones, func(clone vsphere.Clone) error { return c.startClone(g, t, clone.Name, clone.Spec) })
+	return operations.EachClone(clones, func(clone vsphere.Clone) error { return c.startClone(g, t, clone.Name, clone.Spec) })
 }
 
 func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, spec vsphere.CloneSpec) error {
@@ -263,7 +263,7 @@ func (c *Client) submit(
 
 // send sends a request that has its place in the budget.
 func (c *Client) send(
-	id tracker.ID, method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
+	id operations.ID, method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
 ) error {
 	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: op.Name, Ref: op.VM, Spec: spec}
 	if m := c.vc.machines[op.VM]; m != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // templateReadFor is how long clones may be sent by one read of their template. It is read again when to send them takes
@@ -79,7 +79,7 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 		return err
 	}
 	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
-	err = tracker.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
+	err = operations.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
 		v.reads.keep(g, b.read)
 	}

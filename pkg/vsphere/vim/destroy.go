@@ -11,7 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // victim is a VM for whose destruction there is a place in the budget.
 type victim struct {
 	ref vsphere.Ref
-	id  tracker.ID
+	id  operations.ID
 }
 
 // StartDestroy takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // source is a filter that holds a VM. A VM can be in several.
@@ -104,11 +104,11 @@ type inventory struct {
 	// newsAround counts what has become known of folders and templates, for the same purpose.
 	newsAround uint64
 	// absences are the VMs of ours that have left the view other than by our own hand.
-	absences *tracker.Absences
+	absences *operations.Absences
 }
 
 func newInventory(owner string, clock clock.PassiveClock) *inventory {
-	inv := &inventory{owner: owner, absences: tracker.NewAbsences(clock)}
+	inv := &inventory{owner: owner, absences: operations.NewAbsences(clock)}
 	inv.clear()
 	return inv
 }

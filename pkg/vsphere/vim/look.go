@@ -10,7 +10,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // cloneTasks are the descriptionIds of clone tasks: vCenter's, and its simulator's.
@@ -47,7 +47,7 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 }
 
 // resolve looks for what has become of one clone.
-func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *destinations) error {
+func (c *connection) resolve(ctx context.Context, p operations.Pending, makes *destinations) error {
 	folder := c.v.pending.folderOf(p.ID)
 	found, err := c.lookForClone(ctx, folder, p)
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *dest
 }
 
 // lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
-func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tracker.Pending) (found bool, err error) {
+func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p operations.Pending) (found bool, err error) {
 	if folder == "" {
 		return false, nil
 	}

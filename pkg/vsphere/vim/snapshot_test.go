@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 var (
@@ -103,7 +103,7 @@ func randomProps(t *rapid.T) properties {
 // nothing but the records and the folders.
 func TestSnapshotsAreWhatTheRecordsSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		inv, versions := testInventory(), tracker.NewVersions()
+		inv, versions := testInventory(), operations.NewVersions()
 		last := map[vsphere.GroupID]vsphere.Snapshot{}
 		type handed struct {
 			snapshot vsphere.Snapshot

@@ -11,7 +11,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const (
@@ -27,7 +27,7 @@ type pendingTask struct {
 	what string // as the beginning of a sentence
 	name string // of the VM
 	kind vsphere.OperationKind
-	id   tracker.ID
+	id   operations.ID
 	vm   vsphere.Ref // of all but clones
 	// logger is the one of the sync that submitted it, so that the end of a task is told with the same opID.
 	logger klog.Logger
@@ -49,7 +49,7 @@ type pendingTasks struct {
 	mu      sync.Mutex
 	byTask  map[vsphere.Ref]pendingTask
 	victims map[vsphere.Ref]vsphere.Ref // VM to the task that destroys it
-	clones  map[tracker.ID]vsphere.Ref  // to their folder
+	clones  map[operations.ID]vsphere.Ref  // to their folder
 	// early are the ends of tasks that are nobody's: a sweep may find the task of a clone, and see it end, before the
 	// answer to the clone's submission is here.
 	early map[vsphere.Ref]taskEnd
@@ -128,19 +128,19 @@ func (p *pendingTasks) reset() {
 	clear(p.early)
 }
 
-func (p *pendingTasks) begin(id tracker.ID, folder vsphere.Ref) {
+func (p *pendingTasks) begin(id operations.ID, folder vsphere.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clones[id] = folder
 }
 
-func (p *pendingTasks) end(id tracker.ID) {
+func (p *pendingTasks) end(id operations.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.clones, id)
 }
 
-func (p *pendingTasks) folderOf(id tracker.ID) vsphere.Ref {
+func (p *pendingTasks) folderOf(id operations.ID) vsphere.Ref {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.clones[id]

@@ -12,7 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // VCenter is one vCenter. It implements vsphere.Interface; Run makes it work.
@@ -21,8 +21,8 @@ type VCenter struct {
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
 	inv      *inventory
-	tracker  *tracker.Tracker
-	versions *tracker.Versions
+	tracker  *operations.Tracker
+	versions *operations.Versions
 	logins   loginThrottle
 
 	mu    sync.Mutex
@@ -83,16 +83,16 @@ func New(cfg Config) (*VCenter, error) {
 		endpoint:   endpoint,
 		jar:        jar,
 		inv:        newInventory(cfg.Owner, cfg.Clock),
-		versions:   tracker.NewVersions(),
+		versions:   operations.NewVersions(),
 		lookingFor: map[vsphere.GroupID]bool{},
 		users:      map[string]bool{},
 		pending: pendingTasks{
 			byTask:  map[vsphere.Ref]pendingTask{},
 			victims: map[vsphere.Ref]vsphere.Ref{},
-			clones:  map[tracker.ID]vsphere.Ref{},
+			clones:  map[operations.ID]vsphere.Ref{},
 			early:   map[vsphere.Ref]taskEnd{},
 		},
-		tracker: tracker.New(tracker.Config{
+		tracker: operations.New(operations.Config{
 			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
 			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
 		}),

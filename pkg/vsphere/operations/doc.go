@@ -1,4 +1,4 @@
-// Package tracker remembers what an adapter has asked of vCenter and not seen the end of: the operations in flight, the
+// Package operations remembers what an adapter has asked of vCenter and not seen the end of: the operations in flight, the
 // budget that they share, their deadlines, and how they failed last. It makes no call and starts nothing; an adapter
 // tells it what happens, and it tells the adapter which group is to be woken.
 //
@@ -7,4 +7,4 @@
 //
 // It is a room of its own because every adapter needs exactly this, and because fairness and deadlines are best proven
 // without a vCenter.
-package tracker
+package operations

@@ -1,11 +1,11 @@
-package tracker_test
+package operations_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // fails lets an operation be refused.
@@ -177,7 +177,7 @@ func TestNobodyIsLeftToForgive(t *testing.T) {
 func TestWaveCountsOnce(t *testing.T) {
 	f := newFixture(t, 3)
 	for _, want := range []string{"Clone a-2 Exhausted 1", "Clone a-2 Exhausted 2"} {
-		ids := []tracker.ID{f.begin("a", clone("a-0")), f.begin("a", clone("a-1")), f.begin("a", clone("a-2"))}
+		ids := []operations.ID{f.begin("a", clone("a-0")), f.begin("a", clone("a-1")), f.begin("a", clone("a-2"))}
 		f.pass(time.Second)
 		for _, id := range ids {
 			f.Refused(id, failure(vsphere.ClassExhausted))

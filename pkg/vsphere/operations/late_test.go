@@ -1,11 +1,11 @@
-package tracker_test
+package operations_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // A request whose answer was lost may still be on its way when a look shows nothing: the group must not be let go yet.
@@ -14,8 +14,8 @@ func TestLateRequestCounts(t *testing.T) {
 		end  func(f *fixture)
 		want int
 	}{
-		"while it may arrive":  {func(f *fixture) { f.pass(tracker.LateFor - time.Second) }, 1},
-		"until it is too old":  {func(f *fixture) { f.pass(tracker.LateFor + time.Second) }, 0},
+		"while it may arrive":  {func(f *fixture) { f.pass(operations.LateFor - time.Second) }, 1},
+		"until it is too old":  {func(f *fixture) { f.pass(operations.LateFor + time.Second) }, 0},
 		"until its VM is seen": {func(f *fixture) { f.Seen("a", "vm-1", "a-0") }, 0},
 		"another VM is seen":   {func(f *fixture) { f.Seen("a", "vm-1", "a-1") }, 1},
 		"another vCenter":      {func(f *fixture) { f.Reset() }, 0},
@@ -45,7 +45,7 @@ func TestLateRequestWakesItsGroup(t *testing.T) {
 	f.Refused(id, failure(vsphere.ClassUnknown))
 	f.NotFound(id)
 	f.heard()
-	f.pass(tracker.LateFor + time.Second)
+	f.pass(operations.LateFor + time.Second)
 	f.Overdue()
 	f.wantHeard("a")
 }
@@ -70,7 +70,7 @@ func TestCancelledCloneCountsUntilSomebodyHasLooked(t *testing.T) {
 	if ops, _ := f.Of("a"); len(ops) != 1 || len(f.Unknowns()) != 0 {
 		t.Errorf("want one operation, which nobody is to look for, got %+v", ops)
 	}
-	f.pass(tracker.LateFor - time.Second)
+	f.pass(operations.LateFor - time.Second)
 	f.Overdue()
 	if ops, _ := f.Of("a"); len(ops) != 1 {
 		t.Error("it counts no more, and its VM may still come")
@@ -106,7 +106,7 @@ func TestEchoes(t *testing.T) {
 	if tasks := f.Tasks(); len(tasks) != 0 {
 		t.Errorf("a task that has ended is watched: %v", tasks)
 	}
-	f.pass(tracker.LateFor + time.Second)
+	f.pass(operations.LateFor + time.Second)
 	f.Overdue()
 	f.Echo("task-1")
 	if got := f.Strays("a"); got != 0 {

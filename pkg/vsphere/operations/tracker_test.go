@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const cloneTimeout = 30 * time.Minute
@@ -22,7 +22,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fixture is a tracker with a clock that stands still, and what it has notified.
 type fixture struct {
-	*tracker.Tracker
+	*operations.Tracker
 	t     testing.TB
 	clock *testclock.FakePassiveClock
 
@@ -32,7 +32,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, limit int) *fixture {
 	f := &fixture{t: t, clock: testclock.NewFakePassiveClock(start)}
-	f.Tracker = tracker.New(tracker.Config{
+	f.Tracker = operations.New(operations.Config{
 		MaxClones: limit, MaxPower: limit, MaxDestroys: limit,
 		CloneTimeout: cloneTimeout, Clock: f.clock, Notifier: f,
 	})
@@ -86,7 +86,7 @@ func failure(class vsphere.Class) *vsphere.Error {
 }
 
 // begin begins an operation that there must be a place for.
-func (f *fixture) begin(uid string, op vsphere.Operation) tracker.ID {
+func (f *fixture) begin(uid string, op vsphere.Operation) operations.ID {
 	f.t.Helper()
 	id, err := f.Begin(group(uid), op, "r1")
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *fixture) wantNoBudget(uid string, op vsphere.Operation) {
 }
 
 // run begins an operation and records its task, which has the operation's own name.
-func (f *fixture) run(uid string, op vsphere.Operation) (tracker.ID, vsphere.Ref) {
+func (f *fixture) run(uid string, op vsphere.Operation) (operations.ID, vsphere.Ref) {
 	f.t.Helper()
 	id := f.begin(uid, op)
 	task := vsphere.Ref(fmt.Sprintf("task-%s-%s%s", op.Kind, op.Name, op.VM))
@@ -300,7 +300,7 @@ func TestOverdueOthers(t *testing.T) {
 	f := newFixture(t, 1)
 	_, task := f.run("a", power("vm-1"))
 	f.begin("a", destroy("vm-2"))
-	f.pass(tracker.OtherTimeout)
+	f.pass(operations.OtherTimeout)
 	if got := f.Overdue(); len(got) != 0 {
 		t.Errorf("nothing is to be cancelled, got %+v", got)
 	}

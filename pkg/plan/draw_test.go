@@ -40,8 +40,8 @@ func drawInput(t *rapid.T) Input {
 	in.Snapshot = vsphere.Snapshot{
 		VCenter: pick(t, "vCenter", "vcenter-1", "vcenter-1", "vcenter-1", "vcenter-2"),
 		Owner:   testOwner, Path: testPath,
-		RootExists: !rarely(t, "no root"),
-		Strays:     pick(t, "strays", 0, 0, 0, 0, 1),
+		RootExists:   !rarely(t, "no root"),
+		ClonesToCome: pick(t, "strays", 0, 0, 0, 0, 1),
 	}
 	if rarely(t, "disappearance") {
 		disappeared(&in)

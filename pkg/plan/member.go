@@ -44,7 +44,7 @@ func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected 
 func (m *member) outsideRoot() bool { return !m.vm.UnderRoot }
 
 // cloning reports whether the VM is there and its clone task has not ended.
-func (m *member) cloning() bool { return m.op != nil && m.op.Kind == vsphere.OperationClone }
+func (m *member) cloning() bool { return m.op != nil && m.op.Kind.Makes() }
 
 // awaitsName reports whether the member stands for a name in use, see awaitNames.
 func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }

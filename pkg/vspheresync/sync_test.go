@@ -30,7 +30,7 @@ func TestOrderOfWrites(t *testing.T) {
 	f.settle()
 	f.scale(1)
 	f.want("step 5/8, scaled down", "update status", "StartPowerOff")
-	f.want("step 6/8, it is off", "get", "StartDestroy 1", "update status")
+	f.want("step 6/8, it is off", "get", "StartDestroy", "update status")
 	f.want("step 7/8, it is gone", "update status")
 	f.want("step 8/8, at rest")
 	f.wantStatus("in the end", "1/1 READY AllReplicasAvailable")
@@ -41,7 +41,7 @@ func TestOrderOfDeletion(t *testing.T) {
 	f.settle()
 	f.delete()
 	f.want("step 1/3, deleted", "update status", "StartPowerOff")
-	f.want("step 2/3, it is off", "get", "StartDestroy 1", "update status")
+	f.want("step 2/3, it is off", "get", "StartDestroy", "update status")
 	f.want("step 3/3, it is gone: one more look, and then the end", "Sweep", "get", "RemoveFolder", "patch")
 	if got := f.live().Finalizers; len(got) > 0 {
 		t.Errorf("finalizers %v are left", got)

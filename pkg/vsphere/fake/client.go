@@ -92,10 +92,10 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		Owner:      c.cfg.Owner,
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
-		Strays:     c.tracker.Strays(g.UID),
 		HostNeeded: c.vc.noDRS,
 		Hosts:      c.hostsToName(),
 
+		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),
 	}
 	s.Operations, s.Failures = c.tracker.Of(g.UID)
@@ -191,8 +191,8 @@ func (c *Client) Sweep(_ context.Context) error {
 		}
 	}
 	for _, t := range c.vc.tasks {
-		if t.Kind == vsphere.OperationClone {
-			c.tracker.Stray(t.Ref)
+		if t.Kind.Makes() {
+			c.tracker.CloneTaskFound(t.Ref)
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func TestEachEndIsMeasuredOnce(t *testing.T) {
 			f.Ended(task, "", lost)
 			f.pass(time.Second)
 			f.NotFound(id)
-			f.pass(2 * operations.LateFor)
+			f.pass(2 * operations.ArrivesWithin)
 			f.Overdue()
 		}, []string{"Clone took 1m0s UnknownOutcome"}},
 		"lost, and then it is found": {func(f *fixture, id operations.ID, task vsphere.Ref) {
@@ -92,16 +92,16 @@ func TestEachEndIsMeasuredOnce(t *testing.T) {
 
 func TestRefusalsAreMeasured(t *testing.T) {
 	f, want := observed(t, 2)
-	id, err := f.Begin(group("a"), power("vm-1"), "")
+	id, err := f.Begin(group("a"), request(power("vm-1"), ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Refused(id, &vsphere.Error{Class: vsphere.ClassInvalid})
 	want("PowerOff after 0s", "PowerOff took 0s Invalid")
-	if id, err = f.Begin(group("a"), destroy("vm-1"), ""); err != nil {
+	if id, err = f.Begin(group("a"), request(destroy("vm-1"), "")); err != nil {
 		t.Fatal(err)
 	}
-	f.Resolved(id)
+	f.AlreadyDone(id)
 	want("Destroy after 0s", "Destroy took 0s ")
 }
 

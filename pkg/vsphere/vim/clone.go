@@ -61,25 +61,21 @@ func (r *templateReads) forget() {
 	r.byGroup = nil
 }
 
-// cloneBatch is the clones of one sync.
+// cloneBatch is the clones of one call.
 type cloneBatch struct {
 	*connection
-	group    vsphere.GroupID
-	template vsphere.Template
-	read     templateRead
+	group vsphere.GroupID
+	read  templateRead
 }
 
-// StartClones submits clones of a template that was just read.
-func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
+// startClones submits clones of a template that was just read.
+func (c *connection) startClones(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+	v := c.v
 	if err := v.inv.placementError(); err != nil {
 		return err
 	}
-	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
-	err = operations.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
+	b := &cloneBatch{connection: c, group: g, read: v.reads.take(g, batch[0].Clone.Source)}
+	err := operations.Each(batch, func(r vsphere.Request) error { return b.start(ctx, r) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
 		v.reads.keep(g, b.read)
 	}
@@ -87,23 +83,22 @@ func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.
 }
 
 // start submits one clone: first its place in the budget, then the read, then the request.
-func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
-	v, what := b.v, "Clone VM "+clone.Name
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
-	id, err := v.tracker.Begin(b.group, op, clone.Spec.Hash())
+func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
+	v, what, spec := b.v, "Clone VM "+r.Name, r.Clone
+	id, err := v.tracker.Begin(b.group, r)
 	if err != nil {
 		return err
 	}
-	if err := b.readAgain(ctx); err != nil {
-		failure := v.fail("Read template "+b.template.Path, err)
+	if err := b.readAgain(ctx, spec.Source); err != nil {
+		failure := v.fail("Read template "+spec.Source.Path, err)
 		v.tracker.Refused(id, failure)
 		return failure
 	}
-	v.pending.begin(id, clone.Spec.Folder)
-	task, err := b.send(ctx, clone)
+	v.pending.begin(id, spec.Folder)
+	task, err := b.send(ctx, r.Name, spec)
 	if err != nil {
-		if isGone(err, vmRef(b.template.Ref)) {
-			err = v.templateChanged(b.template, nil, "it is gone")
+		if isGone(err, vmRef(spec.Source.Ref)) {
+			err = v.templateChanged(spec.Source, nil, "it is gone")
 		}
 		failure := v.fail(what, err)
 		v.tracker.Refused(id, failure)
@@ -115,33 +110,33 @@ func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 		if f, ok := faultOf(err).(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
 			b.chores.wantVerified(vsphere.Ref(f.Object.Value))
 		}
-		if isGone(err, folderRef(clone.Spec.Folder)) {
-			v.folderGone(clone.Spec.Folder)
+		if isGone(err, folderRef(spec.Folder)) {
+			v.folderGone(spec.Folder)
 		}
 		return failure
 	}
-	b.submitted(ctx, pendingTask{what: what, name: clone.Name, kind: op.Kind, id: id}, task)
+	b.submitted(ctx, pendingTask{what: what, name: r.Name, kind: r.Kind, id: id}, task)
 	return nil
 }
 
 // readAgain reads the template, unless it was read just now.
-func (b *cloneBatch) readAgain(ctx context.Context) error {
+func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
 	now := b.v.cfg.Clock.Now()
-	if !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
+	if b.read.template == t && !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
-	disks, err := b.readTemplate(ctx, b.template)
+	disks, err := b.readTemplate(ctx, t)
 	if err != nil {
 		return err
 	}
-	b.read = templateRead{b.template, disks, now}
+	b.read = templateRead{t, disks, now}
 	return nil
 }
 
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
-func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.ManagedObjectReference, error) {
-	spec, place := clone.Spec, b.placement
+func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneSpec) (types.ManagedObjectReference, error) {
+	place := b.placement
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
 		Version: vsphere.StampVersion, Owner: b.v.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
@@ -152,7 +147,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
 	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
-		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(clone.Name),
+		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
 				Pool: &place.pool, Datastore: &place.datastore, Host: host,

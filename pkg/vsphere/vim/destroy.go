@@ -28,19 +28,12 @@ type victim struct {
 	id  operations.ID
 }
 
-// StartDestroy takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
+// startDestroys takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
 // that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
-func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
-	if len(vms) == 0 {
-		return nil
-	}
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
+func (c *connection) startDestroys(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
 	var worst *vsphere.Error
-	for batch := range slices.Chunk(vms, provenAtOnce) {
-		more, err := c.destroyBatch(ctx, g, batch)
+	for few := range slices.Chunk(batch, provenAtOnce) {
+		more, err := c.destroyFew(ctx, g, few)
 		if worst = worse(worst, err); !more {
 			break
 		}
@@ -51,10 +44,10 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 	return nil
 }
 
-// destroyBatch submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
+// destroyFew submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
-func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
-	victims, more, worst := c.v.beginDestroys(g, vms)
+func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, worst *vsphere.Error) {
+	victims, more, worst := c.v.beginDestroys(g, requests)
 	var t touched
 	defer c.v.settle(&t)
 	for len(victims) > 0 {
@@ -74,16 +67,16 @@ func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []
 }
 
 // beginDestroys takes places in the budget, in order, until there is none left.
-func (v *VCenter) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
-	for _, ref := range vms {
-		id, err := v.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
+func (v *VCenter) beginDestroys(g vsphere.GroupID, requests []vsphere.Request) (victims []victim, more bool, worst *vsphere.Error) {
+	for _, r := range requests {
+		id, err := v.tracker.Begin(g, r)
 		switch {
 		case err == nil:
-			victims = append(victims, victim{ref, id})
+			victims = append(victims, victim{r.VM, id})
 		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			return victims, false, worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		default:
-			worst = worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			worst = worse(worst, v.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		}
 	}
 	return victims, true, worst
@@ -175,7 +168,7 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, t 
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {
-		v.tracker.Resolved(victim.id)
+		v.tracker.AlreadyDone(victim.id)
 		v.gone(ref, t)
 		return nil
 	}

@@ -189,7 +189,7 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 				strays = append(strays, info)
 			}
 		case wasCancelled(info):
-			c.v.tracker.Echo(task)
+			c.v.tracker.CloneTaskCancelled(task)
 		}
 	}
 	c.tasks.wake()
@@ -199,9 +199,9 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 // adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
 // told already, and is not told again.
 func (c *connection) adoptStray(task vsphere.Ref) {
-	c.v.tracker.Stray(task)
+	c.v.tracker.CloneTaskFound(task)
 	if c.tasks.toldEnd(task) {
-		c.v.tracker.StrayEnded(task)
+		c.v.tracker.CloneTaskEnded(task)
 	}
 }
 

@@ -96,7 +96,7 @@ func (c *connection) sweep(ctx context.Context) error {
 	// not may have gone without a word.
 	missing = append(missing, c.v.inv.unheld()...)
 	missing = append(missing, c.v.inv.unlisted(listed)...)
-	landed := c.v.tracker.Landed()
+	landed := c.v.tracker.Awaited()
 	for _, p := range landed {
 		c.v.inv.remember(p.Group.UID, []vsphere.Ref{p.Operation.VM})
 		missing = append(missing, p.Operation.VM)

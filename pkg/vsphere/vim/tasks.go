@@ -33,6 +33,12 @@ type pendingTask struct {
 	logger klog.Logger
 }
 
+// info is the row of its kind.
+func (op pendingTask) info() vsphere.KindInfo {
+	info, _ := op.kind.Info()
+	return info
+}
+
 // taskEnd is how a task has ended.
 type taskEnd struct {
 	result vsphere.Ref
@@ -48,8 +54,8 @@ const earlyFor = 10 * time.Minute
 type pendingTasks struct {
 	mu      sync.Mutex
 	byTask  map[vsphere.Ref]pendingTask
-	victims map[vsphere.Ref]vsphere.Ref // VM to the task that destroys it
-	clones  map[operations.ID]vsphere.Ref  // to their folder
+	victims map[vsphere.Ref]vsphere.Ref   // VM to the task that destroys it
+	clones  map[operations.ID]vsphere.Ref // to their folder
 	// early are the ends of tasks that are nobody's: a sweep may find the task of a clone, and see it end, before the
 	// answer to the clone's submission is here.
 	early map[vsphere.Ref]taskEnd
@@ -61,7 +67,7 @@ func (p *pendingTasks) submitted(task vsphere.Ref, op pendingTask) (taskEnd, boo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.byTask[task] = op
-	if op.kind == vsphere.OperationDestroy {
+	if op.kind.Removes() {
 		p.victims[op.vm] = task
 	}
 	end, ended := p.early[task]
@@ -301,7 +307,7 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 	if !known {
 		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
 		// must not take this for the end of an operation.
-		c.v.tracker.StrayEnded(task)
+		c.v.tracker.CloneTaskEnded(task)
 		return
 	}
 	c.taskOfOursEnded(task, op, end, t)
@@ -309,14 +315,15 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, t *touched) {
 
 func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, t *touched) {
 	op.logEnd(task, end)
-	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
+	kind := op.info()
+	if kind.Ends == vsphere.ByObservation && end.fault == nil && end.result == "" {
 		c.v.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
 		c.chores.wake()
 		return
 	}
 	if end.fault != nil {
 		if err := c.v.taskFailure(op, *end.fault); err != nil {
-			if op.kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
+			if op.kind.Makes() && err.Class == vsphere.ClassUnknown {
 				c.v.tracker.Ended(task, "", err)
 				c.chores.wake() // looked for by name
 				return
@@ -328,14 +335,13 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		}
 	}
 	c.v.pending.end(op.id)
-	switch op.kind {
-	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
-		c.v.inv.setPower(op.vm, powerAfter(op.kind), c.v.cfg.Clock.Now(), t)
+	if kind.Power != "" {
+		c.v.inv.setPower(op.vm, kind.Power, c.v.cfg.Clock.Now(), t)
 		c.chores.wake()
-	case vsphere.OperationDestroy:
+	}
+	if kind.Effect == vsphere.Removes {
 		c.v.gone(op.vm, t)
 		c.v.inv.byOurHand(op.vm)
-	default: // of a clone, the watch tells
 	}
 	c.v.tracker.Ended(task, end.result, nil)
 	if vm, _, ok := c.v.inv.get(end.result); ok && c.v.inv.isSeen(vm) {

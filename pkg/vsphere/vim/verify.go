@@ -120,7 +120,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	if len(folders) > 0 || left || len(assumed) > 0 || more {
 		return c.v.cfg.Clock.After(reportedWithin)
 	}
-	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Landed()) == 0 {
+	if len(c.v.inv.unheld()) == 0 && len(c.v.tracker.Awaited()) == 0 {
 		return nil
 	}
 	c.chores.mu.Lock()
@@ -138,7 +138,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 // that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.v.inv.unheld(), c.v.pending.destroying)
-	for _, p := range c.v.tracker.Landed() {
+	for _, p := range c.v.tracker.Awaited() {
 		vms = append(vms, p.Operation.VM)
 	}
 	folders, _ := c.v.inv.overdueFolders(c.v.cfg.Clock.Now())

@@ -19,14 +19,15 @@ import (
 )
 
 // withVCenter connects to vCenter, reads its inventory, calls use with it, and logs out. It tries once, if that is no risk.
-func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*vim.VCenter) error) error {
+// The channel has a value after each notification.
+func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*vim.VCenter, <-chan struct{}) error) error {
 	session, stop := context.WithCancel(context.WithoutCancel(ctx)) // who is interrupted logs out, too
 	defer stop()
 	gate, err := inv.newGate()
 	if err != nil {
 		return err
 	}
-	first := &firstView{known: make(chan struct{}), giveUp: stop}
+	first := &firstView{known: make(chan struct{}), giveUp: stop, news: make(chan struct{}, 1)}
 	config := connect.VCenter(inv.options, owner)
 	config.Notifier, config.Gate = first, gate
 	config.Guard = func() error { return errors.New("the plugin changes nothing in vCenter") }
@@ -41,7 +42,7 @@ func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*
 	select {
 	case <-first.known:
 		if err = gate.explain(first.failure()); err == nil {
-			err = use(v)
+			err = use(v, first.news)
 		}
 	case <-ctx.Done():
 		err = context.Cause(ctx)
@@ -56,15 +57,22 @@ type firstView struct {
 	*vim.VCenter
 	giveUp func()
 	known  chan struct{} // closed when it is known; err is set before that
+	news   chan struct{} // has room for one, and gets it with each notification
 	once   sync.Once
 	err    *vsphere.Error
 }
 
 // Notify implements vsphere.Notifier.
-func (f *firstView) Notify(vsphere.GroupID) {}
+func (f *firstView) Notify(vsphere.GroupID) {
+	select {
+	case f.news <- struct{}{}:
+	default:
+	}
+}
 
 // NotifyAll implements vsphere.Notifier. The adapter calls it whenever its state has changed.
 func (f *firstView) NotifyAll() {
+	f.Notify(vsphere.GroupID{})
 	state := f.State()
 	if !state.Synced && state.Err.Reason == v1alpha1.ReasonVCenterSyncing {
 		return
@@ -108,7 +116,7 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 		return nil, err
 	}
 	var out []preview
-	err = inv.withVCenter(ctx, owner, func(v *vim.VCenter) error {
+	err = inv.withVCenter(ctx, owner, func(v *vim.VCenter, news <-chan struct{}) error {
 		tasks, err := v.RunningTasks(ctx)
 		if err != nil {
 			return err
@@ -119,7 +127,7 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 		}
 		syncer := vspheresync.New(vspheresync.Config{VCenter: withTasks{v, tasks}, Lister: lister, Clock: clock.RealClock{}})
 		for _, vg := range groups {
-			in, p, err := syncer.Preview(ctx, vg)
+			in, p, err := previewOf(ctx, syncer, vg, news)
 			if err != nil {
 				return fmt.Errorf("VmGroup %s/%s: %w", vg.Namespace, vg.Name, err)
 			}
@@ -128,6 +136,23 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 		return nil
 	})
 	return out, err
+}
+
+// previewOf asks for a preview until vCenter has answered what it depends on.
+func previewOf(
+	ctx context.Context, s *vspheresync.Syncer, vg *v1alpha1.VmGroup, news <-chan struct{},
+) (plan.Input, plan.Plan, error) {
+	for {
+		in, p, err := s.Preview(ctx, vg)
+		if !errors.Is(err, vsphere.ErrPending) {
+			return in, p, err
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return in, p, context.Cause(ctx)
+		}
+	}
 }
 
 // listerOf lists VmGroups that were read. By them it is told whether the root folder was lost.

@@ -57,7 +57,7 @@ func progress(in Input, p Plan, out Outcome) summary {
 	case p.due.deleting:
 		return summary{reconciling: true, reason: v1alpha1.ReasonDeleting, message: "being deleted: " + remaining(in, ms)}
 	case p.due.clones+p.due.powerOns > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
-		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due)}
+		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due) + templateSearch(in, p)}
 	case p.due.removals > 0 || len(ms.pending) > 0:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingDown, message: fmt.Sprintf(
 			"%s, %d to be removed", counts, p.due.removals+len(ms.pending))}
@@ -80,6 +80,14 @@ func comingUp(ms *membership, d due) string {
 		}
 	}
 	return asEnd(parts)
+}
+
+// templateSearch says that clones which are due wait for a search, as the end of a message.
+func templateSearch(in Input, p Plan) string {
+	if p.due.clones == 0 || !in.searchesTemplate() {
+		return ""
+	}
+	return asEnd([]string{fmt.Sprintf("the datacenter is searched for template %q", in.Group.Spec.Template)})
 }
 
 // remaining says what a group that goes still has.

@@ -35,13 +35,15 @@ func drawInput(t *rapid.T) Input {
 		return in
 	}
 	if rarely(t, "template error") {
-		in.TemplateError = newError(pick(t, "class", vsphere.ClassInvalid, vsphere.ClassTransient))
+		in.TemplateError = pick(t, "template error", newError(vsphere.ClassInvalid), newError(vsphere.ClassTransient), errSearching)
 	}
+	in.SweepAsked = pick(t, "sweep asked", 7, 7, 0, 8)
 	in.Snapshot = vsphere.Snapshot{
 		VCenter: pick(t, "vCenter", "vcenter-1", "vcenter-1", "vcenter-1", "vcenter-2"),
 		Owner:   testOwner, Path: testPath,
 		RootExists:   !rarely(t, "no root"),
-		ClonesToCome: pick(t, "strays", 0, 0, 0, 0, 1),
+		ClonesToCome: pick(t, "clones to come", 0, 0, 0, 0, 1),
+		Swept:        7,
 	}
 	if rarely(t, "disappearance") {
 		disappeared(&in)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,17 +99,17 @@ func named(name string) func(*vsphere.VM)    { return func(v *vsphere.VM) { v.Na
 func ref(ref vsphere.Ref) func(*vsphere.VM)  { return func(v *vsphere.VM) { v.Ref = ref } }
 func created(at time.Time) func(*vsphere.VM) { return func(v *vsphere.VM) { v.Created = at } }
 
-// input returns what a sync sees: the group, its folder, and these VMs.
+// input returns what a sync sees: the group, its folder, and these VMs. If the group goes, a sweep has confirmed what is left.
 func input(g *v1alpha1.VmGroup, vms ...vsphere.VM) Input {
 	var seen []*vsphere.VM
 	for i := range vms {
 		seen = append(seen, &vms[i])
 	}
 	return Input{
-		Group: g, Now: testNow,
+		Group: g, Now: testNow, SweepAsked: 7,
 		Template: vsphere.Template{Ref: "vm-golden", Path: "/dc1/vm/templates/golden"},
 		Snapshot: vsphere.Snapshot{
-			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: seen,
+			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: seen, Swept: 7,
 			Folders: []vsphere.Folder{{Ref: testFolder, Name: "web", Path: testPath, UnderRoot: true, Children: len(vms)}},
 		},
 	}
@@ -122,6 +123,8 @@ func (in Input) with(changes ...func(*Input)) Input {
 	return in
 }
 
+var errSearching, _ = errors.AsType[*vsphere.Error](vsphere.ErrPending)
+
 func noFolder(in *Input)       { in.Snapshot.Folders = nil }
 func rootGone(in *Input)       { in.Snapshot.Folders, in.Snapshot.RootExists = nil, false }
 func folderRecorded(in *Input) { in.FolderRecorded = true }
@@ -134,6 +137,10 @@ func vCenterAway(in *Input) {
 	in.Unavailable = newError(vsphere.ClassUnavailable)
 	in.Snapshot = vsphere.Snapshot{}
 }
+func notSwept(in *Input)            { in.SweepAsked = 0 }
+func stillSwept(in *Input)          { in.SweepAsked = 8 }
+func sweepFails(in *Input)          { in.SweepAsked, in.Snapshot.SweepErr = 8, newError(vsphere.ClassTransient) }
+func searched(in *Input)            { in.Template, in.TemplateError = vsphere.Template{}, errSearching }
 func otherVCenterAnswers(in *Input) { in.Snapshot.VCenter = "vcenter-2" }
 
 func templateError(class vsphere.Class) func(*Input) {
@@ -245,6 +252,7 @@ func steps(p Plan) []string {
 		kind, _ := r.Kind.Info()
 		out = append(out, kind.Verb+" "+r.Name+string(r.VM))
 	}
+	say(p.Sweep, "sweep")
 	list("remove folder", p.RemoveFolders)
 	say(p.RemoveFinalizer && !p.Orphan, "remove finalizer")
 	say(p.RemoveFinalizer && p.Orphan, "let go")

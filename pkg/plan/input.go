@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -19,10 +20,14 @@ type Input struct {
 	Unavailable *vsphere.Error
 	Snapshot    vsphere.Snapshot
 
-	// Template is the one that spec.template names, unless TemplateError says why there is none. Nobody looks it up for a
-	// group that is being deleted.
+	// Template is the one that spec.template names, unless TemplateError says why there is none, or, with
+	// vsphere.ErrPending, that the search for it has not ended. Nobody looks it up for a group that is being deleted.
 	Template      vsphere.Template
 	TemplateError *vsphere.Error
+
+	// SweepAsked is the number of the sweep that the group has asked for when the controller saw nothing left of it. It is 0
+	// if there is none, or if the controller has seen something of the group since.
+	SweepAsked int
 
 	// OrphanAsked is true if the deletion of the group has once asked to keep its VMs, see AsksToOrphan.
 	OrphanAsked bool
@@ -38,6 +43,11 @@ type Input struct {
 	FolderRecorded bool
 }
 
+// searchesTemplate reports whether the search for the template has not ended.
+func (in Input) searchesTemplate() bool {
+	return in.TemplateError != nil && errors.Is(in.TemplateError, vsphere.ErrPending)
+}
+
 // Plan is what to do next, in the order of its fields.
 type Plan struct {
 	AddFinalizer bool
@@ -48,8 +58,11 @@ type Plan struct {
 	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are powered off
 	// and destroyed: VMs that are surplus, or whose group goes.
 	Requests []vsphere.Request
-	// RemoveFolders are empty folders of a group that goes, RemoveFinalizer is its last step. Before either, the caller reads
-	// all stamps anew (Sweep) and computes the plan again.
+	// Sweep says that the controller sees nothing left of a group that goes, and that a sweep has to confirm it. The caller
+	// asks for one, unless Input.SweepAsked is its number.
+	Sweep bool
+	// RemoveFolders are empty folders of a group that goes, RemoveFinalizer is its last step, once these folders are gone.
+	// Both come after a sweep that began when the controller saw nothing left of the group, and that succeeded.
 	RemoveFolders   []vsphere.Ref
 	RemoveFinalizer bool
 	// Orphan says that the group goes without its VMs. The plan does not depend on vCenter then.
@@ -128,5 +141,6 @@ func (p Plan) WarnsOfTemplate(in Input) bool {
 	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.clones == 0
 }
 
-// Finishes reports whether the plan is the last of its group. It needs a fresh look at vCenter first.
-func (p Plan) Finishes() bool { return p.RemoveFinalizer && !p.Orphan }
+// Finishes reports whether the controller sees nothing left of a group that goes: the plan is its last one, or waits for the
+// sweep that has to confirm it.
+func (p Plan) Finishes() bool { return p.Sweep || p.RemoveFinalizer && !p.Orphan }

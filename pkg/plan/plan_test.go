@@ -165,6 +165,8 @@ func TestScale(t *testing.T) {
 			in: input(group(2), vm(0)).with(templateError(vsphere.ClassInvalid))},
 		"1: forbidden by a template that could not be looked up": {
 			in: input(group(2), vm(0)).with(templateError(vsphere.ClassTransient))},
+		"1: forbidden by a template that is still looked for": {
+			in: input(group(2), vm(0)).with(searched)},
 		"1: forbidden by the loss of the root folder": {
 			in: input(group(2)).with(rootGone, folderRecorded)},
 		"1: the root folder is made for the first group": {
@@ -294,12 +296,16 @@ func TestRemove(t *testing.T) {
 		"2: a conflict over something else holds nothing":       {in: input(group(1, deleting)).with(failures(about("Gone", cloneFailed(0, vsphere.ClassConflict)))), want: []string{"remove folder group-1", "remove finalizer"}},
 		"2: held by a name that something invisible uses":       {in: input(group(1, deleting)).with(failures(cloneFailed(0, vsphere.ClassConflict))), retry: 5 * time.Second},
 		"2: held while many VMs are missing":                    {in: input(group(1, deleting)).with(empty, disappeared)},
-		"3: an empty folder goes":                               {in: input(group(1, deleting)).with(empty), want: []string{"remove folder group-1", "remove finalizer"}},
-		"3: a folder that is gone":                              {in: input(group(1, deleting)).with(noFolder), want: []string{"remove finalizer"}},
-		"3: the root folder is gone":                            {in: input(group(1, deleting)).with(rootGone, folderRecorded), want: []string{"remove finalizer"}},
-		"3: the folder stays, something foreign is in it":       {in: input(group(1, deleting), vm(0, foreign)), want: []string{"remove finalizer"}},
-		"3: the folder stays, a template or a copy is in it":    {in: input(group(1, deleting), vm(0, template), vm(1, copied)), want: []string{"remove finalizer"}},
-		"3: the folder stays, something that is no VM is in it": {in: input(group(1, deleting)).with(func(in *Input) { in.Snapshot.Folders[0].Children = 1 }), want: []string{"remove finalizer"}},
+		"3: a sweep is asked for":                               {in: input(group(1, deleting)).with(empty, notSwept), want: []string{"sweep"}},
+		"3: it has not ended":                                   {in: input(group(1, deleting)).with(noFolder, stillSwept), want: []string{"sweep"}},
+		"3: it fails":                                           {in: input(group(1, deleting)).with(empty, sweepFails), want: []string{"sweep"}},
+		"3: not before nothing is left to be seen":              {in: input(group(1, deleting), vm(0, off)).with(notSwept), want: []string{"destroy vm-0"}},
+		"4: an empty folder goes":                               {in: input(group(1, deleting)).with(empty), want: []string{"remove folder group-1", "remove finalizer"}},
+		"4: a folder that is gone":                              {in: input(group(1, deleting)).with(noFolder), want: []string{"remove finalizer"}},
+		"4: the root folder is gone":                            {in: input(group(1, deleting)).with(rootGone, folderRecorded), want: []string{"remove finalizer"}},
+		"4: the folder stays, something foreign is in it":       {in: input(group(1, deleting), vm(0, foreign)), want: []string{"remove finalizer"}},
+		"4: the folder stays, a template or a copy is in it":    {in: input(group(1, deleting), vm(0, template), vm(1, copied)), want: []string{"remove finalizer"}},
+		"4: the folder stays, something that is no VM is in it": {in: input(group(1, deleting)).with(func(in *Input) { in.Snapshot.Folders[0].Children = 1 }), want: []string{"remove finalizer"}},
 	})
 }
 

@@ -92,7 +92,7 @@ func vCenterChanged(in Input) *Problem {
 //  3. a mass disappearance is under investigation, and clones are due
 //  4. the status counts VMs that cannot be read or listed, and clones are due
 //  5. the template is unusable, or there is no place for VMs, and clones are due (otherwise it is a warning: the group lacks
-//     nothing)
+//     nothing). A search for the template that has not ended is no problem
 //  6. clones fail
 //  7. a VM of ours has a problem (see memberProblem)
 //  8. a clone in flight has a problem (see pendingProblem)
@@ -133,7 +133,7 @@ func cloningProblems(in Input, ms *membership) []*Problem {
 		problems = append(problems, waiting(v1alpha1.ReasonVMsUnreadable, fmt.Sprintf(
 			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", ms.unlisted)))
 	}
-	if in.TemplateError != nil {
+	if in.TemplateError != nil && !in.searchesTemplate() {
 		problems = append(problems, ofError(in.TemplateError))
 	}
 	if in.Snapshot.PlacementError != nil {

@@ -44,6 +44,7 @@ func TestProblem(t *testing.T) {
 		"5: there is no place":                        {input(group(2)).with(noPlace), v1alpha1.ReasonInvalidConfiguration, true},
 		"5: no problem of place if no clone is due":   {input(group(1), vm(0)).with(noPlace), "", false},
 		"5: the look-up failed":                       {input(group(1)).with(templateError(vsphere.ClassTransient)), v1alpha1.ReasonRetrying, false},
+		"5: no problem while it is looked for":        {input(group(1)).with(searched), "", false},
 		"6: clones are refused":                       {input(group(2), vm(0, off)).with(cloneInvalid, powerOnFailed), v1alpha1.ReasonInvalidConfiguration, true},
 		"6: clones find no room":                      {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassExhausted))), v1alpha1.ReasonResourceExhausted, false},
 		"6: clones fail":                              {input(group(1)).with(failures(cloneFailed(0, vsphere.ClassTransient))), v1alpha1.ReasonRetrying, false},

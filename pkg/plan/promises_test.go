@@ -97,6 +97,10 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.ClonesToCome > 0 || len(victims) > 0) {
 		t.Errorf("P2: the finalizer goes before %d VMs, %d pending, %d clones to come", ours, pending, in.Snapshot.ClonesToCome)
 	}
+	swept := in.SweepAsked > 0 && in.Snapshot.Swept >= in.SweepAsked
+	if last := p.RemoveFinalizer || len(p.RemoveFolders) > 0; last && !p.Orphan && !swept {
+		t.Errorf("P2: %v before sweep %d of %d has ended", steps(p), in.SweepAsked, in.Snapshot.Swept)
+	}
 	if p.Writes() && in.Group.DeletionTimestamp == nil && !p.AddFinalizer && !slices.Contains(in.Group.Finalizers, v1alpha1.Finalizer) {
 		t.Error("P2: something is changed before there is a finalizer")
 	}

@@ -17,8 +17,9 @@ import (
 //  2. these hold the folder and the finalizer: a VM of ours that vCenter cannot reach or that lies outside the root folder, a
 //     VM that may be ours, a clone in flight, a clone that may still run since an earlier process, and a mass disappearance
 //     that is under investigation
-//  3. then the folder goes if it is empty; with anything foreign in it, it stays
-//  4. then the finalizer
+//  3. then a sweep that begins from now on has to succeed: the controller deals first with what it finds of the group
+//  4. then the folder goes if it is empty; with anything foreign in it, it stays
+//  5. then the finalizer
 //
 // VMs that were converted to templates, and copies, hold neither: the controller does not touch them, and their folder stays.
 func (p *Plan) remove(in Input) {
@@ -34,6 +35,13 @@ func (p *Plan) remove(in Input) {
 	}
 	if in.Snapshot.Disappearance != nil {
 		p.Problem = mostSevere(p.Problem, massDisappearance(in.Snapshot.Disappearance))
+		return
+	}
+	if in.SweepAsked == 0 || in.Snapshot.Swept < in.SweepAsked {
+		p.Sweep = true
+		if err := in.Snapshot.SweepErr; err != nil {
+			p.Problem = mostSevere(p.Problem, ofError(err))
+		}
 		return
 	}
 	if ms.folder != nil && ms.folder.Children == 0 {

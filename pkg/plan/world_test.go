@@ -35,6 +35,8 @@ type world struct {
 	specSince  time.Time
 	made       map[int]int // VMs there ever were in a slot
 	last       int         // number of the last task or folder
+	swept      int         // number of the last sweep
+	sweepAsked int
 	plan       Plan
 }
 
@@ -60,13 +62,14 @@ func (w *world) newRef(kind string) vsphere.Ref {
 
 // input is what the controller sees.
 func (w *world) input() Input {
-	in := Input{Group: w.group, Now: w.now, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group), SpecSince: w.specSince}
+	in := Input{Group: w.group, Now: w.now, SweepAsked: w.sweepAsked, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group), SpecSince: w.specSince}
 	if w.away {
 		in.Unavailable = newError(vsphere.ClassUnavailable)
 		return in
 	}
 	s := &in.Snapshot
 	s.VCenter, s.Owner, s.RootExists, s.Path = w.vCenter, testOwner, w.root, testPath
+	s.Swept = w.swept
 	s.Failures, s.PowerOns = slices.Clone(w.failures), slices.Collect(maps.Values(w.powerOns))
 	if w.folder != "" {
 		s.Folders = []vsphere.Folder{{Ref: w.folder, Name: "web", Path: testPath, UnderRoot: true, Children: w.children()}}
@@ -111,6 +114,15 @@ func (w *world) sync() {
 	}
 	in := w.input()
 	p := Compute(in)
+	if in.Unavailable == nil && !p.Finishes() {
+		w.sweepAsked = 0
+	}
+	if p.Sweep { // it takes no time here
+		w.swept++
+		w.sweepAsked = w.swept
+		in = w.input()
+		p = Compute(in)
+	}
 	w.plan = p
 	if p.AddFinalizer {
 		w.group.Finalizers = append(w.group.Finalizers, v1alpha1.Finalizer)
@@ -223,6 +235,7 @@ func (w *world) endAll() {
 // restart begins a new process of the controller: what the old one had under way goes on.
 func (w *world) restart() {
 	w.hidden, w.failures, w.powerOns = map[vsphere.Ref]bool{}, nil, map[vsphere.Ref]vsphere.PowerOn{}
+	w.sweepAsked = 0
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
 	for _, t := range w.tasks {
 		t.stray = t.Kind == vsphere.OperationClone

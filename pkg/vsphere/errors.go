@@ -113,6 +113,14 @@ func Errors(err error) []error {
 	return []error{err}
 }
 
+// ErrPending says that the answer to a request is pending, see Interface. It is neither a failure nor an answer: the caller may
+// conclude nothing from it.
+var ErrPending error = &Error{
+	Class:   ClassConflict,
+	Reason:  "Pending",
+	Message: "vCenter has not answered yet",
+}
+
 // ClassOf returns the class of err, or ClassTransient if it carries none. It is empty for nil.
 func ClassOf(err error) Class {
 	if err == nil {

@@ -16,24 +16,42 @@ type GroupID struct {
 //
 // Start, EnsureFolder, Cancel and RemoveFolder change vCenter. Each of them asks the adapter's guard first (the
 // lease is surely ours, writing is allowed), and returns its error, of ClassUnavailable, with nothing sent.
+//
+// No method waits for what takes long: a search or a sweep of the datacenter, the removal of a folder, the verification of
+// many VMs. FindTemplate, Verify and RemoveFolder return ErrPending then. The life cycle of such a request:
+//
+//  1. pending: the call returns ErrPending, and the adapter goes to work. The same call returns ErrPending until then.
+//  2. answered: the adapter notifies the group. Each request has a deadline, so an answer always comes.
+//  3. taken: the next call returns the answer.
+//
+// A lost connection ends all requests without an answer. The adapter notifies all groups, and they call again.
 type Interface interface {
 	// Snapshot returns what is known about a group now, from memory: it makes no call. While the inventory is not
 	// synced or vCenter does not answer, it fails with ClassUnavailable: unknown is not empty.
 	Snapshot(ctx context.Context, g GroupID) (Snapshot, error)
 
 	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder. Names are compared
-	// exactly. Where the template folder is watched it makes no call; elsewhere the answer of a search of the whole
-	// datacenter is kept for 30 s. Fails with ClassInvalid and reason TemplateEmpty, TemplateNotFound,
-	// TemplateAmbiguous or TemplateUnusable. A group whose look-up has failed is notified when the answer may have changed.
+	// exactly. Where the template folder is watched it makes no call. Elsewhere the answer of a search of the whole
+	// datacenter is kept for 30 s, and one search serves all groups. While the next search is under way, it may return the
+	// template that the last one has found: Start reads it live. Without any answer it returns ErrPending. Fails with
+	// ClassInvalid and reason TemplateEmpty, TemplateNotFound, TemplateAmbiguous or TemplateUnusable. A group whose
+	// look-up has failed is notified when the answer may have changed.
 	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
 
 	// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. Those that are not proven gone
-	// (ManagedObjectNotFound for that very object) and are ours, or cannot be read, are in the next snapshot.
+	// (ManagedObjectNotFound for that very object) and are ours, or cannot be read, are in the next snapshot after it has
+	// returned nil. It may return ErrPending first: call it with the same VMs until there is an answer.
 	Verify(ctx context.Context, g GroupID, vms []Ref) error
 
-	// Sweep reads the stamps of all VMs of the datacenter, all pages, and the tasks that run there. When it returns, no
-	// VM of ours that exists is missing from the snapshots, wherever it lies. It is done at each resync too.
-	Sweep(ctx context.Context) error
+	// Sweep asks for a sweep that begins after the call: a read of the stamps of all VMs of the datacenter, all pages, and of
+	// the tasks that run there. It makes no call, and returns the number of that sweep. Once Snapshot.Swept has reached the
+	// number, no VM of ours that existed at the time of the call is missing from the snapshots, wherever it lies.
+	//
+	// At most one sweep is under way, and it serves all groups that wait. The adapter spaces sweeps, and repeats one that fails
+	// until it succeeds. It notifies the waiting groups after each, and Snapshot.SweepErr says why it failed. A new connection
+	// begins with a sweep, and so does each resync; both serve the waiting groups. While there is no connection, Sweep fails
+	// with ClassUnavailable, and asks for nothing.
+	Sweep(ctx context.Context, g GroupID) (int, error)
 
 	// Stamped returns all VMs that are ours by stamp and instance, of whatever group, those that were made templates
 	// included, from memory: it makes no call. After a sweep none is missing that can be read. It fails like Snapshot.
@@ -69,7 +87,8 @@ type Interface interface {
 	Cancel(ctx context.Context, op Operation) error
 
 	// RemoveFolder removes a folder of the group that a live listing shows to be empty, and nothing else; one that is
-	// not empty is left (ClassConflict), one that is gone is a success.
+	// not empty is left (ClassConflict), one that is gone is a success. It may return ErrPending first; nil means that the
+	// folder is proven gone.
 	RemoveFolder(ctx context.Context, g GroupID, folder Ref) error
 
 	// Forget drops what is remembered of a group that exists no more.

@@ -108,6 +108,10 @@ type Snapshot struct {
 	// configured. Hosts are those to choose from then, fit or not.
 	HostNeeded bool
 	Hosts      []Host
+	// Swept is the number of the last sweep that has succeeded, see Interface.Sweep. SweepErr says why a later one has failed,
+	// nil if none has.
+	Swept    int
+	SweepErr *Error
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
 }

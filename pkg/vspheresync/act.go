@@ -24,6 +24,7 @@ type result struct {
 	group    *v1alpha1.VmGroup // as last read or written
 	outcome  plan.Outcome
 	err      error // what stopped it
+	pending  bool  // a removal of a folder is pending: the finalizer stays until the folder is proven gone
 	finished bool  // the finalizer is gone, and with it perhaps the group
 	outdated error // the plan names a template that is not what it was; all else of it was carried out
 }
@@ -33,7 +34,7 @@ type result struct {
 func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 	r := result{group: in.Group}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
-		s.confirm, s.addFinalizer, s.ensureFolder, s.cancel, s.start, s.removeFolders, s.removeFinalizer,
+		s.confirm, s.addFinalizer, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.removeFinalizer,
 	} {
 		for _, err := range vsphere.Errors(step(ctx, in, p, &r)) {
 			if !r.note(err) {
@@ -48,6 +49,9 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 func (r *result) note(err error) bool {
 	switch {
 	case errors.Is(err, vsphere.ErrNoBudget):
+		return true
+	case errors.Is(err, vsphere.ErrPending):
+		r.pending = true
 		return true
 	case vsphere.TemplateChanged(err):
 		r.outdated = err
@@ -85,7 +89,7 @@ func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r 
 }
 
 func (s *Syncer) removeFinalizer(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	if !p.RemoveFinalizer || r.failed() {
+	if !p.RemoveFinalizer || r.failed() || r.pending {
 		return nil
 	}
 	finalizers := slices.DeleteFunc(slices.Clone(r.group.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
@@ -189,6 +193,20 @@ func (s *Syncer) cancel(ctx context.Context, _ plan.Input, p plan.Plan, _ *resul
 		}
 		return nil
 	})
+}
+
+// sweep asks, once, for the sweep that has to come before the end of a group.
+func (s *Syncer) sweep(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
+	if !p.Sweep || in.SweepAsked != 0 {
+		return nil
+	}
+	number, err := s.cfg.VCenter.Sweep(ctx, groupID(in.Group))
+	if err != nil {
+		return fmt.Errorf("ask for a sweep: %w", err)
+	}
+	m := s.remember(in.Group.UID)
+	m.sweep, m.sweepAt = number, in.Now
+	return nil
 }
 
 func (s *Syncer) removeFolders(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {

@@ -216,15 +216,34 @@ func TestFinalizerStaysAfterAnError(t *testing.T) {
 	f.scale(0)
 	f.settle()
 	f.delete()
+	f.want("first a sweep", "Sweep", "update status")
 	f.world.Inject(fake.Fault{Method: fake.RemoveFolder, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
-	f.journal = nil
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
 		t.Errorf("got %v, want ClassTransient", err)
 	}
-	f.said("the folder is still there", "Sweep", "get", "RemoveFolder", "update status")
+	f.said("the folder is still there", "get", "RemoveFolder", "update status")
 	if !slices.Contains(f.live().Finalizers, v1alpha1.Finalizer) {
 		t.Error("the finalizer is gone before the folder")
 	}
+}
+
+// The removal is asked for, and the finalizer stays until the folder is proven gone.
+func TestFinalizerWaitsForTheFolder(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+	f.want("a sweep", "Sweep", "update status")
+	f.world.HoldAnswers()
+	f.want("asked for", "get", "RemoveFolder")
+	f.want("not answered", "get", "RemoveFolder")
+	if !slices.Contains(f.live().Finalizers, v1alpha1.Finalizer) {
+		t.Fatal("the finalizer is gone before the folder")
+	}
+	f.wantStatus("meanwhile", "0/0 PENDING Deleting")
+	f.world.ReleaseAnswers()
+	f.want("the folder is gone", "patch")
 }
 
 func TestEach(t *testing.T) {

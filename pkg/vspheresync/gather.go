@@ -20,7 +20,7 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 	if m.generation != vg.Generation {
 		m.generation, m.specSince = vg.Generation, in.Now
 	}
-	in.SpecSince, in.OrphanAsked = m.specSince, m.orphan
+	in.SpecSince, in.OrphanAsked, in.SweepAsked = m.specSince, m.orphan, m.sweep
 	if err := s.look(ctx, vg, m, &in); err != nil {
 		in.Unavailable = asError(err)
 		return in, err
@@ -29,10 +29,10 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 }
 
 // lacks returns what could not be learned, and has to be asked again: the error of gather, or that of the template. That
-// there is no template is an answer, and in nobody's way until a clone is due.
+// there is no template is an answer, and in nobody's way until a clone is due. A pending answer brings about its own sync.
 func lacks(in plan.Input, p plan.Plan, err error) error {
 	if err == nil && in.TemplateError != nil && !p.WarnsOfTemplate(in) {
-		return in.TemplateError
+		return unlessPending(in.TemplateError)
 	}
 	return err
 }
@@ -42,17 +42,9 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
 		return err
 	}
-	if m.verified != in.Snapshot.VCenter {
-		if missing := recordedButMissing(vg, in.Snapshot); len(missing) > 0 {
-			if err := s.cfg.VCenter.Verify(ctx, groupID(vg), missing); err != nil {
-				return err
-			}
-			if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
-				return err
-			}
-		}
+	if in.Snapshot, err = s.verified(ctx, vg, m, in.Snapshot); err != nil {
+		return err
 	}
-	m.verified = in.Snapshot.VCenter
 	if !in.Snapshot.RootExists {
 		if in.FolderRecorded, err = s.folderRecorded(); err != nil {
 			return err
@@ -70,6 +62,32 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 		return nil
 	}
 	return err
+}
+
+// verified lets vCenter verify, once, the VMs that the status lists and the snapshot lacks. It returns the snapshot after
+// that. It asks for the same VMs until there is an answer, whatever the snapshot says meanwhile.
+func (s *Syncer) verified(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, snap vsphere.Snapshot) (vsphere.Snapshot, error) {
+	if m.verified == snap.VCenter {
+		return snap, nil
+	}
+	if m.missing == nil || m.missingIn != snap.VCenter {
+		m.missing, m.missingIn = recordedButMissing(vg, snap), snap.VCenter
+	}
+	if len(m.missing) > 0 {
+		err := s.cfg.VCenter.Verify(ctx, groupID(vg), m.missing)
+		if errors.Is(err, vsphere.ErrPending) {
+			return snap, err
+		}
+		m.missing = nil
+		if err != nil {
+			return snap, err
+		}
+		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+			return snap, err
+		}
+	}
+	m.verified = snap.VCenter
+	return snap, nil
 }
 
 // recordedButMissing returns the VMs that the status lists and the snapshot lacks. What an earlier process has seen is not

@@ -1,6 +1,7 @@
 package vspheresync
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -50,6 +51,51 @@ func TestVerifyFails(t *testing.T) {
 	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
 }
 
+// Until it is answered nothing is decided and nothing is told. The vCenter may remember meanwhile what it is asked for, and forget
+// it when it cannot be read: it is asked for again, and is not taken for gone.
+func TestVerifyTakesItsTime(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	ref := f.vm(1).Ref
+	verify := fmt.Sprintf("Verify [%s]", ref)
+	f.world.Move(ref, "attic")
+	f.restart(fake.Config{}, Config{})
+	remembered := &remembering{Interface: f.Syncer.cfg.VCenter, vm: vsphere.VM{Ref: ref, Unreadable: true}}
+	f.Syncer.cfg.VCenter = remembered
+	f.world.HoldAnswers()
+	f.want("asked for", verify)
+	remembered.asked = true
+	f.want("not answered", verify)
+	f.scale(3)
+	f.want("whatever else is to be done", verify)
+	f.wantStatus("as it was", "2/2 READY AllReplicasAvailable")
+
+	f.world.Inject(fake.Fault{Method: fake.Verify, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "no"}})
+	f.world.ReleaseAnswers()
+	remembered.asked = false
+	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
+		t.Errorf("got %v, want ClassTransient: it has to be tried again", err)
+	}
+	f.scale(2)
+	f.want("it is tried again", verify, "update status")
+	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+}
+
+// remembering is a vCenter whose snapshots hold a VM that it was asked for.
+type remembering struct {
+	vsphere.Interface
+	vm    vsphere.VM
+	asked bool
+}
+
+func (r *remembering) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+	s, err := r.Interface.Snapshot(ctx, g)
+	if r.asked {
+		s.VMs = append(s.VMs, &r.vm)
+	}
+	return s, err
+}
+
 func TestMoRefsMeanNothingInAnotherVCenter(t *testing.T) {
 	f := newFixture(t, group(2))
 	f.settle()
@@ -62,6 +108,13 @@ func TestMoRefsMeanNothingInAnotherVCenter(t *testing.T) {
 	f.world.SetUUID("vcenter-1")
 	f.want("the first is back: only now they are looked for", fmt.Sprintf("Verify [%s]", ref), "update status")
 	f.wantStatus("then", "2/2 READY AllReplicasAvailable")
+
+	f.restart(fake.Config{}, Config{})
+	f.world.HoldAnswers()
+	f.want("they are looked for, without an answer", fmt.Sprintf("Verify [%s]", ref))
+	f.world.SetUUID("vcenter-2")
+	f.want("another one answers", "update status")
+	f.wantStatus("then", "2/2 ERROR VCenterChanged")
 }
 
 // A root folder that is missing was lost if any group records a folder below it.

@@ -334,9 +334,9 @@ func (r *recordingVCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []
 	return r.Interface.Verify(ctx, g, vms)
 }
 
-func (r *recordingVCenter) Sweep(ctx context.Context) error {
+func (r *recordingVCenter) Sweep(ctx context.Context, g vsphere.GroupID) (int, error) {
 	r.say("Sweep")
-	return r.Interface.Sweep(ctx)
+	return r.Interface.Sweep(ctx, g)
 }
 
 func (r *recordingVCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) (vsphere.Ref, error) {

@@ -2,19 +2,26 @@ package vspheresync
 
 import (
 	"context"
+	"errors"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // Preview returns what Sync would go by and decide now, and changes nothing. It fails if nothing is known; an unusable
-// template is a problem of the plan. Of the configuration it needs VCenter, Lister and Clock.
+// template is a problem of the plan. It fails with vsphere.ErrPending if vCenter was asked and has not answered yet: to be
+// called again when the adapter notifies the group. Of the configuration it needs VCenter, Lister and Clock.
 //
-// Before the end of a group Sync reads all stamps anew; whoever wants to foresee that has the adapter sweep first.
+// Before the end of a group Sync waits for a sweep. Preview takes the one that the connection began with for it.
 func (s *Syncer) Preview(ctx context.Context, vg *v1alpha1.VmGroup) (plan.Input, plan.Plan, error) {
-	in, _ := s.gather(ctx, vg, &memory{}) // what could not be learned is in the input too
-	if in.Unavailable != nil {
+	in, _ := s.gather(ctx, vg, s.remember(vg.UID)) // what could not be learned is in the input too
+	in.SweepAsked = in.Snapshot.Swept
+	switch {
+	case in.Unavailable != nil:
 		return in, plan.Plan{}, in.Unavailable
+	case in.TemplateError != nil && errors.Is(in.TemplateError, vsphere.ErrPending):
+		return in, plan.Plan{}, vsphere.ErrPending
 	}
 	return in, plan.Compute(in), nil
 }

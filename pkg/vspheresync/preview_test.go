@@ -1,6 +1,7 @@
 package vspheresync
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -43,5 +44,23 @@ func TestPreviewOfWhatCannotBeKnown(t *testing.T) {
 	f.world.SetOutage(true)
 	if _, p, err := f.Preview(t.Context(), f.live()); vsphere.ClassOf(err) != vsphere.ClassUnavailable || p.Writes() {
 		t.Errorf("vCenter is away: %+v, %v", p, err)
+	}
+}
+
+// Preview foresees the end of a group as if the sweep had ended that a connection begins with, and says what it waits for.
+func TestPreviewOfAnEnd(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+	f.want("a sweep has ended", "Sweep", "update status")
+	if _, p, err := f.Preview(t.Context(), f.live()); err != nil || !p.RemoveFinalizer || len(p.RemoveFolders) != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.DeletionTimestamp = nil })
+	f.cfg.VCenter = &silentTemplates{Interface: f.cfg.VCenter, answer: func() error { return vsphere.ErrPending }}
+	if _, p, err := f.Preview(t.Context(), f.live()); !errors.Is(err, vsphere.ErrPending) || p.Writes() {
+		t.Errorf("a template that is looked for: %+v, %v", p, err)
 	}
 }

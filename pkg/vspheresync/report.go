@@ -27,7 +27,7 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 	if in.Unavailable == nil {
 		s.notify(ctx, in.Group, m, p.Notices)
 	}
-	if silent(ctx, p, r) {
+	if silent(ctx, in, p, r) {
 		return 0, nil
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
@@ -35,7 +35,7 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 		m.statusStands = true
 		return 0, nil
 	}
-	if delay := m.delay(in, old, status); delay > 0 {
+	if delay := m.delay(in, p, old, status); delay > 0 {
 		return delay, nil
 	}
 	if s.cfg.Sure() != nil {
@@ -54,8 +54,9 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 //  2. The first status of a group tells a second later that VMs are being made: often they are there by then, and one write
 //     and one event say all. Until then the status is empty, which says nothing that is not true.
 //  3. A transition: not at all.
-//  4. Mere progress: see pace.
-func (m *memory) delay(in plan.Input, old, status v1alpha1.VmGroupStatus) time.Duration {
+//  4. A group of which nothing is left often ends within moments after it has asked for a sweep: until lastMoment later.
+//  5. Mere progress: see pace.
+func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case m.unsure:
@@ -64,6 +65,8 @@ func (m *memory) delay(in plan.Input, old, status v1alpha1.VmGroupStatus) time.D
 		return max(0, m.since.Add(firstInterval).Sub(in.Now))
 	case transition(old, status):
 		return 0
+	case p.Finishes():
+		return max(m.sweepAt.Add(lastMoment).Sub(in.Now), m.report.wait(in.Now))
 	default:
 		return m.report.wait(in.Now)
 	}
@@ -92,8 +95,10 @@ func (s *Syncer) writeStatus(ctx context.Context, in plan.Input, status v1alpha1
 //  1. the group is gone
 //  2. this process is not the one to speak: it stops, or its lease is not sure
 //  3. the group has changed since it was read, and is to be looked at again first
-func silent(ctx context.Context, p plan.Plan, r result) bool {
-	return r.finished || p.Orphan || ctx.Err() != nil || forbidden(r.err) || apierrors.IsConflict(r.err)
+//  4. it is not known yet which VMs the group has: the answer is about to come
+func silent(ctx context.Context, in plan.Input, p plan.Plan, r result) bool {
+	return r.finished || p.Orphan || ctx.Err() != nil || forbidden(r.err) || apierrors.IsConflict(r.err) ||
+		in.Unavailable != nil && errors.Is(in.Unavailable, vsphere.ErrPending)
 }
 
 // forbidden reports whether the guard has refused a change: the lease is not surely ours.
@@ -183,6 +188,8 @@ func (s *Syncer) event(ctx context.Context, vg *v1alpha1.VmGroup, kind, reason, 
 const (
 	firstInterval = time.Second
 	lastInterval  = time.Minute
+	// lastMoment is how long a group of which nothing is left may take to go without a word of progress.
+	lastMoment = 10 * time.Second
 )
 
 // pace spaces the writes of progress.

@@ -341,6 +341,22 @@ func TestWhatCouldNotBeLearned(t *testing.T) {
 	}
 }
 
+// A template that is still looked for is neither there nor missing: nothing is cloned, and nobody is told of an error.
+func TestATemplateThatIsLookedFor(t *testing.T) {
+	f := newFixture(t, group(1))
+	templates := &silentTemplates{Interface: f.cfg.VCenter, answer: func() error { return vsphere.ErrPending }}
+	f.cfg.VCenter = templates
+	f.want("it is looked for")
+	f.pass(firstInterval)
+	f.want("the search takes long", "update status")
+	f.wantStatus("meanwhile", "0/0 PENDING ScalingUp")
+	templates.answer = func() error { return nil }
+	f.want("it is found", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
+	templates.answer = func() error { return vsphere.ErrPending }
+	f.settle()
+	f.wantStatus("looked for again, with nothing to do", "1/1 READY AllReplicasAvailable")
+}
+
 // silentTemplates is a vCenter that answers to the lookup of a template when it wants to.
 type silentTemplates struct {
 	vsphere.Interface

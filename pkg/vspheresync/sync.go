@@ -53,9 +53,6 @@ func New(cfg Config) *Syncer {
 	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}, states: map[types.UID]map[v1alpha1.VMState]int{}}
 }
 
-// sweepTimeout bounds the reads that come before the end of a group: a worker waits for them.
-const sweepTimeout = time.Minute
-
 // freshFor is how old an input may be that a status is made from: what is submitted in hundreds has changed much of it by the
 // time it is reported.
 const freshFor = time.Second
@@ -69,7 +66,13 @@ const maxLag = 2 * time.Minute
 type memory struct {
 	since    time.Time // of the first sync
 	verified string    // the vCenter in which the VMs that the status recorded before this process started were looked for
-	notices  map[plan.Notice]bool
+	// missing are the VMs that the group has asked the vCenter missingIn to verify. The answer is pending.
+	missing   []vsphere.Ref
+	missingIn string
+	// sweep is the sweep that the group has asked for, see plan.Input, and sweepAt when.
+	sweep   int
+	sweepAt time.Time
+	notices map[plan.Notice]bool
 	// announced is what the last event about the condition Ready was about, or what needed none.
 	announced *readiness
 	report    pace
@@ -103,21 +106,13 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 			return 0, err
 		}
 	}
-	in, err := s.gather(ctx, vg, m)
+	in, p, err := s.decide(ctx, vg, m)
 	if err == nil && unmoved(m.rest, in) {
 		return 0, nil
 	}
 	m.rest, m.statusStands = nil, false
-	p := plan.Compute(in)
-	if p.Finishes() {
-		if err = s.sweep(ctx); err != nil {
-			in.Unavailable = asError(err)
-		} else {
-			in, err = s.gather(ctx, vg, m)
-		}
-		p = plan.Compute(in)
-	}
-	logger.V(4).Info("Planned", "requests", p.Counts(), "cancel", len(p.Cancel), "finish", p.RemoveFinalizer, "held", p.Held, "retryAfter", p.RetryAfter)
+	logger.V(4).Info("Planned", "requests", p.Counts(), "cancel", len(p.Cancel), "sweep", p.Sweep, "finish", p.RemoveFinalizer,
+		"held", p.Held, "retryAfter", p.RetryAfter)
 
 	err = lacks(in, p, err)
 	done := s.act(ctx, in, p)
@@ -126,30 +121,46 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	}
 	in.Group = done.group
 	if done.finished {
-		m.finished = s.cfg.Clock.Now()
+		m.finished, m.sweep = s.cfg.Clock.Now(), 0
 	}
 	again := p.RetryAfter
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
 	// lose the error, and the plan that follows.
 	if err == nil && !done.finished && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
-		in, err = s.gather(ctx, done.group, m)
-		p = plan.Compute(in)
+		in, p, err = s.decide(ctx, done.group, m)
 		err = lacks(in, p, err)
 		again = sooner(again, p.RetryAfter)
 	}
 	s.recordVMStates(vg.UID, p.VMStates(in))
 	after, reportErr := s.report(ctx, m, in, p, done)
-	again, err = sooner(again, after), joinErrors(done.err, err, reportErr)
+	again, err = sooner(again, after), joinErrors(done.err, unlessPending(err), reportErr)
 	m.rest = rested(in, p, m.statusStands, again, err)
 	return again, err
+}
+
+// unlessPending returns nil for a pending answer: it brings about the next sync.
+func unlessPending(err error) error {
+	if errors.Is(err, vsphere.ErrPending) {
+		return nil
+	}
+	return err
+}
+
+// decide gathers and plans. Where it sees something of a group that goes, another sweep has to begin after that is gone.
+func (s *Syncer) decide(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, plan.Plan, error) {
+	in, err := s.gather(ctx, vg, m)
+	p := plan.Compute(in)
+	if in.Unavailable == nil && !p.Finishes() {
+		m.sweep = 0
+	}
+	return in, p, err
 }
 
 // actAgain plans anew with the template looked up anew, and carries that out. It does so once: what changes again meanwhile is
 // a conflict like any other.
 func (s *Syncer) actAgain(ctx context.Context, m *memory, first result) (plan.Input, plan.Plan, result, error) {
 	klog.FromContext(ctx).V(2).Info("Planning again", "reason", first.outdated)
-	in, err := s.gather(ctx, first.group, m)
-	p := plan.Compute(in)
+	in, p, err := s.decide(ctx, first.group, m)
 	err = lacks(in, p, err)
 	done := s.act(ctx, in, p)
 	if first.failed() {
@@ -171,12 +182,6 @@ func joinErrors(errs ...error) error {
 		}
 	}
 	return joined
-}
-
-func (s *Syncer) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	return s.cfg.VCenter.Sweep(ctx)
 }
 
 // Forget drops what is remembered of a group that exists no more.

@@ -89,9 +89,10 @@ func TestFinalizerIsGoneAlready(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, group(1))
 			f.settle()
-			f.scale(0)
-			f.settle()
 			f.delete()
+			f.want("its VM goes", "update status", "StartPowerOff")
+			f.want("its VM goes", "get", "StartDestroy", "update status")
+			f.want("then a sweep", "Sweep")
 			f.kube.PrependReactor("patch", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
 				return true, nil, tc.answer
 			})

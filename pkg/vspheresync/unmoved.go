@@ -12,7 +12,8 @@ const restFor = 5 * time.Minute
 
 // rested returns what a sync has gone by if the next one, from the same input, would have nothing to do either: the group is
 // to live, vCenter and the template were read, nothing is to be changed and nothing has failed, the status is as it is to
-// be, and nothing waits for a time. Otherwise it returns nil.
+// be, and nothing waits for a time. Otherwise it returns nil. A group that waits for an answer is not at rest: Unavailable
+// stands for a verification, TemplateError for a search, and a group that waits for a sweep or a removal is being deleted.
 func rested(in plan.Input, p plan.Plan, statusStands bool, again time.Duration, err error) *plan.Input {
 	if in.Group.DeletionTimestamp != nil || in.Unavailable != nil || in.TemplateError != nil ||
 		p.Writes() || p.AddFinalizer || p.RemoveFinalizer || !statusStands || again != 0 || err != nil {

@@ -78,6 +78,33 @@ func TestAGroupThatWaitsIsPlannedEachTime(t *testing.T) {
 			f.world.Hold()
 			f.try()
 		},
+		"a search for the template": func(f *fixture) {
+			f.settle()
+			f.Syncer.cfg.VCenter = &silentTemplates{Interface: f.Syncer.cfg.VCenter, answer: func() error { return vsphere.ErrPending }}
+		},
+		"a verification": func(f *fixture) {
+			f.settle()
+			f.world.Move(f.vm(1).Ref, "attic")
+			f.restart(fake.Config{}, Config{})
+			f.world.HoldAnswers()
+		},
+		"a sweep": func(f *fixture) {
+			f.settle()
+			f.scale(0)
+			f.settle()
+			f.delete()
+			f.world.HoldAnswers()
+			f.want("it asks for it", "Sweep", "update status")
+		},
+		"the removal of its folder": func(f *fixture) {
+			f.settle()
+			f.scale(0)
+			f.settle()
+			f.delete()
+			f.want("a sweep comes first", "Sweep", "update status")
+			f.world.HoldAnswers()
+			f.want("it asks for it", "get", "RemoveFolder")
+		},
 		"a status that was not written": func(f *fixture) {
 			f.settle()
 			f.Syncer.cfg.Sure = func() error { return errors.New("not sure") }

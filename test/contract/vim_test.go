@@ -301,6 +301,15 @@ func (w *world) SlowClones(on bool) {
 	w.control(func(ctx context.Context, c *control.Client) error { return c.SetCloneDelay(ctx, delay) })
 }
 
+func (w *world) HoldReads(on bool) {
+	w.t.Helper()
+	if on {
+		w.fault(control.Fault{Method: "RetrievePropertiesEx", Type: control.Hang})
+		return
+	}
+	w.control(func(ctx context.Context, c *control.Client) error { return c.ClearFaults(ctx) })
+}
+
 func (w *world) LoseCloneAnswer() {
 	w.t.Helper()
 	w.fault(control.Fault{Method: "CloneVM_Task", Type: control.LostReply, Count: 1})

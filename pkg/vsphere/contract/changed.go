@@ -107,7 +107,7 @@ func (f *fixture) isChanged(template vsphere.Template, folder vsphere.Ref) {
 // findsNow expects that a look-up finds a template, and not only after a while.
 func (f *fixture) findsNow(path string, want vsphere.Ref) {
 	f.t.Helper()
-	if got, err := f.Client().FindTemplate(f.t.Context(), f.group, path); err != nil || got.Ref != want {
+	if got, err := f.lookUp(path); err != nil || got.Ref != want {
 		f.t.Errorf("template %s is %+v, %v; want %s", path, got, err, want)
 	}
 }
@@ -115,7 +115,7 @@ func (f *fixture) findsNow(path string, want vsphere.Ref) {
 // lacksNow expects that a look-up fails, and not only after a while.
 func (f *fixture) lacksNow(path, reason string) *vsphere.Error {
 	f.t.Helper()
-	got, err := f.Client().FindTemplate(f.t.Context(), f.group, path)
+	got, err := f.lookUp(path)
 	e, ok := errors.AsType[*vsphere.Error](err)
 	if !ok || e.Class != vsphere.ClassInvalid || e.Reason != reason {
 		f.t.Fatalf("template %s is %+v, %v; want %s", path, got, err, reason)

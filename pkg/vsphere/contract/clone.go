@@ -157,7 +157,7 @@ var cloneScenarios = []scenario{
 	}},
 	{name: "into a folder that is gone it fails, and makes none", run: func(f *fixture) {
 		folder := f.folder(f.group)
-		f.must(f.Client().RemoveFolder(f.t.Context(), f.group, folder))
+		f.must(f.removeFolder(folder))
 		name := vmName(f.group, 0)
 		err := f.start(f.group, name, f.spec(folder, 0))
 		s := f.await(f.group, "it has ended", idle)

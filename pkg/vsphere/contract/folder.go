@@ -48,17 +48,17 @@ var folderScenarios = []scenario{
 	}},
 	{name: "an empty one is removed, again is a success", run: func(f *fixture) {
 		ref := f.folder(f.group)
-		f.must(f.Client().RemoveFolder(f.t.Context(), f.group, ref))
+		f.must(f.removeFolder(ref))
 		f.await(f.group, "the folder is gone", func(s vsphere.Snapshot) bool { return len(s.Folders) == 0 })
 		if slices.Contains(f.Folders(), RootFolder+"/default/web") {
 			f.t.Error("the folder is still there")
 		}
-		f.must(f.Client().RemoveFolder(f.t.Context(), f.group, ref))
+		f.must(f.removeFolder(ref))
 	}},
 	{name: "one with a foreign VM stays", run: func(f *fixture) {
 		ref := f.folder(f.group)
 		vm := f.AddForeignVM(RootFolder+"/default/web", "somebody")
-		f.mustBe(vsphere.ClassConflict, f.Client().RemoveFolder(f.t.Context(), f.group, ref))
+		f.mustBe(vsphere.ClassConflict, f.removeFolder(ref))
 		if !f.exists(vm) || !slices.Contains(f.Folders(), RootFolder+"/default/web") {
 			f.t.Error("the folder or the VM is gone")
 		}
@@ -73,7 +73,7 @@ var folderScenarios = []scenario{
 	{name: "one with a folder in it stays", run: func(f *fixture) {
 		ref := f.folder(f.group)
 		f.Move(f.AddForeignVM("elsewhere", "somebody"), RootFolder+"/default/web/inner")
-		f.mustBe(vsphere.ClassConflict, f.Client().RemoveFolder(f.t.Context(), f.group, ref))
+		f.mustBe(vsphere.ClassConflict, f.removeFolder(ref))
 		if !slices.Contains(f.Folders(), RootFolder+"/default/web/inner") {
 			f.t.Error("the inner folder is gone")
 		}
@@ -81,8 +81,8 @@ var folderScenarios = []scenario{
 	{name: "namespace and root are never removed", run: func(f *fixture) {
 		ref := f.folder(f.group)
 		s := f.await(f.group, "the folder is there", func(s vsphere.Snapshot) bool { return len(s.Folders) == 1 })
-		f.must(f.Client().RemoveFolder(f.t.Context(), f.group, ref))
-		if err := f.Client().RemoveFolder(f.t.Context(), f.group, s.Folders[0].Parent); err == nil {
+		f.must(f.removeFolder(ref))
+		if err := f.removeFolder(s.Folders[0].Parent); err == nil {
 			f.t.Error("the removal of the namespace's folder was not refused")
 		}
 		if !slices.Contains(f.Folders(), RootFolder+"/default") {

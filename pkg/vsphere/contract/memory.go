@@ -44,7 +44,7 @@ var memoryScenarios = []scenario{
 		vm := f.made(f.group, 0)
 		f.Move(vm.Ref, "elsewhere/deep")
 		f.Restart()
-		f.must(f.Client().Sweep(f.t.Context()))
+		f.sweep()
 		s := f.snapshot(f.group)
 		got, ok := byRef(s, vm.Ref)
 		if !ok || !strings.HasSuffix(got.ParentPath, "/elsewhere/deep") || f.identify(s, got) != vsphere.Ours {
@@ -58,7 +58,7 @@ var memoryScenarios = []scenario{
 		f.MarkAsTemplate(c.Ref, true)
 		f.Move(a.Ref, "elsewhere")
 		f.Restart()
-		f.must(f.Client().Sweep(f.t.Context()))
+		f.sweep()
 		vms, err := f.Client().Stamped(f.t.Context())
 		f.must(err)
 		got, want := map[vsphere.Ref]string{}, map[vsphere.Ref]string{a.Ref: f.group.UID, b.Ref: f.other().UID, c.Ref: f.group.UID}
@@ -81,7 +81,7 @@ var memoryScenarios = []scenario{
 		f.Destroy(b.Ref)
 		foreign := f.AddForeignVM("elsewhere", "somebody")
 		f.Restart()
-		f.must(f.Client().Verify(f.t.Context(), f.group, []vsphere.Ref{a.Ref, b.Ref, foreign}))
+		f.must(f.verify(a.Ref, b.Ref, foreign))
 		s := f.snapshot(f.group)
 		if _, ok := byRef(s, a.Ref); !ok || len(s.VMs) != 1 {
 			f.t.Errorf("want the one that exists and is ours: %s", describe(s))
@@ -93,7 +93,7 @@ var memoryScenarios = []scenario{
 		f.SlowClones(true)
 		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		f.Restart()
-		f.must(f.Client().Sweep(f.t.Context()))
+		f.sweep()
 		if s := f.snapshot(f.group); s.ClonesToCome == 0 && f.count(name) == 0 {
 			f.t.Errorf("there is neither the VM nor a stray: %s", describe(s))
 		}

@@ -18,7 +18,8 @@ var outageScenarios = []scenario{
 		f.mustBe(vsphere.ClassUnavailable, f.ask(vsphere.OperationDestroy, vm.Ref))
 		f.mustBe(vsphere.ClassUnavailable, f.Client().RemoveFolder(f.t.Context(), f.group, vm.Parent))
 		f.mustBe(vsphere.ClassUnavailable, f.Client().Verify(f.t.Context(), f.group, []vsphere.Ref{vm.Ref}))
-		f.mustBe(vsphere.ClassUnavailable, f.Client().Sweep(f.t.Context()))
+		_, err = f.Client().Sweep(f.t.Context(), f.group)
+		f.mustBe(vsphere.ClassUnavailable, err)
 		f.notifies(f.group, func() { f.SetOutage(false) })
 		s := f.await(f.group, "the VM is back", func(s vsphere.Snapshot) bool { return len(s.VMs) == 1 })
 		if s.VMs[0].Ref != vm.Ref || !idle(s) || len(s.Failures) != 0 {

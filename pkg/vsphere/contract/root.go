@@ -84,7 +84,7 @@ var rootScenarios = []scenario{
 		folder := f.folder(f.group)
 		f.await(f.group, "the folder is there", func(s vsphere.Snapshot) bool { return len(s.Folders) == 1 })
 		f.MoveFolder(RootFolder+"/default/web", "elsewhere/deep")
-		if err := f.Client().RemoveFolder(f.t.Context(), f.group, folder); err == nil {
+		if err := f.removeFolder(folder); err == nil {
 			f.t.Error("the removal was not refused")
 		}
 		if !slices.Contains(f.Folders(), "elsewhere/deep/web") {

@@ -32,6 +32,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Hosts", hostScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
+		{"Pending", pendingScenarios},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

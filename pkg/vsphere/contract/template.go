@@ -64,7 +64,7 @@ var templateScenarios = []scenario{
 		f.finds("linux", f.template)
 		f.finds("bsd", bsd)
 		f.finds("elsewhere/old/bsd", bsd)
-		if got, err := f.Client().FindTemplate(f.t.Context(), f.group, "neighbour"); err == nil {
+		if got, err := f.lookUp("neighbour"); err == nil {
 			f.t.Errorf("found the VM %+v", got)
 		}
 	}},

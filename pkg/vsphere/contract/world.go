@@ -77,6 +77,9 @@ type World interface {
 	// SlowClones lets clones that are submitted from now on take long enough to be seen under way, until it is called
 	// with false: then, or some time later, they end.
 	SlowClones(on bool)
+	// HoldReads lets sweeps, searches, verifications and removals of folders that are asked for from now on wait for their
+	// first read, until it is called with false.
+	HoldReads(on bool)
 	// LoseCloneAnswer lets the next clone have its effect, and its answer be lost.
 	LoseCloneAnswer()
 	// FailClone lets the task of the next clone fail for lack of disk space.

@@ -3,6 +3,7 @@ package fake
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ type Client struct {
 	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
 	absences *operations.Absences
 	versions *operations.Versions
+	answers  answers
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -70,6 +72,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		lookups:  map[string]vsphere.GroupID{},
 		absences: operations.NewAbsences(v.clock),
 		versions: operations.NewVersions(),
+		answers:  answers{sweepFor: map[vsphere.GroupID]bool{}},
 	}
 }
 
@@ -97,6 +100,8 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 
 		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),
+		Swept:         c.answers.swept,
+		SweepErr:      c.answers.sweepErr,
 	}
 	s.Operations, s.Failures = c.tracker.Of(g.UID)
 	s.PowerOns = c.tracker.PowerOns(g.UID)
@@ -163,8 +168,15 @@ func (c *Client) Stamped(context.Context) ([]vsphere.VM, error) {
 func (c *Client) Verify(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
-	if err := c.read(Verify, g); err != nil {
+	if err := c.ready(); err != nil {
 		return err
+	}
+	return c.request(g, fmt.Sprint(Verify, vms), func() error { return c.verify(g, vms) })
+}
+
+func (c *Client) verify(g vsphere.GroupID, vms []vsphere.Ref) error {
+	if f, ok := c.vc.fault(Verify, g.Name); ok {
+		return f.Err
 	}
 	for _, ref := range vms {
 		m := c.vc.machines[ref]
@@ -178,32 +190,13 @@ func (c *Client) Verify(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref)
 	return nil
 }
 
-// Sweep implements vsphere.Interface.
-func (c *Client) Sweep(_ context.Context) error {
-	c.vc.mu.Lock()
-	defer c.vc.unlock()
-	if err := c.read(Sweep, vsphere.GroupID{}); err != nil {
-		return err
-	}
-	for _, m := range c.vc.machines {
-		if c.isOurs(m) && !m.Unreadable {
-			c.discover(m)
-		}
-	}
-	for _, t := range c.vc.tasks {
-		if t.Kind.Makes() {
-			c.tracker.CloneTaskFound(t.Ref)
-		}
-	}
-	return nil
-}
-
 // Forget implements vsphere.Interface.
 func (c *Client) Forget(g vsphere.GroupID) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	c.tracker.Forget(g.UID)
 	c.versions.Forget(g)
+	c.forgetAnswers(g)
 	delete(c.lookups, g.UID)
 }
 

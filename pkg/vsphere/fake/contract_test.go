@@ -50,6 +50,14 @@ func (w *world) SlowClones(on bool) {
 	}
 }
 
+func (w *world) HoldReads(on bool) {
+	if on {
+		w.HoldAnswers()
+	} else {
+		w.ReleaseAnswers()
+	}
+}
+
 func (w *world) LoseCloneAnswer() {
 	w.Inject(fake.Fault{Method: fake.StartClone, Lost: true})
 }

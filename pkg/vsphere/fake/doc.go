@@ -4,7 +4,7 @@
 // vsphere.Interface; several clients of one VCenter are several controllers, or one before and after a restart.
 //
 // Nothing happens by itself and nothing takes time: a task ends within the call that submits it, unless the test holds
-// tasks back; deadlines pass when the test moves the clock and calls Tick. So a test never waits.
+// tasks or answers back; deadlines pass when the test moves the clock and calls Tick. So a test never waits.
 //
 // What it leaves out, beside everything that the port does not show: privileges, capacity, hosts. Faults stand in for
 // them.

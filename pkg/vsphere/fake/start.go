@@ -220,6 +220,13 @@ func (c *Client) RemoveFolder(_ context.Context, g vsphere.GroupID, ref vsphere.
 	if err := c.write(); err != nil {
 		return err
 	}
+	return c.request(g, string(RemoveFolder)+string(ref), func() error { return c.removeFolder(g, ref) })
+}
+
+func (c *Client) removeFolder(g vsphere.GroupID, ref vsphere.Ref) error {
+	if err := c.write(); err != nil { // it may have waited since it was asked
+		return err
+	}
 	f := c.vc.folders[ref]
 	if f == nil {
 		return nil

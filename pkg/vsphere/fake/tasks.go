@@ -64,8 +64,8 @@ func (v *VCenter) EndTask(ref vsphere.Ref, err *vsphere.Error) {
 	v.end(t)
 }
 
-// Tick lets deadlines pass: as the real adapter does every few seconds, each client cancels what is overdue and gives up
-// places in the budget that nobody has taken.
+// Tick lets deadlines pass: as the real adapter does every few seconds, each client cancels what is overdue, gives up places
+// in the budget that nobody has taken, and repeats a sweep that has failed.
 func (v *VCenter) Tick() {
 	v.mu.Lock()
 	defer v.unlock()
@@ -75,6 +75,7 @@ func (v *VCenter) Tick() {
 				v.cancel(c, p.Group, p.Operation)
 			}
 		}
+		c.answerAll()
 	}
 }
 

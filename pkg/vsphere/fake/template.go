@@ -10,12 +10,16 @@ import (
 )
 
 // FindTemplate implements vsphere.Interface. It keeps no answer: every change is seen at once, also where no template
-// folder is set.
+// folder is set. There, no answer comes while answers are held.
 func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	if err := c.read(FindTemplate, g); err != nil {
 		return vsphere.Template{}, err
+	}
+	if c.vc.silent && c.cfg.TemplateFolder == VMFolder {
+		c.lookups[g.UID] = g
+		return vsphere.Template{}, vsphere.ErrPending
 	}
 	m, err := c.findTemplate(path)
 	if err != nil {

@@ -27,6 +27,7 @@ type VCenter struct {
 	noDRS    bool    // clones have to name their host
 	tasks    []*task // those that run, in order of submission
 	held     bool
+	silent   bool // see HoldAnswers
 	outage   bool
 	faults   []*Fault
 	calls    []Call

@@ -187,6 +187,10 @@ func (v *VCenter) SetOutage(on bool) {
 	defer v.unlock()
 	v.outage = on
 	v.settle()
+	for _, c := range v.clients {
+		c.disconnect()
+		c.answerAll()
+	}
 	v.notifyAll()
 }
 

@@ -38,7 +38,7 @@ func TestCallsPerVM(t *testing.T) {
 
 	folder, err := v.EnsureFolder(ctx, web)
 	must(t, err)
-	template, err := v.FindTemplate(ctx, web, "linux")
+	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	loop(t, v, woken, func(s vsphere.Snapshot) bool {
 		if ready(s) == n && len(s.Operations) == 0 {
@@ -65,10 +65,10 @@ func TestCallsPerVM(t *testing.T) {
 			case vm.Power == vsphere.PoweredOff:
 				off = append(off, vm.Ref)
 			default:
-				_ = v.Start(ctx, web, requests(vsphere.OperationPowerOff, vm.Ref)) // no turn left: later
+				_ = v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)) // no turn left: later
 			}
 		}
-		_ = v.Start(ctx, web, requests(vsphere.OperationDestroy, off...)) // no turn left: later
+		_ = v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, off...)) // no turn left: later
 		return len(s.VMs) == 0 && len(s.Operations) == 0
 	})
 	report(t, sim, "destroyed", n, 3.4)

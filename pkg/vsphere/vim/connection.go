@@ -39,20 +39,20 @@ type connection struct {
 	watchedTemplates vsphere.Ref
 	templateView     types.ManagedObjectReference
 
-	outside outsideList
-	tasks   taskList
-	chores  chores
-	sweeps  sweeper
+	outside  outsideList
+	tasks    taskList
+	chores   chores
+	requests *requests
 }
 
 func newConnection(v *VCenter, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
 		v: v, client: client, lost: lost,
-		filters: map[types.ManagedObjectReference]filterKind{},
-		tasks:   taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
-		outside: outsideList{listed: map[vsphere.Ref]bool{}},
-		sweeps:  sweeper{kick: make(chan struct{}, 1)},
-		chores:  chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
+		filters:  map[types.ManagedObjectReference]filterKind{},
+		tasks:    taskList{listed: map[vsphere.Ref]bool{}, told: map[vsphere.Ref]properties{}, kick: make(chan struct{}, 1)},
+		outside:  outsideList{listed: map[vsphere.Ref]bool{}},
+		requests: newRequests(),
+		chores:   chores{verify: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, places: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1)},
 	}
 }
 
@@ -60,6 +60,7 @@ func (c *connection) instanceUUID() string { return c.client.ServiceContent.Abou
 
 // run brings the inventory in step and keeps it there until the connection breaks.
 func (c *connection) run(ctx context.Context) error {
+	defer c.requests.end()
 	c.destroyLeftovers(ctx)
 	if err := c.settleIn(ctx); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (c *connection) settleIn(ctx context.Context) (err error) {
 // reconcile makes up for what has happened while nobody watched: VMs that no filter reports are verified, VMs and tasks
 // of ours elsewhere are found, the tasks that were in flight are watched again, and the names of hosts and of distant folders are read.
 func (c *connection) reconcile(ctx context.Context) error {
-	if err := c.sweep(ctx); err != nil {
+	if err := c.sweepNext(ctx); err != nil {
 		return err
 	}
 	c.chores.wantVerified(c.v.inv.unreported()...)

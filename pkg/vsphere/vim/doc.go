@@ -10,6 +10,9 @@
 // reports is copied into the inventory, and the groups concerned are notified once per update set. Snapshot reads the
 // cache and makes no call.
 //
+// Workers do not wait. What takes long runs beside them, and its end notifies the group: sweeps.go spaces the sweeps,
+// template_search.go searches for templates, requests.go runs the rest.
+//
 // govmomi's conveniences are avoided where they cost or guess: Task.Wait opens a collector per task, the Finder takes
 // names for patterns, vim25.Retry sends a clone twice, Folder.Destroy is recursive, and its TLS dialer has no deadline.
 //

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// removalWait bounds how long RemoveFolder waits for its task. It is the only call that waits for one: an empty folder
-	// goes at once, and happens once in a group's life.
+	// removalWait bounds how long the task that removes a folder is waited for. It is waited for beside the workers, and not
+	// put on the list of tasks: an empty folder goes at once, and that happens once in a group's life.
 	removalWait = 5 * time.Second
 	// removalPoll is the time between the first two looks at that task; it doubles.
 	removalPoll = 20 * time.Millisecond
@@ -145,14 +145,29 @@ func (inv *inventory) removable(parent vsphere.Ref) bool {
 	return inv.underRoot(parent)
 }
 
-// RemoveFolder removes a folder of the group that a live listing shows to be empty. UnregisterAndDestroy deletes no
-// VM: one that slips in meanwhile is unregistered, and its files stay.
+// RemoveFolder removes a folder of the group that a live listing shows to be empty.
 func (v *VCenter) RemoveFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
 	c, err := v.synced()
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
+	if err := v.cfg.Guard(); err != nil {
+		return guardFailure(removalOf(g), &guardError{err})
+	}
+	return c.request(ctx, requestKey{g, "remove folder " + string(folder)}, func(ctx context.Context) error {
+		return c.removeFolder(ctx, g, folder)
+	})
+}
+
+func removalOf(g vsphere.GroupID) string {
+	return fmt.Sprintf("Remove the folder of %s/%s", g.Namespace, g.Name)
+}
+
+// removeFolder lists a folder, removes it if it is empty, and waits until it is gone. UnregisterAndDestroy deletes no VM: one
+// that slips in meanwhile is unregistered, and its files stay.
+func (c *connection) removeFolder(ctx context.Context, g vsphere.GroupID, folder vsphere.Ref) error {
+	v := c.v
+	what := removalOf(g)
 	ref := folderRef(folder)
 	o, err := c.retrieveOne(ctx, ref, propName, propParent, propChildren)
 	if isGone(err, ref) {
@@ -199,8 +214,8 @@ func (v *VCenter) folderGone(folder vsphere.Ref) {
 	v.settle(&t)
 }
 
-// waitRemoved waits for a task, for a short time. If that is not enough, the caller finds the folder gone, or still
-// there, when it asks again.
+// waitRemoved waits for a task, for a short time. If that is not enough, the group finds the folder gone, or still there,
+// when it asks again.
 func (c *connection) waitRemoved(ctx context.Context, what string, task types.ManagedObjectReference) error {
 	waited := time.Duration(0)
 	for d := removalPoll; ; d *= 2 {

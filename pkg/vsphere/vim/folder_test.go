@@ -19,7 +19,7 @@ func TestAFolderThatCannotBeReadIsNotRemoved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{folder: {read}}}
 			c := scripted(t, s)
-			wantClass(t, "RemoveFolder", c.v.RemoveFolder(t.Context(), testGroup, "group-3"), vsphere.ClassInvalid)
+			wantClass(t, "RemoveFolder", removed(t, c), vsphere.ClassInvalid)
 			if s.sent("UnregisterAndDestroy_Task") {
 				t.Errorf("sent: %v", s.calls)
 			}

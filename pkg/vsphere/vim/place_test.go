@@ -32,7 +32,7 @@ func TestADestructionIsJudgedByTheParentJustRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{vmRef("vm-1"): {asRead(properties{propParent: parent})}}}
 			c := scripted(t, s)
-			err := c.v.Start(t.Context(), testGroup, requests(vsphere.OperationDestroy, "vm-1"))
+			err := c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1"))
 			wantClass(t, "StartDestroy", err, vsphere.ClassConflict)
 			if reasonOf(err) != reasonVMOutsideRoot || s.sent("Destroy_Task") {
 				t.Errorf("%v, sent: %v", err, s.calls)
@@ -67,7 +67,7 @@ func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
 			c := scripted(t, s)
 			change(c.v.inv)
 			for _, err := range []error{
-				c.v.Start(t.Context(), testGroup, requests(vsphere.OperationPowerOff, "vm-1")), c.v.Start(t.Context(), testGroup, requests(vsphere.OperationPowerOn, "vm-1")),
+				c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")), c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
 			} {
 				if reasonOf(err) != reasonVMOutsideRoot {
 					t.Errorf("%v", err)
@@ -214,7 +214,7 @@ func TestAFolderThatWasMovedAwayIsNotRemoved(t *testing.T) {
 	for name, parent := range map[string]vsphere.Ref{"elsewhere": "group-0", "into the root folder": "group-1", "who knows where": "group-99"} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{folderRef("group-3"): {named("web", folderRef(parent))}}}
-			wantClass(t, "RemoveFolder", scripted(t, s).v.RemoveFolder(t.Context(), testGroup, "group-3"), vsphere.ClassInvalid)
+			wantClass(t, "RemoveFolder", removed(t, scripted(t, s)), vsphere.ClassInvalid)
 			if s.sent("UnregisterAndDestroy_Task") {
 				t.Errorf("sent: %v", s.calls)
 			}

@@ -34,7 +34,7 @@ func TestWhatIsOffAlreadyIsNotedAsOff(t *testing.T) {
 	c := syncedConnection(t, types.VirtualMachinePowerStatePoweredOn, func(_, _ soap.HasFault) error {
 		return soap.WrapVimFault(&types.InvalidPowerState{RequestedState: off, ExistingState: off})
 	})
-	if err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requests(vsphere.OperationPowerOff, "vm-1")); err != nil {
+	if err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requestsOn(vsphere.OperationPowerOff, "vm-1")); err != nil {
 		t.Fatal(err)
 	}
 	if vm, _, _ := c.v.inv.get("vm-1"); vm.Power != vsphere.PoweredOff {
@@ -60,7 +60,7 @@ func TestAVictimThatIsOnIsNotedAsOn(t *testing.T) {
 		}}
 		return nil
 	})
-	err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requests(vsphere.OperationDestroy, "vm-1"))
+	err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requestsOn(vsphere.OperationDestroy, "vm-1"))
 	if vsphere.ClassOf(err) != vsphere.ClassConflict || sent {
 		t.Fatalf("sent %t: %v", sent, err)
 	}

@@ -10,44 +10,10 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
-
-// resync reads everything at the period, and up to a tenth of it later; and it sweeps whenever somebody asks.
-func (c *connection) resync(ctx context.Context) {
-	defer func() {
-		for _, answer := range c.sweeps.take(true) {
-			answer <- errSweepLost
-		}
-	}()
-	timer := c.nextResync()
-	defer func() { timer.Stop() }()
-	for {
-		due := false
-		select {
-		case <-timer.C():
-			due = true
-			timer = c.nextResync()
-		case <-c.sweeps.kick:
-		case <-ctx.Done():
-			return
-		}
-		waiting := c.sweeps.take(false)
-		err := c.sweep(ctx)
-		for _, answer := range waiting {
-			answer <- err
-		}
-		if err == nil && due {
-			err = c.reread(ctx)
-		}
-		if err != nil && (due || len(waiting) == 0) && ctx.Err() == nil {
-			klog.FromContext(ctx).Info("Resync failed, and is tried again with the next", "err", err)
-		}
-	}
-}
 
 func (c *connection) nextResync() clock.Timer {
 	d := c.v.cfg.ResyncPeriod
@@ -138,7 +104,7 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	var t touched
 	missing, templates := c.v.inv.refreshAround(objects, asked, &t)
 	if templates {
-		c.v.wakeLookers(&t)
+		c.v.notifyLookups(&t)
 	}
 	c.v.settle(&t)
 	if c.rootChanged() || c.templatesChanged() {

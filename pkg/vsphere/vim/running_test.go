@@ -23,7 +23,7 @@ func TestRunningTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := writer.FindTemplate(t.Context(), group, "template")
+	template, err := findTemplate(t, writer, group, "template")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package vim
 
 import (
 	"context"
+	"errors"
 	"io"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -142,6 +144,31 @@ func wantVerified(t *testing.T, c *connection, ref vsphere.Ref, want bool) {
 	if got := c.chores.verify[ref]; got != want {
 		t.Errorf("%s is to be read: %t, want %t", ref, got, want)
 	}
+}
+
+// answer asks until there is an answer.
+func answer(t *testing.T, ask func() error) error {
+	t.Helper()
+	late := time.NewTimer(30 * time.Second)
+	defer late.Stop()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for {
+		if err := ask(); !errors.Is(err, vsphere.ErrPending) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatal("there is no answer")
+		}
+	}
+}
+
+// removed asks for the removal of group-3, and returns the answer.
+func removed(t *testing.T, c *connection) error {
+	t.Helper()
+	return answer(t, func() error { return c.v.RemoveFolder(t.Context(), testGroup, "group-3") })
 }
 
 // wantClass compares the class of an error; "" is none.

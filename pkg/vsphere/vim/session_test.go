@@ -62,7 +62,7 @@ func TestLogsInAgainOnceWhenTheSessionEnds(t *testing.T) {
 	// Many find out at once.
 	var workers sync.WaitGroup
 	for range 8 {
-		workers.Go(func() { _ = v.Sweep(t.Context()) })
+		workers.Go(func() { _, _ = v.EnsureFolder(t.Context(), web) })
 	}
 	workers.Wait()
 	await(t, "in step again", func() bool { s := v.State(); return s.Synced && s.Since.After(before) })
@@ -243,7 +243,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	ctx := t.Context()
 	folder, err := v.EnsureFolder(ctx, web)
 	must(t, err)
-	template, err := v.FindTemplate(ctx, web, "linux")
+	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	spec := vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true}
 	must(t, startClone(t, v, web, template, "web-0d1f2-0", spec))
@@ -274,9 +274,9 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	for name, err := range map[string]error{
 		"EnsureFolder":  folderErr,
 		"StartClones":   startClone(t, v, web, template, "web-0d1f2-1", spec),
-		"StartPowerOff": v.Start(ctx, web, requests(vsphere.OperationPowerOff, vm.Ref)),
-		"StartPowerOn":  v.Start(ctx, web, requests(vsphere.OperationPowerOn, vm.Ref)),
-		"StartDestroy":  v.Start(ctx, web, requests(vsphere.OperationDestroy, off.Ref)),
+		"StartPowerOff": v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)),
+		"StartPowerOn":  v.Start(ctx, web, requestsOn(vsphere.OperationPowerOn, vm.Ref)),
+		"StartDestroy":  v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, off.Ref)),
 		"Cancel":        v.Cancel(ctx, slow),
 		"RemoveFolder":  v.RemoveFolder(ctx, empty, emptyFolder),
 	} {

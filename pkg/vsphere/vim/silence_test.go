@@ -43,7 +43,7 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &tt.script)
-			wantClass(t, "RemoveFolder", c.v.RemoveFolder(t.Context(), testGroup, "group-3"), tt.class)
+			wantClass(t, "RemoveFolder", removed(t, c), tt.class)
 			if tt.script.sent("UnregisterAndDestroy_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
@@ -52,12 +52,14 @@ func TestTroubleWithTheRemovalOfAFolder(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the caller goes while the task runs", func(t *testing.T) {
+	t.Run("the connection ends while the task runs", func(t *testing.T) {
 		s := &script{reads: reads{folder: empty, task: {properties{propTaskState: types.TaskInfoStateRunning}}}}
 		c := scripted(t, s)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		wantClass(t, "RemoveFolder", c.v.RemoveFolder(ctx, testGroup, "group-3"), vsphere.ClassUnavailable)
+		if err := c.v.RemoveFolder(t.Context(), testGroup, "group-3"); !errors.Is(err, vsphere.ErrPending) {
+			t.Fatal(err)
+		}
+		c.requests.end()
+		wantClass(t, "RemoveFolder", removed(t, c), vsphere.ClassUnavailable)
 		if _, known := c.v.inv.child("group-2", "web"); !known {
 			t.Error("the folder is forgotten")
 		}
@@ -214,16 +216,16 @@ func TestWithoutAConnection(t *testing.T) {
 	v, ctx := testConnection(t).v, t.Context()
 	errs := map[string]error{
 		"Clone":        v.Start(ctx, testGroup, []vsphere.Request{cloneOfLinux("web-0")}),
-		"PowerOn":      v.Start(ctx, testGroup, requests(vsphere.OperationPowerOn, "vm-1")),
-		"PowerOff":     v.Start(ctx, testGroup, requests(vsphere.OperationPowerOff, "vm-1")),
-		"Destroy":      v.Start(ctx, testGroup, requests(vsphere.OperationDestroy, "vm-1")),
+		"PowerOn":      v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
+		"PowerOff":     v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")),
+		"Destroy":      v.Start(ctx, testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")),
 		"Cancel":       v.Cancel(ctx, vsphere.Operation{Task: "task-1"}),
 		"RemoveFolder": v.RemoveFolder(ctx, testGroup, "group-3"),
 		"Verify":       v.Verify(ctx, testGroup, []vsphere.Ref{"vm-1"}),
-		"Sweep":        v.Sweep(ctx),
 	}
 	_, errs["EnsureFolder"] = v.EnsureFolder(ctx, testGroup)
 	_, errs["FindTemplate"] = v.FindTemplate(ctx, testGroup, "linux")
+	_, errs["Sweep"] = v.Sweep(ctx, testGroup)
 	_, errs["Snapshot"] = v.Snapshot(ctx, testGroup)
 	_, errs["Stamped"] = v.Stamped(ctx)
 	for name, err := range errs {

@@ -2,6 +2,7 @@ package vim_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,6 +97,16 @@ func awaitSynced(t *testing.T, v *vim.VCenter) {
 	await(t, "in step with vCenter", func() bool { return v.State().Synced })
 }
 
+// findTemplate looks a template up, and waits for the answer.
+func findTemplate(t *testing.T, v *vim.VCenter, g vsphere.GroupID, path string) (found vsphere.Template, err error) {
+	t.Helper()
+	await(t, "the search for "+path, func() bool {
+		found, err = v.FindTemplate(t.Context(), g, path)
+		return !errors.Is(err, vsphere.ErrPending)
+	})
+	return found, err
+}
+
 // startClone submits one clone.
 func startClone(
 	t *testing.T, v *vim.VCenter, g vsphere.GroupID, template vsphere.Template, name string, spec vsphere.CloneSpec,
@@ -110,8 +121,8 @@ func cloneOf(template vsphere.Template, name string, spec vsphere.CloneSpec) vsp
 	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &spec}
 }
 
-// requests asks for the same of some VMs.
-func requests(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Request {
+// requestsOn asks for the same of some VMs.
+func requestsOn(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Request {
 	var out []vsphere.Request
 	for _, vm := range vms {
 		out = append(out, vsphere.Request{Kind: kind, VM: vm})

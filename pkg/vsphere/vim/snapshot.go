@@ -14,6 +14,8 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	if err != nil {
 		return vsphere.Snapshot{}, err
 	}
+	// The sweeps are read before all else, for the snapshot has to hold what they have found.
+	swept, sweepErr := v.sweeps.last()
 	// The operations are read first: an operation that ends in between is then in the snapshot twice, as itself and as
 	// its VM, and never not at all.
 	ops, failures := v.tracker.Of(g.UID)
@@ -28,6 +30,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	}
 	s.VCenter, s.Owner = after.instanceUUID(), v.cfg.Owner
 	s.Operations, s.Failures, s.ClonesToCome, s.PowerOns = ops, failures, toCome, powerOns
+	s.Swept, s.SweepErr = swept, sweepErr
 	return v.versions.Number(g, s), nil
 }
 

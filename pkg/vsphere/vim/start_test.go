@@ -6,8 +6,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// requests asks for the same of some VMs.
-func requests(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Request {
+// requestsOn asks for the same of some VMs.
+func requestsOn(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Request {
 	out := make([]vsphere.Request, len(vms))
 	for i, vm := range vms {
 		out[i] = vsphere.Request{Kind: kind, VM: vm}

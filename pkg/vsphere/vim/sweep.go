@@ -4,66 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
-
-// sweeper lets one goroutine sweep for everybody. Who asks while it sweeps gets the next sweep, together with all others
-// who ask meanwhile: one that had begun before may have passed by what is looked for.
-type sweeper struct {
-	mu      sync.Mutex
-	waiting []chan error
-	closed  bool
-	kick    chan struct{}
-}
-
-// ask returns a channel that gets the outcome of a sweep that begins after the call.
-func (s *sweeper) ask() <-chan error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	answer := make(chan error, 1)
-	if s.closed {
-		answer <- errSweepLost
-		return answer
-	}
-	s.waiting = append(s.waiting, answer)
-	select {
-	case s.kick <- struct{}{}:
-	default:
-	}
-	return answer
-}
-
-// take returns those who wait. The last time, it turns away all who come later.
-func (s *sweeper) take(last bool) []chan error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := s.waiting
-	s.waiting, s.closed = nil, last
-	return waiting
-}
-
-var errSweepLost = syncing("The connection to vCenter was lost before all VMs were read.")
-
-// Sweep reads the stamps of all VMs of the datacenter, and the tasks that run there.
-func (v *VCenter) Sweep(ctx context.Context) error {
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
-	select {
-	case err = <-c.sweeps.ask():
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return v.fail("Read the stamps of all VMs", err)
-	}
-	return nil
-}
 
 // sweep reads what tells whose each VM of the datacenter is, all pages. Those of ours that the inventory lacks are read
 // whole. Of those that it has, parent and template are taken over: not every move and conversion is reported. So are power

@@ -20,30 +20,55 @@ import (
 //  3. only VMs that cannot be cloned from: TemplateUnusable, with what is wrong with each (see unusable)
 //  4. several templates: TemplateAmbiguous, with their paths
 //  5. the one template
+//
+// Where the whole datacenter is searched, and the last search is too old, its answer 5 holds until the next search has ended.
+// Its answers 2 to 4 hold only for a group that has had them before: the template may have come since.
 func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
-	t, err := v.findTemplate(ctx, path)
+	v.mu.Lock()
+	before := v.lookups[g]
+	v.lookups[g] = lookup{told: before.told, waits: true} // first of all: the group is notified of what comes from now on
+	v.mu.Unlock()
+	t, newer, err := v.findTemplate(ctx, path)
+	if err != nil && newer != nil && before.told != path {
+		err = newer
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if err != nil {
-		v.lookingFor[g] = true
-		return vsphere.Template{}, err
+	if err == nil {
+		delete(v.lookups, g)
+		return t, nil
 	}
-	delete(v.lookingFor, g)
-	return t, nil
+	if vsphere.ClassOf(err) == vsphere.ClassInvalid {
+		v.lookups[g] = lookup{told: path, waits: true}
+	}
+	return vsphere.Template{}, err
 }
 
-func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Template, error) {
+// lookup is that of a group whose template was not found.
+type lookup struct {
+	told  string // the template that the group knows to be missing, empty if none
+	waits bool   // the group was not notified since
+}
+
+// findTemplate resolves spec.template by what is known. newer is why there is nothing newer to go by, though it is too old.
+func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Template, newer, err error) {
 	if len(vsphere.PathNames(path)) == 0 {
-		return vsphere.Template{}, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
+		return t, nil, templateError(reasonTemplateEmpty, "spec.template is empty. Name a template.")
 	}
 	c, err := v.synced()
 	if err != nil {
-		return vsphere.Template{}, err
+		return t, nil, err
 	}
-	around, err := c.lookAround(ctx)
-	if err != nil {
-		return vsphere.Template{}, v.fail("Look for template "+path, err)
+	around, newer := c.lookAround(ctx)
+	if around.where == "" {
+		return t, nil, newer
 	}
+	t, err = v.pickTemplate(around, path)
+	return t, newer, err
+}
+
+// pickTemplate applies the rules of FindTemplate.
+func (v *VCenter) pickTemplate(around surroundings, path string) (vsphere.Template, error) {
 	wanted := v.inv.wanted(path)
 	var named, usable []candidate
 	for _, cand := range v.inv.candidates(around, wanted.isNamed) {
@@ -69,21 +94,6 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (vsphere.Templa
 		return vsphere.Template{}, templateError(reasonTemplateNotFound, fmt.Sprintf(
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
 			path, around.where, wanted.hint(v.inv.candidates(around, wanted.mayLookLike))))
-	}
-}
-
-// wakeSeekers wakes the groups whose template was not found once the answer of the search has expired, where nothing
-// else would: it costs no call until they ask again.
-func (v *VCenter) wakeSeekers() {
-	if v.cfg.TemplateFolder != "" || !v.searched.expired(v.cfg.Clock.Now()) {
-		return
-	}
-	v.mu.Lock()
-	seekers := v.lookingFor
-	v.lookingFor = map[vsphere.GroupID]bool{}
-	v.mu.Unlock()
-	for g := range seekers {
-		v.cfg.Notifier.Notify(g)
 	}
 }
 
@@ -217,14 +227,26 @@ func (v *VCenter) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate
 	}
 	v.inv.newsAround++
 	v.inv.mu.Unlock()
-	v.wakeLookers(t)
+	v.notifyLookups(t)
 }
 
-// wakeLookers notes the groups whose template was not found.
-func (v *VCenter) wakeLookers(t *touched) {
+// notifyLookups notes that the groups are to be notified whose template was not found.
+func (v *VCenter) notifyLookups(t *touched) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for g := range v.lookingFor {
+	for g := range v.lookups {
 		t.group(g)
+	}
+}
+
+// notifyWaiting is notifyLookups after a search. Nothing searches any more for a group that does not look again.
+func (v *VCenter) notifyWaiting(t *touched) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for g, l := range v.lookups {
+		if l.waits {
+			t.group(g)
+			v.lookups[g] = lookup{told: l.told}
+		}
 	}
 }

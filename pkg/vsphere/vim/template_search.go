@@ -11,34 +11,76 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
-// read live.
-const searchedFor = 30 * time.Second
+const (
+	// searchedFor is how long the answer of a search of the whole datacenter is kept. It may be out of date: what is cloned is
+	// read live.
+	searchedFor = 30 * time.Second
+	// searchRetry is how long the failure of a search is its answer: so long that all waiting groups learn of it, and that they
+	// do not cause the next one at once.
+	searchRetry = time.Second
+)
 
-// templateSearch is the answer of the last search of the whole datacenter. One search serves all groups.
+// templateSearch is the answer of searches of the whole datacenter. One search at a time serves all groups, and no worker
+// waits for it. The life cycle of an answer:
+//
+//  1. pending: a group looks for a template, and there is no answer, or it is too old. Until the search ends the last answer
+//     holds as far as it can, see FindTemplate. Without one, the answer is ErrPending.
+//  2. answered: found, for searchedFor, or failed, for searchRetry. The groups whose template was not found are notified.
+//  3. forgotten: a clone has shown that the template has changed. A search that was under way by then does not count.
+//
+// The answer outlives a connection, a failure does not.
 type templateSearch struct {
-	mu    sync.Mutex // held over the search
-	at    time.Time
-	found map[vsphere.Ref]properties
-}
-
-// expired tells whether the next look-up searches again. It does not wait for a search that is under way.
-func (s *templateSearch) expired(now time.Time) bool {
-	if !s.mu.TryLock() {
-		return false
-	}
-	defer s.mu.Unlock()
-	return s.found == nil || now.Sub(s.at) >= searchedFor
+	mu        sync.Mutex
+	at        time.Time // of the answer
+	found     map[vsphere.Ref]properties
+	err       *vsphere.Error
+	searching *connection // that searches, or nil
+	forgotten bool        // since the search has begun
 }
 
 // forget drops the answer.
 func (s *templateSearch) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.found = nil
+	s.found, s.err, s.forgotten = nil, nil, true
 }
 
-// lookAround returns the VMs among which templates are looked for.
+// due tells whether the answer is missing or too old. s.mu is held.
+func (s *templateSearch) due(now time.Time) bool {
+	age := now.Sub(s.at)
+	return s.found == nil && s.err == nil || s.err != nil && age >= searchRetry || s.err == nil && age >= searchedFor
+}
+
+// begin tells whether a connection is to search now. It searches if so.
+func (s *templateSearch) begin(c *connection, now time.Time) bool {
+	if s.searching == c || !s.due(now) {
+		return false
+	}
+	s.searching, s.forgotten = c, false
+	return true
+}
+
+// end notes how a search has ended, unless another connection searches by now. Where vCenter does not answer, the connection
+// ends, and all groups are notified.
+func (s *templateSearch) end(c *connection, now time.Time, found map[vsphere.Ref]properties, err *vsphere.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.searching != c {
+		return
+	}
+	s.searching = nil
+	switch {
+	case s.forgotten: // it may have passed by what was changed
+	case err == nil:
+		s.found, s.err, s.at = found, nil, now
+	case err.Class != vsphere.ClassUnavailable:
+		s.err, s.at = err, now
+	}
+}
+
+// lookAround returns the VMs among which templates are looked for, from memory. The error says why that is nothing, or why
+// there is nothing newer though it is too old: ErrPending, or what the last search failed with. It begins a search if one is
+// due.
 func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 	if path := c.v.cfg.TemplateFolder; path != "" {
 		where := fmt.Sprintf("below the template folder %q", path)
@@ -51,17 +93,67 @@ func (c *connection) lookAround(ctx context.Context) (surroundings, error) {
 	s := &c.v.searched
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.found == nil || c.v.cfg.Clock.Since(s.at) >= searchedFor {
-		objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", templateProps()...))
-		if err != nil {
-			return surroundings{}, err
-		}
-		s.found, s.at = map[vsphere.Ref]properties{}, c.v.cfg.Clock.Now()
-		for _, o := range objects {
-			s.found[vsphere.Ref(o.ref.Value)] = o.props
-		}
+	now := c.v.cfg.Clock.Now()
+	if s.begin(c, now) && !c.search(ctx) {
+		s.searching = nil
+		return surroundings{}, errConnectionEnded
 	}
-	return surroundings{s.found, "", "in datacenter " + c.site.datacenterPath}, nil
+	var around surroundings
+	if s.found != nil {
+		around = surroundings{s.found, "", "in datacenter " + c.site.datacenterPath}
+	}
+	switch {
+	case s.err != nil:
+		return around, s.err
+	case s.due(now):
+		return around, vsphere.ErrPending
+	}
+	return around, nil
+}
+
+// search searches the datacenter beside the workers, and then notifies the groups whose template was not found. It returns
+// false if the connection has ended.
+func (c *connection) search(ctx context.Context) bool {
+	c.requests.mu.Lock()
+	defer c.requests.mu.Unlock()
+	if c.requests.ended {
+		return false
+	}
+	c.requests.start(ctx, func(ctx context.Context) {
+		found, err := c.readTemplates(ctx)
+		c.v.searched.end(c, c.v.cfg.Clock.Now(), found, err)
+		var t touched
+		c.v.notifyWaiting(&t)
+		c.v.settle(&t)
+	})
+	return true
+}
+
+// readTemplates reads what tells which VMs of the datacenter are templates.
+func (c *connection) readTemplates(ctx context.Context) (map[vsphere.Ref]properties, *vsphere.Error) {
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", templateProps()...))
+	if err != nil {
+		return nil, c.v.fail("Look for templates", err)
+	}
+	found := make(map[vsphere.Ref]properties, len(objects))
+	for _, o := range objects {
+		found[vsphere.Ref(o.ref.Value)] = o.props
+	}
+	return found, nil
+}
+
+// searchAgain searches once more for the groups whose template was not found, when the answer is too old: no event tells them
+// that it has come.
+func (c *connection) searchAgain(ctx context.Context) {
+	c.v.mu.Lock()
+	waiting := false
+	for _, l := range c.v.lookups {
+		waiting = waiting || l.waits
+	}
+	c.v.mu.Unlock()
+	if waiting && c.v.cfg.TemplateFolder == "" {
+		_, _ = c.lookAround(ctx) // which begins the search
+	}
 }
 
 // nearTemplates tells whether a folder is the template folder or lies below it.

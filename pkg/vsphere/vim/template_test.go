@@ -25,7 +25,7 @@ func TestTemplateFolderThatAppears(t *testing.T) {
 	cfg.TemplateFolder = "golden/images"
 	v, _ := run(t, cfg)
 	awaitSynced(t, v)
-	_, err := v.FindTemplate(t.Context(), web, "linux")
+	_, err := findTemplate(t, v, web, "linux")
 	if reasonOf(err) != "TemplateNotFound" || !strings.Contains(err.Error(), "does not exist") {
 		t.Fatalf("%s: %v", reasonOf(err), err)
 	}
@@ -34,7 +34,7 @@ func TestTemplateFolderThatAppears(t *testing.T) {
 	must(t, err)
 	await(t, "the group is woken", func() bool { return heard.one.Load() > before })
 	await(t, "the template is found", func() bool {
-		found, err := v.FindTemplate(t.Context(), web, "linux")
+		found, err := findTemplate(t, v, web, "linux")
 		return err == nil && found.Path == "/DC0/vm/golden/images/linux"
 	})
 }
@@ -71,7 +71,7 @@ func TestTemplateNames(t *testing.T) {
 		{"", "running", "TemplateUnusable", ""},
 	} {
 		v := connected(t, sim, tt.folder)
-		found, err := v.FindTemplate(t.Context(), web, tt.name)
+		found, err := findTemplate(t, v, web, tt.name)
 		if reasonOf(err) != tt.reason || found.Path != tt.path {
 			t.Errorf("%q below %q: %s %v, path %q; want %s, path %q", tt.name, tt.folder, reasonOf(err), err, found.Path, tt.reason, tt.path)
 		}

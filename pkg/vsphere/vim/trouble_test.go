@@ -63,7 +63,7 @@ func TestTroubleWithADestruction(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &tt.script)
-			wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requests(vsphere.OperationDestroy, tt.victims...)), tt.class)
+			wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, tt.victims...)), tt.class)
 			if tt.script.sent("Destroy_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
@@ -108,9 +108,9 @@ func TestWithoutATurnNothingIsSent(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"clone":     c.v.Start(ctx, testGroup, []vsphere.Request{cloneOfLinux("web-1")}),
-		"power on":  c.v.Start(ctx, testGroup, requests(vsphere.OperationPowerOn, "vm-1")),
-		"power off": c.v.Start(ctx, testGroup, requests(vsphere.OperationPowerOff, "vm-1")),
-		"destroy":   c.v.Start(ctx, testGroup, requests(vsphere.OperationDestroy, "vm-1")),
+		"power on":  c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
+		"power off": c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")),
+		"destroy":   c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")),
 	} {
 		if !errors.Is(err, vsphere.ErrNoBudget) {
 			t.Errorf("%s: %v", name, err)
@@ -136,7 +136,7 @@ func TestTroubleWithAPowerOperation(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{fails: fails{"PowerOnVM_Task": {tt.err}}})
-			wantClass(t, "StartPowerOn", c.v.Start(t.Context(), testGroup, requests(vsphere.OperationPowerOn, "vm-1")), tt.class)
+			wantClass(t, "StartPowerOn", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")), tt.class)
 			wantKnown(t, c, "vm-1", true) // until it is read
 			wantVerified(t, c, "vm-1", tt.verified)
 		})

@@ -32,10 +32,11 @@ type VCenter struct {
 	last  *vim25.Client // the newest client, for the farewell
 	// leftovers are collectors and views of earlier connections of this session, to be destroyed by the next.
 	leftovers []types.ManagedObjectReference
-	// lookingFor are the groups whose template was not found, to be woken when that may have changed.
-	lookingFor map[vsphere.GroupID]bool
-	searched   templateSearch
-	reads      templateReads
+	// lookups are those of the groups whose template was not found. They are notified when that may have changed.
+	lookups  map[vsphere.GroupID]lookup
+	searched templateSearch
+	sweeps   *sweeps
+	reads    templateReads
 
 	// straysUntil is how long clone tasks of nobody known may still be ours.
 	straysUntil time.Time
@@ -79,13 +80,14 @@ func New(cfg Config) (*VCenter, error) {
 		return nil, err
 	}
 	v := &VCenter{
-		cfg:        cfg,
-		endpoint:   endpoint,
-		jar:        jar,
-		inv:        newInventory(cfg.Owner, cfg.Clock),
-		versions:   operations.NewVersions(),
-		lookingFor: map[vsphere.GroupID]bool{},
-		users:      map[string]bool{},
+		cfg:      cfg,
+		endpoint: endpoint,
+		jar:      jar,
+		inv:      newInventory(cfg.Owner, cfg.Clock),
+		versions: operations.NewVersions(),
+		lookups:  map[vsphere.GroupID]lookup{},
+		sweeps:   newSweeps(),
+		users:    map[string]bool{},
 		pending: pendingTasks{
 			byTask:  map[vsphere.Ref]pendingTask{},
 			victims: map[vsphere.Ref]vsphere.Ref{},
@@ -180,9 +182,13 @@ func (v *VCenter) Forget(g vsphere.GroupID) {
 	v.tracker.Forget(g.UID)
 	v.versions.Forget(g)
 	v.reads.take(g, vsphere.Template{})
+	v.sweeps.forget(g)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.lookingFor, g)
+	delete(v.lookups, g)
+	if v.conn != nil {
+		v.conn.requests.forget(g)
+	}
 }
 
 // logout ends the session, if there is one, within a short time of its own.

@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -105,7 +106,7 @@ func (c *connection) doChores(ctx context.Context) {
 			c.recheck(ctx)
 		case <-overdue.C():
 			c.cancelOverdue(ctx)
-			c.v.wakeSeekers()
+			c.searchAgain(ctx)
 			c.placeAgain(ctx)
 		case <-ctx.Done():
 			return
@@ -303,16 +304,19 @@ func (c *connection) readHosts(ctx context.Context) error {
 	return nil
 }
 
-// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks.
+// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. It remembers those that it cannot read, unless the
+// read as a whole has failed.
 func (v *VCenter) Verify(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
 	c, err := v.synced()
 	if err != nil {
 		return err
 	}
-	v.inv.remember(g.UID, vms)
-	if err := c.verify(ctx, vms); err != nil {
-		v.inv.forget(vms)
-		return v.fail("Verify VMs of "+g.Namespace+"/"+g.Name, err)
-	}
-	return nil
+	return c.request(ctx, requestKey{g, fmt.Sprint("verify ", vms)}, func(ctx context.Context) error {
+		v.inv.remember(g.UID, vms)
+		if err := c.verify(ctx, vms); err != nil {
+			v.inv.forget(vms)
+			return v.fail("Verify VMs of "+g.Namespace+"/"+g.Name, err)
+		}
+		return nil
+	})
 }

@@ -162,6 +162,6 @@ func (c *connection) applyFolder(ref vsphere.Ref, left bool, changes []types.Pro
 		c.v.inv.confirm(ref)
 	}
 	if near || c.v.nearTemplates(ref) {
-		c.v.wakeLookers(t) // the path of a template may be another now
+		c.v.notifyLookups(t) // the path of a template may be another now
 	}
 }

@@ -31,7 +31,7 @@ func submit(t *testing.T, v *vim.VCenter, name string) error {
 	ctx := t.Context()
 	folder, err := v.EnsureFolder(ctx, web)
 	must(t, err)
-	template, err := v.FindTemplate(ctx, web, "linux")
+	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	return startClone(t, v, web, template, name, vsphere.CloneSpec{
 		VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true,
@@ -65,7 +65,7 @@ func TestSwitchedOffAgainBeforeTheWatchLooked(t *testing.T) {
 	must(t, sim.Control.PowerOff(ctx, string(vm.Ref)))
 	awaitSnapshot(t, v, "off", func(s vsphere.Snapshot) bool { return ready(s) == 0 })
 	must(t, sim.Control.FreezeUpdates(ctx, true))
-	must(t, v.Start(ctx, web, requests(vsphere.OperationPowerOn, vm.Ref)))
+	must(t, v.Start(ctx, web, requestsOn(vsphere.OperationPowerOn, vm.Ref)))
 	await(t, "on and off again", func() bool { return sim.Control.PowerOff(ctx, string(vm.Ref)) == nil })
 	must(t, sim.Control.FreezeUpdates(ctx, false))
 	awaitSnapshot(t, v, "off, and nothing under way", func(s vsphere.Snapshot) bool { return ready(s) == 0 && len(s.Operations) == 0 })

@@ -53,6 +53,12 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 	}
 }
 
+// verified asks for a VM, and returns the answer.
+func verified(t *testing.T, c *connection, vm vsphere.Ref) error {
+	t.Helper()
+	return answer(t, func() error { return c.v.Verify(t.Context(), testGroup, []vsphere.Ref{vm}) })
+}
+
 // What could not be read is read again later, and forgotten by nobody meanwhile.
 func TestAVerificationThatFails(t *testing.T) {
 	for _, tt := range []struct {
@@ -65,14 +71,14 @@ func TestAVerificationThatFails(t *testing.T) {
 	} {
 		c := scripted(t, &script{reads: tt.reads})
 		c.v.inv.leave("vm-1", fromRoot, &touched{})
-		wantClass(t, tt.name, c.v.Verify(t.Context(), testGroup, []vsphere.Ref{"vm-1"}), tt.class)
+		wantClass(t, tt.name, verified(t, c, "vm-1"), tt.class)
 		wantKnown(t, c, "vm-1", true)
 	}
 	// One that only the status remembers is remembered by us only if it was read.
 	c := scripted(t, &script{reads: reads{vmRef("vm-9"): {noAnswer, denied403}}})
-	wantClass(t, "nobody answers", c.v.Verify(t.Context(), testGroup, []vsphere.Ref{"vm-9"}), vsphere.ClassUnavailable)
+	wantClass(t, "nobody answers", verified(t, c, "vm-9"), vsphere.ClassUnavailable)
 	wantKnown(t, c, "vm-9", false)
-	wantClass(t, "it may not be read", c.v.Verify(t.Context(), testGroup, []vsphere.Ref{"vm-9"}), "")
+	wantClass(t, "it may not be read", verified(t, c, "vm-9"), "")
 	wantKnown(t, c, "vm-9", true)
 }
 
@@ -268,14 +274,4 @@ func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Awaited()) != 1 {
 		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Awaited())
 	}
-}
-
-// A sweep that was asked for, and has failed or was not waited for, has not taken place.
-func TestASweepThatFailsIsTold(t *testing.T) {
-	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	wantClass(t, "the caller goes", c.v.Sweep(ended), vsphere.ClassUnavailable)
-	background(t, c, c.resync)
-	wantClass(t, "nobody answers", c.v.Sweep(t.Context()), vsphere.ClassUnavailable)
 }

@@ -17,7 +17,7 @@ import (
 func TestAStampThatCannotBeReadIsNone(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-1"): {asRead(properties{propStamp: types.OptionValue{Value: "{broken"}})}}}
 	c := scripted(t, s)
-	wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requests(vsphere.OperationDestroy, "vm-1")), vsphere.ClassConflict)
+	wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")), vsphere.ClassConflict)
 	if s.sent("Destroy_Task") {
 		t.Error("it is destroyed")
 	}
@@ -38,18 +38,6 @@ func TestAFaultWithoutContent(t *testing.T) {
 	if text := causeText((*types.MethodFault)(nil)); text != "vCenter reports MethodFault" {
 		t.Errorf("%q", text)
 	}
-}
-
-func TestATemplateSearchThatFails(t *testing.T) {
-	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}})
-	_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
-	wantClass(t, "FindTemplate", err, vsphere.ClassUnavailable)
-	if !c.v.lookingFor[testGroup] {
-		t.Error("the group is not woken when a template appears")
-	}
-	// What was not answered is not remembered as an answer: asked again, it is found that there is none.
-	_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
-	wantClass(t, "FindTemplate, again", err, vsphere.ClassInvalid)
 }
 
 func TestTheWayToTheDatacenterCannotBeRead(t *testing.T) {

@@ -38,7 +38,7 @@ func newStateCollector(t *table) *stateCollector {
 		groups:      t.shown("groups", "VmGroups by phase: READY, PENDING, ERROR, or NEW for one that has no status yet. Only the leader tells.", "phase"),
 		replicas:    t.shown("replicas", "Replicas of all VmGroups, as their specs and statuses have them: Desired, Current, Ready or Available. Only the leader tells.", "state"),
 		vms:         t.shown("vms", "VMs of all VmGroups by state, as in status.vms, as last seen. Only the leader tells.", "state"),
-		operations:  t.shown("operations_in_flight", "Operations in vCenter that have not ended, as far as is known, by kind: Clone, PowerOn, PowerOff or Destroy. Only the leader tells.", "kind"),
+		operations:  t.shown("operations_in_flight", "Operations in vCenter that have not ended, as far as is known, by kind, such as Clone or PowerOff. Only the leader tells.", "kind"),
 		unavailable: t.shown("vcenter_unavailable", "1 for the reason why vCenter cannot be worked with now; nothing while it can. Only the leader tells.", "reason"),
 	}
 	t.registry.CustomMustRegister(c)

@@ -25,7 +25,7 @@ func (t *Tracker) Overdue() []Pending {
 				woken.add(o.group)
 				t.move(o, done)
 			}
-		case now.Sub(o.Started) < t.timeout(o.kind.Deadline):
+		case now.Sub(o.Started) < t.timeout(o.info().Deadline):
 		case !o.makes():
 			t.giveUp(o, woken)
 		default:

@@ -111,7 +111,7 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	case err != nil:
 		t.failed(o, err)
 		t.move(o, done)
-	case o.kind.Ends == vsphere.ByObservation && vm != "":
+	case o.info().Ends == vsphere.ByObservation && vm != "":
 		t.succeeded(o)
 		o.VM = vm
 		t.move(o, awaiting)

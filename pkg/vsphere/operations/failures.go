@@ -127,7 +127,7 @@ func (t *Tracker) succeeded(o *operation) {
 	t.ended(o, "")
 	t.clearFailure(o.group.UID, keyOf(o.Operation, false))
 	t.clearFailure(o.group.UID, keyOf(o.Operation, true))
-	if o.kind.Power == vsphere.PoweredOn && !o.ignored {
+	if o.info().Power == vsphere.PoweredOn && !o.ignored {
 		t.poweredOn(o.group.UID, o.VM)
 	}
 }

@@ -159,7 +159,7 @@ func checkHeld(t *rapid.T, tr *Tracker) {
 	held, tasks := map[vsphere.Budget]int{}, map[vsphere.Ref]*operation{}
 	for _, o := range tr.ops {
 		if o.holds {
-			held[o.kind.Budget]++
+			held[o.info().Budget]++
 		}
 		if o.holds != (o.state != awaiting && !o.Overdue) {
 			t.Fatalf("%s is %s, overdue: %t, and holds a place: %t", o, o.state, o.Overdue, o.holds)

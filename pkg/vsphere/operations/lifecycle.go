@@ -31,7 +31,6 @@ type operation struct {
 	vsphere.Operation
 	id       ID
 	group    vsphere.GroupID
-	kind     vsphere.KindInfo
 	subject  subject
 	specHash string // of a clone
 	state    state
@@ -54,7 +53,13 @@ func (o *operation) String() string {
 }
 
 // makes reports whether a VM may come of it: then it counts until that is settled.
-func (o *operation) makes() bool { return o.kind.Effect == vsphere.Makes }
+func (o *operation) makes() bool { return o.Kind.Makes() }
+
+// info is the row of its kind, which Begin has found.
+func (o *operation) info() vsphere.KindInfo {
+	info, _ := o.Kind.Info()
+	return info
+}
 
 // move takes an operation to another state. What the states hold:
 //
@@ -122,7 +127,7 @@ func (t *Tracker) remove(o *operation) {
 func (t *Tracker) release(o *operation) {
 	if o.holds {
 		o.holds = false
-		t.budgets[o.kind.Budget].inUse--
+		t.budgets[o.info().Budget].inUse--
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // A request whose answer was lost may still be on its way when a look shows nothing: the group must not be let go yet.
-func TestLateRequestCounts(t *testing.T) {
+func TestLostRequestCounts(t *testing.T) {
 	for name, row := range map[string]struct {
 		end  func(f *fixture)
 		want int
@@ -39,7 +39,7 @@ func TestLateRequestCounts(t *testing.T) {
 	}
 }
 
-func TestLateRequestWakesItsGroup(t *testing.T) {
+func TestLostRequestWakesItsGroup(t *testing.T) {
 	f := newFixture(t, 2)
 	id := f.begin("a", clone("a-0"))
 	f.Refused(id, failure(vsphere.ClassUnknown))
@@ -118,5 +118,41 @@ func TestCancelledTasks(t *testing.T) {
 	f.CloneTaskCancelled("task-2")
 	if got := f.ClonesToCome("b"); got != 0 {
 		t.Errorf("%d clones to come, want none: it is an operation of a group", got)
+	}
+}
+
+// TestATaskThatIsCancelledWhileItIsWatched counts once, as what it is by now, and its end does not make it count less.
+func TestATaskThatIsCancelledWhileItIsWatched(t *testing.T) {
+	f := newFixture(t, 2)
+	f.CloneTaskFound("task-1")
+	f.CloneTaskCancelled("task-1")
+	f.CloneTaskEnded("task-1")
+	f.CloneTaskFound("task-1") // read before it was cancelled
+	if n, tasks := f.ClonesToCome("a"), f.Tasks(); n != 1 || len(tasks) != 0 {
+		t.Errorf("%d clones to come, want 1; watched: %v", n, tasks)
+	}
+	f.wantHeard()
+	f.pass(operations.ArrivesWithin + time.Second)
+	f.Overdue()
+	f.wantHeard("*")
+	f.CloneTaskFound("task-1")
+	if n := f.ClonesToCome("a"); n != 0 {
+		t.Errorf("%d clones to come, want none: it is over", n)
+	}
+}
+
+// TestAForgottenGroupHasNoCloneToCome but those that may be anybody's.
+func TestAForgottenGroupHasNoCloneToCome(t *testing.T) {
+	f := newFixture(t, 2)
+	id := f.begin("a", clone("a-0"))
+	f.Refused(id, failure(vsphere.ClassUnknown))
+	f.NotFound(id)
+	f.CloneTaskFound("task-1")
+	if n := f.ClonesToCome("a"); n != 2 {
+		t.Errorf("%d clones to come, want 2", n)
+	}
+	f.Forget("a")
+	if n := f.ClonesToCome("a"); n != 1 {
+		t.Errorf("%d clones to come, want the one that may be anybody's", n)
 	}
 }

@@ -99,26 +99,22 @@ func exhaust(t *testing.T, c *connection, kind vsphere.OperationKind) {
 	t.Fatal("there is no bound")
 }
 
+// Nor is anything read: what is read now proves nothing when the turn comes.
 func TestWithoutATurnNothingIsSent(t *testing.T) {
-	s := &script{reads: reads{vmRef("vm-1"): {asRead(nil)}}}
-	c := scripted(t, s)
-	ctx := t.Context()
 	for _, kind := range vsphere.Kinds() {
+		s := &script{reads: reads{vmRef("vm-1"): {asRead(nil)}, vmRef("vm-5"): {asTemplate(nil)}}}
+		c := scripted(t, s)
 		exhaust(t, c, kind)
-	}
-	for name, err := range map[string]error{
-		"clone":     c.v.Start(ctx, testGroup, []vsphere.Request{cloneOfLinux("web-1")}),
-		"power on":  c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
-		"power off": c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")),
-		"destroy":   c.v.Start(ctx, testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")),
-	} {
-		if !errors.Is(err, vsphere.ErrNoBudget) {
-			t.Errorf("%s: %v", name, err)
+		request := vsphere.Request{Kind: kind, VM: "vm-1"}
+		if kind.Makes() {
+			request = cloneOfLinux("web-1")
+			request.Kind = kind
 		}
-	}
-	for _, method := range []string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task"} {
-		if s.sent(method) {
-			t.Errorf("%s was sent", method)
+		if err := c.v.Start(t.Context(), testGroup, []vsphere.Request{request}); !errors.Is(err, vsphere.ErrNoBudget) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if len(s.calls) > 0 {
+			t.Errorf("%s: sent %q", kind, s.calls)
 		}
 	}
 }
@@ -251,6 +247,18 @@ func TestTheTemplateIsReadOnceForAllClones(t *testing.T) {
 				t.Errorf("sent %v", s.calls)
 			}
 		})
+	}
+}
+
+// A read says nothing of another template.
+func TestEachTemplateIsRead(t *testing.T) {
+	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil)}, vmRef("vm-6"): {goneFault(vmRef("vm-6"))}}}
+	c := scripted(t, s)
+	other := cloneOfLinux("web-2")
+	other.Clone.Source.Ref = "vm-6"
+	err := c.v.Start(t.Context(), testGroup, []vsphere.Request{cloneOfLinux("web-1"), other})
+	if !vsphere.TemplateChanged(err) || s.count("CloneVM_Task") != 1 {
+		t.Errorf("%v, sent %v", err, s.calls)
 	}
 }
 

@@ -133,7 +133,12 @@ func (p *Plan) request(kind vsphere.OperationKind, vm vsphere.Ref) {
 
 // sortRequests brings the requests into the order of their kinds.
 func (p *Plan) sortRequests() {
-	slices.SortStableFunc(p.Requests, func(a, b vsphere.Request) int { return cmp.Compare(a.Kind.Order(), b.Kind.Order()) })
+	slices.SortStableFunc(p.Requests, func(a, b vsphere.Request) int {
+		if a.Kind == b.Kind { // most are
+			return 0
+		}
+		return cmp.Compare(a.Kind.Order(), b.Kind.Order())
+	})
 }
 
 // WarnsOfTemplate reports whether the template is unusable and no clone is due: the group lacks nothing, and gets a warning.

@@ -53,28 +53,25 @@ func (p *Plan) scaleUp(in Input) {
 	}
 	p.EnsureFolder = ms.folder == nil
 	p.Requests = slices.Grow(p.Requests, n)
+	specs := make([]vsphere.CloneSpec, 0, n) // in one piece, for a plan may have thousands
 	names := slotNamesOf(in.Group)
-	for slot := 0; n > 0; slot++ {
+	for slot := 0; len(specs) < n; slot++ {
 		if ms.usedSlots[slot] {
 			continue
 		}
-		n--
 		name, host := names.name(slot), vsphere.Ref("")
 		if in.Snapshot.HostNeeded {
 			host = hosts.pick(name, failed)
 		}
-		p.Requests = append(p.Requests, vsphere.Request{
-			Kind: vsphere.OperationClone,
-			Name: name,
-			Clone: &vsphere.CloneSpec{
-				VMSpec:  ms.target.VMSpec,
-				Source:  in.Template,
-				Folder:  p.Folder,
-				Host:    host,
-				Slot:    slot,
-				PowerOn: true,
-			},
+		specs = append(specs, vsphere.CloneSpec{
+			VMSpec:  ms.target.VMSpec,
+			Source:  in.Template,
+			Folder:  p.Folder,
+			Host:    host,
+			Slot:    slot,
+			PowerOn: true,
 		})
+		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &specs[len(specs)-1]})
 	}
 }
 
@@ -87,6 +84,7 @@ func (p *Plan) scaleUp(in Input) {
 //  5. power it off
 func (p *Plan) scaleDown(victims []*member, in Input) {
 	p.due.removals += len(victims)
+	p.Requests = slices.Grow(p.Requests, len(victims))
 	for _, m := range victims {
 		m.victim = true
 		f := m.failure()

@@ -101,10 +101,11 @@ func (p Plan) Makes() bool {
 
 // Removes reports whether the plan powers a VM off, destroys one, or removes a folder.
 func (p Plan) Removes() bool {
-	return len(p.RemoveFolders) > 0 || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool {
-		return r.Kind.Removes() || r.Kind == vsphere.OperationPowerOff
-	})
+	return len(p.RemoveFolders) > 0 || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
 }
+
+// removes reports whether an operation is part of a removal: victims alone are powered off.
+func removes(kind vsphere.OperationKind) bool { return kind.Removes() || kind == vsphere.OperationPowerOff }
 
 // RequestsOf returns the requests of one kind.
 func (p Plan) RequestsOf(kind vsphere.OperationKind) []vsphere.Request {

@@ -50,9 +50,7 @@ func (m *member) cloning() bool { return m.op != nil && m.op.Kind.Makes() }
 func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 
 // terminating reports whether the removal of the VM has begun.
-func (m *member) terminating() bool {
-	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
-}
+func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 
 // next returns the operation that one of our VMs needs. It is empty if the VM needs none, or lies outside the root folder.
 func (m *member) next() vsphere.OperationKind {

@@ -62,10 +62,10 @@ type Interface interface {
 
 	// Start submits requests, in order. Requests of one kind that follow each other are one batch. The rules:
 	//
-	//  1. A request takes a place in the budget of its kind first. What finds none is neither read nor sent: its batch ends
-	//     with ErrNoBudget, and the group is notified when it is its turn. A name or a VM that is under way already is
-	//     refused with ReasonUnderWay.
-	//  2. Clone: the template is read live, and what is read is cloned at once, with a fresh stamp and instance. If it is not
+	//  1. A request takes a place in the budget of its kind first. If there is none, the adapter neither reads nor sends
+	//     anything for it: its batch ends with ErrNoBudget, and the adapter notifies the group when it is its turn. A request
+	//     for a name or a VM with an operation under way fails with ReasonUnderWay.
+	//  2. Clone: the template is read live, and the clone is sent at once, with a fresh stamp and instance. If it is not
 	//     the template any more that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing
 	//     is sent, the answer of the look-up is forgotten, and the batch ends with ClassConflict and ReasonTemplateChanged.
 	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
@@ -74,8 +74,8 @@ type Interface interface {
 	//  3. PowerOn, PowerOff: a VM that has the wanted state already is a success. One that is not the group's, or that is seen
 	//     outside the root folder, is refused (ClassConflict).
 	//  4. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
-	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). What is refused gives its
-	//     place back and is a Failure of that VM in the next snapshot.
+	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). A VM that is refused gives
+	//     its place back and has a Failure in the next snapshot.
 	//  5. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
 	//     kinds, an error of one request does not keep the others back. The batch fails with the first error, of destructions
 	//     with the most severe.

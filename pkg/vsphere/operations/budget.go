@@ -12,8 +12,8 @@ import (
 const grantFor = 5 * time.Second
 
 // budget shares a number of places round robin over the groups that want some, so that a group of 5,000 never starves a
-// group of one: who finds no place waits in line, and every place that comes free goes to the head of the line, one to a
-// group. Only what nobody waits for can be taken freely.
+// group of one: a group that finds no place waits in line, and every place that comes free goes to the head of the line, one
+// to a group. A place can be taken freely only if nobody waits for it.
 //
 // A group that comes too late for its place loses the place and not its turn: it takes any place that is free, also one
 // that is kept for the next, who then is the first in line. Otherwise a queue that is slower than grantFor would let no

@@ -1,6 +1,6 @@
-// Package operations remembers what an adapter has asked of vCenter and not seen the end of: the operations under way, the
-// budgets that they share, their deadlines, and how they failed last. It makes no call and starts nothing: an adapter says
-// what happens, and learns which group to wake.
+// Package operations remembers the operations that an adapter has under way, the budgets that they share, their deadlines,
+// and how they failed last. It makes no call and starts nothing: an adapter says what happens, and the package notifies the
+// groups that are to look again.
 //
 // It is a room of its own because every adapter needs exactly this, and because fairness and deadlines are best proven
 // without a vCenter. Absences, Sorted and Versions are here for the same reason: a disappearance of VMs, a list that is

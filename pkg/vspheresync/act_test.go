@@ -212,10 +212,7 @@ func TestCancelIsSent(t *testing.T) {
 
 func TestFinalizerStaysAfterAnError(t *testing.T) {
 	f := newFixture(t, group(1))
-	f.settle()
-	f.scale(0)
-	f.settle()
-	f.delete()
+	f.deleteEmpty()
 	f.want("first a sweep", "Sweep", "update status")
 	f.world.Inject(fake.Fault{Method: fake.RemoveFolder, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "busy"}})
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
@@ -230,10 +227,7 @@ func TestFinalizerStaysAfterAnError(t *testing.T) {
 // The removal is asked for, and the finalizer stays until the folder is proven gone.
 func TestFinalizerWaitsForTheFolder(t *testing.T) {
 	f := newFixture(t, group(1))
-	f.settle()
-	f.scale(0)
-	f.settle()
-	f.delete()
+	f.deleteEmpty()
 	f.want("a sweep", "Sweep", "update status")
 	f.world.HoldAnswers()
 	f.want("asked for", "get", "RemoveFolder")

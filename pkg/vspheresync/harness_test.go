@@ -149,6 +149,15 @@ func (f *fixture) scale(replicas int32) {
 	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Replicas = ptr.To(replicas) })
 }
 
+// deleteEmpty deletes the group when it has no VM any more: its folder is left.
+func (f *fixture) deleteEmpty() {
+	f.t.Helper()
+	f.settle()
+	f.scale(0)
+	f.settle()
+	f.delete()
+}
+
 func (f *fixture) delete() {
 	f.t.Helper()
 	f.edit(func(vg *v1alpha1.VmGroup) {

@@ -50,10 +50,7 @@ func TestPreviewOfWhatCannotBeKnown(t *testing.T) {
 // Preview foresees the end of a group as if the sweep had ended that a connection begins with, and says what it waits for.
 func TestPreviewOfAnEnd(t *testing.T) {
 	f := newFixture(t, group(1))
-	f.settle()
-	f.scale(0)
-	f.settle()
-	f.delete()
+	f.deleteEmpty()
 	f.want("a sweep has ended", "Sweep", "update status")
 	if _, p, err := f.Preview(t.Context(), f.live()); err != nil || !p.RemoveFinalizer || len(p.RemoveFolders) != 1 {
 		t.Errorf("%+v, %v", p, err)

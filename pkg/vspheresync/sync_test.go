@@ -88,10 +88,7 @@ func TestASweepThatBeganTooEarly(t *testing.T) {
 func TestSweepFails(t *testing.T) {
 	f := newFixture(t, group(0))
 	f.scale(1)
-	f.settle()
-	f.scale(0)
-	f.settle()
-	f.delete()
+	f.deleteEmpty()
 	f.world.Inject(fake.Fault{Method: fake.Sweep, Err: &vsphere.Error{Class: vsphere.ClassTransient, Message: "no"}})
 	f.want("it is asked for", "Sweep", "update status")
 	f.want("it has failed: nothing is taken away, and it is not asked for again", "update status")
@@ -243,10 +240,7 @@ func TestWroteIsToldOfEachWrite(t *testing.T) {
 func TestCacheIsLateToLearnTheEnd(t *testing.T) {
 	f := newFixture(t, group(0))
 	f.scale(1)
-	f.settle()
-	f.scale(0)
-	f.settle()
-	f.delete()
+	f.deleteEmpty()
 	cached := f.live().DeepCopy()
 	f.want("a sweep", "Sweep", "update status")
 	f.want("it goes", "get", "RemoveFolder", "patch")

@@ -89,18 +89,12 @@ func TestAGroupThatWaitsIsPlannedEachTime(t *testing.T) {
 			f.world.HoldAnswers()
 		},
 		"a sweep": func(f *fixture) {
-			f.settle()
-			f.scale(0)
-			f.settle()
-			f.delete()
+			f.deleteEmpty()
 			f.world.HoldAnswers()
 			f.want("it asks for it", "Sweep", "update status")
 		},
 		"the removal of its folder": func(f *fixture) {
-			f.settle()
-			f.scale(0)
-			f.settle()
-			f.delete()
+			f.deleteEmpty()
 			f.want("a sweep comes first", "Sweep", "update status")
 			f.world.HoldAnswers()
 			f.want("it asks for it", "get", "RemoveFolder")

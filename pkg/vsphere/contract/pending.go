@@ -33,18 +33,14 @@ var pendingScenarios = []scenario{
 		f.awaitSwept(f.group, number)
 	}},
 	{name: "a sweep sees what was there when it was asked for", run: func(f *fixture) {
-		vm := f.made(f.group, 0)
-		f.Move(vm.Ref, "elsewhere")
-		f.Restart()
+		vm := f.madeElsewhere()
 		f.awaitSwept(f.group, f.askSweep(f.group))
 		if _, ok := byRef(f.snapshot(f.group), vm.Ref); !ok {
 			f.t.Errorf("it is missing: %s", describe(f.snapshot(f.group)))
 		}
 	}},
 	{name: "VMs are verified when they are, and not before", run: func(f *fixture) {
-		vm := f.made(f.group, 0)
-		f.Move(vm.Ref, "elsewhere")
-		f.Restart()
+		vm := f.madeElsewhere()
 		f.HoldReads(true)
 		for range 2 {
 			f.mustBePending(f.Client().Verify(f.t.Context(), f.group, []vsphere.Ref{vm.Ref}))
@@ -56,9 +52,7 @@ var pendingScenarios = []scenario{
 		}
 	}},
 	{name: "VMs whose verification was cut short are verified anew", run: func(f *fixture) {
-		vm := f.made(f.group, 0)
-		f.Move(vm.Ref, "elsewhere")
-		f.Restart()
+		vm := f.madeElsewhere()
 		f.HoldReads(true)
 		f.mustBePending(f.Client().Verify(f.t.Context(), f.group, []vsphere.Ref{vm.Ref}))
 		f.startOutage()
@@ -133,6 +127,15 @@ var pendingScenarios = []scenario{
 		f.notifies(f.group, func() { f.SetOutage(false) })
 		f.finds("linux", f.template)
 	}},
+}
+
+// madeElsewhere makes a VM of the group that lies outside the root folder. The adapter has not seen it since its start.
+func (f *fixture) madeElsewhere() vsphere.VM {
+	f.t.Helper()
+	vm := f.made(f.group, 0)
+	f.Move(vm.Ref, "elsewhere")
+	f.Restart()
+	return vm
 }
 
 // mustBePending fails the test unless err says that there is no answer yet.

@@ -105,7 +105,9 @@ func (p Plan) Removes() bool {
 }
 
 // removes reports whether an operation is part of a removal: victims alone are powered off.
-func removes(kind vsphere.OperationKind) bool { return kind.Removes() || kind == vsphere.OperationPowerOff }
+func removes(kind vsphere.OperationKind) bool {
+	return kind.Removes() || kind == vsphere.OperationPowerOff
+}
 
 // RequestsOf returns the requests of one kind.
 func (p Plan) RequestsOf(kind vsphere.OperationKind) []vsphere.Request {

@@ -74,6 +74,8 @@ const (
 	ReasonPoweredOn = "PoweredOn"
 	// ReasonWaitingForBudget: as many operations of that kind as allowed are under way.
 	ReasonWaitingForBudget = "WaitingForBudget"
+	// ReasonPending: an answer is still to come.
+	ReasonPending = "Pending"
 	// ReasonOverdue: an operation has passed its deadline.
 	ReasonOverdue = "Overdue"
 	// ReasonUnknownKind: nobody knows how to start an operation of that kind.
@@ -117,7 +119,7 @@ func Errors(err error) []error {
 // conclude nothing from it.
 var ErrPending error = &Error{
 	Class:   ClassConflict,
-	Reason:  "Pending",
+	Reason:  ReasonPending,
 	Message: "vCenter has not answered yet",
 }
 

@@ -83,7 +83,7 @@ var rooms = []room{
 		noClock: true,
 	},
 	{
-		path: "pkg/vsphere/tracker",
+		path: "pkg/vsphere/operations",
 		may:  []string{"pkg/vsphere$", "k8s.io/utils/clock"},
 		why:  "what is in flight is counted without a vCenter, for every implementation of the port",
 	},
@@ -94,13 +94,13 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vsphere/inventory",
-		may:  []string{"pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/utils/clock"},
+		may:  []string{"pkg/vsphere$", "pkg/vsphere/operations", "k8s.io/utils/clock"},
 		not:  []string{"context", "net", "os"},
 		why:  "the inventory knows what it was given, and calls nobody",
 	},
 	{
 		path: "pkg/vsphere/fake",
-		may:  []string{"pkg/apis", "pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
+		may:  []string{"pkg/apis", "pkg/vsphere$", "pkg/vsphere/operations", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
 		why:  "the fake is an in-memory vCenter behind the port",
 	},
 	{
@@ -112,7 +112,7 @@ var rooms = []room{
 	{
 		path: "pkg/vsphere/vim",
 		may: []string{
-			"pkg/apis", "pkg/vsphere$", "pkg/vsphere/tracker", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics",
+			"pkg/apis", "pkg/vsphere$", "pkg/vsphere/operations", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics",
 			govmomi, kubernetes, "github.com/google/uuid", "golang.org/x",
 		},
 		why: "the adapter knows the port, govmomi and the reasons of the API, and nobody who uses it",

@@ -118,12 +118,12 @@ func (v *vCenter) state(s metrics.State) metrics.State {
 // operations measures operations.
 type operations struct{ metrics *metrics.Metrics }
 
-// Began implements tracker.Observer.
+// Began implements operations.Observer.
 func (o operations) Began(kind vsphere.OperationKind, waited time.Duration) {
 	o.metrics.BudgetWait.WithLabelValues(string(kind)).Observe(waited.Seconds())
 }
 
-// Ended implements tracker.Observer.
+// Ended implements operations.Observer.
 func (o operations) Ended(kind vsphere.OperationKind, took time.Duration, class vsphere.Class) {
 	result := cmp.Or(string(class), metrics.ResultSuccess)
 	o.metrics.OperationDuration.WithLabelValues(string(kind), result).Observe(took.Seconds())

@@ -105,20 +105,17 @@ func steps(in plan.Input, p plan.Plan) []step {
 	if p.EnsureFolder {
 		out = append(out, step{"make folder", in.Snapshot.Path, ""})
 	}
-	vms := func(do string, refs []vsphere.Ref) {
-		for _, ref := range refs {
-			out = append(out, step{do, vmName(in, ref), string(ref)})
-		}
-	}
-	vms("power on", p.PowerOn)
-	for _, c := range p.Clone {
-		out = append(out, step{"clone", c.Name, fmt.Sprintf("from %s, %s, %d MiB", in.Template.Path, count(c.Spec.CPU, "CPU"), c.Spec.MemoryMiB)})
-	}
 	for _, op := range p.Cancel {
 		out = append(out, step{"cancel clone", op.Name, string(op.Task)})
 	}
-	vms("power off", p.PowerOff)
-	vms("destroy", p.Destroy)
+	for _, r := range p.Requests {
+		kind, _ := r.Kind.Info()
+		if spec := r.Clone; spec != nil {
+			out = append(out, step{kind.Verb, r.Name, fmt.Sprintf("from %s, %s, %d MiB", spec.Source.Path, count(spec.CPU, "CPU"), spec.MemoryMiB)})
+			continue
+		}
+		out = append(out, step{kind.Verb, vmName(in, r.VM), string(r.VM)})
+	}
 	for _, ref := range p.RemoveFolders {
 		out = append(out, step{"remove folder", folderPath(in, ref), string(ref)})
 	}

@@ -172,14 +172,8 @@ type withTasks struct {
 	tasks []vim.RunningTask
 }
 
-// operationKinds are the operations of the controller, by what vCenter calls their tasks.
-var operationKinds = map[string]vsphere.OperationKind{
-	"clone": vsphere.OperationClone, "powerOn": vsphere.OperationPowerOn, "powerOff": vsphere.OperationPowerOff,
-	"destroy": vsphere.OperationDestroy,
-}
-
-// Snapshot implements vsphere.Interface. Of a clone vCenter tells the name, if it does; one of which it does not counts as a
-// stray.
+// Snapshot implements vsphere.Interface. Of a clone vCenter tells the name, if it does; one of which it does not may still
+// come.
 func (w withTasks) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
 	s, err := w.Interface.Snapshot(ctx, g)
 	if err != nil {
@@ -189,15 +183,15 @@ func (w withTasks) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Sna
 	for _, f := range s.Folders {
 		folders[f.Ref] = true
 	}
-	s.Strays = 0
+	s.ClonesToCome = 0
 	for _, task := range w.tasks {
-		kind := operationKinds[task.What]
+		kind := vsphere.KindOfTask(task.What)
 		switch {
-		case kind == vsphere.OperationClone && task.Name == "":
-			s.Strays++
-		case kind == vsphere.OperationClone && folders[task.Folder]:
+		case kind.Makes() && task.Name == "":
+			s.ClonesToCome++
+		case kind.Makes() && folders[task.Folder]:
 			s.Operations = append(s.Operations, vsphere.Operation{Kind: kind, Name: task.Name, Task: task.Task})
-		case kind != "" && kind != vsphere.OperationClone:
+		case kind != "" && !kind.Makes():
 			s.Operations = append(s.Operations, vsphere.Operation{Kind: kind, VM: task.Entity, Task: task.Task})
 		}
 	}

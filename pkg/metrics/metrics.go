@@ -71,7 +71,7 @@ func New() *Metrics {
 		state:              newStateCollector(t),
 		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, StaleCache, Panic or an error class. Conflict: vCenter reports a conflict, or another writer of the same VmGroup came first.", "result"),
 		SyncDuration:       t.histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", syncBuckets),
-		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind (Clone, PowerOn, PowerOff, Destroy) and result: Success or an error class.", operationBuckets, "kind", "result"),
+		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind, such as Clone or PowerOff, and result: Success or an error class.", operationBuckets, "kind", "result"),
 		BudgetWait:         t.histograms("budget_wait_seconds", "Time that a VmGroup waited for a place before it could submit an operation, by kind; 0 if there was a place at once.", waitBuckets, "kind"),
 		SOAPRequests:       t.counters("soap_requests_total", "Calls to vCenter by method and result: Success or Error.", "method", "result"),
 		Faults:             t.counters("faults_total", "Faults of calls to vCenter and of tasks, except refused logins, by error class and type of fault.", "class", "fault"),

@@ -51,7 +51,7 @@ func (ms *membership) attachOperations(v *view, ours map[vsphere.Ref]*member) {
 
 func splitClones(operations []*vsphere.Operation) (clones, others []*vsphere.Operation) {
 	for _, op := range operations {
-		if op.Kind == vsphere.OperationClone {
+		if op.Kind.Makes() {
 			clones = append(clones, op)
 		} else {
 			others = append(others, op)
@@ -121,7 +121,7 @@ func (ms *membership) attachFailures(v *view, ours map[vsphere.Ref]*member) {
 	var names []*vsphere.Failure
 	for i := range failures {
 		f := &failures[i]
-		if f.Kind == vsphere.OperationClone {
+		if f.Kind.Makes() {
 			if vsphere.ConcernsName(f.Err) {
 				names = append(names, f)
 			}

@@ -92,7 +92,7 @@ func templateSearch(in Input, p Plan) string {
 
 // remaining says what a group that goes still has.
 func remaining(in Input, ms *membership) string {
-	vms, clones := len(ms.ours), len(ms.pending)+len(ms.unidentified)+in.Snapshot.Strays
+	vms, clones := len(ms.ours), len(ms.pending)+len(ms.unidentified)+in.Snapshot.ClonesToCome
 	if vms+clones == 0 {
 		return "no VM is left"
 	}

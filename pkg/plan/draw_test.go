@@ -41,9 +41,9 @@ func drawInput(t *rapid.T) Input {
 	in.Snapshot = vsphere.Snapshot{
 		VCenter: pick(t, "vCenter", "vcenter-1", "vcenter-1", "vcenter-1", "vcenter-2"),
 		Owner:   testOwner, Path: testPath,
-		RootExists: !rarely(t, "no root"),
-		Strays:     pick(t, "strays", 0, 0, 0, 0, 1),
-		Swept:      7,
+		RootExists:   !rarely(t, "no root"),
+		ClonesToCome: pick(t, "clones to come", 0, 0, 0, 0, 1),
+		Swept:        7,
 	}
 	if rarely(t, "disappearance") {
 		disappeared(&in)

@@ -129,7 +129,7 @@ func noFolder(in *Input)       { in.Snapshot.Folders = nil }
 func rootGone(in *Input)       { in.Snapshot.Folders, in.Snapshot.RootExists = nil, false }
 func folderRecorded(in *Input) { in.FolderRecorded = true }
 func readOnly(in *Input)       { in.ReadOnly = true }
-func strays(in *Input)         { in.Snapshot.Strays = 1 }
+func clonesToCome(in *Input)   { in.Snapshot.ClonesToCome = 1 }
 func disappeared(in *Input) {
 	in.Snapshot.Disappearance = &vsphere.Disappearance{Missing: 5, Unproven: 2, Of: 12}
 }
@@ -245,15 +245,13 @@ func steps(p Plan) []string {
 	}
 	say(p.AddFinalizer, "add finalizer")
 	say(p.EnsureFolder, "make folder")
-	list("power on", p.PowerOn)
-	for _, c := range p.Clone {
-		out = append(out, "clone "+c.Name)
-	}
 	for _, op := range p.Cancel {
 		out = append(out, "cancel "+op.Name)
 	}
-	list("power off", p.PowerOff)
-	list("destroy", p.Destroy)
+	for _, r := range p.Requests {
+		kind, _ := r.Kind.Info()
+		out = append(out, kind.Verb+" "+r.Name+string(r.VM))
+	}
 	say(p.Sweep, "sweep")
 	list("remove folder", p.RemoveFolders)
 	say(p.RemoveFinalizer && !p.Orphan, "remove finalizer")
@@ -261,6 +259,18 @@ func steps(p Plan) []string {
 	say(p.Held != "", "held: "+p.Held)
 	return out
 }
+
+// refs returns the VMs that requests are about.
+func refs(requests []vsphere.Request) []vsphere.Ref {
+	var out []vsphere.Ref
+	for _, r := range requests {
+		out = append(out, r.VM)
+	}
+	return out
+}
+
+// clonesIn returns the clones that a plan asks for.
+func clonesIn(p Plan) []vsphere.Request { return p.RequestsOf(vsphere.OperationClone) }
 
 // sum returns a status in a line: available/replicas, phase, and the reason of Ready.
 func sum(status v1alpha1.VmGroupStatus) string {

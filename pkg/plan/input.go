@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -52,12 +54,10 @@ type Plan struct {
 	// EnsureFolder says that the group's folder is missing and needed. Otherwise clones go to Folder.
 	EnsureFolder bool
 	Folder       vsphere.Ref
-	PowerOn      []vsphere.Ref
-	Clone        []vsphere.Clone
 	Cancel       []vsphere.Operation
-	// PowerOff and Destroy hold victims only: VMs that are surplus, or whose group goes.
-	PowerOff []vsphere.Ref
-	Destroy  []vsphere.Ref
+	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are powered off
+	// and destroyed: VMs that are surplus, or whose group goes.
+	Requests []vsphere.Request
 	// Sweep says that the controller sees nothing left of a group that goes, and that a sweep has to confirm it. The caller
 	// asks for one, unless Input.SweepAsked is its number.
 	Sweep bool
@@ -91,15 +91,57 @@ func (d due) any() bool { return d.clones+d.cancels+d.powerOns+d.removals > 0 ||
 
 // Writes reports whether the plan changes anything in vCenter.
 func (p Plan) Writes() bool {
-	return p.Makes() || p.Removes() || len(p.PowerOn) > 0 || len(p.Cancel) > 0
+	return len(p.Requests) > 0 || len(p.Cancel) > 0 || p.EnsureFolder || len(p.RemoveFolders) > 0
 }
 
 // Makes reports whether the plan makes a folder or a VM.
-func (p Plan) Makes() bool { return p.EnsureFolder || len(p.Clone) > 0 }
+func (p Plan) Makes() bool {
+	return p.EnsureFolder || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.Kind.Makes() })
+}
 
 // Removes reports whether the plan powers a VM off, destroys one, or removes a folder.
 func (p Plan) Removes() bool {
-	return len(p.PowerOff) > 0 || len(p.Destroy) > 0 || len(p.RemoveFolders) > 0
+	return len(p.RemoveFolders) > 0 || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
+}
+
+// removes reports whether an operation is part of a removal: victims alone are powered off.
+func removes(kind vsphere.OperationKind) bool {
+	return kind.Removes() || kind == vsphere.OperationPowerOff
+}
+
+// RequestsOf returns the requests of one kind.
+func (p Plan) RequestsOf(kind vsphere.OperationKind) []vsphere.Request {
+	var of []vsphere.Request
+	for _, r := range p.Requests {
+		if r.Kind == kind {
+			of = append(of, r)
+		}
+	}
+	return of
+}
+
+// Counts returns how many requests of each kind there are.
+func (p Plan) Counts() map[vsphere.OperationKind]int {
+	counts := map[vsphere.OperationKind]int{}
+	for _, r := range p.Requests {
+		counts[r.Kind]++
+	}
+	return counts
+}
+
+// request asks for an operation on a VM.
+func (p *Plan) request(kind vsphere.OperationKind, vm vsphere.Ref) {
+	p.Requests = append(p.Requests, vsphere.Request{Kind: kind, VM: vm})
+}
+
+// sortRequests brings the requests into the order of their kinds.
+func (p *Plan) sortRequests() {
+	slices.SortStableFunc(p.Requests, func(a, b vsphere.Request) int {
+		if a.Kind == b.Kind { // most are
+			return 0
+		}
+		return cmp.Compare(a.Kind.Order(), b.Kind.Order())
+	})
 }
 
 // WarnsOfTemplate reports whether the template is unusable and no clone is due: the group lacks nothing, and gets a warning.

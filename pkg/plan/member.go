@@ -44,15 +44,13 @@ func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected 
 func (m *member) outsideRoot() bool { return !m.vm.UnderRoot }
 
 // cloning reports whether the VM is there and its clone task has not ended.
-func (m *member) cloning() bool { return m.op != nil && m.op.Kind == vsphere.OperationClone }
+func (m *member) cloning() bool { return m.op != nil && m.op.Kind.Makes() }
 
 // awaitsName reports whether the member stands for a name in use, see awaitNames.
 func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 
 // terminating reports whether the removal of the VM has begun.
-func (m *member) terminating() bool {
-	return m.op != nil && (m.op.Kind == vsphere.OperationPowerOff || m.op.Kind == vsphere.OperationDestroy)
-}
+func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 
 // next returns the operation that one of our VMs needs. It is empty if the VM needs none, or lies outside the root folder.
 func (m *member) next() vsphere.OperationKind {

@@ -131,7 +131,7 @@ func (ms *membership) classifyForeign(m *member, v *view, slot int, holdsName bo
 	case !holdsName && v.inFolder(m.vm) && v.isOrphan(m.vm):
 		ms.orphans = append(ms.orphans, m)
 	case !holdsName || v.cloning[slot]:
-	case v.in.Snapshot.Strays > 0 && m.vm.Stamp == nil:
+	case v.in.Snapshot.ClonesToCome > 0 && m.vm.Stamp == nil:
 		m.slot, m.state, m.message = slot, v1alpha1.VMPending, "being cloned, perhaps for this group"
 		ms.pending = append(ms.pending, m)
 	default:

@@ -42,14 +42,14 @@ func TestMembership(t *testing.T) {
 		"copy under such a name, elsewhere":     {[]vsphere.VM{vm(1, copied, moved)}, nil, "o0 p0 u0 t0 c1 n0 i0 []"},
 		"copy, or a clone that is half written": {[]vsphere.VM{vm(1, copied)}, []func(*Input){operations(cloning(1))}, "o0 p1 u0 t0 c0 n0 i0 [1]"},
 
-		"foreign":                                {[]vsphere.VM{vm(0, foreign, named("db"))}, nil, "o0 p0 u0 t0 c0 n0 i0 []"},
-		"foreign under the name of a slot":       {[]vsphere.VM{vm(0, foreign)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
-		"of another group, under such a name":    {[]vsphere.VM{vm(0, otherGroup)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
-		"of another owner, under such a name":    {[]vsphere.VM{vm(0, otherOwner)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
-		"foreign under such a name, elsewhere":   {[]vsphere.VM{vm(0, foreign, moved)}, nil, "o0 p0 u0 t0 c0 n0 i0 []"},
-		"foreign under such a name, other case":  {[]vsphere.VM{vm(0, foreign, named("WEB-0D1F2-0"))}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
-		"no stamp yet, its clone is under way":   {[]vsphere.VM{vm(0, foreign)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
-		"another stamp, though strays are about": {[]vsphere.VM{vm(0, otherGroup)}, []func(*Input){strays}, "o0 p0 u0 t0 c0 n1 i0 [0]"},
+		"foreign":                                      {[]vsphere.VM{vm(0, foreign, named("db"))}, nil, "o0 p0 u0 t0 c0 n0 i0 []"},
+		"foreign under the name of a slot":             {[]vsphere.VM{vm(0, foreign)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
+		"of another group, under such a name":          {[]vsphere.VM{vm(0, otherGroup)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
+		"of another owner, under such a name":          {[]vsphere.VM{vm(0, otherOwner)}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
+		"foreign under such a name, elsewhere":         {[]vsphere.VM{vm(0, foreign, moved)}, nil, "o0 p0 u0 t0 c0 n0 i0 []"},
+		"foreign under such a name, other case":        {[]vsphere.VM{vm(0, foreign, named("WEB-0D1F2-0"))}, nil, "o0 p0 u0 t0 c0 n1 i0 [0]"},
+		"no stamp yet, its clone is under way":         {[]vsphere.VM{vm(0, foreign)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
+		"another stamp, though clonesToCome are about": {[]vsphere.VM{vm(0, otherGroup)}, []func(*Input){clonesToCome}, "o0 p0 u0 t0 c0 n1 i0 [0]"},
 
 		"pending 1: a clone under way":                     {nil, []func(*Input){operations(cloning(4))}, "o0 p1 u0 t0 c0 n0 i0 [4]"},
 		"pending 1: a clone whose VM is there":             {[]vsphere.VM{vm(4, off)}, []func(*Input){operations(cloning(4))}, "o1 p0 u0 t0 c0 n0 i0 [4]"},
@@ -64,7 +64,7 @@ func TestMembership(t *testing.T) {
 		"pending 1: what uses the name is visible":         {[]vsphere.VM{vm(0)}, []func(*Input){failures(conflict)}, "o1 p0 u0 t0 c0 n0 i0 [0]"},
 		"pending 1: another failure is no name in use":     {nil, []func(*Input){failures(cloneFailed(0, vsphere.ClassInvalid))}, "o0 p0 u0 t0 c0 n0 i0 []"},
 
-		"pending 2: no stamp yet, perhaps of an earlier process": {[]vsphere.VM{vm(0, foreign)}, []func(*Input){strays}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
+		"pending 2: no stamp yet, perhaps of an earlier process": {[]vsphere.VM{vm(0, foreign)}, []func(*Input){clonesToCome}, "o0 p1 u0 t0 c0 n0 i0 [0]"},
 
 		"pending 3: no name, nothing under way":            {[]vsphere.VM{vm(0, nameless)}, nil, "o0 p0 u1 t0 c0 n0 i0 []"},
 		"pending 3: no name, a clone under way":            {[]vsphere.VM{vm(0, nameless)}, []func(*Input){operations(cloning(0))}, "o0 p1 u0 t0 c0 n0 i0 [0]"},

@@ -65,7 +65,7 @@ func TestWarnings(t *testing.T) {
 			if diff := cmp.Diff(tc.want, status.Message); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if len(p.PowerOff)+len(p.Destroy)+len(p.Clone) > 0 {
+			if p.Makes() || p.Removes() {
 				t.Errorf("it does %v", steps(p))
 			}
 		})

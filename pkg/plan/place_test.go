@@ -83,8 +83,8 @@ func TestPlacesOfClones(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := map[vsphere.Ref]int{}
 			p := Compute(tt.in)
-			for _, c := range p.Clone {
-				got[c.Spec.Host]++
+			for _, c := range clonesIn(p) {
+				got[c.Clone.Host]++
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
@@ -155,9 +155,9 @@ func TestEachCloneNamesAFitHost(t *testing.T) {
 			}
 		}
 		before := slices.Clone(in.Snapshot.Hosts)
-		for _, c := range Compute(in).Clone {
-			if c.Spec.Host == "" && in.Snapshot.HostNeeded || c.Spec.Host != "" && !fit[c.Spec.Host] {
-				t.Fatalf("clone %s on %q; fit %v", c.Name, c.Spec.Host, maps.Collect(maps.All(fit)))
+		for _, c := range clonesIn(Compute(in)) {
+			if c.Clone.Host == "" && in.Snapshot.HostNeeded || c.Clone.Host != "" && !fit[c.Clone.Host] {
+				t.Fatalf("clone %s on %q; fit %v", c.Name, c.Clone.Host, maps.Collect(maps.All(fit)))
 			}
 		}
 		if diff := cmp.Diff(before, in.Snapshot.Hosts); diff != "" {

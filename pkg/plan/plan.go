@@ -45,6 +45,7 @@ func Compute(in Input) Plan {
 		p.AddFinalizer = !slices.Contains(g.Finalizers, v1alpha1.Finalizer) && (p.Writes() || p.members.needsFinalizer())
 	}
 	p.hold(in)
+	p.sortRequests()
 	return p
 }
 

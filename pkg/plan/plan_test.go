@@ -291,8 +291,8 @@ func TestRemove(t *testing.T) {
 		"2: held by an overdue clone":                           {in: input(group(1, deleting)).with(operations(cloning(0, overdue)))},
 		"2: held by an unknown outcome":                         {in: input(group(1, deleting)).with(operations(cloning(0, unknown)))},
 		"2: held by a clone whose VM is not seen yet":           {in: input(group(1, deleting)).with(operations(cloning(0, landed("vm-0"))))},
-		"2: held by a clone that may be of an earlier process":  {in: input(group(1, deleting)).with(strays)},
-		"2: held by a VM that may be made by such a clone":      {in: input(group(1, deleting), vm(0, foreign)).with(strays)},
+		"2: held by a clone that may be of an earlier process":  {in: input(group(1, deleting)).with(clonesToCome)},
+		"2: held by a VM that may be made by such a clone":      {in: input(group(1, deleting), vm(0, foreign)).with(clonesToCome)},
 		"2: a conflict over something else holds nothing":       {in: input(group(1, deleting)).with(failures(about("Gone", cloneFailed(0, vsphere.ClassConflict)))), want: []string{"remove folder group-1", "remove finalizer"}},
 		"2: held by a name that something invisible uses":       {in: input(group(1, deleting)).with(failures(cloneFailed(0, vsphere.ClassConflict))), retry: 5 * time.Second},
 		"2: held while many VMs are missing":                    {in: input(group(1, deleting)).with(empty, disappeared)},
@@ -310,9 +310,9 @@ func TestRemove(t *testing.T) {
 }
 
 func TestCloneSpec(t *testing.T) {
-	spec := func(in Input) vsphere.CloneSpec { return Compute(in).Clone[0].Spec }
+	spec := func(in Input) vsphere.CloneSpec { return *clonesIn(Compute(in))[0].Clone }
 	want := vsphere.CloneSpec{
-		VMSpec: SpecOf(group(0)), Folder: testFolder, Slot: 1, PowerOn: true,
+		VMSpec: SpecOf(group(0)), Source: input(group(0)).Template, Folder: testFolder, Slot: 1, PowerOn: true,
 	}
 	if diff := cmp.Diff(want, spec(input(group(2), vm(0)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -79,7 +79,7 @@ func cloneFailure(in Input) *vsphere.Failure {
 	hash := SpecOf(in.Group).Hash()
 	for i := range in.Snapshot.Failures {
 		f := &in.Snapshot.Failures[i]
-		concernsAll := f.Kind == vsphere.OperationClone && f.SpecHash == hash && !vsphere.ConcernsName(f.Err)
+		concernsAll := f.Kind.Makes() && f.SpecHash == hash && !vsphere.ConcernsName(f.Err)
 		if concernsAll && !in.outdated(f) && (latest == nil || latestFirst(f, latest) < 0) {
 			latest = f
 		}

@@ -38,7 +38,11 @@ func checkPromises(t *rapid.T) {
 
 // checkOnlyOurs proves P1: nothing is done to a VM that is not ours by its stamp and instance, or that lies outside the root.
 func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
-	for _, ref := range slices.Concat(p.PowerOn, p.PowerOff, p.Destroy) {
+	for _, r := range p.Requests {
+		ref := r.VM
+		if r.Kind.Makes() {
+			continue
+		}
 		i := slices.IndexFunc(in.Snapshot.VMs, func(vm *vsphere.VM) bool { return vm.Ref == ref })
 		if i < 0 {
 			t.Fatalf("P1: %s is not in the snapshot", ref)
@@ -71,17 +75,17 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		}
 	}
 	pending := len(p.members.pending)
-	if there := ours + pending; ours+pending+len(p.Clone) > max(want, there) {
-		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(p.Clone), want)
+	if there := ours + pending; ours+pending+len(clonesIn(p)) > max(want, there) {
+		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(clonesIn(p)), want)
 	}
-	victims := slices.Concat(p.PowerOff, p.Destroy)
+	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
 	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-beyond-want) {
 		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)
 	}
 	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want) {
 		t.Errorf("P2: %d of %d VMs go, %d are wanted", len(victims), ours, want)
 	}
-	if in.Group.DeletionTimestamp != nil && len(p.Clone)+len(p.PowerOn) > 0 {
+	if in.Group.DeletionTimestamp != nil && len(clonesIn(p))+len(p.RequestsOf(vsphere.OperationPowerOn)) > 0 {
 		t.Error("P2: a group that is being deleted grows")
 	}
 	if unknownMetadata(in.Group) != "" && in.Group.DeletionTimestamp != nil && (p.Writes() || p.RemoveFinalizer && !p.Orphan) {
@@ -90,8 +94,8 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if asked := in.OrphanAsked || AsksToOrphan(in.Group); asked && in.Group.DeletionTimestamp != nil && p.Writes() {
 		t.Errorf("P2: the VMs are to stay, yet it does %v", steps(p))
 	}
-	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.Strays > 0 || len(victims) > 0) {
-		t.Errorf("P2: the finalizer goes before %d VMs, %d pending, %d strays", ours, pending, in.Snapshot.Strays)
+	if p.RemoveFinalizer && !p.Orphan && (ours+pending+in.Snapshot.ClonesToCome > 0 || len(victims) > 0) {
+		t.Errorf("P2: the finalizer goes before %d VMs, %d pending, %d clones to come", ours, pending, in.Snapshot.ClonesToCome)
 	}
 	swept := in.SweepAsked > 0 && in.Snapshot.Swept >= in.SweepAsked
 	if last := p.RemoveFinalizer || len(p.RemoveFolders) > 0; last && !p.Orphan && !swept {
@@ -100,7 +104,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if p.Writes() && in.Group.DeletionTimestamp == nil && !p.AddFinalizer && !slices.Contains(in.Group.Finalizers, v1alpha1.Finalizer) {
 		t.Error("P2: something is changed before there is a finalizer")
 	}
-	touched := slices.Concat(p.PowerOn, victims)
+	touched := slices.Concat(refs(p.RequestsOf(vsphere.OperationPowerOn)), victims)
 	slices.Sort(touched)
 	if len(slices.Compact(slices.Clone(touched))) != len(touched) {
 		t.Errorf("one VM, several operations: %v", touched)
@@ -156,9 +160,9 @@ func checkNames(t *rapid.T, in Input, p Plan) {
 	for _, op := range in.Snapshot.Operations {
 		taken[op.Name] = true
 	}
-	for _, c := range p.Clone {
-		if taken[c.Name] || c.Name != VMName("web", testUID, c.Spec.Slot) {
-			t.Errorf("clone %s into slot %d: the name is wrong or taken", c.Name, c.Spec.Slot)
+	for _, c := range clonesIn(p) {
+		if taken[c.Name] || c.Name != VMName("web", testUID, c.Clone.Slot) {
+			t.Errorf("clone %s into slot %d: the name is wrong or taken", c.Name, c.Clone.Slot)
 		}
 		taken[c.Name] = true
 	}
@@ -224,14 +228,14 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 func diffPlans(a, b Plan) string {
 	type visible struct {
 		Steps   []string
-		Clones  []vsphere.Clone
+		Clones  []vsphere.Request
 		Retry   time.Duration
 		Problem *Problem
 		Notices []Notice
 		Due     due
 	}
 	see := func(p Plan) visible {
-		return visible{steps(p), p.Clone, p.RetryAfter, p.Problem, p.Notices, p.due}
+		return visible{steps(p), clonesIn(p), p.RetryAfter, p.Problem, p.Notices, p.due}
 	}
 	return cmp.Diff(see(a), see(b), cmp.AllowUnexported(Problem{}, due{}))
 }

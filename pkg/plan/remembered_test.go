@@ -18,12 +18,12 @@ func TestRememberedVMKeepsItsPlace(t *testing.T) {
 		recorded("vcenter-1")(g)
 		g.Status.VMs = []v1alpha1.VMStatus{{Name: VMName(g.Name, string(g.UID), 1), MoRef: "vm-1"}}
 	}
-	if p := Compute(input(group(2, remembering), vm(0), blank)); len(p.Clone) > 0 {
+	if p := Compute(input(group(2, remembering), vm(0), blank)); len(clonesIn(p)) > 0 {
 		t.Errorf("it is replaced: %v", steps(p))
 	}
 	slots := []int{}
-	for _, c := range Compute(input(group(3, remembering), vm(0), blank)).Clone {
-		slots = append(slots, c.Spec.Slot)
+	for _, c := range clonesIn(Compute(input(group(3, remembering), vm(0), blank))) {
+		slots = append(slots, c.Clone.Slot)
 	}
 	if !slices.Equal(slots, []int{2}) {
 		t.Errorf("slots %v are cloned, want 2 alone: 1 is taken", slots)
@@ -64,8 +64,8 @@ func TestWhatTheStatusCountsAndCannotListIsNotReplaced(t *testing.T) {
 			p := Compute(in)
 			status := Status(in, p, Outcome{})
 			reason := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady).Reason
-			if len(p.Clone) != tt.clones || reason != tt.reason || status.Replicas != tt.replicas {
-				t.Errorf("%d clones, %s, %d replicas; want %d, %s, %d", len(p.Clone), reason, status.Replicas, tt.clones, tt.reason, tt.replicas)
+			if len(clonesIn(p)) != tt.clones || reason != tt.reason || status.Replicas != tt.replicas {
+				t.Errorf("%d clones, %s, %d replicas; want %d, %s, %d", len(clonesIn(p)), reason, status.Replicas, tt.clones, tt.reason, tt.replicas)
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func TestWhatTheStatusCountsAndCannotListIsNotReplaced(t *testing.T) {
 		g.Status.Replicas = 3
 		g.Status.VMs = []v1alpha1.VMStatus{{Name: VMName(g.Name, string(g.UID), 1), MoRef: "vm-1"}}
 	})
-	if p := Compute(input(vg, vm(0), vsphere.VM{Ref: "vm-1", Unreadable: true})); len(p.Clone) != 1 {
+	if p := Compute(input(vg, vm(0), vsphere.VM{Ref: "vm-1", Unreadable: true})); len(clonesIn(p)) != 1 {
 		t.Errorf("a small group waits: %v", steps(p))
 	}
 }

@@ -30,7 +30,7 @@ func (p *Plan) remove(in Input) {
 	p.retryNames(in)
 	ms.setStates(in)
 	p.Problem = mostSevere(p.Problem, memberProblem(in, ms), pendingProblem(ms), unidentifiedProblem(ms))
-	if ms.replicas() > 0 || in.Snapshot.Strays > 0 {
+	if ms.replicas() > 0 || in.Snapshot.ClonesToCome > 0 {
 		return
 	}
 	if in.Snapshot.Disappearance != nil {

@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+import (
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
 
 // scale plans for a group that is to live:
 //
@@ -48,9 +52,10 @@ func (p *Plan) scaleUp(in Input) {
 		failed = failure.Count
 	}
 	p.EnsureFolder = ms.folder == nil
-	p.Clone = make([]vsphere.Clone, 0, n)
+	p.Requests = slices.Grow(p.Requests, n)
+	specs := make([]vsphere.CloneSpec, 0, n) // in one piece, for a plan may have thousands
 	names := slotNamesOf(in.Group)
-	for slot := 0; len(p.Clone) < n; slot++ {
+	for slot := 0; len(specs) < n; slot++ {
 		if ms.usedSlots[slot] {
 			continue
 		}
@@ -58,16 +63,15 @@ func (p *Plan) scaleUp(in Input) {
 		if in.Snapshot.HostNeeded {
 			host = hosts.pick(name, failed)
 		}
-		p.Clone = append(p.Clone, vsphere.Clone{
-			Name: name,
-			Spec: vsphere.CloneSpec{
-				VMSpec:  ms.target.VMSpec,
-				Folder:  p.Folder,
-				Host:    host,
-				Slot:    slot,
-				PowerOn: true,
-			},
+		specs = append(specs, vsphere.CloneSpec{
+			VMSpec:  ms.target.VMSpec,
+			Source:  in.Template,
+			Folder:  p.Folder,
+			Host:    host,
+			Slot:    slot,
+			PowerOn: true,
 		})
+		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &specs[len(specs)-1]})
 	}
 }
 
@@ -80,6 +84,7 @@ func (p *Plan) scaleUp(in Input) {
 //  5. power it off
 func (p *Plan) scaleDown(victims []*member, in Input) {
 	p.due.removals += len(victims)
+	p.Requests = slices.Grow(p.Requests, len(victims))
 	for _, m := range victims {
 		m.victim = true
 		f := m.failure()
@@ -89,10 +94,8 @@ func (p *Plan) scaleDown(victims []*member, in Input) {
 		case !m.reachable() || m.outsideRoot() || m.op != nil:
 		case f != nil && backOff(f, in.Now) > 0:
 			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
-		case m.next() == vsphere.OperationDestroy:
-			p.Destroy = append(p.Destroy, m.vm.Ref)
 		default:
-			p.PowerOff = append(p.PowerOff, m.vm.Ref)
+			p.request(m.next(), m.vm.Ref)
 		}
 	}
 }
@@ -139,7 +142,7 @@ func (p *Plan) powerOn(in Input) {
 		case m.inCrashLoop(in.Now):
 			p.RetryAfter = sooner(p.RetryAfter, powerOnBackOff(m.powerOn, in.Now))
 		default:
-			p.PowerOn = append(p.PowerOn, m.vm.Ref)
+			p.request(vsphere.OperationPowerOn, m.vm.Ref)
 		}
 	}
 }

@@ -242,7 +242,7 @@ func TestMessages(t *testing.T) {
 		"the last step":      {input(group(1, deleting)), "being deleted: no VM is left"},
 		"vCenter is away":    {remembering, "vCenter is away. The counts and the VMs are the last known."},
 		"it was never there": {away, "vCenter is away."},
-		"being deleted":      {input(group(2, deleting), vm(0)).with(operations(cloning(1)), strays), "being deleted: 1 VM left, 2 clones to wait for"},
+		"being deleted":      {input(group(2, deleting), vm(0)).with(operations(cloning(1)), clonesToCome), "being deleted: 1 VM left, 2 clones to wait for"},
 		"it says which":      {input(group(1), vm(0, off)).with(failures(named)), "PowerOn of VM web-0d1f2-0: no."},
 		"VM that has failed": {input(group(1), vm(0, off)).with(failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))), "VM web-0d1f2-0: an error of class Invalid"},
 	}

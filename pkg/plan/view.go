@@ -29,7 +29,7 @@ func newView(in Input) *view {
 		v.folders[s.Folders[i].Ref] = &s.Folders[i]
 	}
 	for _, op := range v.operations {
-		if slot, ok := v.slots.slot(op.Name); op.Kind == vsphere.OperationClone && ok {
+		if slot, ok := v.slots.slot(op.Name); op.Kind.Makes() && ok {
 			v.cloning[slot] = true
 		}
 	}

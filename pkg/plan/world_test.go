@@ -81,7 +81,7 @@ func (w *world) input() Input {
 	}
 	for _, t := range w.tasks {
 		if t.stray {
-			s.Strays++
+			s.ClonesToCome++
 		} else {
 			s.Operations = append(s.Operations, t.Operation)
 		}
@@ -132,20 +132,15 @@ func (w *world) sync() {
 		w.root, w.folder = true, w.newRef("group")
 		out.Folder = &vsphere.Folder{Ref: w.folder, Path: testPath}
 	}
-	for _, ref := range p.PowerOn {
-		w.submit(vsphere.OperationPowerOn, ref)
-	}
-	for _, c := range p.Clone {
-		w.clone(c)
-	}
 	for _, op := range p.Cancel {
 		w.find(func(t *task) bool { return t.Task == op.Task }).Cancelled = true
 	}
-	for _, ref := range p.PowerOff {
-		w.submit(vsphere.OperationPowerOff, ref)
-	}
-	for _, ref := range p.Destroy {
-		w.submit(vsphere.OperationDestroy, ref)
+	for _, r := range p.Requests {
+		if r.Kind.Makes() {
+			w.clone(r)
+		} else {
+			w.submit(r.Kind, r.VM)
+		}
 	}
 	w.group.Status = Status(in, p, out)
 	if len(p.RemoveFolders) > 0 {
@@ -160,13 +155,13 @@ func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
 	w.tasks = append(w.tasks, &task{Operation: vsphere.Operation{Kind: kind, VM: ref, Task: w.newRef("task"), Started: w.now}})
 }
 
-func (w *world) clone(c vsphere.Clone) {
+func (w *world) clone(c vsphere.Request) {
 	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: c.Name, Task: w.newRef("task"), Started: w.now}
 	if w.nameInUse(c.Name) {
-		w.fail(op, c.Spec.Hash(), vsphere.ClassConflict)
+		w.fail(op, c.Clone.Hash(), vsphere.ClassConflict)
 		return
 	}
-	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Spec.Slot, spec: c.Spec.VMSpec})
+	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Clone.Slot, spec: c.Clone.VMSpec})
 }
 
 func (w *world) nameInUse(name string) bool {

@@ -5,7 +5,7 @@
 // pkg/vsphere/fake is one in memory; both must pass pkg/vsphere/contract.
 //
 // Two rules shape it. State comes from what is seen in the inventory, never from what was asked for: Snapshot is the
-// only source of a decision. And a caller submits, it never waits: every Start method returns once vCenter has taken
-// the request, and the group is notified when its task ends. What takes long to find out is requested and answered in the
-// same way (see Interface).
+// only source of a decision. And a caller submits, it never waits: Start returns once vCenter has taken the requests, and
+// the group is notified when their tasks end. What takes long to find out is requested and answered in the same way (see
+// Interface).
 package vsphere

@@ -78,6 +78,8 @@ const (
 	ReasonPending = "Pending"
 	// ReasonOverdue: an operation has passed its deadline.
 	ReasonOverdue = "Overdue"
+	// ReasonUnknownKind: nobody knows how to start an operation of that kind.
+	ReasonUnknownKind = "UnknownKind"
 	// ReasonTaskLost: the task of an operation can no longer be read.
 	ReasonTaskLost = "TaskLost"
 )
@@ -95,11 +97,22 @@ func TemplateChanged(err error) bool {
 	return ok && e.Reason == ReasonTemplateChanged
 }
 
-// ErrNoBudget is returned by Start methods when as many operations of that kind as allowed are under way.
+// ErrNoBudget is returned by Start when as many operations of that kind as allowed are under way.
 var ErrNoBudget error = &Error{
 	Class:   ClassConflict,
 	Reason:  ReasonWaitingForBudget,
 	Message: "as many operations as allowed are under way; waiting for a turn",
+}
+
+// Errors returns the errors that Start has joined, one for each kind of request that failed.
+func Errors(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // ErrPending says that the answer to a request is pending, see Interface. It is neither a failure nor an answer: the caller may

@@ -12,9 +12,9 @@ type GroupID struct {
 }
 
 // Interface is one vCenter, as the controller sees it. All methods may be called concurrently, for different groups; for
-// one group the caller makes one call at a time. Every error is, or wraps, an *Error.
+// one group the caller makes one call at a time. Every error is, or wraps, an *Error; Start may join several.
 //
-// Start methods, EnsureFolder, Cancel and RemoveFolder change vCenter. Each of them asks the adapter's guard first (the
+// Start, EnsureFolder, Cancel and RemoveFolder change vCenter. Each of them asks the adapter's guard first (the
 // lease is surely ours, writing is allowed), and returns its error, of ClassUnavailable, with nothing sent.
 //
 // No method waits for what takes long: a search or a sweep of the datacenter, the removal of a folder, the verification of
@@ -33,7 +33,7 @@ type Interface interface {
 	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder. Names are compared
 	// exactly. Where the template folder is watched it makes no call. Elsewhere the answer of a search of the whole
 	// datacenter is kept for 30 s, and one search serves all groups. While the next search is under way, it may return the
-	// template that the last one has found: StartClones reads it live. Without any answer it returns ErrPending. Fails with
+	// template that the last one has found: Start reads it live. Without any answer it returns ErrPending. Fails with
 	// ClassInvalid and reason TemplateEmpty, TemplateNotFound, TemplateAmbiguous or TemplateUnusable. A group whose
 	// look-up has failed is notified when the answer may have changed.
 	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
@@ -60,31 +60,27 @@ type Interface interface {
 	// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
 	EnsureFolder(ctx context.Context, g GroupID) (Ref, error)
 
-	// StartClones submits clones of one template, one after the other, each with a fresh stamp and instance. Once there is a
-	// turn for the first, the template is read live, and what is read is cloned at once: if it is not the template any more
-	// that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing is sent, the answer of
-	// the look-up is forgotten, and it fails with ClassConflict and ReasonTemplateChanged. That is no Failure. One read
-	// holds for a few seconds at most: for the clones of one call, and for those of the group that had to wait for a turn.
+	// Start submits requests, in order. Requests of one kind that follow each other are one batch. The rules:
 	//
-	// It fails with ErrNoBudget, and sends no more, when all clones that are allowed at once are under way; the group is
-	// then notified when it is its turn. An error that concerns one name (see ConcernsName) does not keep the others back,
-	// any other ends it; of several the first is returned. An answer that is lost (ClassUnknown) leaves an operation in
-	// the snapshot until the adapter has looked. Where the snapshot says that a host is needed, each spec names one of its
-	// hosts.
-	StartClones(ctx context.Context, g GroupID, t Template, clones []Clone) error
-
-	// StartPowerOn and StartPowerOff submit one power operation. A VM that has the wanted state already is a success.
-	// They too can fail with ErrNoBudget, from a budget of their own. They refuse a VM that is not the group's, or that is
-	// seen outside the root folder (ClassConflict).
-	StartPowerOn(ctx context.Context, g GroupID, vm Ref) error
-	StartPowerOff(ctx context.Context, g GroupID, vm Ref) error
-
-	// StartDestroy takes a place in the budget for some of vms, reads those live, and at once submits the destruction of
-	// those that are ours, below the root folder, switched off, connected, and without a foreign disk (see ForeignDisks);
-	// and so on with the others. What finds no place is not read: ErrNoBudget as above. What it refuses gives its place back
-	// and is a Failure of that VM in the next snapshot, and the most severe refusal is returned, after all others were
-	// submitted.
-	StartDestroy(ctx context.Context, g GroupID, vms []Ref) error
+	//  1. A request takes a place in the budget of its kind first. If there is none, the adapter neither reads nor sends
+	//     anything for it: its batch ends with ErrNoBudget, and the adapter notifies the group when it is its turn. A request
+	//     for a name or a VM with an operation under way fails with ReasonUnderWay.
+	//  2. Clone: the template is read live, and the clone is sent at once, with a fresh stamp and instance. If it is not
+	//     the template any more that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing
+	//     is sent, the answer of the look-up is forgotten, and the batch ends with ClassConflict and ReasonTemplateChanged.
+	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
+	//     that had to wait for a turn. Where the snapshot says that a host is needed, each spec names one of its hosts. An
+	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
+	//  3. PowerOn, PowerOff: a VM that has the wanted state already is a success. One that is not the group's, or that is seen
+	//     outside the root folder, is refused (ClassConflict).
+	//  4. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
+	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). A VM that is refused gives
+	//     its place back and has a Failure in the next snapshot.
+	//  5. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
+	//     kinds, an error of one request does not keep the others back. The batch fails with the first error, of destructions
+	//     with the most severe.
+	//  6. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
+	Start(ctx context.Context, g GroupID, requests []Request) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended
 	// and the inventory was looked at.

@@ -93,10 +93,9 @@ type Snapshot struct {
 	VMs []*VM
 	// Operations are the group's requests that have not ended, or whose effect is not visible yet.
 	Operations []Operation
-	// Strays is the number of clone tasks still under way that may be ours but belong to no known operation: they ran
-	// when this process started, or their submission's answer was lost. A request whose answer was lost, and of which
-	// nothing is to be seen, counts for a while too: it may still arrive.
-	Strays int
+	// ClonesToCome is the number of clones that may still make a VM of the group and that none of Operations stands for:
+	// tasks of nobody known, which may be anybody's, and requests that are lost and may still arrive.
+	ClonesToCome int
 	// Failures are the last failures of each kind of operation, until the same succeeds.
 	Failures []Failure
 	// PowerOns are the power-ons by this process that have succeeded and not proven to last, one for each VM.
@@ -134,17 +133,6 @@ type Disappearance struct {
 	// Of is how many VMs of ours there were, Missing included.
 	Of int
 }
-
-// OperationKind is what an operation does.
-type OperationKind string
-
-// Kinds of operations.
-const (
-	OperationClone    OperationKind = "Clone"
-	OperationPowerOn  OperationKind = "PowerOn"
-	OperationPowerOff OperationKind = "PowerOff"
-	OperationDestroy  OperationKind = "Destroy"
-)
 
 // Operation is a request to vCenter that is under way.
 type Operation struct {
@@ -189,19 +177,4 @@ type Template struct {
 	Ref    Ref
 	Path   string // inventory path, as far as it is visible
 	Parent Ref    // the folder that holds it
-}
-
-// Clone is one VM to be made.
-type Clone struct {
-	Name string
-	Spec CloneSpec
-}
-
-// CloneSpec says what a clone shall be.
-type CloneSpec struct {
-	VMSpec
-	Folder  Ref
-	Host    Ref // empty: vCenter chooses
-	Slot    int
-	PowerOn bool
 }

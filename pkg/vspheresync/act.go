@@ -34,26 +34,32 @@ type result struct {
 func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 	r := result{group: in.Group}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
-		s.confirm, s.addFinalizer, s.ensureFolder, s.powerOn, s.clone, s.cancel, s.powerOff, s.destroy, s.sweep,
-		s.removeFolders, s.removeFinalizer,
+		s.confirm, s.addFinalizer, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.removeFinalizer,
 	} {
-		err := step(ctx, in, p, &r)
-		switch {
-		case err == nil || errors.Is(err, vsphere.ErrNoBudget):
-			continue
-		case errors.Is(err, vsphere.ErrPending):
-			r.pending = true
-			continue
-		case vsphere.TemplateChanged(err):
-			r.outdated = err
-			continue
-		}
-		r.fail(err)
-		if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Class == vsphere.ClassUnavailable {
-			break
+		for _, err := range vsphere.Errors(step(ctx, in, p, &r)) {
+			if !r.note(err) {
+				return r
+			}
 		}
 	}
 	return r
+}
+
+// note keeps what an error means for the outcome, and reports whether the rest of the plan can be tried.
+func (r *result) note(err error) bool {
+	switch {
+	case errors.Is(err, vsphere.ErrNoBudget):
+		return true
+	case errors.Is(err, vsphere.ErrPending):
+		r.pending = true
+		return true
+	case vsphere.TemplateChanged(err):
+		r.outdated = err
+		return true
+	}
+	r.fail(err)
+	e, ok := errors.AsType[*vsphere.Error](err)
+	return ok && e.Class != vsphere.ClassUnavailable
 }
 
 func (r *result) failed() bool { return r.err != nil }
@@ -146,24 +152,37 @@ func (s *Syncer) ensureFolder(ctx context.Context, in plan.Input, p plan.Plan, r
 	return nil
 }
 
-func (s *Syncer) clone(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	if p.EnsureFolder && r.outcome.Folder == nil {
+// start submits the requests of the plan.
+func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	requests := p.Requests
+	if p.EnsureFolder {
+		requests = intoFolder(requests, r.outcome.Folder)
+	}
+	if len(requests) == 0 {
 		return nil
 	}
-	if len(p.Clone) == 0 {
-		return nil
+	if err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests); err != nil {
+		return err // which says what could not be started, and may be several, see vsphere.Errors
 	}
-	clones := slices.Clone(p.Clone)
-	for i := range clones {
-		if r.outcome.Folder != nil {
-			clones[i].Spec.Folder = r.outcome.Folder.Ref
-		}
-	}
-	if err := s.cfg.VCenter.StartClones(ctx, groupID(in.Group), in.Template, clones); err != nil {
-		return fmt.Errorf("clone: %w", err)
-	}
-	klog.FromContext(ctx).V(4).Info("Clones submitted", "vms", len(clones), "template", in.Template.Path)
+	klog.FromContext(ctx).V(4).Info("Requests submitted", "requests", len(requests))
 	return nil
+}
+
+// intoFolder returns requests whose clones go to a folder that was made just now. If it could not be made, nothing is cloned.
+func intoFolder(requests []vsphere.Request, folder *vsphere.Folder) []vsphere.Request {
+	out := make([]vsphere.Request, 0, len(requests))
+	for _, r := range requests {
+		if r.Kind.Makes() {
+			if folder == nil {
+				continue
+			}
+			spec := *r.Clone // the plan's own stays as it is
+			spec.Folder = folder.Ref
+			r.Clone = &spec
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func (s *Syncer) cancel(ctx context.Context, _ plan.Input, p plan.Plan, _ *result) error {
@@ -174,37 +193,6 @@ func (s *Syncer) cancel(ctx context.Context, _ plan.Input, p plan.Plan, _ *resul
 		}
 		return nil
 	})
-}
-
-func (s *Syncer) powerOn(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
-	return each(p.PowerOn, func(ref vsphere.Ref) error {
-		if err := s.cfg.VCenter.StartPowerOn(ctx, groupID(in.Group), ref); err != nil {
-			return fmt.Errorf("power on %s: %w", ref, err)
-		}
-		klog.FromContext(ctx).V(4).Info("Power on submitted", "moRef", ref)
-		return nil
-	})
-}
-
-func (s *Syncer) powerOff(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
-	return each(p.PowerOff, func(ref vsphere.Ref) error {
-		if err := s.cfg.VCenter.StartPowerOff(ctx, groupID(in.Group), ref); err != nil {
-			return fmt.Errorf("power off %s: %w", ref, err)
-		}
-		klog.FromContext(ctx).V(4).Info("Power off submitted, before destruction", "moRef", ref)
-		return nil
-	})
-}
-
-func (s *Syncer) destroy(ctx context.Context, in plan.Input, p plan.Plan, _ *result) error {
-	if len(p.Destroy) == 0 {
-		return nil
-	}
-	if err := s.cfg.VCenter.StartDestroy(ctx, groupID(in.Group), p.Destroy); err != nil {
-		return fmt.Errorf("destroy: %w", err)
-	}
-	klog.FromContext(ctx).V(4).Info("Destruction submitted", "moRefs", p.Destroy)
-	return nil
 }
 
 // sweep asks, once, for the sweep that has to come before the end of a group.
@@ -236,19 +224,14 @@ func each[T any](what []T, do func(T) error) error {
 	var first error
 	for _, one := range what {
 		err := do(one)
-		if last(err) {
-			return worse(first, err)
+		if vsphere.ClassOf(err) == vsphere.ClassUnavailable {
+			return err
 		}
 		if first == nil {
 			first = err
 		}
 	}
 	return first
-}
-
-// last reports whether vCenter takes no more of the same now.
-func last(err error) bool {
-	return errors.Is(err, vsphere.ErrNoBudget) || vsphere.ClassOf(err) == vsphere.ClassUnavailable
 }
 
 // worse returns the error that is acted on: the first, but for the end of everything.

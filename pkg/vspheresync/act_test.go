@@ -45,7 +45,7 @@ func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
 	f.delete()
 	f.want("one is powered off, the other has to wait", "update status", "StartPowerOff", "StartPowerOff")
 	f.world.PowerOff(f.vm(1).Ref)
-	f.want("what is off already can be destroyed", "get", "StartDestroy 1", "update status")
+	f.want("what is off already can be destroyed", "get", "StartDestroy", "update status")
 }
 
 // A name that is in use and a lost answer concern one clone, all other errors concern all.
@@ -177,7 +177,7 @@ func TestOneKindOfChangeDoesNotHoldBackAnother(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
 		t.Errorf("got %v, want ClassTransient", err)
 	}
-	f.said("the other VMs go on", "update status", "StartPowerOff", "StartPowerOff", "StartDestroy 1", "update status")
+	f.said("the other VMs go on", "update status", "StartPowerOff", "StartPowerOff", "StartDestroy", "update status")
 }
 
 func TestDestroyIsRefused(t *testing.T) {
@@ -251,8 +251,6 @@ func TestEach(t *testing.T) {
 	}{
 		"all go well":                           {[]error{nil, nil}, 2, nil},
 		"the first error is told, all are done": {[]error{conflict, transient, nil}, 3, conflict},
-		"no budget ends it":                     {[]error{nil, vsphere.ErrNoBudget, nil}, 2, vsphere.ErrNoBudget},
-		"no budget hides no error":              {[]error{transient, vsphere.ErrNoBudget, nil}, 2, transient},
 		"an outage ends it and is told":         {[]error{transient, away, nil}, 2, away},
 	}
 	for name, tc := range tests {

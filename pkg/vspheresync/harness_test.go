@@ -353,30 +353,21 @@ func (r *recordingVCenter) EnsureFolder(ctx context.Context, g vsphere.GroupID) 
 	return r.Interface.EnsureFolder(ctx, g)
 }
 
-// StartClones writes down each clone that is to be started. Which of them are sent, the vCenter's own calls tell.
-func (r *recordingVCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
-	for _, c := range clones {
-		r.say("StartClone %s", c.Name)
+// Start writes down each request. Which of them are sent, the vCenter's own calls tell.
+func (r *recordingVCenter) Start(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) error {
+	cloning := false
+	for _, request := range requests {
+		if request.Kind.Makes() {
+			cloning = true
+			r.say("Start%s %s", request.Kind, request.Name)
+		} else {
+			r.say("Start%s", request.Kind)
+		}
 	}
-	if r.beforeClones != nil {
+	if cloning && r.beforeClones != nil {
 		r.beforeClones()
 	}
-	return r.Interface.StartClones(ctx, g, t, clones)
-}
-
-func (r *recordingVCenter) StartPowerOn(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	r.say("StartPowerOn")
-	return r.Interface.StartPowerOn(ctx, g, vm)
-}
-
-func (r *recordingVCenter) StartPowerOff(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	r.say("StartPowerOff")
-	return r.Interface.StartPowerOff(ctx, g, vm)
-}
-
-func (r *recordingVCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
-	r.say("StartDestroy %d", len(vms))
-	return r.Interface.StartDestroy(ctx, g, vms)
+	return r.Interface.Start(ctx, g, requests)
 }
 
 func (r *recordingVCenter) Cancel(ctx context.Context, op vsphere.Operation) error {

@@ -21,7 +21,7 @@ func TestPreview(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := []string{}
-	for _, c := range p.Clone {
+	for _, c := range p.RequestsOf(vsphere.OperationClone) {
 		names = append(names, c.Name)
 	}
 	want := []string{plan.VMName("web", string(testUID), 0), plan.VMName("web", string(testUID), 1)}

@@ -111,8 +111,8 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		return 0, nil
 	}
 	m.rest, m.statusStands = nil, false
-	logger.V(4).Info("Planned", "clone", len(p.Clone), "powerOn", len(p.PowerOn), "powerOff", len(p.PowerOff),
-		"destroy", len(p.Destroy), "sweep", p.Sweep, "finish", p.RemoveFinalizer, "held", p.Held, "retryAfter", p.RetryAfter)
+	logger.V(4).Info("Planned", "requests", p.Counts(), "cancel", len(p.Cancel), "sweep", p.Sweep, "finish", p.RemoveFinalizer,
+		"held", p.Held, "retryAfter", p.RetryAfter)
 
 	err = lacks(in, p, err)
 	done := s.act(ctx, in, p)

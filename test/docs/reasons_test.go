@@ -16,6 +16,7 @@ import (
 
 // reasonsThatStayInside are never shown, although their class would have it so.
 var reasonsThatStayInside = map[string]string{
+	"UnknownKind":    "a kind of operation without a row in the table of kinds is a bug that tests find",
 	"WriteForbidden": "a sync that the guard has refused writes no status: see silent in pkg/vspheresync",
 }
 

@@ -90,11 +90,11 @@ func changedTemplates(anywhere bool) []scenario {
 // isChanged expects that clones of a template are not sent, and leave nothing to wait for.
 func (f *fixture) isChanged(template vsphere.Template, folder vsphere.Ref) {
 	f.t.Helper()
-	var clones []vsphere.Clone
+	var clones []vsphere.Request
 	for slot := range 3 {
-		clones = append(clones, vsphere.Clone{Name: vmName(f.group, slot), Spec: f.spec(folder, slot)})
+		clones = append(clones, cloneOf(template, vmName(f.group, slot), f.spec(folder, slot)))
 	}
-	err := f.Client().StartClones(f.t.Context(), f.group, template, clones)
+	err := f.Client().Start(f.t.Context(), f.group, clones)
 	f.mustBe(vsphere.ClassConflict, err)
 	if !vsphere.TemplateChanged(err) {
 		f.t.Errorf("it does not say that the template has changed: %v", err)

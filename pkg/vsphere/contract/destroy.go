@@ -5,7 +5,7 @@ import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 var destroyScenarios = []scenario{
 	{name: "what is ours and off is destroyed, all in one call", run: func(f *fixture) {
 		a, b := f.madeOff(f.group, 0), f.madeOff(f.group, 1)
-		f.notifies(f.group, func() { f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{a.Ref, b.Ref})) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationDestroy, a.Ref, b.Ref)) })
 		s := f.await(f.group, "both are gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 0 })
 		if len(s.Failures) != 0 || f.exists(a.Ref) || f.exists(b.Ref) {
 			f.t.Errorf("want both gone and no failure: %s", describe(s))
@@ -14,7 +14,7 @@ var destroyScenarios = []scenario{
 	{name: "what is gone already is a success", run: func(f *fixture) {
 		vm := f.madeOff(f.group, 0)
 		f.Destroy(vm.Ref)
-		f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{vm.Ref}))
+		f.must(f.ask(vsphere.OperationDestroy, vm.Ref))
 		f.await(f.group, "it is gone", func(s vsphere.Snapshot) bool {
 			return idle(s) && len(s.VMs) == 0 && len(s.Failures) == 0
 		})
@@ -25,12 +25,12 @@ var destroyScenarios = []scenario{
 	{name: "what it refused is destroyed once the reason is gone", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
 		f.refuses(vm.Ref)
-		f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref))
+		f.must(f.ask(vsphere.OperationPowerOff, vm.Ref))
 		f.await(f.group, "it is off", func(s vsphere.Snapshot) bool {
 			got, _ := byRef(s, vm.Ref)
 			return idle(s) && got.Power == vsphere.PoweredOff
 		})
-		f.notifies(f.group, func() { f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{vm.Ref})) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationDestroy, vm.Ref)) })
 		f.await(f.group, "it is gone and forgiven", func(s vsphere.Snapshot) bool {
 			return idle(s) && len(s.VMs) == 0 && len(s.Failures) == 0
 		})
@@ -71,12 +71,12 @@ var destroyScenarios = []scenario{
 			return ok && got.Connection != vsphere.Connected
 		})
 		f.Disconnect(vm.Ref, false)
-		f.notifies(f.group, func() { f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{vm.Ref})) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationDestroy, vm.Ref)) })
 		f.await(f.group, "it is gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 0 })
 	}},
 	{name: "what it refuses does not keep the others", run: func(f *fixture) {
 		on, off := f.made(f.group, 0), f.madeOff(f.group, 1)
-		if err := f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{on.Ref, off.Ref}); err == nil {
+		if err := f.ask(vsphere.OperationDestroy, on.Ref, off.Ref); err == nil {
 			f.t.Error("the refusal was not returned")
 		}
 		s := f.await(f.group, "the other is gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 1 })
@@ -89,7 +89,7 @@ var destroyScenarios = []scenario{
 // refuses expects that a VM is not destroyed, and returns the failure that says why.
 func (f *fixture) refuses(ref vsphere.Ref) vsphere.Failure {
 	f.t.Helper()
-	if err := f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{ref}); err == nil {
+	if err := f.ask(vsphere.OperationDestroy, ref); err == nil {
 		f.t.Error("the refusal was not returned")
 	}
 	s := f.snapshot(f.group)

@@ -79,7 +79,7 @@ func (f *fixture) refusesDisk(ref vsphere.Ref) {
 // destroys expects that a VM is destroyed.
 func (f *fixture) destroys(vm vsphere.VM) {
 	f.t.Helper()
-	f.notifies(f.group, func() { f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{vm.Ref})) })
+	f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationDestroy, vm.Ref)) })
 	s := f.await(f.group, "it is gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 0 })
 	if f.exists(vm.Ref) {
 		f.t.Errorf("it is there: %s", describe(s))

@@ -137,7 +137,7 @@ func (f *fixture) notifies(g vsphere.GroupID, change func()) {
 }
 
 func describe(s vsphere.Snapshot) string {
-	text := fmt.Sprintf("path %s, root %t, strays %d", s.Path, s.RootExists, s.Strays)
+	text := fmt.Sprintf("path %s, root %t, %d clones to come", s.Path, s.RootExists, s.ClonesToCome)
 	for _, f := range s.Folders {
 		text += fmt.Sprintf("\n folder %+v", f)
 	}
@@ -170,7 +170,22 @@ func (f *fixture) start(g vsphere.GroupID, name string, spec vsphere.CloneSpec) 
 }
 
 func (f *fixture) startFrom(t vsphere.Template, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
-	return f.Client().StartClones(f.t.Context(), g, t, []vsphere.Clone{{Name: name, Spec: spec}})
+	return f.Client().Start(f.t.Context(), g, []vsphere.Request{cloneOf(t, name, spec)})
+}
+
+// cloneOf asks for a clone of a template.
+func cloneOf(t vsphere.Template, name string, spec vsphere.CloneSpec) vsphere.Request {
+	spec.Source = t
+	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &spec}
+}
+
+// ask submits requests of one kind for VMs of the group.
+func (f *fixture) ask(kind vsphere.OperationKind, vms ...vsphere.Ref) error {
+	requests := make([]vsphere.Request, len(vms))
+	for i, vm := range vms {
+		requests[i] = vsphere.Request{Kind: kind, VM: vm}
+	}
+	return f.Client().Start(f.t.Context(), f.group, requests)
 }
 
 // folder makes the group's folder.
@@ -217,7 +232,7 @@ func (f *fixture) clone(g vsphere.GroupID, slot int, spec vsphere.CloneSpec) vsp
 }
 
 // idle is true once nothing is under way.
-func idle(s vsphere.Snapshot) bool { return len(s.Operations) == 0 && s.Strays == 0 }
+func idle(s vsphere.Snapshot) bool { return len(s.Operations) == 0 && s.ClonesToCome == 0 }
 
 func named(s vsphere.Snapshot, name string) (vsphere.VM, bool) {
 	for _, vm := range s.VMs {

@@ -10,7 +10,7 @@ import (
 var folderScenarios = []scenario{
 	{name: "nothing is there at first", run: func(f *fixture) {
 		s := f.snapshot(f.group)
-		if s.RootExists || len(s.Folders)+len(s.VMs)+len(s.Operations)+len(s.Failures)+s.Strays != 0 {
+		if s.RootExists || len(s.Folders)+len(s.VMs)+len(s.Operations)+len(s.Failures)+s.ClonesToCome != 0 {
 			f.t.Errorf("want nothing, got %s", describe(s))
 		}
 		if s.VCenter == "" || s.Owner == "" || !strings.HasSuffix(s.Path, "/"+RootFolder+"/default/web") {

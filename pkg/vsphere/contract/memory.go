@@ -94,7 +94,7 @@ var memoryScenarios = []scenario{
 		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		f.Restart()
 		f.sweep()
-		if s := f.snapshot(f.group); s.Strays == 0 && f.count(name) == 0 {
+		if s := f.snapshot(f.group); s.ClonesToCome == 0 && f.count(name) == 0 {
 			f.t.Errorf("there is neither the VM nor a stray: %s", describe(s))
 		}
 		f.SlowClones(false)

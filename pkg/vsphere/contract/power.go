@@ -5,18 +5,18 @@ import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 var powerScenarios = []scenario{
 	{name: "off and on again", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOff, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOn(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOn, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOn)
 	}},
 	{name: "what has that state already is a success", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOn(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOn, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOn)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOff, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOff, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
 	}},
 	{name: "power-ons in a row are counted for each VM", run: func(f *fixture) {
@@ -46,7 +46,7 @@ func (f *fixture) powersOn(ref vsphere.Ref, n int) {
 	f.t.Helper()
 	f.PowerOff(ref)
 	f.awaitPower(ref, vsphere.PoweredOff)
-	f.must(f.Client().StartPowerOn(f.t.Context(), f.group, ref))
+	f.must(f.ask(vsphere.OperationPowerOn, ref))
 	f.awaitPower(ref, vsphere.PoweredOn)
 	for _, p := range f.snapshot(f.group).PowerOns {
 		if p.VM == ref {

@@ -52,7 +52,7 @@ var rootScenarios = []scenario{
 		f.wantOutside(f.refuses(vm.Ref).Err)
 		f.notifies(f.group, func() { f.Move(vm.Ref, RootFolder+"/default/web") })
 		f.awaitUnderRoot(vm.Ref, "it is back", true)
-		f.notifies(f.group, func() { f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{vm.Ref})) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationDestroy, vm.Ref)) })
 		f.await(f.group, "it is gone", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 0 && len(s.Failures) == 0 })
 	}},
 	{name: "it destroys nothing that was moved out a moment ago", run: func(f *fixture) {
@@ -70,14 +70,14 @@ var rootScenarios = []scenario{
 		vm := f.made(f.group, 0)
 		f.notifies(f.group, func() { f.Move(vm.Ref, "elsewhere") })
 		f.awaitUnderRoot(vm.Ref, "it is elsewhere", false)
-		f.wantOutside(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref))
-		f.wantOutside(f.Client().StartPowerOn(f.t.Context(), f.group, vm.Ref))
+		f.wantOutside(f.ask(vsphere.OperationPowerOff, vm.Ref))
+		f.wantOutside(f.ask(vsphere.OperationPowerOn, vm.Ref))
 		if s := f.snapshot(f.group); !idle(s) || s.VMs[0].Power != vsphere.PoweredOn {
 			f.t.Errorf("it was switched: %s", describe(s))
 		}
 		f.notifies(f.group, func() { f.Move(vm.Ref, RootFolder+"/default/web") })
 		f.awaitUnderRoot(vm.Ref, "it is back", true)
-		f.notifies(f.group, func() { f.must(f.Client().StartPowerOff(f.t.Context(), f.group, vm.Ref)) })
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOff, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)
 	}},
 	{name: "no folder that was moved out is removed", run: func(f *fixture) {

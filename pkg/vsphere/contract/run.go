@@ -20,6 +20,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 	}{
 		{"Folder", folderScenarios},
 		{"Clone", cloneScenarios},
+		{"Start", startScenarios},
 		{"Power", powerScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},

@@ -120,7 +120,7 @@ var templateScenarios = []scenario{
 			got, ok := byRef(s, clone.Ref)
 			return ok && got.Power == vsphere.PoweredOff
 		})
-		f.must(f.Client().StartDestroy(f.t.Context(), f.group, []vsphere.Ref{clone.Ref}))
+		f.must(f.ask(vsphere.OperationDestroy, clone.Ref))
 		f.await(f.group, "it goes", func(s vsphere.Snapshot) bool { return idle(s) && !f.exists(clone.Ref) })
 		f.refuses(golden)
 	}},

@@ -126,8 +126,8 @@ func (c *Client) sweep() {
 		}
 	}
 	for _, t := range c.vc.tasks {
-		if t.Kind == vsphere.OperationClone {
-			c.tracker.Stray(t.Ref)
+		if t.Kind.Makes() {
+			c.tracker.CloneTaskFound(t.Ref)
 		}
 	}
 }

@@ -8,8 +8,11 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Method is a method of vsphere.Interface.
+// Method is a method of vsphere.Interface; of Start it names one request.
 type Method string
+
+// methodOf names a request of a kind.
+func methodOf(kind vsphere.OperationKind) Method { return Method("Start" + kind) }
 
 // Methods.
 const (
@@ -18,7 +21,7 @@ const (
 	Verify        Method = "Verify"
 	Sweep         Method = "Sweep"
 	EnsureFolder  Method = "EnsureFolder"
-	StartClone    Method = "StartClone" // one of StartClones
+	StartClone    Method = "StartClone"
 	StartPowerOn  Method = "StartPowerOn"
 	StartPowerOff Method = "StartPowerOff"
 	StartDestroy  Method = "StartDestroy"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // Config is one controller. Its zero value is usable.
@@ -36,15 +36,15 @@ type Config struct {
 type Client struct {
 	vc      *VCenter
 	cfg     Config
-	tracker *tracker.Tracker
+	tracker *operations.Tracker
 	outbox  *outbox
 
 	// Below is guarded by vc.mu.
 	known   map[vsphere.Ref]bool       // VMs that it has seen, wherever they are now
 	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
 	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
-	absences *tracker.Absences
-	versions *tracker.Versions
+	absences *operations.Absences
+	versions *operations.Versions
 	answers  answers
 }
 
@@ -60,7 +60,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		vc:     v,
 		cfg:    cfg,
 		outbox: box,
-		tracker: tracker.New(tracker.Config{
+		tracker: operations.New(operations.Config{
 			MaxClones:    cmp.Or(cfg.MaxClones, 16),
 			MaxPower:     cmp.Or(cfg.MaxPower, 16),
 			MaxDestroys:  cmp.Or(cfg.MaxDestroys, 16),
@@ -70,8 +70,8 @@ func newClient(v *VCenter, cfg Config) *Client {
 		}),
 		known:    map[vsphere.Ref]bool{},
 		lookups:  map[string]vsphere.GroupID{},
-		absences: tracker.NewAbsences(v.clock),
-		versions: tracker.NewVersions(),
+		absences: operations.NewAbsences(v.clock),
+		versions: operations.NewVersions(),
 		answers:  answers{sweepFor: map[vsphere.GroupID]bool{}},
 	}
 }
@@ -95,10 +95,10 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		Owner:      c.cfg.Owner,
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
-		Strays:     c.tracker.Strays(g.UID),
 		HostNeeded: c.vc.noDRS,
 		Hosts:      c.hostsToName(),
 
+		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),
 		Swept:         c.answers.swept,
 		SweepErr:      c.answers.sweepErr,

@@ -41,7 +41,13 @@ func start(t *testing.T, c *fake.Client, g vsphere.GroupID, name string, spec vs
 	if err != nil {
 		return err
 	}
-	return c.StartClones(t.Context(), g, template, []vsphere.Clone{{Name: name, Spec: spec}})
+	spec.Source = template
+	return c.Start(t.Context(), g, []vsphere.Request{{Kind: vsphere.OperationClone, Name: name, Clone: &spec}})
+}
+
+// on asks for an operation on a VM.
+func on(kind vsphere.OperationKind, vm vsphere.Ref) []vsphere.Request {
+	return []vsphere.Request{{Kind: kind, VM: vm}}
 }
 
 func snapshot(t *testing.T, c vsphere.Interface) vsphere.Snapshot {
@@ -74,9 +80,9 @@ func TestCallsAreInOrder(t *testing.T) {
 	}
 	vm := snapshot(t, c).VMs[0].Ref
 	for _, call := range []func() error{
-		func() error { return c.StartPowerOn(ctx, web, vm) },
-		func() error { return c.StartPowerOff(ctx, web, vm) },
-		func() error { return c.StartDestroy(ctx, web, []vsphere.Ref{vm}) },
+		func() error { return c.Start(ctx, web, on(vsphere.OperationPowerOn, vm)) },
+		func() error { return c.Start(ctx, web, on(vsphere.OperationPowerOff, vm)) },
+		func() error { return c.Start(ctx, web, on(vsphere.OperationDestroy, vm)) },
 	} {
 		if err := call(); err != nil {
 			t.Fatal(err)
@@ -210,9 +216,9 @@ func TestGuardForbidsEveryChange(t *testing.T) {
 	for _, err := range []error{
 		err,
 		start(t, c, web, "a", spec),
-		c.StartPowerOn(ctx, web, "vm-1"),
-		c.StartPowerOff(ctx, web, "vm-1"),
-		c.StartDestroy(ctx, web, []vsphere.Ref{"vm-1"}),
+		c.Start(ctx, web, on(vsphere.OperationPowerOn, "vm-1")),
+		c.Start(ctx, web, on(vsphere.OperationPowerOff, "vm-1")),
+		c.Start(ctx, web, on(vsphere.OperationDestroy, "vm-1")),
 		c.Cancel(ctx, vsphere.Operation{}),
 		c.RemoveFolder(ctx, web, spec.Folder),
 	} {
@@ -230,7 +236,7 @@ func TestUnreadableVMKeepsItsPlace(t *testing.T) {
 	}
 	vm := snapshot(t, c).VMs[0].Ref
 	vc.Update(vm, func(vm *vsphere.VM) { vm.Unreadable = true })
-	if err := c.StartDestroy(t.Context(), web, []vsphere.Ref{vm}); err == nil {
+	if err := c.Start(t.Context(), web, on(vsphere.OperationDestroy, vm)); err == nil {
 		t.Error("what cannot be read was not refused")
 	}
 	if s := snapshot(t, c); len(s.VMs) != 1 || !s.VMs[0].Unreadable {
@@ -248,7 +254,7 @@ func TestADestructionIsJudgedByTheTruth(t *testing.T) {
 	ours, other := snapshot(t, c).VMs[0].Ref, vc.AddForeignVM("others", "db")
 	vc.MoveDisk(other, fmt.Sprintf("a_%s", ours))
 	vc.ReplaceDisk(ours, other)
-	if err := c.StartDestroy(t.Context(), web, []vsphere.Ref{ours}); err != nil {
+	if err := c.Start(t.Context(), web, on(vsphere.OperationDestroy, ours)); err != nil {
 		t.Fatal(err)
 	}
 	if got := vc.Violations(); len(got) != 1 {
@@ -327,4 +333,13 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestEveryKindCanBeStarted(t *testing.T) {
+	for _, kind := range vsphere.Kinds() {
+		_, c, _, spec := setup(t, fake.Config{})
+		if err := c.Start(t.Context(), web, []vsphere.Request{{Kind: kind, Name: "a", VM: "vm-none", Clone: &spec}}); vsphere.ClassOf(err) == vsphere.ClassInvalid {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // EnsureFolder implements vsphere.Interface.
@@ -40,33 +40,49 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 	return f.ref, nil
 }
 
-// StartClones implements vsphere.Interface.
-func (c *Client) StartClones(_ context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
-	c.vc.mu.Lock()
-	defer c.vc.unlock()
-	if err := c.write(); err != nil {
-		return err
-	}
-	return tracker.EachClone(clones, func(clone vsphere.Clone) error { return c.startClone(g, t, clone.Name, clone.Spec) })
+// verbs start the requests of one kind.
+var verbs = map[vsphere.OperationKind]func(*Client, vsphere.GroupID, []vsphere.Request) error{
+	vsphere.OperationClone:    each((*Client).startClone),
+	vsphere.OperationPowerOn:  each((*Client).startPower),
+	vsphere.OperationPowerOff: each((*Client).startPower),
+	vsphere.OperationDestroy:  (*Client).startDestroys,
 }
 
-func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, spec vsphere.CloneSpec) error {
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name, Host: spec.Host}
-	id, err := c.tracker.Begin(g, op, spec.Hash())
+func each(start func(*Client, vsphere.GroupID, vsphere.Request) error) func(*Client, vsphere.GroupID, []vsphere.Request) error {
+	return func(c *Client, g vsphere.GroupID, batch []vsphere.Request) error {
+		return operations.Each(batch, func(r vsphere.Request) error { return start(c, g, r) })
+	}
+}
+
+// Start implements vsphere.Interface.
+func (c *Client) Start(_ context.Context, g vsphere.GroupID, requests []vsphere.Request) error {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	return operations.EachBatch(requests, func(kind vsphere.KindInfo, batch []vsphere.Request) error {
+		if err := c.write(); err != nil {
+			return err
+		}
+		return verbs[kind.Kind](c, g, batch)
+	})
+}
+
+func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
+	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err
 	}
-	if err := c.recheck(t); err != nil {
+	spec := *r.Clone
+	if err := c.recheck(spec.Source); err != nil {
 		c.tracker.Refused(id, err)
 		return err
 	}
-	template := c.vc.machines[t.Ref]
-	return c.send(id, StartClone, g, op, spec, func() (vsphere.Ref, *vsphere.Error) {
+	template := c.vc.machines[spec.Source.Ref]
+	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		if c.vc.folders[spec.Folder] == nil {
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
 		}
-		if m := c.vc.child(spec.Folder, name); m != nil {
-			err := faultError(vsphere.ClassConflict, "DuplicateName", "%s has the name %s already", m.Ref, name)
+		if m := c.vc.child(spec.Folder, r.Name); m != nil {
+			err := faultError(vsphere.ClassConflict, "DuplicateName", "%s has the name %s already", m.Ref, r.Name)
 			err.Reason = vsphere.ReasonNameTaken
 			return "", err
 		}
@@ -74,7 +90,7 @@ func (c *Client) startClone(g vsphere.GroupID, t vsphere.Template, name string, 
 		if err != nil {
 			return "", err
 		}
-		return c.clone(g, name, host, spec, template), nil
+		return c.clone(g, r.Name, host, spec, template), nil
 	})
 }
 
@@ -96,52 +112,34 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 	return c.vc.addMachine(vm, template.disks).Ref
 }
 
-// StartPowerOn implements vsphere.Interface.
-func (c *Client) StartPowerOn(_ context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return c.startPower(StartPowerOn, vsphere.OperationPowerOn, g, vm, vsphere.PoweredOn)
-}
-
-// StartPowerOff implements vsphere.Interface.
-func (c *Client) StartPowerOff(_ context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return c.startPower(StartPowerOff, vsphere.OperationPowerOff, g, vm, vsphere.PoweredOff)
-}
-
-func (c *Client) startPower(
-	method Method, kind vsphere.OperationKind, g vsphere.GroupID, vm vsphere.Ref, want vsphere.PowerState,
-) error {
-	c.vc.mu.Lock()
-	defer c.vc.unlock()
-	if err := c.write(); err != nil {
-		return err
-	}
-	if m := c.vc.machines[vm]; m != nil && !c.underRoot(m) {
+func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
+	if m := c.vc.machines[r.VM]; m != nil && !c.underRoot(m) {
 		return errOutside(m)
 	}
-	return c.submit(method, g, vsphere.Operation{Kind: kind, VM: vm}, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
-		m := c.vc.machines[vm]
+	id, err := c.tracker.Begin(g, r)
+	if err != nil {
+		return err
+	}
+	kind, _ := r.Kind.Info()
+	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
+		m := c.vc.machines[r.VM]
 		switch {
 		case m == nil:
-			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", vm)
+			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", r.VM)
 		case m.Template:
 			return "", faultError(vsphere.ClassConflict, "InvalidState", "%s is a template", m.Name)
 		case m.Connection != vsphere.Connected:
 			return "", faultError(vsphere.ClassTransient, "InvalidState", "the host of %s is not connected", m.Name)
 		}
-		m.Power = want // also when it has that state already: that is a success
-		return vm, nil
+		m.Power = kind.Power // also when it has that state already: that is a success
+		return r.VM, nil
 	})
 }
 
-// StartDestroy implements vsphere.Interface.
-func (c *Client) StartDestroy(_ context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
-	c.vc.mu.Lock()
-	defer c.vc.unlock()
-	if err := c.write(); err != nil {
-		return err
-	}
+func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {
 	var worst error
-	for _, ref := range vms {
-		err := c.startDestroy(g, ref)
+	for _, r := range batch {
+		err := c.startDestroy(g, r)
 		if severity(err) > severity(worst) {
 			worst = err
 		}
@@ -152,23 +150,22 @@ func (c *Client) StartDestroy(_ context.Context, g vsphere.GroupID, vms []vspher
 	return worst
 }
 
-func (c *Client) startDestroy(g vsphere.GroupID, ref vsphere.Ref) error {
-	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}
-	id, err := c.tracker.Begin(g, op, "")
+func (c *Client) startDestroy(g vsphere.GroupID, r vsphere.Request) error {
+	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err // it is not looked at before it is its turn
 	}
-	m := c.vc.machines[ref]
+	m := c.vc.machines[r.VM]
 	if m == nil {
 		c.tracker.Withdraw(id, nil)
-		c.tracker.Gone(ref)
+		c.tracker.Gone(r.VM)
 		return nil
 	}
 	if err := c.refusal(g, m); err != nil {
 		c.tracker.Withdraw(id, err)
 		return err
 	}
-	return c.send(id, StartDestroy, g, op, vsphere.CloneSpec{}, func() (vsphere.Ref, *vsphere.Error) {
+	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		if m.Power != vsphere.PoweredOff {
 			return "", faultError(vsphere.ClassConflict, "InvalidPowerState", "%s is %s", m.Name, m.Power)
 		}
@@ -257,29 +254,20 @@ func (c *Client) removeFolder(g vsphere.GroupID, ref vsphere.Ref) error {
 	return call.Err
 }
 
-// submit sends one request: it takes a place in the budget, meets its fault, and makes a task.
-func (c *Client) submit(
-	method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
-) error {
-	id, err := c.tracker.Begin(g, op, spec.Hash())
-	if err != nil {
-		return err
+// send sends a request that has its place in the budget: it meets its fault, and makes a task.
+func (c *Client) send(id operations.ID, g vsphere.GroupID, r vsphere.Request, run func() (vsphere.Ref, *vsphere.Error)) error {
+	method := methodOf(r.Kind)
+	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: r.Name, Ref: r.VM}
+	if r.Clone != nil {
+		call.Spec = *r.Clone
 	}
-	return c.send(id, method, g, op, spec, run)
-}
-
-// send sends a request that has its place in the budget.
-func (c *Client) send(
-	id tracker.ID, method Method, g vsphere.GroupID, op vsphere.Operation, spec vsphere.CloneSpec, run func() (vsphere.Ref, *vsphere.Error),
-) error {
-	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: op.Name, Ref: op.VM, Spec: spec}
-	if m := c.vc.machines[op.VM]; m != nil {
+	if m := c.vc.machines[r.VM]; m != nil {
 		call.Name = m.Name
 	}
-	fault, faulted := c.vc.fault(method, call.Name, string(op.VM))
+	fault, faulted := c.vc.fault(method, call.Name, string(r.VM))
 	taken := !faulted || fault.Task || fault.Lost
 	if taken {
-		t := &task{Task: Task{Ref: c.vc.newRef("task"), Kind: op.Kind, Group: g, Name: op.Name, VM: op.VM}, run: run}
+		t := &task{Task: Task{Ref: c.vc.newRef("task"), Kind: r.Kind, Group: g, Name: r.Name, VM: r.VM}, run: run}
 		if fault.Task {
 			t.fails = fault.Err
 		}

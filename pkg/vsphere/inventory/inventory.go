@@ -7,7 +7,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // Layout says where the folders of ours are in a datacenter.
@@ -56,12 +56,12 @@ type Inventory struct {
 	// vmsVersion counts the reports of filters on VMs, treeVersion what has become known of folders and templates.
 	vmsVersion, treeVersion uint64
 	// absences are the VMs of ours that have left the filters other than by our own hand.
-	absences *tracker.Absences
+	absences *operations.Absences
 }
 
 // New returns an empty inventory for the VMs of an owner.
 func New(owner string, clock clock.PassiveClock) *Inventory {
-	inv := &Inventory{owner: owner, absences: tracker.NewAbsences(clock)}
+	inv := &Inventory{owner: owner, absences: operations.NewAbsences(clock)}
 	inv.Clear()
 	return inv
 }

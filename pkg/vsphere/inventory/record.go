@@ -4,7 +4,7 @@ import (
 	"cmp"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // Sources are the filters that hold a VM.
@@ -52,7 +52,7 @@ func (r *record) describe(props *Properties) vsphere.VM {
 }
 
 // vmList is the VMs of a group, or those in a folder, by name and reference.
-type vmList = tracker.Sorted[*vsphere.VM]
+type vmList = operations.Sorted[*vsphere.VM]
 
 func compareVMs(a, b *vsphere.VM) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Ref, b.Ref))
@@ -60,7 +60,7 @@ func compareVMs(a, b *vsphere.VM) int {
 
 func addTo[K comparable](index map[K]*vmList, key K, vm *vsphere.VM) {
 	if index[key] == nil {
-		index[key] = tracker.NewSorted(compareVMs)
+		index[key] = operations.NewSorted(compareVMs)
 	}
 	index[key].Put(vm)
 }

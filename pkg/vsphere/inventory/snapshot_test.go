@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 var (
@@ -114,7 +114,7 @@ func clearFields(u *Update, fields Fields) {
 // nothing but the records and the folders.
 func TestSnapshotsAreWhatTheRecordsSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		inv, versions := testInventory(), tracker.NewVersions()
+		inv, versions := testInventory(), operations.NewVersions()
 		last := map[vsphere.GroupID]vsphere.Snapshot{}
 		type handed struct {
 			snapshot vsphere.Snapshot

@@ -54,11 +54,11 @@ func TestOurOwnDestructionsAreNoDisappearance(t *testing.T) {
 	s := awaitSnapshot(t, v, "all", func(s vsphere.Snapshot) bool { return ready(s) == 6 && len(s.Operations) == 0 })
 	var refs []vsphere.Ref
 	for _, vm := range s.VMs {
-		must(t, v.StartPowerOff(t.Context(), web, vm.Ref))
+		must(t, v.Start(t.Context(), web, requestsOn(vsphere.OperationPowerOff, vm.Ref)))
 		refs = append(refs, vm.Ref)
 	}
 	awaitSnapshot(t, v, "all off", func(s vsphere.Snapshot) bool { return ready(s) == 0 && len(s.Operations) == 0 })
-	must(t, v.StartDestroy(t.Context(), web, refs))
+	must(t, v.Start(t.Context(), web, requestsOn(vsphere.OperationDestroy, refs...)))
 	awaitSnapshot(t, v, "none", func(s vsphere.Snapshot) bool {
 		if s.Disappearance != nil {
 			t.Fatalf("%+v", s.Disappearance)

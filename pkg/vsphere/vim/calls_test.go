@@ -44,15 +44,15 @@ func TestCallsPerVM(t *testing.T) {
 		if ready(s) == n && len(s.Operations) == 0 {
 			return true
 		}
-		var clones []vsphere.Clone
+		var clones []vsphere.Request
 		for slot := range n {
 			name := fmt.Sprintf("web-0d1f2-%d", slot)
 			if !taken(s, name) {
 				spec := vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: slot, PowerOn: true}
-				clones = append(clones, vsphere.Clone{Name: name, Spec: spec})
+				clones = append(clones, cloneOf(template, name, spec))
 			}
 		}
-		_ = v.StartClones(ctx, web, template, clones) // no turn left: later
+		_ = v.Start(ctx, web, clones) // no turn left: later
 		return false
 	})
 	report(t, sim, "created", n, 1.8)
@@ -65,10 +65,10 @@ func TestCallsPerVM(t *testing.T) {
 			case vm.Power == vsphere.PoweredOff:
 				off = append(off, vm.Ref)
 			default:
-				_ = v.StartPowerOff(ctx, web, vm.Ref) // no turn left: later
+				_ = v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)) // no turn left: later
 			}
 		}
-		_ = v.StartDestroy(ctx, web, off) // no turn left: later
+		_ = v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, off...)) // no turn left: later
 		return len(s.VMs) == 0 && len(s.Operations) == 0
 	})
 	report(t, sim, "destroyed", n, 3.4)

@@ -9,52 +9,46 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
-// cloneBatch is the clones of one sync.
+// cloneBatch is the clones of one call.
 type cloneBatch struct {
 	*connection
-	group    vsphere.GroupID
-	template vsphere.Template
-	read     templateRead
+	group vsphere.GroupID
+	read  templateRead
 }
 
-// StartClones submits clones of a template that was just read.
-func (v *VCenter) StartClones(ctx context.Context, g vsphere.GroupID, t vsphere.Template, clones []vsphere.Clone) error {
-	c, err := v.synced()
-	if err != nil {
+// startClones submits clones of a template that was just read.
+func (c *connection) startClones(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+	if err := c.inv.PlacementError(); err != nil {
 		return err
 	}
-	if err := v.inv.PlacementError(); err != nil {
-		return err
-	}
-	b := &cloneBatch{connection: c, group: g, template: t, read: v.reads.take(g, t)}
-	err = tracker.EachClone(clones, func(clone vsphere.Clone) error { return b.start(ctx, clone) })
+	b := &cloneBatch{connection: c, group: g, read: c.reads.take(g, batch[0].Clone.Source)}
+	err := operations.Each(batch, func(r vsphere.Request) error { return b.start(ctx, r) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
-		v.reads.keep(g, b.read)
+		c.reads.keep(g, b.read)
 	}
 	return err
 }
 
 // start submits one clone: first its place in the budget, then the read, then the request.
-func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
-	what := "Clone VM " + clone.Name
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: clone.Name, Host: clone.Spec.Host}
-	id, err := b.tracker.Begin(b.group, op, clone.Spec.Hash())
+func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
+	what, spec := "Clone VM "+r.Name, r.Clone
+	id, err := b.tracker.Begin(b.group, r)
 	if err != nil {
 		return err
 	}
-	if err := b.readAgain(ctx); err != nil {
-		failure := b.fail("Read template "+b.template.Path, err)
+	if err := b.readAgain(ctx, spec.Source); err != nil {
+		failure := b.fail("Read template "+spec.Source.Path, err)
 		b.tracker.Refused(id, failure)
 		return failure
 	}
-	b.pending.begin(id, clone.Spec.Folder)
-	task, err := b.send(ctx, clone)
+	b.pending.begin(id, spec.Folder)
+	task, err := b.send(ctx, r.Name, spec)
 	if err != nil {
-		if isGone(err, vmRef(b.template.Ref)) {
-			err = b.templateChanged(b.template, nil, "it is gone")
+		if isGone(err, vmRef(spec.Source.Ref)) {
+			err = b.templateChanged(spec.Source, nil, "it is gone")
 		}
 		failure := b.fail(what, err)
 		b.tracker.Refused(id, failure)
@@ -66,33 +60,33 @@ func (b *cloneBatch) start(ctx context.Context, clone vsphere.Clone) error {
 		if f, ok := faultOf(err).(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
 			b.queue.addVMs(vsphere.Ref(f.Object.Value))
 		}
-		if isGone(err, folderRef(clone.Spec.Folder)) {
-			b.folderGone(clone.Spec.Folder)
+		if isGone(err, folderRef(spec.Folder)) {
+			b.folderGone(spec.Folder)
 		}
 		return failure
 	}
-	b.submitted(ctx, pendingTask{what: what, name: clone.Name, kind: op.Kind, id: id}, task)
+	b.submitted(ctx, pendingTask{what: what, name: r.Name, kind: r.Kind, id: id}, task)
 	return nil
 }
 
 // readAgain reads the template, unless it was read just now.
-func (b *cloneBatch) readAgain(ctx context.Context) error {
+func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
 	now := b.cfg.Clock.Now()
-	if !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
+	if b.read.template == t && !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
-	disks, err := b.readTemplate(ctx, b.template)
+	disks, err := b.readTemplate(ctx, t)
 	if err != nil {
 		return err
 	}
-	b.read = templateRead{b.template, disks, now}
+	b.read = templateRead{t, disks, now}
 	return nil
 }
 
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
-func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.ManagedObjectReference, error) {
-	spec, place := clone.Spec, b.placement
+func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneSpec) (types.ManagedObjectReference, error) {
+	place := b.placement
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
 		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
@@ -103,7 +97,7 @@ func (b *cloneBatch) send(ctx context.Context, clone vsphere.Clone) (types.Manag
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
 	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
-		This: vmRef(b.template.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(clone.Name),
+		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
 				Pool: &place.pool, Datastore: &place.datastore, Host: host,

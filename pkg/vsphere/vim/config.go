@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // Defaults of Config.
@@ -74,7 +74,7 @@ type Config struct {
 	// OnUnclassified gets a fault that the table of faults does not list.
 	OnUnclassified func(fault string)
 	// Operations measures operations. It must neither block nor call back. Nil measures nothing.
-	Operations tracker.Observer
+	Operations operations.Observer
 	// Clock is what backoffs, rhythms and deadlines of operations go by; nil is the real one. The deadline of a call and
 	// the pauses between polls go by the real clock always.
 	Clock clock.WithTicker

@@ -13,7 +13,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const (
@@ -27,22 +27,15 @@ const (
 // victim is a VM for whose destruction there is a place in the budget.
 type victim struct {
 	ref vsphere.Ref
-	id  tracker.ID
+	id  operations.ID
 }
 
-// StartDestroy takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
+// startDestroys takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
 // that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
-func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) error {
-	if len(vms) == 0 {
-		return nil
-	}
-	c, err := v.synced()
-	if err != nil {
-		return err
-	}
+func (c *connection) startDestroys(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
 	var worst *vsphere.Error
-	for batch := range slices.Chunk(vms, provenAtOnce) {
-		more, err := c.destroyBatch(ctx, g, batch)
+	for few := range slices.Chunk(batch, provenAtOnce) {
+		more, err := c.destroyFew(ctx, g, few)
 		if worst = worse(worst, err); !more {
 			break
 		}
@@ -53,10 +46,10 @@ func (v *VCenter) StartDestroy(ctx context.Context, g vsphere.GroupID, vms []vsp
 	return nil
 }
 
-// destroyBatch submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
+// destroyFew submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
-func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []vsphere.Ref) (more bool, worst *vsphere.Error) {
-	victims, more, worst := c.beginDestroys(g, vms)
+func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, worst *vsphere.Error) {
+	victims, more, worst := c.beginDestroys(g, requests)
 	var ch inventory.Changes
 	defer c.publish(&ch)
 	for len(victims) > 0 {
@@ -76,16 +69,16 @@ func (c *connection) destroyBatch(ctx context.Context, g vsphere.GroupID, vms []
 }
 
 // beginDestroys takes places in the budget, in order, until there is none left.
-func (s *shared) beginDestroys(g vsphere.GroupID, vms []vsphere.Ref) (victims []victim, more bool, worst *vsphere.Error) {
-	for _, ref := range vms {
-		id, err := s.tracker.Begin(g, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: ref}, "")
+func (s *shared) beginDestroys(g vsphere.GroupID, requests []vsphere.Request) (victims []victim, more bool, worst *vsphere.Error) {
+	for _, r := range requests {
+		id, err := s.tracker.Begin(g, r)
 		switch {
 		case err == nil:
-			victims = append(victims, victim{ref, id})
+			victims = append(victims, victim{r.VM, id})
 		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			return victims, false, worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		default:
-			worst = worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", ref), err))
+			worst = worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		}
 	}
 	return victims, true, worst
@@ -176,7 +169,7 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, ch
 		return nil
 	}
 	if isGone(err, vmRef(ref)) {
-		c.tracker.Resolved(victim.id)
+		c.tracker.AlreadyDone(victim.id)
 		c.vmGone(ref, ch)
 		return nil
 	}

@@ -84,7 +84,7 @@ func TestAProofDoesNotAge(t *testing.T) {
 				}
 				return 0
 			})
-			wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), "")
+			wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), "")
 			if len(vc.ages) != n {
 				t.Errorf("%d of %d are destroyed: %v", len(vc.ages), n, vc.calls)
 			}
@@ -108,7 +108,7 @@ func TestADiskThatIsAttachedWhileOthersAreSent(t *testing.T) {
 	}}})
 	s.reads[vmRef("vm-2")] = []any{asRead(nil), foreign}
 	c, vc := slow(t, s, func(string) time.Duration { return 4 * time.Second })
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), vsphere.ClassInvalid)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassInvalid)
 	if _, sent := vc.ages["vm-2"]; sent || len(vc.ages) != 1 {
 		t.Errorf("destroyed: %v", vc.ages)
 	}
@@ -118,7 +118,7 @@ func TestADiskThatIsAttachedWhileOthersAreSent(t *testing.T) {
 func TestAReadThatTakesTooLong(t *testing.T) {
 	refs, s := victims(3)
 	c, vc := slow(t, s, func(string) time.Duration { return proofFor + time.Second })
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), vsphere.ClassTransient)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassTransient)
 	ops, failures := c.v.tracker.Of(testUID)
 	if len(vc.ages) > 0 || len(ops) > 0 || len(failures) != 3 {
 		t.Errorf("destroyed %v, operations %+v, failures %+v", vc.ages, ops, failures)
@@ -131,20 +131,20 @@ func TestWhatFindsNoPlaceIsNotRead(t *testing.T) {
 	refs, s := victims(20)
 	c, vc := slow(t, s, func(string) time.Duration { return 0 })
 	for i := range DefaultMaxDestroys - places {
-		_, err := c.v.tracker.Begin(vsphere.GroupID{UID: "other"}, vsphere.Operation{
+		_, err := c.v.tracker.Begin(vsphere.GroupID{UID: "other"}, vsphere.Request{
 			Kind: vsphere.OperationDestroy, VM: vsphere.Ref(fmt.Sprintf("vm-other-%d", i)),
-		}, "")
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.v.StartDestroy(t.Context(), testGroup, refs); !errors.Is(err, vsphere.ErrNoBudget) {
+	if err := c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)); !errors.Is(err, vsphere.ErrNoBudget) {
 		t.Errorf("want ErrNoBudget, got %v", err)
 	}
 	if want := [][]string{{"vm-1", "vm-2", "vm-3"}}; !slices.EqualFunc(vc.reads, want, slices.Equal[[]string]) || len(vc.ages) != places {
 		t.Errorf("read %v, want %v; destroyed %v", vc.reads, want, vc.ages)
 	}
-	if err := c.v.StartDestroy(t.Context(), testGroup, refs[places:]); !errors.Is(err, vsphere.ErrNoBudget) {
+	if err := c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs[places:]...)); !errors.Is(err, vsphere.ErrNoBudget) {
 		t.Errorf("want ErrNoBudget, got %v", err)
 	}
 	if len(vc.reads) != 1 {
@@ -159,7 +159,7 @@ func TestARefusalGivesItsPlaceBack(t *testing.T) {
 		s.reads[vmRef(ref)] = []any{asRead(properties{propConnection: types.VirtualMachineConnectionStateDisconnected})}
 	}
 	c, vc := slow(t, s, func(string) time.Duration { return 0 })
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), vsphere.ClassTransient)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassTransient)
 	ops, failures := c.v.tracker.Of(testUID)
 	if len(vc.ages) != 1 || len(ops) != 1 || len(failures) != DefaultMaxDestroys {
 		t.Errorf("destroyed %v, operations %+v, %d failures", vc.ages, ops, len(failures))
@@ -171,7 +171,7 @@ func TestNobodyAnswersAnyMore(t *testing.T) {
 	refs, s := victims(4)
 	s.fails["Destroy_Task"] = []error{noAnswer}
 	c, vc := slow(t, s, func(string) time.Duration { return 0 })
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), vsphere.ClassUnavailable)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassUnavailable)
 	if ops, failures := c.v.tracker.Of(testUID); len(ops) > 0 || len(failures) > 0 || len(vc.ages) != 1 {
 		t.Errorf("destroyed %v, operations %+v, failures %+v", vc.ages, ops, failures)
 	}
@@ -181,10 +181,10 @@ func TestNobodyAnswersAnyMore(t *testing.T) {
 func TestAVMThatIsUnderWayIsNotDestroyedTwice(t *testing.T) {
 	refs, s := victims(2)
 	c, vc := slow(t, s, func(string) time.Duration { return 0 })
-	if _, err := c.v.tracker.Begin(testGroup, vsphere.Operation{Kind: vsphere.OperationPowerOff, VM: refs[0]}, ""); err != nil {
+	if _, err := c.v.tracker.Begin(testGroup, vsphere.Request{Kind: vsphere.OperationPowerOff, VM: refs[0]}); err != nil {
 		t.Fatal(err)
 	}
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, refs), vsphere.ClassConflict)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassConflict)
 	if _, sent := vc.ages["vm-2"]; !sent || len(vc.ages) != 1 {
 		t.Errorf("destroyed %v", vc.ages)
 	}
@@ -236,8 +236,8 @@ func TestWhatASnapshotHolds(t *testing.T) {
 			vm[propSnapshot] = trees
 			s := &script{reads: reads{vmRef("vm-1"): {vm}, first: {tt.first}, second: {tt.second}}}
 			c := scripted(t, s)
-			err := c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
-			wantClass(t, "StartDestroy", err, tt.class)
+			err := c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1"))
+			wantClass(t, "Start", err, tt.class)
 			if s.sent("Destroy_Task") != (tt.class == "") {
 				t.Errorf("sent: %v", s.calls)
 			}
@@ -303,8 +303,8 @@ func TestWhoseDiskItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{vmRef("vm-1"): {disk(tt.backing, tt.vmFile)}}}
-			err := scripted(t, s).v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
-			wantClass(t, "StartDestroy", err, tt.class)
+			err := scripted(t, s).v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1"))
+			wantClass(t, "Start", err, tt.class)
 			if err != nil && !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("it says %q, want %q", err, tt.says)
 			}

@@ -132,10 +132,10 @@ func TestALostAnswerConcernsItsCall(t *testing.T) {
 						return false
 					})
 				}
-				do("off", func(vm vsphere.VM) error { return v.StartPowerOff(ctx, web, vm.Ref) }, func(s vsphere.Snapshot) bool { return ready(s) == 0 })
-				do("on", func(vm vsphere.VM) error { return v.StartPowerOn(ctx, web, vm.Ref) }, func(s vsphere.Snapshot) bool { return ready(s) == 1 })
-				do("off", func(vm vsphere.VM) error { return v.StartPowerOff(ctx, web, vm.Ref) }, func(s vsphere.Snapshot) bool { return ready(s) == 0 })
-				do("gone", func(vm vsphere.VM) error { return v.StartDestroy(ctx, web, []vsphere.Ref{vm.Ref}) },
+				do("off", func(vm vsphere.VM) error { return v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)) }, func(s vsphere.Snapshot) bool { return ready(s) == 0 })
+				do("on", func(vm vsphere.VM) error { return v.Start(ctx, web, requestsOn(vsphere.OperationPowerOn, vm.Ref)) }, func(s vsphere.Snapshot) bool { return ready(s) == 1 })
+				do("off", func(vm vsphere.VM) error { return v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)) }, func(s vsphere.Snapshot) bool { return ready(s) == 0 })
+				do("gone", func(vm vsphere.VM) error { return v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, vm.Ref)) },
 					func(s vsphere.Snapshot) bool { return len(s.VMs) == 0 })
 				await(t, "no folder", func() bool { err := v.RemoveFolder(ctx, web, folder); known(err); return err == nil })
 				if after := v.State(); after.Since != before.Since {
@@ -182,10 +182,10 @@ func TestTheTaskOfALostCloneIsFound(t *testing.T) {
 			}
 			s := awaitSnapshot(t, v, "the outcome", func(s vsphere.Snapshot) bool { return len(s.Operations) < 2 || !s.Operations[1].Unknown })
 			if len(s.Operations) != 2 || s.Operations[0].Task == "" || s.Operations[1].Task == "" ||
-				s.Operations[0].Task == s.Operations[1].Task || s.Strays != 0 {
-				t.Errorf("operations %+v, %d strays", s.Operations, s.Strays)
+				s.Operations[0].Task == s.Operations[1].Task || s.ClonesToCome != 0 {
+				t.Errorf("operations %+v, %d strays", s.Operations, s.ClonesToCome)
 			}
-			awaitSnapshot(t, v, "both VMs", func(s vsphere.Snapshot) bool { return ready(s) == 2 && len(s.Operations) == 0 && s.Strays == 0 })
+			awaitSnapshot(t, v, "both VMs", func(s vsphere.Snapshot) bool { return ready(s) == 2 && len(s.Operations) == 0 && s.ClonesToCome == 0 })
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // earlyFor is how long the end of a task that is nobody's is kept: longer than an answer to its submission may take, and than
@@ -21,10 +21,16 @@ type pendingTask struct {
 	what string // as the beginning of a sentence
 	name string // of the VM
 	kind vsphere.OperationKind
-	id   tracker.ID
+	id   operations.ID
 	vm   vsphere.Ref // of all but clones
 	// logger is the one of the sync that submitted it, so that the end of a task is told with the same opID.
 	logger klog.Logger
+}
+
+// info is the row of its kind.
+func (op pendingTask) info() vsphere.KindInfo {
+	info, _ := op.kind.Info()
+	return info
 }
 
 // taskEnd is how a task has ended.
@@ -38,8 +44,8 @@ type taskEnd struct {
 type pendingTasks struct {
 	mu      sync.Mutex
 	byTask  map[vsphere.Ref]pendingTask
-	victims map[vsphere.Ref]vsphere.Ref // VM to the task that destroys it
-	clones  map[tracker.ID]vsphere.Ref  // to their folder
+	victims map[vsphere.Ref]vsphere.Ref   // VM to the task that destroys it
+	clones  map[operations.ID]vsphere.Ref // to their folder
 	// early are the ends of tasks that are nobody's: a sweep may find the task of a clone, and see it end, before the
 	// answer to the clone's submission is here.
 	early map[vsphere.Ref]taskEnd
@@ -49,7 +55,7 @@ func newPendingTasks() *pendingTasks {
 	return &pendingTasks{
 		byTask:  map[vsphere.Ref]pendingTask{},
 		victims: map[vsphere.Ref]vsphere.Ref{},
-		clones:  map[tracker.ID]vsphere.Ref{},
+		clones:  map[operations.ID]vsphere.Ref{},
 		early:   map[vsphere.Ref]taskEnd{},
 	}
 }
@@ -60,7 +66,7 @@ func (p *pendingTasks) submitted(task vsphere.Ref, op pendingTask) (taskEnd, boo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.byTask[task] = op
-	if op.kind == vsphere.OperationDestroy {
+	if op.kind.Removes() {
 		p.victims[op.vm] = task
 	}
 	end, ended := p.early[task]
@@ -127,19 +133,19 @@ func (p *pendingTasks) reset() {
 	clear(p.early)
 }
 
-func (p *pendingTasks) begin(id tracker.ID, folder vsphere.Ref) {
+func (p *pendingTasks) begin(id operations.ID, folder vsphere.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clones[id] = folder
 }
 
-func (p *pendingTasks) end(id tracker.ID) {
+func (p *pendingTasks) end(id operations.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.clones, id)
 }
 
-func (p *pendingTasks) folderOf(id tracker.ID) vsphere.Ref {
+func (p *pendingTasks) folderOf(id operations.ID) vsphere.Ref {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.clones[id]
@@ -156,12 +162,4 @@ func (op pendingTask) logEnd(task vsphere.Ref, end taskEnd) {
 		fault = faultName(end.fault.Fault)
 	}
 	op.logger.V(2).Info("Task failed", "task", task, "kind", op.kind, "vm", op.name, "fault", fault)
-}
-
-// powerAfter is the power state that a power operation brings about.
-func powerAfter(kind vsphere.OperationKind) vsphere.PowerState {
-	if kind == vsphere.OperationPowerOn {
-		return vsphere.PoweredOn
-	}
-	return vsphere.PoweredOff
 }

@@ -34,7 +34,7 @@ func TestADestructionIsJudgedByTheParentJustRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{vmRef("vm-1"): {asRead(properties{propParent: parent})}}}
 			c := scripted(t, s)
-			err := c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"})
+			err := c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1"))
 			wantClass(t, "StartDestroy", err, vsphere.ClassConflict)
 			if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot || s.sent("Destroy_Task") {
 				t.Errorf("%v, sent: %v", err, s.calls)
@@ -69,7 +69,7 @@ func TestNothingOutsideTheRootIsSwitched(t *testing.T) {
 			c := scripted(t, s)
 			change(c.v.inv)
 			for _, err := range []error{
-				c.v.StartPowerOff(t.Context(), testGroup, "vm-1"), c.v.StartPowerOn(t.Context(), testGroup, "vm-1"),
+				c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")), c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
 			} {
 				if reasonOf(err) != v1alpha1.ReasonVMOutsideRoot {
 					t.Errorf("%v", err)

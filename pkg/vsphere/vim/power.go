@@ -10,53 +10,54 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
-// StartPowerOn submits one power-on.
-func (v *VCenter) StartPowerOn(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return v.startPower(ctx, g, vm, vsphere.OperationPowerOn, func(c *connection) (types.ManagedObjectReference, error) {
-		res, err := methods.PowerOnVM_Task(ctx, c.client, &types.PowerOnVM_Task{This: vmRef(vm)})
-		if err != nil {
-			return types.ManagedObjectReference{}, err
-		}
-		return res.Returnval, nil
-	})
+// powerOn submits one power-on.
+func powerOn(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error) {
+	res, err := methods.PowerOnVM_Task(ctx, c.client, &types.PowerOnVM_Task{This: vm})
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	return res.Returnval, nil
 }
 
-// StartPowerOff submits one hard power-off.
-func (v *VCenter) StartPowerOff(ctx context.Context, g vsphere.GroupID, vm vsphere.Ref) error {
-	return v.startPower(ctx, g, vm, vsphere.OperationPowerOff, func(c *connection) (types.ManagedObjectReference, error) {
-		res, err := methods.PowerOffVM_Task(ctx, c.client, &types.PowerOffVM_Task{This: vmRef(vm)})
-		if err != nil {
-			return types.ManagedObjectReference{}, err
-		}
-		return res.Returnval, nil
-	})
+// powerOff submits one hard power-off.
+func powerOff(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error) {
+	res, err := methods.PowerOffVM_Task(ctx, c.client, &types.PowerOffVM_Task{This: vm})
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	return res.Returnval, nil
 }
 
-func (v *VCenter) startPower(
-	ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, kind vsphere.OperationKind,
-	submit func(*connection) (types.ManagedObjectReference, error),
-) error {
-	c, err := v.synced()
+// submitPower submits one power operation and returns its task.
+type submitPower func(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error)
+
+func startPower(submit submitPower) verb {
+	return func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+		return operations.Each(batch, func(r vsphere.Request) error { return c.startPower(ctx, g, r, submit) })
+	}
+}
+
+func (c *connection) startPower(ctx context.Context, g vsphere.GroupID, r vsphere.Request, submit submitPower) error {
+	ref := r.VM
+	vm, _, ok := c.inv.Get(ref)
+	if !ok || vsphere.Identify(c.cfg.Owner, g.UID, vm) != vsphere.Ours {
+		return notOurs(string(r.Kind), ref, vm)
+	}
+	what := fmt.Sprintf("%s of VM %s", r.Kind, vm.Name)
+	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
+	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent)
+	if err := outsideRoot(what, vm); err != nil {
+		return err
+	}
+	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err
 	}
-	vm, _, ok := v.inv.Get(ref)
-	if !ok || vsphere.Identify(v.cfg.Owner, g.UID, vm) != vsphere.Ours {
-		return notOurs(string(kind), ref, vm)
-	}
-	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
-	vm.ParentPath, vm.UnderRoot = v.inv.Locate(vm.Parent)
-	if err := outsideRoot(fmt.Sprintf("%s of VM %s", kind, vm.Name), vm); err != nil {
-		return err
-	}
-	op := vsphere.Operation{Kind: kind, VM: ref}
-	pending := pendingTask{what: fmt.Sprintf("%s of VM %s", kind, vm.Name), name: vm.Name, kind: kind, vm: ref}
-	if pending.id, err = v.tracker.Begin(g, op, ""); err != nil {
-		return err
-	}
-	task, err := submit(c)
+	pending := pendingTask{what: what, name: vm.Name, kind: r.Kind, vm: ref, id: id}
+	task, err := submit(ctx, c, vmRef(ref))
 	if err == nil {
 		c.submitted(ctx, pending, task)
 		return nil
@@ -64,13 +65,13 @@ func (v *VCenter) startPower(
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
 		var ch inventory.Changes
-		v.inv.AssumePower(ref, powerAfter(kind), v.cfg.Clock.Now(), &ch)
-		v.tracker.Resolved(pending.id)
-		v.publish(&ch)
+		c.inv.AssumePower(ref, pending.info().Power, c.cfg.Clock.Now(), &ch)
+		c.tracker.AlreadyDone(pending.id)
+		c.publish(&ch)
 		return nil
 	}
-	failure := v.fail(pending.what, err)
-	v.tracker.Refused(pending.id, failure)
+	failure := c.fail(pending.what, err)
+	c.tracker.Refused(pending.id, failure)
 	if isGone(err, vmRef(ref)) || failure.Class == vsphere.ClassUnknown {
 		c.queue.addVMs(ref)
 	}

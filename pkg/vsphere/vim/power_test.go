@@ -35,7 +35,7 @@ func TestWhatIsOffAlreadyIsNotedAsOff(t *testing.T) {
 	c := syncedConnection(t, types.VirtualMachinePowerStatePoweredOn, func(_, _ soap.HasFault) error {
 		return soap.WrapVimFault(&types.InvalidPowerState{RequestedState: off, ExistingState: off})
 	})
-	if err := c.v.StartPowerOff(t.Context(), vsphere.GroupID{UID: testUID}, "vm-1"); err != nil {
+	if err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requestsOn(vsphere.OperationPowerOff, "vm-1")); err != nil {
 		t.Fatal(err)
 	}
 	if vm, _, _ := c.v.inv.Get("vm-1"); vm.Power != vsphere.PoweredOff {
@@ -61,7 +61,7 @@ func TestAVictimThatIsOnIsNotedAsOn(t *testing.T) {
 		}}
 		return nil
 	})
-	err := c.v.StartDestroy(t.Context(), vsphere.GroupID{UID: testUID}, []vsphere.Ref{"vm-1"})
+	err := c.v.Start(t.Context(), vsphere.GroupID{UID: testUID}, requestsOn(vsphere.OperationDestroy, "vm-1"))
 	if vsphere.ClassOf(err) != vsphere.ClassConflict || sent {
 		t.Fatalf("sent %t: %v", sent, err)
 	}

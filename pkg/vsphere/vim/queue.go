@@ -68,7 +68,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	if len(folders)+len(assumed) > 0 || more || others {
 		return c.cfg.Clock.After(reportedWithin)
 	}
-	if len(c.inv.Unheld()) == 0 && len(c.tracker.Landed()) == 0 {
+	if len(c.inv.Unheld()) == 0 && len(c.tracker.Awaited()) == 0 {
 		return nil
 	}
 	c.queue.mu.Lock()
@@ -86,7 +86,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 // that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.inv.Unheld(), c.pending.destroying)
-	for _, p := range c.tracker.Landed() {
+	for _, p := range c.tracker.Awaited() {
 		vms = append(vms, p.Operation.VM)
 	}
 	overdue := c.cfg.Clock.Now().Add(-reportedWithin)

@@ -38,7 +38,7 @@ func TestARereadFindsTheEndOfATask(t *testing.T) {
 				t.Errorf("%v, want %v", err, tt.err)
 			}
 			tr := c.v.tracker
-			got := []int{len(tr.Tasks()), len(tr.Landed()), len(tr.Unknowns())}
+			got := []int{len(tr.Tasks()), len(tr.Awaited()), len(tr.Unknowns())}
 			if diff := cmp.Diff([]int{tt.running, tt.landed, tt.unknown}, got); diff != "" {
 				t.Errorf("running, landed, unknown (-want +got):\n%s", diff)
 			}

@@ -274,9 +274,9 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	for name, err := range map[string]error{
 		"EnsureFolder":  folderErr,
 		"StartClones":   startClone(t, v, web, template, "web-0d1f2-1", spec),
-		"StartPowerOff": v.StartPowerOff(ctx, web, vm.Ref),
-		"StartPowerOn":  v.StartPowerOn(ctx, web, vm.Ref),
-		"StartDestroy":  v.StartDestroy(ctx, web, []vsphere.Ref{off.Ref}),
+		"StartPowerOff": v.Start(ctx, web, requestsOn(vsphere.OperationPowerOff, vm.Ref)),
+		"StartPowerOn":  v.Start(ctx, web, requestsOn(vsphere.OperationPowerOn, vm.Ref)),
+		"StartDestroy":  v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, off.Ref)),
 		"Cancel":        v.Cancel(ctx, slow),
 		"RemoveFolder":  v.RemoveFolder(ctx, empty, emptyFolder),
 	} {
@@ -333,6 +333,6 @@ func TestCallsThatHangEnd(t *testing.T) {
 	}
 	// The request is served after all; it is found, and nothing is forgotten.
 	awaitSnapshot(t, v, "the VM", func(s vsphere.Snapshot) bool {
-		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.Strays == 0
+		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.ClonesToCome == 0
 	})
 }

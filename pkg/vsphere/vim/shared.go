@@ -9,7 +9,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // shared is what outlives the connections: VCenter makes it, and every connection uses it. It knows neither.
@@ -17,7 +17,7 @@ type shared struct {
 	faultReporter
 	cfg     Config
 	inv     *inventory.Inventory
-	tracker *tracker.Tracker
+	tracker *operations.Tracker
 	// pending says what the tasks in flight are for.
 	pending  *pendingTasks
 	sweeps   *sweeps
@@ -46,7 +46,7 @@ func newShared(cfg Config) *shared {
 		sweeps:        newSweeps(),
 		lookups:       map[vsphere.GroupID]lookup{},
 		users:         map[string]bool{},
-		tracker: tracker.New(tracker.Config{
+		tracker: operations.New(operations.Config{
 			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
 			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
 		}),

@@ -217,13 +217,13 @@ func TestAnOverdueCloneThatCannotBeCancelledCounts(t *testing.T) {
 func TestWithoutAConnection(t *testing.T) {
 	v, ctx := testConnection(t).v, t.Context()
 	errs := map[string]error{
-		"StartClones":   v.StartClones(ctx, testGroup, vsphere.Template{}, []vsphere.Clone{{Name: "web-0"}}),
-		"StartPowerOn":  v.StartPowerOn(ctx, testGroup, "vm-1"),
-		"StartPowerOff": v.StartPowerOff(ctx, testGroup, "vm-1"),
-		"StartDestroy":  v.StartDestroy(ctx, testGroup, []vsphere.Ref{"vm-1"}),
-		"Cancel":        v.Cancel(ctx, vsphere.Operation{Task: "task-1"}),
-		"RemoveFolder":  v.RemoveFolder(ctx, testGroup, "group-3"),
-		"Verify":        v.Verify(ctx, testGroup, []vsphere.Ref{"vm-1"}),
+		"Clone":        v.Start(ctx, testGroup, []vsphere.Request{cloneOfLinux("web-0")}),
+		"PowerOn":      v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")),
+		"PowerOff":     v.Start(ctx, testGroup, requestsOn(vsphere.OperationPowerOff, "vm-1")),
+		"Destroy":      v.Start(ctx, testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")),
+		"Cancel":       v.Cancel(ctx, vsphere.Operation{Task: "task-1"}),
+		"RemoveFolder": v.RemoveFolder(ctx, testGroup, "group-3"),
+		"Verify":       v.Verify(ctx, testGroup, []vsphere.Ref{"vm-1"}),
 	}
 	_, errs["EnsureFolder"] = v.EnsureFolder(ctx, testGroup)
 	_, errs["FindTemplate"] = v.FindTemplate(ctx, testGroup, "linux")

@@ -112,7 +112,22 @@ func startClone(
 	t *testing.T, v *vim.VCenter, g vsphere.GroupID, template vsphere.Template, name string, spec vsphere.CloneSpec,
 ) error {
 	t.Helper()
-	return v.StartClones(t.Context(), g, template, []vsphere.Clone{{Name: name, Spec: spec}})
+	return v.Start(t.Context(), g, []vsphere.Request{cloneOf(template, name, spec)})
+}
+
+// cloneOf asks for a clone of a template.
+func cloneOf(template vsphere.Template, name string, spec vsphere.CloneSpec) vsphere.Request {
+	spec.Source = template
+	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &spec}
+}
+
+// requestsOn asks for the same of some VMs.
+func requestsOn(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Request {
+	var out []vsphere.Request
+	for _, vm := range vms {
+		out = append(out, vsphere.Request{Kind: kind, VM: vm})
+	}
+	return out
 }
 
 // notifier counts.

@@ -18,7 +18,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	// The operations are read first: an operation that ends in between is then in the snapshot twice, as itself and as
 	// its VM, and never not at all.
 	ops, failures := v.tracker.Of(g.UID)
-	strays, powerOns := v.tracker.Strays(g.UID), v.tracker.PowerOns(g.UID)
+	toCome, powerOns := v.tracker.ClonesToCome(g.UID), v.tracker.PowerOns(g.UID)
 	s := v.inv.Snapshot(g)
 	after, err := v.synced()
 	if err != nil {
@@ -28,7 +28,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 		return vsphere.Snapshot{}, syncing("The inventory was read anew just now; looking again.")
 	}
 	s.VCenter, s.Owner = after.instanceUUID(), v.cfg.Owner
-	s.Operations, s.Failures, s.Strays, s.PowerOns = ops, failures, strays, powerOns
+	s.Operations, s.Failures, s.ClonesToCome, s.PowerOns = ops, failures, toCome, powerOns
 	s.Swept, s.SweepErr = swept, sweepErr
 	return v.versions.Number(g, s), nil
 }

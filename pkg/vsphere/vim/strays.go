@@ -9,7 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
@@ -43,7 +43,7 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 }
 
 // resolve looks for what has become of one clone.
-func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *destinations) error {
+func (c *connection) resolve(ctx context.Context, p operations.Pending, makes *destinations) error {
 	folder := c.pending.folderOf(p.ID)
 	found, err := c.lookForClone(ctx, folder, p)
 	if err != nil {
@@ -69,8 +69,8 @@ func (c *connection) resolve(ctx context.Context, p tracker.Pending, makes *dest
 	return nil
 }
 
-// lookForClone reads the VM that has a clone's name in the folder where it was to be, and reports whether there is one.
-func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p tracker.Pending) (found bool, err error) {
+// lookForClone reads the VM that has a clone's name in the folder where it was to be, and tells whether there is one.
+func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p operations.Pending) (found bool, err error) {
 	if folder == "" {
 		return false, nil
 	}
@@ -157,7 +157,7 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 				strays = append(strays, info)
 			}
 		case wasCancelled(info):
-			c.tracker.Echo(task)
+			c.tracker.CloneTaskCancelled(task)
 		}
 	}
 	c.tasks.wake()
@@ -167,9 +167,9 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 // adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
 // told already, and is not told again.
 func (c *connection) adoptStray(task vsphere.Ref) {
-	c.tracker.Stray(task)
+	c.tracker.CloneTaskFound(task)
 	if c.tasks.toldEnd(task) {
-		c.tracker.StrayEnded(task)
+		c.tracker.CloneTaskEnded(task)
 	}
 }
 

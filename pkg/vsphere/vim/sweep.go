@@ -38,7 +38,7 @@ func (c *connection) sweep(ctx context.Context) error {
 	// not may have gone without a word.
 	missing = append(missing, c.inv.Unheld()...)
 	missing = append(missing, c.inv.Unlisted(listed)...)
-	landed := c.tracker.Landed()
+	landed := c.tracker.Awaited()
 	for _, p := range landed {
 		c.inv.Claim(p.Group.UID, []vsphere.Ref{p.Operation.VM})
 		missing = append(missing, p.Operation.VM)

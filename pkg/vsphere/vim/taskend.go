@@ -25,10 +25,9 @@ func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFa
 func alreadyDone(op pendingTask, fault types.BaseMethodFault) bool {
 	switch f := fault.(type) {
 	case *types.InvalidPowerState:
-		return (op.kind == vsphere.OperationPowerOn || op.kind == vsphere.OperationPowerOff) &&
-			f.RequestedState != "" && f.ExistingState == f.RequestedState
+		return op.info().Power != "" && f.RequestedState != "" && f.ExistingState == f.RequestedState
 	case *types.ManagedObjectNotFound:
-		return op.kind == vsphere.OperationDestroy && f.Obj == vmRef(op.vm)
+		return op.kind.Removes() && f.Obj == vmRef(op.vm)
 	default:
 		return false
 	}

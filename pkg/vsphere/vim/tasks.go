@@ -95,7 +95,7 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, ch *inventory.Chan
 	if !known {
 		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
 		// must not take this for the end of an operation.
-		c.tracker.StrayEnded(task)
+		c.tracker.CloneTaskEnded(task)
 		return
 	}
 	c.taskOfOursEnded(task, op, end, ch)
@@ -103,14 +103,15 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, ch *inventory.Chan
 
 func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, ch *inventory.Changes) {
 	op.logEnd(task, end)
-	if op.kind == vsphere.OperationClone && end.fault == nil && end.result == "" {
+	kind := op.info()
+	if kind.Ends == vsphere.ByObservation && end.fault == nil && end.result == "" {
 		c.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
 		c.queue.wake()
 		return
 	}
 	if end.fault != nil {
 		if err := c.taskFailure(op, *end.fault); err != nil {
-			if op.kind == vsphere.OperationClone && err.Class == vsphere.ClassUnknown {
+			if op.kind.Makes() && err.Class == vsphere.ClassUnknown {
 				c.tracker.Ended(task, "", err)
 				c.queue.wake() // looked for by name
 				return
@@ -122,14 +123,13 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		}
 	}
 	c.pending.end(op.id)
-	switch op.kind {
-	case vsphere.OperationPowerOn, vsphere.OperationPowerOff:
-		c.inv.AssumePower(op.vm, powerAfter(op.kind), c.cfg.Clock.Now(), ch)
+	if kind.Power != "" {
+		c.inv.AssumePower(op.vm, kind.Power, c.cfg.Clock.Now(), ch)
 		c.queue.wake()
-	case vsphere.OperationDestroy:
+	}
+	if kind.Effect == vsphere.Removes {
 		c.vmGone(op.vm, ch)
 		c.inv.DismissAbsence(op.vm)
-	default: // of a clone, the watch tells
 	}
 	c.tracker.Ended(task, end.result, nil)
 	c.inv.Seen(end.result, ch) // it was in the view before its task had ended

@@ -40,7 +40,7 @@ func testConnection(t *testing.T) *testConn {
 
 func beginClone(t *testing.T, c *testConn) pendingTask {
 	t.Helper()
-	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationClone, Name: "web-0"}, "r1")
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Request{Kind: vsphere.OperationClone, Name: "web-0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,13 +55,13 @@ func taskUpdate(changes ...types.PropertyChange) types.ObjectUpdate {
 func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	c := testConnection(t)
 	op := beginClone(t, c)
-	c.v.tracker.Stray("task-1") // a sweep has found it
+	c.tracker.CloneTaskFound("task-1") // a sweep has found it
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &inventory.Changes{})
-	if n := c.v.tracker.Strays(""); n != 0 {
+	if n := c.tracker.ClonesToCome(testUID); n != 0 {
 		t.Errorf("%d strays", n)
 	}
 	c.submitted(t.Context(), op, taskRef("task-1"))
-	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
+	if landed := c.v.tracker.Awaited(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
 		t.Errorf("landed: %+v", landed)
 	}
 }
@@ -74,11 +74,11 @@ func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
 		c.applyTask(taskUpdate(assign(propTaskState, state), assign(propTaskResult, vmRef("vm-1")),
 			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &inventory.Changes{})
 		c.adoptStray("task-1") // a sweep has read it while it went on
-		if n := c.v.tracker.Strays(""); n != 0 {
+		if n := c.v.tracker.ClonesToCome(testUID); n != 0 {
 			t.Errorf("%s: %d strays, whose end nobody will tell", state, n)
 		}
 		c.adoptStray("task-2")
-		if n := c.v.tracker.Strays(""); n != 1 {
+		if n := c.v.tracker.ClonesToCome(testUID); n != 1 {
 			t.Errorf("%s: %d strays, want the other task", state, n)
 		}
 	}
@@ -111,7 +111,7 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 	notifier.pending = v.pending
 	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
 	op := beginClone(t, c)
-	v.tracker.Stray("task-1")
+	v.tracker.CloneTaskFound("task-1")
 	c.submitted(t.Context(), op, taskRef("task-1")) // the last stray is none
 	if !slices.Equal(notifier.free, []bool{true}) {
 		t.Errorf("notified with the lock free: %v, want once, and free", notifier.free)
@@ -132,12 +132,12 @@ func TestATaskThatEndsOrVanishesWhileItsSubmissionIsRecorded(t *testing.T) {
 	}
 
 	c = testConnection(t)
-	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Operation{Kind: vsphere.OperationDestroy, VM: "vm-1"}, "")
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, vsphere.Request{Kind: vsphere.OperationDestroy, VM: "vm-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.v.tracker.Lost("task-1")
-	c.v.tracker.Resolved(id)
+	c.v.tracker.AlreadyDone(id)
 	c.submitted(t.Context(), pendingTask{kind: vsphere.OperationDestroy, id: id, vm: "vm-1"}, taskRef("task-1"))
 	if c.v.pending.destroying("vm-1") {
 		t.Error("should the VM leave, nobody would verify that it is gone")
@@ -149,12 +149,12 @@ func TestATaskThatTellsItsResultBeforeItsState(t *testing.T) {
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.applyTask(taskUpdate(assign(propTaskResult, vmRef("vm-1"))), &inventory.Changes{})
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
-	if landed := c.v.tracker.Landed(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
+	if landed := c.tracker.Awaited(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
 		t.Errorf("landed: %+v", landed)
 	}
 	// Told again, it changes nothing.
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess)), &inventory.Changes{})
-	if landed := c.v.tracker.Landed(); len(landed) != 1 {
+	if landed := c.tracker.Awaited(); len(landed) != 1 {
 		t.Errorf("landed: %+v", landed)
 	}
 }
@@ -180,8 +180,8 @@ func TestATaskThatVanishesIsOfUnknownOutcome(t *testing.T) {
 
 func TestATaskThatIsGivenUpIsForgotten(t *testing.T) {
 	c := testConnection(t)
-	op := vsphere.Operation{Kind: vsphere.OperationDestroy, VM: "vm-1"}
-	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, op, "")
+	op := vsphere.Request{Kind: vsphere.OperationDestroy, VM: "vm-1"}
+	id, err := c.v.tracker.Begin(vsphere.GroupID{UID: testUID}, op)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func TestTroubleWithADestruction(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &tt.script)
-			wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, tt.victims), tt.class)
+			wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, tt.victims...)), tt.class)
 			if tt.script.sent("Destroy_Task") != tt.sent {
 				t.Errorf("sent: %v", tt.script.calls)
 			}
@@ -85,11 +85,11 @@ func TestTroubleWithADestruction(t *testing.T) {
 func exhaust(t *testing.T, c *testConn, kind vsphere.OperationKind) {
 	t.Helper()
 	for i := range 1000 {
-		op := vsphere.Operation{Kind: kind, VM: vsphere.Ref(fmt.Sprintf("vm-%s-%d", kind, i))}
-		if kind == vsphere.OperationClone {
-			op.Name, op.VM = string(op.VM), ""
+		r := vsphere.Request{Kind: kind, VM: vsphere.Ref(fmt.Sprintf("vm-%s-%d", kind, i))}
+		if kind.Makes() {
+			r.Name, r.VM = string(r.VM), ""
 		}
-		_, err := c.v.tracker.Begin(testGroup, op, "")
+		_, err := c.v.tracker.Begin(testGroup, r)
 		if errors.Is(err, vsphere.ErrNoBudget) {
 			return
 		}
@@ -100,28 +100,22 @@ func exhaust(t *testing.T, c *testConn, kind vsphere.OperationKind) {
 	t.Fatal("there is no bound")
 }
 
+// Nor is anything read: what is read now proves nothing when the turn comes.
 func TestWithoutATurnNothingIsSent(t *testing.T) {
-	s := &script{reads: reads{vmRef("vm-1"): {asRead(nil)}}}
-	c := scripted(t, s)
-	ctx := t.Context()
-	for _, kind := range []vsphere.OperationKind{
-		vsphere.OperationClone, vsphere.OperationPowerOn, vsphere.OperationPowerOff, vsphere.OperationDestroy,
-	} {
+	for _, kind := range vsphere.Kinds() {
+		s := &script{reads: reads{vmRef("vm-1"): {asRead(nil)}, vmRef("vm-5"): {asTemplate(nil)}}}
+		c := scripted(t, s)
 		exhaust(t, c, kind)
-	}
-	for name, err := range map[string]error{
-		"clone":     c.v.StartClones(ctx, testGroup, linux, []vsphere.Clone{{Name: "web-1"}}),
-		"power on":  c.v.StartPowerOn(ctx, testGroup, "vm-1"),
-		"power off": c.v.StartPowerOff(ctx, testGroup, "vm-1"),
-		"destroy":   c.v.StartDestroy(ctx, testGroup, []vsphere.Ref{"vm-1"}),
-	} {
-		if !errors.Is(err, vsphere.ErrNoBudget) {
-			t.Errorf("%s: %v", name, err)
+		request := vsphere.Request{Kind: kind, VM: "vm-1"}
+		if kind.Makes() {
+			request = cloneOfLinux("web-1")
+			request.Kind = kind
 		}
-	}
-	for _, method := range []string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task"} {
-		if s.sent(method) {
-			t.Errorf("%s was sent", method)
+		if err := c.v.Start(t.Context(), testGroup, []vsphere.Request{request}); !errors.Is(err, vsphere.ErrNoBudget) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if len(s.calls) > 0 {
+			t.Errorf("%s: sent %q", kind, s.calls)
 		}
 	}
 }
@@ -139,7 +133,7 @@ func TestTroubleWithAPowerOperation(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{fails: fails{"PowerOnVM_Task": {tt.err}}})
-			wantClass(t, "StartPowerOn", c.v.StartPowerOn(t.Context(), testGroup, "vm-1"), tt.class)
+			wantClass(t, "StartPowerOn", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationPowerOn, "vm-1")), tt.class)
 			wantKnown(t, c, "vm-1", true) // until it is read
 			wantVerified(t, c, "vm-1", tt.verified)
 		})
@@ -201,10 +195,9 @@ func TestTroubleWithAClone(t *testing.T) {
 				tt.script.reads = reads{template: {asTemplate(nil)}}
 			}
 			c := scripted(t, &tt.script)
-			c.v.searched.found = map[vsphere.Ref]inventory.Properties{"vm-5": asTemplate(nil).ofVM()}
-			clone := vsphere.Clone{Name: "web-1", Spec: vsphere.CloneSpec{Folder: "group-3"}}
-			err := c.v.StartClones(t.Context(), testGroup, linux, []vsphere.Clone{clone})
-			wantClass(t, "StartClones", err, tt.class)
+			c.searched.found = map[vsphere.Ref]inventory.Properties{"vm-5": asTemplate(nil).ofVM()}
+			err := c.v.Start(t.Context(), testGroup, []vsphere.Request{cloneOfLinux("web-1")})
+			wantClass(t, "Start", err, tt.class)
 			if vsphere.TemplateChanged(err) != tt.changed || (c.v.searched.found == nil) != tt.changed {
 				t.Errorf("%v; is it looked up again? %t", err, c.v.searched.found == nil)
 			}
@@ -237,7 +230,7 @@ func TestATemplateThatWasMovedOutOfSight(t *testing.T) {
 
 // One read is for all, and what is wrong with the template is wrong with all.
 func TestTheTemplateIsReadOnceForAllClones(t *testing.T) {
-	clones := []vsphere.Clone{{Name: "web-1"}, {Name: "web-2"}, {Name: "web-3"}}
+	clones := []vsphere.Request{cloneOfLinux("web-1"), cloneOfLinux("web-2"), cloneOfLinux("web-3")}
 	for name, tt := range map[string]struct {
 		read any
 		sent int
@@ -248,13 +241,25 @@ func TestTheTemplateIsReadOnceForAllClones(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{reads: reads{vmRef("vm-5"): {tt.read}}}
 			c := scripted(t, s)
-			if err := c.v.StartClones(t.Context(), testGroup, linux, clones); (err == nil) != (tt.sent > 0) {
+			if err := c.v.Start(t.Context(), testGroup, clones); (err == nil) != (tt.sent > 0) {
 				t.Error(err)
 			}
 			if s.count("RetrievePropertiesEx") != 1 || s.count("CloneVM_Task") != tt.sent {
 				t.Errorf("sent %v", s.calls)
 			}
 		})
+	}
+}
+
+// A read says nothing of another template.
+func TestEachTemplateIsRead(t *testing.T) {
+	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil)}, vmRef("vm-6"): {goneFault(vmRef("vm-6"))}}}
+	c := scripted(t, s)
+	other := cloneOfLinux("web-2")
+	other.Clone.Source.Ref = "vm-6"
+	err := c.v.Start(t.Context(), testGroup, []vsphere.Request{cloneOfLinux("web-1"), other})
+	if !vsphere.TemplateChanged(err) || s.count("CloneVM_Task") != 1 {
+		t.Errorf("%v, sent %v", err, s.calls)
 	}
 }
 
@@ -267,12 +272,12 @@ func TestTheTemplateIsReadOnceForWhatWaitsForItsTurn(t *testing.T) {
 	last := 0
 	start := func(step string, n, reads int, waits bool) {
 		t.Helper()
-		var clones []vsphere.Clone
+		var clones []vsphere.Request
 		for i := range n {
-			clones = append(clones, vsphere.Clone{Name: fmt.Sprint("web-", last+i)})
+			clones = append(clones, cloneOfLinux(fmt.Sprint("web-", last+i)))
 		}
 		last += n
-		err := c.v.StartClones(t.Context(), testGroup, linux, clones)
+		err := c.v.Start(t.Context(), testGroup, clones)
 		if errors.Is(err, vsphere.ErrNoBudget) != waits || s.count("RetrievePropertiesEx") != reads {
 			t.Errorf("%s: %v, after %d reads, want %d", step, err, s.count("RetrievePropertiesEx"), reads)
 		}
@@ -294,12 +299,12 @@ func TestTheTemplateIsReadAgainWhenToSendTakesLong(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(nil), asTemplate(properties{propTemplate: false})}}}
 	c := scripted(t, s)
 	c.v.cfg.Clock = clock
-	b := &cloneBatch{connection: c.connection, group: testGroup, template: linux}
-	if err := b.start(t.Context(), vsphere.Clone{Name: "web-1"}); err != nil {
+	b := &cloneBatch{connection: c.connection, group: testGroup}
+	if err := b.start(t.Context(), cloneOfLinux("web-1")); err != nil {
 		t.Fatal(err)
 	}
 	clock.Step(templateReadFor)
-	if err := b.start(t.Context(), vsphere.Clone{Name: "web-2"}); !vsphere.TemplateChanged(err) || s.count("CloneVM_Task") != 1 {
+	if err := b.start(t.Context(), cloneOfLinux("web-2")); !vsphere.TemplateChanged(err) || s.count("CloneVM_Task") != 1 {
 		t.Errorf("%v after %v", err, s.calls)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // VCenter is one vCenter. It implements vsphere.Interface; Run makes it work.
@@ -19,7 +19,7 @@ type VCenter struct {
 	*shared
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
-	versions *tracker.Versions
+	versions *operations.Versions
 	logins   loginThrottle
 
 	mu    sync.Mutex
@@ -59,7 +59,7 @@ func New(cfg Config) (*VCenter, error) {
 		return nil, err
 	}
 	v := &VCenter{
-		shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: tracker.NewVersions(),
+		shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: operations.NewVersions(),
 		logins: loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
 	}
 	v.told = v1alpha1.ReasonVCenterSyncing

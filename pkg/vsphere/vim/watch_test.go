@@ -65,7 +65,7 @@ func TestSwitchedOffAgainBeforeTheWatchLooked(t *testing.T) {
 	must(t, sim.Control.PowerOff(ctx, string(vm.Ref)))
 	awaitSnapshot(t, v, "off", func(s vsphere.Snapshot) bool { return ready(s) == 0 })
 	must(t, sim.Control.FreezeUpdates(ctx, true))
-	must(t, v.StartPowerOn(ctx, web, vm.Ref))
+	must(t, v.Start(ctx, web, requestsOn(vsphere.OperationPowerOn, vm.Ref)))
 	await(t, "on and off again", func() bool { return sim.Control.PowerOff(ctx, string(vm.Ref)) == nil })
 	must(t, sim.Control.FreezeUpdates(ctx, false))
 	awaitSnapshot(t, v, "off, and nothing under way", func(s vsphere.Snapshot) bool { return ready(s) == 0 && len(s.Operations) == 0 })
@@ -111,10 +111,10 @@ func TestCloneOfADeadProcessIsAStray(t *testing.T) {
 	awaitSynced(t, next)
 	s, err := next.Snapshot(t.Context(), web)
 	must(t, err)
-	if s.Strays != 1 || len(s.Operations) != 0 {
-		t.Errorf("%d strays and operations %+v, want one and none", s.Strays, s.Operations)
+	if s.ClonesToCome != 1 || len(s.Operations) != 0 {
+		t.Errorf("%d strays and operations %+v, want one and none", s.ClonesToCome, s.Operations)
 	}
-	awaitSnapshot(t, next, "the stray has ended", func(s vsphere.Snapshot) bool { return s.Strays == 0 && len(s.VMs) == 2 })
+	awaitSnapshot(t, next, "the stray has ended", func(s vsphere.Snapshot) bool { return s.ClonesToCome == 0 && len(s.VMs) == 2 })
 }
 
 func TestLostAnswerOfARunningClone(t *testing.T) {
@@ -127,10 +127,10 @@ func TestLostAnswerOfARunningClone(t *testing.T) {
 	}
 	// At no time is there neither an operation, nor a stray, nor the VM.
 	awaitSnapshot(t, v, "the VM", func(s vsphere.Snapshot) bool {
-		if len(s.VMs)+len(s.Operations)+s.Strays < 2 {
+		if len(s.VMs)+len(s.Operations)+s.ClonesToCome < 2 {
 			t.Fatalf("the clone is forgotten: %+v", s)
 		}
-		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.Strays == 0
+		return len(s.VMs) == 2 && len(s.Operations) == 0 && s.ClonesToCome == 0
 	})
 }
 
@@ -146,8 +146,8 @@ func TestCloneThatOthersMakeIsNoStray(t *testing.T) {
 	awaitSynced(t, other)
 	s, err := other.Snapshot(t.Context(), web)
 	must(t, err)
-	if s.Strays != 0 {
-		t.Errorf("%d strays", s.Strays)
+	if s.ClonesToCome != 0 {
+		t.Errorf("%d strays", s.ClonesToCome)
 	}
 }
 
@@ -172,8 +172,8 @@ func TestCloneUnderAnEarlierAccountIsAStray(t *testing.T) {
 	await(t, "logged in as another", func() bool { s := rotated.State(); return s.Synced && s.Since.After(before) })
 	s, err := rotated.Snapshot(t.Context(), web)
 	must(t, err)
-	if s.Strays != 1 {
-		t.Errorf("%d strays, want 1", s.Strays)
+	if s.ClonesToCome != 1 {
+		t.Errorf("%d strays, want 1", s.ClonesToCome)
 	}
 }
 

@@ -272,7 +272,7 @@ func TestAFinishedCloneCountsUntilItsVMIsRead(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {nil, nil, noAnswer}}})
 	c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-7"))), &inventory.Changes{})
-	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.v.tracker.Landed()) != 1 {
-		t.Errorf("%v; not read yet: %+v", err, c.v.tracker.Landed())
+	if err := c.sweep(t.Context()); !errors.Is(err, noAnswer) || len(c.tracker.Awaited()) != 1 {
+		t.Errorf("%v; not read yet: %+v", err, c.tracker.Awaited())
 	}
 }

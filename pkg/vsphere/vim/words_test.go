@@ -18,7 +18,7 @@ import (
 func TestAStampThatCannotBeReadIsNone(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-1"): {asRead(properties{propStamp: types.OptionValue{Value: "{broken"}})}}}
 	c := scripted(t, s)
-	wantClass(t, "StartDestroy", c.v.StartDestroy(t.Context(), testGroup, []vsphere.Ref{"vm-1"}), vsphere.ClassConflict)
+	wantClass(t, "StartDestroy", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, "vm-1")), vsphere.ClassConflict)
 	if s.sent("Destroy_Task") {
 		t.Error("it is destroyed")
 	}

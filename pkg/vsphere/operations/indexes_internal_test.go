@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"cmp"
@@ -46,15 +46,12 @@ func something(t *rapid.T, tr *Tracker) {
 		Class:  rapid.SampledFrom([]vsphere.Class{vsphere.ClassTransient, vsphere.ClassUnknown, vsphere.ClassConflict}).Draw(t, "class"),
 		Reason: rapid.SampledFrom([]string{"R", vsphere.ReasonNameTaken}).Draw(t, "reason"),
 	}
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: name}
+	r := vsphere.Request{Kind: vsphere.OperationClone, Name: name}
 	if kind := rapid.SampledFrom([]vsphere.OperationKind{"Clone", "Clone", "PowerOn", "PowerOff", "Destroy"}).Draw(t, "kind"); kind != vsphere.OperationClone {
-		op = vsphere.Operation{Kind: kind, VM: vm}
+		r = vsphere.Request{Kind: kind, VM: vm}
 	}
-	switch rapid.IntRange(0, 15).Draw(t, "event") {
+	switch rapid.IntRange(0, 17).Draw(t, "event") {
 	case 0, 1:
-		if o := tr.ops[id]; o == nil || o.state != submitting {
-			break
-		}
 		if rapid.Bool().Draw(t, "sent") {
 			tr.Refused(id, err)
 		} else {
@@ -65,8 +62,9 @@ func something(t *rapid.T, tr *Tracker) {
 	case 3:
 		tr.Resolved(id)
 	case 4:
-		if o := tr.ops[id]; o != nil && o.state == unknown {
-			o.Cancelled = rapid.Bool().Draw(t, "cancelled")
+		if rapid.Bool().Draw(t, "cancelled") {
+			tr.Cancelled(task)
+		} else {
 			tr.NotFound(id)
 		}
 	case 5, 6:
@@ -78,17 +76,23 @@ func something(t *rapid.T, tr *Tracker) {
 	case 9:
 		tr.Gone(vm)
 	case 10:
-		tr.Record(g, op, err)
+		tr.AlreadyDone(id)
 	case 11:
 		tr.Forget(uid)
 	case 12:
 		tr.Overdue()
 	case 13:
+		tr.CloneTaskFound(task)
+	case 14:
+		tr.CloneTaskCancelled(task)
+	case 15:
+		tr.CloneTaskEnded(task)
+	case 16:
 		if rapid.IntRange(0, 9).Draw(t, "another vCenter") == 0 {
 			tr.Reset()
 		}
 	default:
-		if id, err := tr.Begin(g, op, "r1"); err == nil && tr.byTask[task] == nil {
+		if id, err := tr.Begin(g, r); err == nil && tr.byTask[task] == nil {
 			tr.Submitted(id, task)
 		}
 	}
@@ -98,6 +102,7 @@ func checkIndexes(t *rapid.T, tr *Tracker) {
 	type index struct {
 		Busy, ByVM, ByGroup map[string][]ID
 	}
+	checkHeld(t, tr)
 	add := func(m map[string][]ID, key string, id ID) { m[key] = append(m[key], id); slices.Sort(m[key]) }
 	newIndex := func() index { return index{map[string][]ID{}, map[string][]ID{}, map[string][]ID{}} }
 	want, got := newIndex(), newIndex()
@@ -106,8 +111,8 @@ func checkIndexes(t *rapid.T, tr *Tracker) {
 		if o.VM != "" {
 			add(want.ByVM, string(o.VM), id)
 		}
-		if o.state != landed {
-			add(want.Busy, fmt.Sprint(o.group.UID, o.Name, o.VM), id)
+		if o.state != awaiting || o.VM == "" {
+			add(want.Busy, fmt.Sprint(o.group.UID, o.subject.name, o.subject.vm), id)
 		}
 	}
 	for key, o := range tr.busy {
@@ -146,5 +151,41 @@ func checkIndexes(t *rapid.T, tr *Tracker) {
 		if !slices.Equal(all, ps.list.All()) || len(all) == 0 || early {
 			t.Fatalf("power-ons of %s: %v until %s, want %v", uid, ps.list.All(), ps.until, all)
 		}
+	}
+}
+
+// checkHeld compares what the states hold, see move, and how many clones to come count.
+func checkHeld(t *rapid.T, tr *Tracker) {
+	held, tasks := map[vsphere.Budget]int{}, map[vsphere.Ref]*operation{}
+	for _, o := range tr.ops {
+		if o.holds {
+			held[o.info().Budget]++
+		}
+		if o.holds != (o.state != awaiting && !o.Overdue) {
+			t.Fatalf("%s is %s, overdue: %t, and holds a place: %t", o, o.state, o.Overdue, o.holds)
+		}
+		if o.state == running {
+			tasks[o.Task] = o
+		}
+		if o.Unknown != (o.state == unknown || o.state == awaiting && o.VM == "") {
+			t.Fatalf("%s is %s, and unknown: %t", o, o.state, o.Unknown)
+		}
+	}
+	if !maps.Equal(tasks, tr.byTask) {
+		t.Fatalf("tasks are %v, want %v", tr.byTask, tasks)
+	}
+	for name, b := range tr.budgets {
+		if b.inUse != held[name] {
+			t.Fatalf("the budget %s has %d places in use, want %d", name, b.inUse, held[name])
+		}
+	}
+	counts := map[string]int{}
+	for key, c := range tr.toCome.byKey {
+		if c.is != over {
+			counts[key.uid]++
+		}
+	}
+	if !maps.Equal(counts, tr.toCome.counts) {
+		t.Fatalf("clones to come are counted as %v, want %v", tr.toCome.counts, counts)
 	}
 }

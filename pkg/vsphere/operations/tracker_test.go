@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const cloneTimeout = 30 * time.Minute
@@ -22,7 +22,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fixture is a tracker with a clock that stands still, and what it has notified.
 type fixture struct {
-	*tracker.Tracker
+	*operations.Tracker
 	t     testing.TB
 	clock *testclock.FakePassiveClock
 
@@ -32,7 +32,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, limit int) *fixture {
 	f := &fixture{t: t, clock: testclock.NewFakePassiveClock(start)}
-	f.Tracker = tracker.New(tracker.Config{
+	f.Tracker = operations.New(operations.Config{
 		MaxClones: limit, MaxPower: limit, MaxDestroys: limit,
 		CloneTimeout: cloneTimeout, Clock: f.clock, Notifier: f,
 	})
@@ -81,14 +81,23 @@ func destroy(vm vsphere.Ref) vsphere.Operation {
 	return vsphere.Operation{Kind: vsphere.OperationDestroy, VM: vm}
 }
 
+// request asks for an operation; clones are made from a template.
+func request(op vsphere.Operation, template string) vsphere.Request {
+	r := vsphere.Request{Kind: op.Kind, Name: op.Name, VM: op.VM}
+	if op.Kind == vsphere.OperationClone {
+		r.Clone = &vsphere.CloneSpec{VMSpec: vsphere.VMSpec{Template: template}}
+	}
+	return r
+}
+
 func failure(class vsphere.Class) *vsphere.Error {
 	return &vsphere.Error{Class: class, Reason: "Test", Message: "it failed"}
 }
 
 // begin begins an operation that there must be a place for.
-func (f *fixture) begin(uid string, op vsphere.Operation) tracker.ID {
+func (f *fixture) begin(uid string, op vsphere.Operation) operations.ID {
 	f.t.Helper()
-	id, err := f.Begin(group(uid), op, "r1")
+	id, err := f.Begin(group(uid), request(op, "r1"))
 	if err != nil {
 		f.t.Fatalf("begin %s of %s%s for %s: %v", op.Kind, op.Name, op.VM, uid, err)
 	}
@@ -98,13 +107,13 @@ func (f *fixture) begin(uid string, op vsphere.Operation) tracker.ID {
 // wantNoBudget expects that there is no place for an operation.
 func (f *fixture) wantNoBudget(uid string, op vsphere.Operation) {
 	f.t.Helper()
-	if _, err := f.Begin(group(uid), op, "r1"); !errors.Is(err, vsphere.ErrNoBudget) {
+	if _, err := f.Begin(group(uid), request(op, "r1")); !errors.Is(err, vsphere.ErrNoBudget) {
 		f.t.Fatalf("begin %s of %s%s for %s: got %v, want ErrNoBudget", op.Kind, op.Name, op.VM, uid, err)
 	}
 }
 
 // run begins an operation and records its task, which has the operation's own name.
-func (f *fixture) run(uid string, op vsphere.Operation) (tracker.ID, vsphere.Ref) {
+func (f *fixture) run(uid string, op vsphere.Operation) (operations.ID, vsphere.Ref) {
 	f.t.Helper()
 	id := f.begin(uid, op)
 	task := vsphere.Ref(fmt.Sprintf("task-%s-%s%s", op.Kind, op.Name, op.VM))
@@ -138,7 +147,7 @@ func TestBeginTwice(t *testing.T) {
 	f.run("a", clone("a-0"))
 	f.run("a", power("vm-1"))
 	for _, op := range []vsphere.Operation{clone("a-0"), power("vm-1"), destroy("vm-1")} {
-		if _, err := f.Begin(group("a"), op, "r1"); vsphere.ClassOf(err) != vsphere.ClassConflict || errors.Is(err, vsphere.ErrNoBudget) {
+		if _, err := f.Begin(group("a"), request(op, "r1")); vsphere.ClassOf(err) != vsphere.ClassConflict || errors.Is(err, vsphere.ErrNoBudget) {
 			t.Errorf("begin %s of %s%s again: got %v, want a conflict", op.Kind, op.Name, op.VM, err)
 		}
 	}
@@ -173,7 +182,7 @@ func TestOperationUntilItsEnd(t *testing.T) {
 	}
 }
 
-func TestLandedCloneCountsUntilItsVMIsSeenOrGone(t *testing.T) {
+func TestAwaitedCloneCountsUntilItsVMIsSeenOrGone(t *testing.T) {
 	for name, leave := range map[string]func(f *fixture){
 		"seen": func(f *fixture) { f.Seen("a", "vm-1", "a-0") },
 		"gone": func(f *fixture) { f.Gone("vm-1") },
@@ -183,27 +192,27 @@ func TestLandedCloneCountsUntilItsVMIsSeenOrGone(t *testing.T) {
 			_, task := f.run("a", clone("a-0"))
 			f.Ended(task, "vm-1", nil)
 			f.begin("b", clone("b-0")) // it holds no place any more
-			landed := clone("a-0")
-			landed.VM, landed.Task = "vm-1", task
-			f.wantOperations("a", landed)
-			if got := f.Landed(); len(got) != 1 || got[0].Operation.VM != "vm-1" || got[0].Group != group("a") {
-				t.Errorf("landed is %+v", got)
+			awaited := clone("a-0")
+			awaited.VM, awaited.Task = "vm-1", task
+			f.wantOperations("a", awaited)
+			if got := f.Awaited(); len(got) != 1 || got[0].Operation.VM != "vm-1" || got[0].Group != group("a") {
+				t.Errorf("awaited is %+v", got)
 			}
 			f.Seen("a", "vm-2", "a-0")
 			f.Gone("vm-2")
-			f.wantOperations("a", landed)
+			f.wantOperations("a", awaited)
 			f.heard()
 			leave(f)
 			f.wantOperations("a")
 			f.wantHeard("a")
-			if f.pass(2 * cloneTimeout); len(f.Landed()) != 0 {
-				t.Error("it is still landed")
+			if f.pass(2 * cloneTimeout); len(f.Awaited()) != 0 {
+				t.Error("it is still awaited")
 			}
 		})
 	}
 }
 
-func TestLandedCloneIsNeverOverdue(t *testing.T) {
+func TestAwaitedCloneIsNeverOverdue(t *testing.T) {
 	f := newFixture(t, 1)
 	_, task := f.run("a", clone("a-0"))
 	f.Ended(task, "vm-1", nil)
@@ -300,7 +309,7 @@ func TestOverdueOthers(t *testing.T) {
 	f := newFixture(t, 1)
 	_, task := f.run("a", power("vm-1"))
 	f.begin("a", destroy("vm-2"))
-	f.pass(tracker.OtherTimeout)
+	f.pass(operations.ShortTimeout)
 	if got := f.Overdue(); len(got) != 0 {
 		t.Errorf("nothing is to be cancelled, got %+v", got)
 	}
@@ -314,7 +323,7 @@ func TestOverdueOthers(t *testing.T) {
 	f.begin("b", destroy("vm-4"))
 }
 
-func TestStrays(t *testing.T) {
+func TestFoundCloneTasks(t *testing.T) {
 	for name, end := range map[string]func(f *fixture){
 		"ended":   func(f *fixture) { f.Ended("task-1", "", nil) },
 		"failed":  func(f *fixture) { f.Ended("task-1", "", failure(vsphere.ClassTransient)) },
@@ -324,26 +333,26 @@ func TestStrays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, 1)
-			f.Stray("task-1")
+			f.CloneTaskFound("task-1")
 			f.pass(time.Second)
-			f.Stray("task-1") // found again: neither another one, nor a later deadline
-			if f.Strays("a") != 1 || !slices.Equal(f.Tasks(), []vsphere.Ref{"task-1"}) {
-				t.Fatalf("%d strays, tasks %q", f.Strays("a"), f.Tasks())
+			f.CloneTaskFound("task-1") // found again: neither another one, nor a later deadline
+			if f.ClonesToCome("a") != 1 || !slices.Equal(f.Tasks(), []vsphere.Ref{"task-1"}) {
+				t.Fatalf("%d clones to come, tasks %q", f.ClonesToCome("a"), f.Tasks())
 			}
 			f.pass(cloneTimeout - time.Second)
 			f.Overdue()
 			f.wantHeard()
 			end(f)
-			if f.Strays("a") != 0 {
-				t.Errorf("%d strays, want none", f.Strays("a"))
+			if f.ClonesToCome("a") != 0 {
+				t.Errorf("%d clones to come, want none", f.ClonesToCome("a"))
 			}
 			f.wantHeard("*") // whoever waits for the last one
 		})
 	}
 	t.Run("only the last one wakes", func(t *testing.T) {
 		f := newFixture(t, 1)
-		f.Stray("task-1")
-		f.Stray("task-2")
+		f.CloneTaskFound("task-1")
+		f.CloneTaskFound("task-2")
 		f.Ended("task-2", "", nil)
 		f.wantHeard()
 		f.Ended("task-1", "", nil)
@@ -352,9 +361,9 @@ func TestStrays(t *testing.T) {
 	t.Run("a task of ours is none", func(t *testing.T) {
 		f := newFixture(t, 1)
 		_, task := f.run("a", clone("a-0"))
-		f.Stray(task)
-		if f.Strays("a") != 0 {
-			t.Errorf("%d strays, want none", f.Strays("a"))
+		f.CloneTaskFound(task)
+		if f.ClonesToCome("a") != 0 {
+			t.Errorf("%d clones to come, want none", f.ClonesToCome("a"))
 		}
 	})
 }
@@ -367,7 +376,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			uid := fmt.Sprint(i)
 			for n := range 200 {
-				id, err := f.Begin(group(uid), clone("x"), "r1")
+				id, err := f.Begin(group(uid), request(clone("x"), "r1"))
 				if err != nil {
 					continue
 				}

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"cmp"
@@ -22,16 +22,18 @@ func (t *Tracker) Of(uid string) ([]vsphere.Operation, []vsphere.Failure) {
 	return ops, t.failures[uid].all()
 }
 
-// Tasks returns the tasks to be watched: those of operations, and strays.
+// Tasks returns the tasks to be watched: those of operations, and those that were found.
 func (t *Tracker) Tasks() []vsphere.Ref {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	tasks := make([]vsphere.Ref, 0, len(t.byTask)+len(t.strays))
+	tasks := make([]vsphere.Ref, 0, len(t.byTask)+t.toCome.counts[""])
 	for task := range t.byTask {
 		tasks = append(tasks, task)
 	}
-	for task := range t.strays {
-		tasks = append(tasks, task)
+	for key, c := range t.toCome.byKey {
+		if c.is == found {
+			tasks = append(tasks, key.task)
+		}
 	}
 	slices.Sort(tasks)
 	return tasks
@@ -44,34 +46,41 @@ func (t *Tracker) Watches(task vsphere.Ref) bool {
 	return t.byTask[task] != nil
 }
 
-// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved.
-func (t *Tracker) Unknowns() []Pending { return t.pending(unknown) }
+// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved, NotFound or Submitted.
+func (t *Tracker) Unknowns() []Pending {
+	return t.pending(func(o *operation) bool { return o.state == unknown })
+}
 
-// Landed returns the clones whose task has succeeded and whose VM is not in the view yet.
-func (t *Tracker) Landed() []Pending { return t.pending(landed) }
+// Awaited returns the clones whose task has succeeded and whose VM is not in the view yet.
+func (t *Tracker) Awaited() []Pending {
+	return t.pending(func(o *operation) bool { return o.state == awaiting && o.VM != "" })
+}
 
-func (t *Tracker) pending(s state) []Pending {
+func (t *Tracker) pending(is func(*operation) bool) []Pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []Pending
 	for _, o := range t.ops {
-		if o.state == s {
-			out = append(out, Pending{ID: o.id, Group: o.group, Operation: o.Operation})
+		if is(o) {
+			out = append(out, pending(o))
 		}
 	}
 	slices.SortFunc(out, func(a, b Pending) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 
+func pending(o *operation) Pending { return Pending{ID: o.id, Group: o.group, Operation: o.Operation} }
+
 // InFlight returns how many operations vCenter has, or may have, under way.
 func (t *Tracker) InFlight() map[vsphere.OperationKind]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := map[vsphere.OperationKind]int{
-		vsphere.OperationClone: 0, vsphere.OperationPowerOn: 0, vsphere.OperationPowerOff: 0, vsphere.OperationDestroy: 0,
+	out := map[vsphere.OperationKind]int{}
+	for _, kind := range vsphere.Kinds() {
+		out[kind] = 0
 	}
 	for _, o := range t.ops {
-		if o.state != landed && o.state != echoing {
+		if o.state != awaiting {
 			out[o.Kind]++
 		}
 	}

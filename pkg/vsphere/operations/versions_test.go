@@ -1,11 +1,11 @@
-package tracker_test
+package operations_test
 
 import (
 	"reflect"
 	"testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // TestAVersionMovesWithEachField changes each field of a snapshot in turn, so that none can be added and left out.
@@ -17,7 +17,7 @@ func TestAVersionMovesWithEachField(t *testing.T) {
 			continue
 		}
 		t.Run(field.Name, func(t *testing.T) {
-			versions := tracker.NewVersions()
+			versions := operations.NewVersions()
 			before, again := versions.Number(g, vsphere.Snapshot{}), versions.Number(g, vsphere.Snapshot{})
 			var other vsphere.Snapshot
 			fill(t, reflect.ValueOf(&other).Elem().Field(i))
@@ -74,7 +74,7 @@ func fill(t *testing.T, v reflect.Value) {
 }
 
 func TestVersions(t *testing.T) {
-	versions, a, b := tracker.NewVersions(), group("a"), group("b")
+	versions, a, b := operations.NewVersions(), group("a"), group("b")
 	first := versions.Number(a, vsphere.Snapshot{Path: "/a"})
 	if other := versions.Number(b, vsphere.Snapshot{Path: "/a"}); other.Version == first.Version {
 		t.Error("two groups have one version")

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"time"
@@ -23,8 +23,8 @@ func (t *Tracker) began(kind vsphere.OperationKind, waited time.Duration) {
 
 // ended tells how an operation has ended. What is found out of it later is not told again.
 func (t *Tracker) ended(o *operation, class vsphere.Class) {
-	if t.cfg.Observer != nil && !o.told {
+	if t.cfg.Observer != nil && !o.measured {
 		t.cfg.Observer.Ended(o.Kind, t.cfg.Clock.Now().Sub(o.Started), class)
 	}
-	o.told = true
+	o.measured = true
 }

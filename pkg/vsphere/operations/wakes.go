@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"slices"
@@ -7,31 +7,13 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Budgets: clones read and write whole disks, destructions free them, power operations do neither.
-const (
-	budgetClone   = "clone"
-	budgetPower   = "power"
-	budgetDestroy = "destroy"
-)
-
-func budgetOf(kind vsphere.OperationKind) string {
-	switch kind {
-	case vsphere.OperationClone:
-		return budgetClone
-	case vsphere.OperationDestroy:
-		return budgetDestroy
-	default:
-		return budgetPower
-	}
-}
-
 // grantFor is how long a place is kept for a group that was woken for it. A group that no longer wants it says nothing;
 // this is what that costs the others.
 const grantFor = 5 * time.Second
 
 // budget shares a number of places round robin over the groups that want some, so that a group of 5,000 never starves a
-// group of one: who finds no place waits in line, and every place that comes free goes to the head of the line, one to a
-// group. Only what nobody waits for can be taken freely.
+// group of one: a group that finds no place waits in line, and every place that comes free goes to the head of the line, one
+// to a group. A place can be taken freely only if nobody waits for it.
 //
 // A group that comes too late for its place loses the place and not its turn: it takes any place that is free, also one
 // that is kept for the next, who then is the first in line. Otherwise a queue that is slower than grantFor would let no
@@ -41,7 +23,7 @@ type budget struct {
 	inUse   int
 	waiting []vsphere.GroupID
 	granted []grant
-	late    []vsphere.GroupID
+	missed  []vsphere.GroupID    // who came too late
 	since   map[string]time.Time // when a group, by UID, began to wait
 }
 
@@ -87,9 +69,9 @@ func (b *budget) takeTurn(uid string) bool {
 		b.granted = slices.Delete(b.granted, i, i+1)
 		return true
 	}
-	i := slices.IndexFunc(b.late, same(uid))
+	i := slices.IndexFunc(b.missed, same(uid))
 	if i >= 0 {
-		b.late = slices.Delete(b.late, i, i+1)
+		b.missed = slices.Delete(b.missed, i, i+1)
 	}
 	return i >= 0
 }
@@ -113,7 +95,7 @@ func (b *budget) grant(now time.Time) []vsphere.GroupID {
 // forget takes a group out of the line, and back what was kept for it.
 func (b *budget) forget(uid string) {
 	b.waiting = slices.DeleteFunc(b.waiting, same(uid))
-	b.late = slices.DeleteFunc(b.late, same(uid))
+	b.missed = slices.DeleteFunc(b.missed, same(uid))
 	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool { return gr.group.UID == uid })
 	delete(b.since, uid)
 }
@@ -121,8 +103,8 @@ func (b *budget) forget(uid string) {
 func (b *budget) expire(now time.Time) {
 	b.granted = slices.DeleteFunc(b.granted, func(gr grant) bool {
 		expired := now.After(gr.until)
-		if expired && !slices.ContainsFunc(b.late, same(gr.group.UID)) {
-			b.late = append(b.late, gr.group)
+		if expired && !slices.ContainsFunc(b.missed, same(gr.group.UID)) {
+			b.missed = append(b.missed, gr.group)
 		}
 		if expired {
 			delete(b.since, gr.group.UID) // there was a place: if it comes at all, it is not this that it waited for

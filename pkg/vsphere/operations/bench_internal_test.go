@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"fmt"
@@ -18,18 +18,18 @@ func BenchmarkTracker(b *testing.B) {
 		return New(Config{MaxClones: 2 * many, MaxPower: many, MaxDestroys: many, CloneTimeout: time.Hour, Clock: clock, Notifier: deaf{}})
 	}
 	g := vsphere.GroupID{Namespace: "default", Name: "web", UID: "uid-1"}
-	begin := func(tr *Tracker, op vsphere.Operation) ID {
-		id, err := tr.Begin(g, op, "r1")
+	begin := func(tr *Tracker, r vsphere.Request) ID {
+		id, err := tr.Begin(g, r)
 		if err != nil {
 			b.Fatal(err)
 		}
 		return id
 	}
-	clone := func(i int) vsphere.Operation {
-		return vsphere.Operation{Kind: vsphere.OperationClone, Name: fmt.Sprintf("web-%d", i)}
+	clone := func(i int) vsphere.Request {
+		return vsphere.Request{Kind: vsphere.OperationClone, Name: fmt.Sprintf("web-%d", i)}
 	}
-	on := func(i int) vsphere.Operation {
-		return vsphere.Operation{Kind: vsphere.OperationPowerOn, VM: vsphere.Ref(fmt.Sprintf("vm-%d", i))}
+	on := func(i int) vsphere.Request {
+		return vsphere.Request{Kind: vsphere.OperationPowerOn, VM: vsphere.Ref(fmt.Sprintf("vm-%d", i))}
 	}
 	cloning, failing := newTracker(), newTracker()
 	for i := range many {
@@ -46,7 +46,7 @@ func BenchmarkTracker(b *testing.B) {
 		"10,000 clones":                   func(int) { cloning.Of(g.UID) },
 		"10,000 failures":                 func(int) { failing.Of(g.UID) },
 		"10,000 failures, one has failed again": func(i int) {
-			failing.Record(g, on(i%many), &vsphere.Error{Class: vsphere.ClassTransient})
+			failing.Refused(begin(failing, on(i%many)), &vsphere.Error{Class: vsphere.ClassTransient})
 			failing.Of(g.UID)
 		},
 	} {

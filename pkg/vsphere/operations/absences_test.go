@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // absent is a number of VMs, some of which do something.
 type absent struct {
-	*tracker.Absences
+	*operations.Absences
 	clock *clocktesting.FakePassiveClock
 	known int
 }
@@ -97,7 +97,7 @@ func TestAbsences(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0))
-			a := &absent{Absences: tracker.NewAbsences(clock), clock: clock, known: tt.all}
+			a := &absent{Absences: operations.NewAbsences(clock), clock: clock, known: tt.all}
 			tt.act(a)
 			before := a.Current() != nil
 			if changed := a.Assess(a.known); changed != (before != (tt.want != nil)) {

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"reflect"
@@ -42,7 +42,7 @@ func (v *Versions) Forget(g vsphere.GroupID) {
 // sameSnapshot reports whether two snapshots say the same. What they share is not looked into.
 func sameSnapshot(a, b vsphere.Snapshot) bool {
 	return a.VCenter == b.VCenter && a.Owner == b.Owner && a.RootExists == b.RootExists && a.Path == b.Path &&
-		sameError(a.PlacementError, b.PlacementError) && a.Strays == b.Strays && a.HostNeeded == b.HostNeeded && sameDisappearance(a.Disappearance, b.Disappearance) &&
+		sameError(a.PlacementError, b.PlacementError) && a.ClonesToCome == b.ClonesToCome && a.HostNeeded == b.HostNeeded && sameDisappearance(a.Disappearance, b.Disappearance) &&
 		a.Swept == b.Swept && sameError(a.SweepErr, b.SweepErr) &&
 		sameSlice(a.Folders, b.Folders) && sameSlice(a.Hosts, b.Hosts) &&
 		sameSlice(a.Operations, b.Operations) && sameSlice(a.Failures, b.Failures) && sameSlice(a.PowerOns, b.PowerOns) &&

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"fmt"
@@ -31,8 +31,8 @@ func TestNothingIsKeptForEver(t *testing.T) {
 			tr.Ended(task, "", lost)
 			tr.NotFound(id)
 		},
-		"cancelled long ago": func(id ID, task, _ vsphere.Ref, _ string) { tr.Echo(task); tr.Resolved(id) },
-		"of nobody known":    func(id ID, task, _ vsphere.Ref, _ string) { tr.Stray(task); tr.Resolved(id) },
+		"cancelled long ago": func(id ID, task, _ vsphere.Ref, _ string) { tr.CloneTaskCancelled(task); tr.AlreadyDone(id) },
+		"of nobody known":    func(id ID, task, _ vsphere.Ref, _ string) { tr.CloneTaskFound(task); tr.AlreadyDone(id) },
 		"answer lost":        func(id ID, _, _ vsphere.Ref, _ string) { tr.Refused(id, lost); tr.NotFound(id) },
 		"task lost":          func(id ID, task, _ vsphere.Ref, _ string) { tr.Submitted(id, task); tr.Lost(task); tr.Resolved(id) },
 		"refused":            func(id ID, _, _ vsphere.Ref, _ string) { tr.Refused(id, &vsphere.Error{Class: vsphere.ClassExhausted}) },
@@ -51,7 +51,7 @@ func TestNothingIsKeptForEver(t *testing.T) {
 	for way, end := range ways {
 		for i := range many {
 			name := fmt.Sprintf("%s-%d", way, i)
-			id, err := tr.Begin(g, vsphere.Operation{Kind: vsphere.OperationClone, Name: name}, "r1")
+			id, err := tr.Begin(g, vsphere.Request{Kind: vsphere.OperationClone, Name: name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,8 +63,8 @@ func TestNothingIsKeptForEver(t *testing.T) {
 		clock.SetTime(clock.Now().Add(time.Hour))
 		tr.Overdue()
 	}
-	if n := tr.Strays(g.UID); n != 0 {
-		t.Errorf("%d strays", n)
+	if n := tr.ClonesToCome(g.UID); n != 0 || len(tr.toCome.byKey)+len(tr.toCome.counts) != 0 {
+		t.Errorf("%d clones to come, of %+v", n, tr.toCome)
 	}
 	for field, value := range reflect.ValueOf(tr).Elem().Fields() {
 		if value.Kind() == reflect.Map && field.Name != "budgets" && value.Len() > 0 {
@@ -72,7 +72,7 @@ func TestNothingIsKeptForEver(t *testing.T) {
 		}
 	}
 	for kind, b := range tr.budgets {
-		if b.inUse != 0 || len(b.waiting)+len(b.granted)+len(b.late)+len(b.since) != 0 {
+		if b.inUse != 0 || len(b.waiting)+len(b.granted)+len(b.missed)+len(b.since) != 0 {
 			t.Errorf("the budget of %s: %+v", kind, b)
 		}
 	}

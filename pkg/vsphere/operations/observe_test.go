@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // measured writes down what an observer is told.
@@ -24,7 +24,7 @@ func (m *measured) Ended(kind vsphere.OperationKind, took time.Duration, class v
 
 func observed(t *testing.T, limit int) (*fixture, func(want ...string)) {
 	f, m := newFixture(t, limit), &measured{}
-	f.Tracker = tracker.New(tracker.Config{
+	f.Tracker = operations.New(operations.Config{
 		MaxClones: limit, MaxPower: limit, MaxDestroys: limit,
 		CloneTimeout: cloneTimeout, Clock: f.clock, Notifier: f, Observer: m,
 	})
@@ -41,39 +41,39 @@ func TestEachEndIsMeasuredOnce(t *testing.T) {
 	full := &vsphere.Error{Class: vsphere.ClassExhausted}
 	lost := &vsphere.Error{Class: vsphere.ClassUnknown}
 	for name, tc := range map[string]struct {
-		end  func(f *fixture, id tracker.ID, task vsphere.Ref)
+		end  func(f *fixture, id operations.ID, task vsphere.Ref)
 		want []string
 	}{
-		"success, and then its VM is seen": {func(f *fixture, _ tracker.ID, task vsphere.Ref) {
+		"success, and then its VM is seen": {func(f *fixture, _ operations.ID, task vsphere.Ref) {
 			f.Ended(task, "vm-1", nil)
 			f.pass(time.Second)
 			f.Seen("a", "vm-1", "a-0")
 		}, []string{"Clone took 1m0s "}},
-		"failure": {func(f *fixture, _ tracker.ID, task vsphere.Ref) { f.Ended(task, "", full) }, []string{"Clone took 1m0s Exhausted"}},
-		"failure of a group that is gone": {func(f *fixture, _ tracker.ID, task vsphere.Ref) {
+		"failure": {func(f *fixture, _ operations.ID, task vsphere.Ref) { f.Ended(task, "", full) }, []string{"Clone took 1m0s Exhausted"}},
+		"failure of a group that is gone": {func(f *fixture, _ operations.ID, task vsphere.Ref) {
 			f.Forget("a")
 			f.Ended(task, "", full)
 		}, []string{"Clone took 1m0s Exhausted"}},
-		"cancelled, and then nothing is found": {func(f *fixture, id tracker.ID, task vsphere.Ref) {
+		"cancelled, and then nothing is found": {func(f *fixture, id operations.ID, task vsphere.Ref) {
 			f.Cancelled(task)
 			f.Ended(task, "", lost)
 			f.pass(time.Second)
 			f.NotFound(id)
-			f.pass(2 * tracker.LateFor)
+			f.pass(2 * operations.ArrivesWithin)
 			f.Overdue()
 		}, []string{"Clone took 1m0s UnknownOutcome"}},
-		"lost, and then it is found": {func(f *fixture, id tracker.ID, task vsphere.Ref) {
+		"lost, and then it is found": {func(f *fixture, id operations.ID, task vsphere.Ref) {
 			f.Lost(task)
 			f.pass(time.Second)
 			f.Resolved(id)
 		}, []string{"Clone took 1m1s UnknownOutcome"}},
-		"lost, and then its task is found": {func(f *fixture, id tracker.ID, task vsphere.Ref) {
+		"lost, and then its task is found": {func(f *fixture, id operations.ID, task vsphere.Ref) {
 			f.Lost(task)
 			f.pass(time.Second)
 			f.Submitted(id, "task-again")
 			f.Ended("task-again", "vm-1", nil)
 		}, []string{"Clone took 1m1s "}},
-		"overdue, and then it succeeds": {func(f *fixture, _ tracker.ID, task vsphere.Ref) {
+		"overdue, and then it succeeds": {func(f *fixture, _ operations.ID, task vsphere.Ref) {
 			f.pass(cloneTimeout)
 			f.Overdue()
 			f.Ended(task, "vm-1", nil)
@@ -92,16 +92,16 @@ func TestEachEndIsMeasuredOnce(t *testing.T) {
 
 func TestRefusalsAreMeasured(t *testing.T) {
 	f, want := observed(t, 2)
-	id, err := f.Begin(group("a"), power("vm-1"), "")
+	id, err := f.Begin(group("a"), request(power("vm-1"), ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Refused(id, &vsphere.Error{Class: vsphere.ClassInvalid})
 	want("PowerOff after 0s", "PowerOff took 0s Invalid")
-	if id, err = f.Begin(group("a"), destroy("vm-1"), ""); err != nil {
+	if id, err = f.Begin(group("a"), request(destroy("vm-1"), "")); err != nil {
 		t.Fatal(err)
 	}
-	f.Resolved(id)
+	f.AlreadyDone(id)
 	want("Destroy after 0s", "Destroy took 0s ")
 }
 

@@ -1,11 +1,11 @@
-package tracker_test
+package operations_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/tracker"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // fails lets an operation be refused.
@@ -16,7 +16,7 @@ func (f *fixture) fails(uid string, op vsphere.Operation, revision string, class
 
 func (f *fixture) failsWith(uid string, op vsphere.Operation, revision string, failure *vsphere.Error) {
 	f.t.Helper()
-	id, err := f.Begin(group(uid), op, revision)
+	id, err := f.Begin(group(uid), request(op, revision))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestCountStartsAnew(t *testing.T) {
 	f.fails("a", clone("a-0"), "r2", vsphere.ClassExhausted) // another class
 	f.wantFailures("a", "Clone a-0 Exhausted 1")
 	_, failures := f.Of("a")
-	if got := failures[0]; got.SpecHash != "r2" || !got.At.Equal(start) {
+	if got := failures[0]; got.SpecHash != (vsphere.VMSpec{Template: "r2"}).Hash() || !got.At.Equal(start) {
 		t.Errorf("failure is %+v", got)
 	}
 }
@@ -95,14 +95,7 @@ func TestAbsenceOfVCenterIsNoFailure(t *testing.T) {
 	f.wantFailures("a")
 }
 
-func TestFailureOfWhatWasNeverBegun(t *testing.T) {
-	f := newFixture(t, 4)
-	f.Record(group("a"), destroy("vm-1"), failure(vsphere.ClassInvalid))
-	f.Record(group("a"), destroy("vm-1"), failure(vsphere.ClassInvalid))
-	f.wantFailures("a", "Destroy vm-1 Invalid 2")
-}
-
-func TestForgiveness(t *testing.T) {
+func TestASuccessClearsFailures(t *testing.T) {
 	f := newFixture(t, 4)
 	fill := func() {
 		f.Forget("a")
@@ -177,7 +170,7 @@ func TestNobodyIsLeftToForgive(t *testing.T) {
 func TestWaveCountsOnce(t *testing.T) {
 	f := newFixture(t, 3)
 	for _, want := range []string{"Clone a-2 Exhausted 1", "Clone a-2 Exhausted 2"} {
-		ids := []tracker.ID{f.begin("a", clone("a-0")), f.begin("a", clone("a-1")), f.begin("a", clone("a-2"))}
+		ids := []operations.ID{f.begin("a", clone("a-0")), f.begin("a", clone("a-1")), f.begin("a", clone("a-2"))}
 		f.pass(time.Second)
 		for _, id := range ids {
 			f.Refused(id, failure(vsphere.ClassExhausted))

@@ -1,4 +1,4 @@
-package tracker
+package operations
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ type failureKey struct {
 
 func keyOf(op vsphere.Operation, byName bool) failureKey {
 	switch {
-	case op.Kind != vsphere.OperationClone:
+	case !op.Kind.Makes():
 		return failureKey{op.Kind, string(op.VM)}
 	case byName:
 		return failureKey{op.Kind, op.Name}
@@ -91,46 +91,48 @@ func (fs *failures) of(vm vsphere.Ref) []failureKey {
 // fail counts a failure, once for all operations that were under way together: sixteen clones that meet one full datastore
 // are not sixteen attempts. What vCenter's absence has stopped is not one: the session loop deals with that. Nor is a clone
 // whose template was not what it was taken for: the next look-up deals with that.
-func (t *Tracker) fail(g vsphere.GroupID, op vsphere.Operation, specHash string, err *vsphere.Error) {
+func (t *Tracker) fail(o *operation, err *vsphere.Error) {
 	if err.Class == vsphere.ClassUnavailable || vsphere.TemplateChanged(err) {
 		return
 	}
-	if t.failures[g.UID] == nil {
-		t.failures[g.UID] = newFailures()
+	group := t.failures[o.group.UID]
+	if group == nil {
+		group = newFailures()
+		t.failures[o.group.UID] = group
 	}
-	key := keyOf(op, vsphere.ConcernsName(err))
-	f := t.failures[g.UID].byKey[key]
-	if f.SpecHash != specHash || (f.Err != nil && f.Err.Class != err.Class) {
+	key := keyOf(o.Operation, vsphere.ConcernsName(err))
+	f := group.byKey[key]
+	if f.SpecHash != o.specHash || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
 	}
-	if f.Count == 0 || op.Started.IsZero() || !op.Started.Before(f.At) {
+	if f.Count == 0 || !o.Started.Before(f.At) {
 		f.Count++
 	}
-	t.failures[g.UID].put(key, vsphere.Failure{
-		Kind: op.Kind, Name: op.Name, VM: op.VM, SpecHash: specHash,
+	group.put(key, vsphere.Failure{
+		Kind: o.Kind, Name: o.Name, VM: o.VM, SpecHash: o.specHash,
 		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
 	})
 }
 
-// failed counts the failure of an operation that was begun.
+// failed counts the failure of an operation that was sent.
 func (t *Tracker) failed(o *operation, err *vsphere.Error) {
 	t.ended(o, err.Class)
-	if !o.moot {
-		t.fail(o.group, o.Operation, o.specHash, err)
+	if !o.ignored {
+		t.fail(o, err)
 	}
 }
 
-// succeed forgives what the operation repairs.
-func (t *Tracker) succeed(o *operation) {
+// succeeded clears the failures that the operation repairs.
+func (t *Tracker) succeeded(o *operation) {
 	t.ended(o, "")
-	t.forgive(o.group.UID, keyOf(o.Operation, false))
-	t.forgive(o.group.UID, keyOf(o.Operation, true))
-	if o.Kind == vsphere.OperationPowerOn && !o.moot {
+	t.clearFailure(o.group.UID, keyOf(o.Operation, false))
+	t.clearFailure(o.group.UID, keyOf(o.Operation, true))
+	if o.info().Power == vsphere.PoweredOn && !o.ignored {
 		t.poweredOn(o.group.UID, o.VM)
 	}
 }
 
-func (t *Tracker) forgive(uid string, key failureKey) {
+func (t *Tracker) clearFailure(uid string, key failureKey) {
 	failures := t.failures[uid]
 	if failures == nil {
 		return

@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func TestBigGroupNeverStarvesSmallOnes(t *testing.T) {
 	var order []string        // who got each place
 	sync := func(uid string) {
 		for wants[uid] > 0 {
-			id, err := f.Begin(group(uid), clone(fmt.Sprint(uid, wants[uid])), "r1")
+			id, err := f.Begin(group(uid), request(clone(fmt.Sprint(uid, wants[uid])), "r1"))
 			if errors.Is(err, vsphere.ErrNoBudget) {
 				return
 			}
@@ -202,7 +202,7 @@ func TestNoPlaceIsEverLost(t *testing.T) {
 		r.Repeat(map[string]func(*rapid.T){
 			"begin": func(r *rapid.T) {
 				uid := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "group")
-				id, err := f.Begin(group(uid), clone(fmt.Sprint(len(tasks), rapid.Int().Draw(r, "name"))), "r1")
+				id, err := f.Begin(group(uid), request(clone(fmt.Sprint(len(tasks), rapid.Int().Draw(r, "name"))), "r1"))
 				if errors.Is(err, vsphere.ErrNoBudget) {
 					waiting[uid] = true
 				}

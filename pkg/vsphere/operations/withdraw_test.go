@@ -1,4 +1,4 @@
-package tracker_test
+package operations_test
 
 import (
 	"testing"

@@ -1,0 +1,43 @@
+// Package operations remembers the operations that an adapter has under way, the budgets that they share, their deadlines,
+// and how they failed last. It makes no call and starts nothing: an adapter says what happens, and the package notifies the
+// groups that are to look again.
+//
+// It is a room of its own because every adapter needs exactly this, and because fairness and deadlines are best proven
+// without a vCenter. Absences, Sorted and Versions are here for the same reason: a disappearance of VMs, a list that is
+// handed out, and the version of a snapshot mean the same to every adapter.
+//
+// # The life of an operation
+//
+//	                 Begin
+//	                   │ takes a place in the budget
+//	                   ▼
+//	    Refused  ┌────────────┐  Refused: the answer of a clone was lost
+//	   Withdraw  │ submitting ├───────────────────────────────┐
+//	AlreadyDone  └─────┬──────┘                               │
+//	       ┌───────────┤ Submitted                            ▼
+//	       │           ▼          Lost, Ended as    ┌───────────────┐
+//	       │     ┌───────────┐    cancelled: clones │    unknown    │
+//	       ├─────┤  running  ├─────────────────────▶│ somebody is   │
+//	       │     └─────┬─────┘◀─────────────────────┤ to look       │
+//	       │ Ended     │          Submitted: its    └───┬───────┬───┘
+//	       │ Overdue   │          task was found        │       │
+//	       │           │ Ended: a clone has a VM        │       │ Resolved,
+//	       │           ▼                                │       │ NotFound
+//	       │     ┌───────────┐   NotFound: it was       │       │
+//	       │     │ awaiting  │◀──cancelled, its VM may──┘       │
+//	       │     └─────┬─────┘   come all the same              │
+//	       │           │ Seen, Gone, Resolved, time passes      │
+//	       ▼           ▼                                        │
+//	     ┌───────────────┐                                      │
+//	     │     done      │◀─────────────────────────────────────┘
+//	     └───────────────┘
+//
+// It holds its place in the budget until it is awaiting or done; a clone that is overdue gives it back earlier. Reset takes
+// every operation to done. The method move makes the transitions, and nobody else.
+//
+// # Words
+//
+// A VM has left when the view does not show it any more, which proves nothing, and it is gone when that is proven. An
+// operation is done. A failure is cleared by a success. A group that exists no more is forgotten. Reset is for another
+// vCenter.
+package operations

@@ -1,0 +1,141 @@
+package operations
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// state is where an operation is in its life, see the drawing in doc.go.
+type state string
+
+const (
+	submitting state = "submitting" // the request is on its way
+	running    state = "running"    // vCenter has a task for it
+	unknown    state = "unknown"    // the answer, the task or the end of a clone was lost: somebody is to look
+	awaiting   state = "awaiting"   // its VM is not in the view yet, or may come all the same
+	done       state = "done"
+)
+
+// transitions are those that there are.
+var transitions = map[state][]state{
+	submitting: {running, unknown, done},
+	running:    {unknown, awaiting, done},
+	unknown:    {running, awaiting, done},
+	awaiting:   {done},
+}
+
+type operation struct {
+	vsphere.Operation
+	id       ID
+	group    vsphere.GroupID
+	subject  subject
+	specHash string // of a clone
+	state    state
+	asked    time.Time // when the adapter was last told to cancel it
+	until    time.Time // how long a VM is awaited that nobody has seen; zero: without end
+	holds    bool      // a place in the budget
+	measured bool      // the observer knows how it has ended
+	// ignored is true once its VM or its group is gone: its failure and its success mean nothing any more.
+	ignored bool
+}
+
+// subject is what an operation is about, for a group: the name of a VM that it makes, or a VM.
+type subject struct {
+	uid, name string
+	vm        vsphere.Ref
+}
+
+func (o *operation) String() string {
+	return fmt.Sprintf("%s of %s%s", o.Kind, o.subject.name, o.subject.vm)
+}
+
+// makes reports whether a VM may come of it: then it counts until that is settled.
+func (o *operation) makes() bool { return o.Kind.Makes() }
+
+// info is the row of its kind, which Begin has found.
+func (o *operation) info() vsphere.KindInfo {
+	info, _ := o.Kind.Info()
+	return info
+}
+
+// move takes an operation to another state. What the states hold:
+//
+//	            its task is watched   a place in the budget   its subject is busy
+//	submitting                        x                       x
+//	running     x                     x, unless overdue       x
+//	unknown                           x, unless overdue       x
+//	awaiting                                                  unless its VM is known
+//	done
+//
+// A transition that is not drawn is a bug of this package: those who call it have looked at the state.
+func (t *Tracker) move(o *operation, to state) {
+	if !slices.Contains(transitions[o.state], to) {
+		panic(fmt.Sprintf("operations: %s goes from %s to %s", o, o.state, to))
+	}
+	if o.state == running {
+		delete(t.byTask, o.Task)
+	}
+	switch o.state = to; to {
+	case running:
+		t.byTask[o.Task], o.Unknown = o, false
+	case unknown:
+		o.Task, o.Unknown = "", true
+	case awaiting:
+		t.release(o)
+		if o.VM != "" {
+			delete(t.busy, o.subject)
+			t.byVM[o.VM] = append(t.byVM[o.VM], o)
+		}
+	case done:
+		t.release(o)
+		t.remove(o)
+	}
+}
+
+// add begins the life of an operation that has a place in the budget.
+func (t *Tracker) add(o *operation) {
+	t.ops[o.id], t.busy[o.subject] = o, o
+	if t.byGroup[o.group.UID] == nil {
+		t.byGroup[o.group.UID] = NewSorted(compareOperations)
+	}
+	t.byGroup[o.group.UID].Put(o)
+	if o.VM != "" {
+		t.byVM[o.VM] = append(t.byVM[o.VM], o)
+	}
+}
+
+// remove takes an operation out of the indexes.
+func (t *Tracker) remove(o *operation) {
+	delete(t.ops, o.id)
+	if t.busy[o.subject] == o {
+		delete(t.busy, o.subject)
+	}
+	group := t.byGroup[o.group.UID]
+	if group.Remove(o); group.Len() == 0 {
+		delete(t.byGroup, o.group.UID)
+	}
+	others := slices.DeleteFunc(t.byVM[o.VM], func(other *operation) bool { return other == o })
+	if t.byVM[o.VM] = others; len(others) == 0 {
+		delete(t.byVM, o.VM)
+	}
+}
+
+// release gives a place in the budget back, once.
+func (t *Tracker) release(o *operation) {
+	if o.holds {
+		o.holds = false
+		t.budgets[o.info().Budget].inUse--
+	}
+}
+
+// in returns an operation if it is in one of the states. Whoever speaks of it may be late: a connection that was lost may
+// still be looking for a clone that the next one has found.
+func (t *Tracker) in(id ID, states ...state) *operation {
+	if o := t.ops[id]; o != nil && slices.Contains(states, o.state) {
+		return o
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package operations
+
+import (
+	"cmp"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Config is what a Tracker needs. All fields are required, except Observer.
+type Config struct {
+	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once, over all groups.
+	MaxClones, MaxPower, MaxDestroys int
+	// CloneTimeout is vsphere.DeadlineClone.
+	CloneTimeout time.Duration
+	Clock        clock.PassiveClock
+	// Notifier is called without any lock held.
+	Notifier vsphere.Notifier
+	// Observer measures. Its methods are called with the lock held: they must neither block nor call back. Nil measures
+	// nothing.
+	Observer Observer
+}
+
+// ShortTimeout is vsphere.DeadlineShort.
+const ShortTimeout = 10 * time.Minute
+
+// ID names an operation while it is under way.
+type ID uint64
+
+// Pending is an operation that waits for the adapter to look.
+type Pending struct {
+	ID        ID
+	Group     vsphere.GroupID
+	Operation vsphere.Operation
+}
+
+// Tracker is safe for concurrent use.
+type Tracker struct {
+	cfg Config
+
+	mu       sync.Mutex
+	last     ID
+	ops      map[ID]*operation
+	byGroup  map[string]*Sorted[*operation] // by UID
+	byTask   map[vsphere.Ref]*operation
+	byVM     map[vsphere.Ref][]*operation
+	busy     map[subject]*operation // what is under way for a name or a VM
+	toCome   clonesToCome
+	budgets  map[vsphere.Budget]*budget
+	failures map[string]*failures // by UID
+	powerOns map[string]*powerOns // by UID
+}
+
+// New returns an empty Tracker.
+func New(cfg Config) *Tracker {
+	return &Tracker{
+		cfg:     cfg,
+		ops:     map[ID]*operation{},
+		byGroup: map[string]*Sorted[*operation]{},
+		byTask:  map[vsphere.Ref]*operation{},
+		byVM:    map[vsphere.Ref][]*operation{},
+		busy:    map[subject]*operation{},
+		toCome:  newClonesToCome(),
+		budgets: map[vsphere.Budget]*budget{
+			vsphere.BudgetClone:   {limit: cfg.MaxClones},
+			vsphere.BudgetPower:   {limit: cfg.MaxPower},
+			vsphere.BudgetDestroy: {limit: cfg.MaxDestroys},
+		},
+		failures: map[string]*failures{},
+		powerOns: map[string]*powerOns{},
+	}
+}
+
+// Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with
+// vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if the
+// same is under way already.
+func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
+	kind, ok := r.Kind.Info()
+	if !ok {
+		return 0, errNoSuchKind(r.Kind)
+	}
+	defer t.wake(t.lock())
+	about := subject{g.UID, r.Name, r.VM}
+	if o := t.busy[about]; o != nil {
+		return 0, &vsphere.Error{
+			Class:   vsphere.ClassConflict,
+			Reason:  vsphere.ReasonUnderWay,
+			Message: fmt.Sprintf("%s is under way already", o),
+		}
+	}
+	now, budget := t.cfg.Clock.Now(), t.budgets[kind.Budget]
+	if !budget.take(g, now) {
+		return 0, vsphere.ErrNoBudget
+	}
+	t.began(r.Kind, budget.waited(g.UID, now))
+	t.last++
+	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
+	o.Started = now
+	if r.Clone != nil {
+		o.specHash = r.Clone.Hash()
+	}
+	t.add(o)
+	return o.id, nil
+}
+
+// Reset ends all operations, and drops clones to come, failures and power-ons: another vCenter answers, which knows nothing of
+// them.
+func (t *Tracker) Reset() {
+	defer t.wake(t.lock())
+	for _, o := range t.ops {
+		t.move(o, done)
+	}
+	t.toCome = newClonesToCome()
+	clear(t.failures)
+	clear(t.powerOns)
+}
+
+// Forget drops the failures and power-ons of a group that exists no more, those to come of what is still under way included,
+// and its place in the line.
+func (t *Tracker) Forget(uid string) {
+	defer t.wake(t.lock())
+	delete(t.failures, uid)
+	delete(t.powerOns, uid)
+	t.toCome.forget(uid)
+	for _, o := range t.byGroup[uid].All() {
+		o.ignored = true
+	}
+	for _, b := range t.budgets {
+		b.forget(uid)
+	}
+}
+
+// compareOperations orders operations as they began: their order stays while what is known of them changes.
+func compareOperations(a, b *operation) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.subject.name, b.subject.name),
+		cmp.Compare(a.subject.vm, b.subject.vm), cmp.Compare(a.id, b.id))
+}

@@ -1,0 +1,169 @@
+package vsphere
+
+import "slices"
+
+// OperationKind is what an operation does. The table of kinds says all that does not depend on a single operation.
+type OperationKind string
+
+// Kinds of operations.
+const (
+	OperationClone    OperationKind = "Clone"
+	OperationPowerOn  OperationKind = "PowerOn"
+	OperationPowerOff OperationKind = "PowerOff"
+	OperationDestroy  OperationKind = "Destroy"
+)
+
+// kinds is the table of kinds, in the order in which the requests of one plan are started: what makes a group available
+// comes before what a plan removes.
+var kinds = []KindInfo{
+	{
+		Kind: OperationPowerOn, Verb: "power on", TaskName: "powerOn",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOn,
+	},
+	{
+		Kind: OperationClone, Verb: "clone", TaskName: "clone",
+		Budget: BudgetClone, Deadline: DeadlineClone, Effect: Makes, Ends: ByObservation,
+	},
+	{
+		Kind: OperationPowerOff, Verb: "power off", TaskName: "powerOff",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOff,
+	},
+	{
+		Kind: OperationDestroy, Verb: "destroy", TaskName: "destroy",
+		Budget: BudgetDestroy, Deadline: DeadlineShort, Effect: Removes, Ends: ByTask,
+	},
+}
+
+// KindInfo is a row of the table of kinds.
+type KindInfo struct {
+	Kind OperationKind
+	// Verb names what it does to a VM, in messages.
+	Verb string
+	// TaskName is vCenter's name for its tasks: what follows the dot of their descriptionId.
+	TaskName string
+	Budget   Budget
+	Deadline Deadline
+	Effect   Effect
+	Ends     Ending
+	// Power is the power state that its success leaves a VM in. It is empty for kinds that are about something else.
+	Power PowerState
+}
+
+// Budget is a number of operations that may be under way at once, over all groups.
+type Budget string
+
+// Budgets: clones read and write whole disks, destructions free them, power operations do neither.
+const (
+	BudgetClone   Budget = "clone" // -max-clones
+	BudgetPower   Budget = "power"
+	BudgetDestroy Budget = "destroy"
+)
+
+// Deadline says when an operation that has not ended is overdue.
+type Deadline string
+
+// Deadlines.
+const (
+	DeadlineClone Deadline = "clone" // -clone-timeout
+	DeadlineShort Deadline = "short" // operations.ShortTimeout
+)
+
+// Effect is what an operation does to the number of VMs.
+type Effect string
+
+// Effects.
+const (
+	// Makes means that a VM may come of it, whatever became of its answer or its task: it counts as a replica until that
+	// is settled, and cannot simply be repeated.
+	Makes Effect = "Makes"
+	// Removes means that a VM goes with it.
+	Removes Effect = "Removes"
+	Neither Effect = "Neither"
+)
+
+// Ending says what shows that an operation has succeeded. A task that fails ends every kind.
+type Ending string
+
+// Endings.
+const (
+	// ByTask means that its task succeeds.
+	ByTask Ending = "ByTask"
+	// ByObservation means that the inventory shows its effect. The end of its task says only that this is about to come.
+	ByObservation Ending = "ByObservation"
+)
+
+// Kinds returns the kinds of operations, in the order in which the requests of one plan are started.
+func Kinds() []OperationKind {
+	all := make([]OperationKind, len(kinds))
+	for i := range kinds {
+		all[i] = kinds[i].Kind
+	}
+	return all
+}
+
+// Info returns the row of a kind, and false for a kind that the table does not have: nothing may be started for that.
+func (k OperationKind) Info() (KindInfo, bool) {
+	i := k.Order()
+	if i == len(kinds) {
+		return KindInfo{}, false
+	}
+	return kinds[i], true
+}
+
+// Order is the position of a kind among Kinds. A kind without a row comes last.
+func (k OperationKind) Order() int {
+	for i := range kinds {
+		if kinds[i].Kind == k {
+			return i
+		}
+	}
+	return len(kinds)
+}
+
+// Makes reports whether operations of a kind make a VM: they are known by its name until it is there.
+func (k OperationKind) Makes() bool { return k.has(Makes) }
+
+// Removes reports whether a VM goes with an operation of a kind.
+func (k OperationKind) Removes() bool { return k.has(Removes) }
+
+func (k OperationKind) has(effect Effect) bool {
+	info, ok := k.Info()
+	return ok && info.Effect == effect
+}
+
+// KindOfTask returns the kind of operation that vCenter's name of a task stands for, empty if it is none of ours.
+func KindOfTask(name string) OperationKind {
+	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.TaskName == name })
+	if i < 0 {
+		return ""
+	}
+	return kinds[i].Kind
+}
+
+// Request asks for one operation.
+type Request struct {
+	Kind OperationKind
+	// VM is the VM that something is done to. A request that makes one has Name and Clone instead.
+	VM    Ref
+	Name  string
+	Clone *CloneSpec // shared: nobody writes to it
+}
+
+// Operation returns the operation that a request asks for.
+func (r Request) Operation() Operation {
+	op := Operation{Kind: r.Kind, Name: r.Name, VM: r.VM}
+	if r.Clone != nil {
+		op.Host = r.Clone.Host
+	}
+	return op
+}
+
+// CloneSpec says what a clone shall be.
+type CloneSpec struct {
+	VMSpec
+	Source  Template // as FindTemplate has returned it
+	Folder  Ref
+	Host    Ref // empty: vCenter chooses
+	Slot    int
+	PowerOn bool
+}

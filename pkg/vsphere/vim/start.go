@@ -1,0 +1,29 @@
+package vim
+
+import (
+	"context"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
+)
+
+// verb starts the requests of one kind.
+type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error
+
+var verbs = map[vsphere.OperationKind]verb{
+	vsphere.OperationClone:    (*connection).startClones,
+	vsphere.OperationPowerOn:  startPower(powerOn),
+	vsphere.OperationPowerOff: startPower(powerOff),
+	vsphere.OperationDestroy:  (*connection).startDestroys,
+}
+
+// Start submits requests, batch by batch.
+func (v *VCenter) Start(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) error {
+	return operations.EachBatch(requests, func(kind vsphere.KindInfo, batch []vsphere.Request) error {
+		c, err := v.synced()
+		if err != nil {
+			return err
+		}
+		return verbs[kind.Kind](c, ctx, g, batch)
+	})
+}

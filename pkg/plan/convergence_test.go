@@ -94,7 +94,7 @@ func (c *chaos) task(t *rapid.T) *task {
 func (c *chaos) endTask(t *rapid.T) {
 	task := c.task(t)
 	c.end(task, "")
-	if task.Kind == vsphere.OperationClone && !task.stray && flip(t, "seen late") {
+	if task.Kind == vsphere.OperationClone && !task.found && flip(t, "seen late") {
 		task.VM = c.vms[len(c.vms)-1].Ref
 		c.hidden[task.VM] = true
 		c.tasks = append(c.tasks, task)
@@ -114,14 +114,14 @@ func (c *chaos) failTask(t *rapid.T) {
 }
 
 func (c *chaos) deadline(t *rapid.T) {
-	if task := c.task(t); task.Kind == vsphere.OperationClone && !task.stray {
+	if task := c.task(t); task.Kind == vsphere.OperationClone && !task.found {
 		task.Overdue = true
 	}
 }
 
 // loseAnswer loses the answer to a clone that was sent; the clone runs or was never begun.
 func (c *chaos) loseAnswer(t *rapid.T) {
-	if task := c.task(t); task.Kind == vsphere.OperationClone && !task.stray {
+	if task := c.task(t); task.Kind == vsphere.OperationClone && !task.found {
 		task.Unknown, task.Task = true, ""
 	}
 }

@@ -40,12 +40,12 @@ type world struct {
 	plan       Plan
 }
 
-// task is one that runs. A stray was sent by an earlier process, and has no operation.
+// task is one that runs. One that is found was sent by an earlier process, and has no operation.
 type task struct {
 	vsphere.Operation
 	slot  int
 	spec  vsphere.VMSpec
-	stray bool
+	found bool
 }
 
 func newWorld(replicas int32) *world {
@@ -80,7 +80,7 @@ func (w *world) input() Input {
 		}
 	}
 	for _, t := range w.tasks {
-		if t.stray {
+		if t.found {
 			s.ClonesToCome++
 		} else {
 			s.Operations = append(s.Operations, t.Operation)
@@ -180,7 +180,7 @@ func (w *world) find(match func(*task) bool) *task {
 func (w *world) end(t *task, class vsphere.Class) {
 	w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o == t })
 	if class != "" {
-		if !t.stray {
+		if !t.found {
 			w.fail(t.Operation, t.spec.Hash(), class)
 		}
 		return
@@ -238,7 +238,7 @@ func (w *world) restart() {
 	w.sweepAsked = 0
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
 	for _, t := range w.tasks {
-		t.stray = t.Kind == vsphere.OperationClone
+		t.found = t.Kind == vsphere.OperationClone
 	}
 }
 

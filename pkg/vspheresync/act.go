@@ -72,7 +72,7 @@ func (r *result) refused() bool {
 
 // fail keeps the error that is acted on.
 func (r *result) fail(err error) {
-	r.err = worse(r.err, err)
+	r.err = actedOn(r.err, err)
 	r.outcome.Err, _ = errors.AsType[*vsphere.Error](r.err)
 }
 
@@ -130,10 +130,12 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 	return nil
 }
 
-// wrote keeps the version that a write has made of the version before it. No version lies between the two, so whoever has
-// looked into the history up to the one has looked into it up to the other.
+// wrote keeps the version that a write has made of the version before it. It is the live one. No version lies between the two,
+// so a look into the history up to the one was a look up to the other.
 func (s *Syncer) wrote(before, after *v1alpha1.VmGroup) {
-	if m := s.remember(after.UID); m.history == before.ResourceVersion {
+	m := s.remember(after.UID)
+	m.proof = proof{after.ResourceVersion, s.cfg.Clock.Now()}
+	if m.history == before.ResourceVersion {
 		m.history = after.ResourceVersion
 	}
 	s.cfg.Wrote(cache.MetaObjectToName(after), after.ResourceVersion)
@@ -234,8 +236,8 @@ func each[T any](what []T, do func(T) error) error {
 	return first
 }
 
-// worse returns the error that is acted on: the first, but for the end of everything.
-func worse(first, err error) error {
+// actedOn returns the error that the queue acts on: the first, but for the end of everything.
+func actedOn(first, err error) error {
 	if first == nil || vsphere.ClassOf(err) == vsphere.ClassUnavailable {
 		return err
 	}

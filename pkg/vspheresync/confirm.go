@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,10 +24,12 @@ import (
 //  1. The plan makes and removes nothing: no proof is needed.
 //  2. The finalizer is added before everything else, or its removal is all there is to do: its patch is the proof.
 //  3. The status has to be written at once (see statusFirst): that write is the proof.
-//  4. Otherwise: a live read.
+//  4. The plan removes nothing, and the version in the cache was proven within provenFor: that proof holds. A group that waits
+//     for its turn gets several within a moment.
+//  5. Otherwise: a live read.
 func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	ends := in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
-	if !p.Makes() && !p.Removes() && !ends || p.AddFinalizer {
+	removes := p.Removes() || in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
+	if !p.Makes() && !removes || p.AddFinalizer {
 		return nil
 	}
 	if status := plan.Status(in, p, plan.Outcome{}); statusFirst(p, in.Group.Status, status) && !p.RemoveFinalizer {
@@ -35,7 +38,24 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 			return err
 		}
 	}
+	if proof := s.remember(in.Group.UID).proof; !removes && proof.of(in) {
+		return nil
+	}
 	return s.confirmByRead(ctx, in, p, r)
+}
+
+// provenFor is how long a version of a group counts as the live one for the clones that are made by it.
+const provenFor = 2 * time.Second
+
+// proof says that a version of a group was the live one.
+type proof struct {
+	version string
+	at      time.Time
+}
+
+// of reports whether the group that an input holds was proven lately.
+func (p proof) of(in plan.Input) bool {
+	return p.version == in.Group.ResourceVersion && in.Now.Sub(p.at) <= provenFor
 }
 
 // statusFirst reports whether a status is written before the plan is carried out, and not after it:
@@ -96,6 +116,7 @@ func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, p plan.Plan, 
 			return conflict(live, "its deletion asks for its VMs to stay")
 		}
 	}
+	s.remember(live.UID).proof = proof{live.ResourceVersion, s.cfg.Clock.Now()}
 	r.group = live
 	return nil
 }

@@ -83,6 +83,8 @@ type memory struct {
 	// everything was looked at for that.
 	orphan  bool
 	history string
+	// proof is of the last version that was the live one.
+	proof proof
 	// rest is what the last sync went by if it has found the group at rest, see rested. statusStands is true if it found
 	// the status to be as it is to be.
 	rest         *plan.Input

@@ -204,6 +204,40 @@ func TestChangedSinceTheCacheWasFilled(t *testing.T) {
 	})
 }
 
+// A group that waits for its turn is read once for the clones that follow each other closely. What is removed is read each time.
+func TestAProofHoldsForClones(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.settle()
+	f.scale(5)
+	f.pass(lastInterval)
+	f.world.Hold()
+	f.try()
+	f.said("the write proves it", "update status", "StartClone web-0d1f2-2", "StartClone web-0d1f2-3", "StartClone web-0d1f2-4")
+	f.world.Release()
+	f.world.Hold()
+	f.pass(provenFor)
+	f.try()
+	f.said("and still does", "StartClone web-0d1f2-3", "StartClone web-0d1f2-4", "update status")
+	f.world.Release()
+	f.world.Hold()
+	f.pass(provenFor + time.Millisecond)
+	cached := f.live().DeepCopy()
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused = true })
+	f.journal = nil
+	if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	f.said("it is too old", "get")
+
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused, vg.Spec.Replicas = false, ptr.To[int32](1) })
+	f.world.Release()
+	f.try()
+	f.journal = nil
+	f.try()
+	f.said("it is for clones alone", "get", "StartDestroy", "StartDestroy", "StartDestroy")
+}
+
 func TestNoFinalizerNoWrite(t *testing.T) {
 	f := newFixture(t, group(1))
 	f.conflict("patch", "")

@@ -87,7 +87,7 @@ var memoryScenarios = []scenario{
 			f.t.Errorf("want the one that exists and is ours: %s", describe(s))
 		}
 	}},
-	{name: "a clone that outlives its controller is counted as a stray", run: func(f *fixture) {
+	{name: "a clone that outlives its controller counts as a clone to come", run: func(f *fixture) {
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
 		f.SlowClones(true)
@@ -95,7 +95,7 @@ var memoryScenarios = []scenario{
 		f.Restart()
 		f.sweep()
 		if s := f.snapshot(f.group); s.ClonesToCome == 0 && f.count(name) == 0 {
-			f.t.Errorf("there is neither the VM nor a stray: %s", describe(s))
+			f.t.Errorf("there is neither the VM nor a clone to come: %s", describe(s))
 		}
 		f.SlowClones(false)
 		f.await(f.group, "it has ended, and its VM is seen", func(s vsphere.Snapshot) bool {

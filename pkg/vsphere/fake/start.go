@@ -137,17 +137,17 @@ func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
 }
 
 func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {
-	var worst error
+	var failure error
 	for _, r := range batch {
 		err := c.startDestroy(g, r)
-		if severity(err) > severity(worst) {
-			worst = err
+		if severity(err) > severity(failure) {
+			failure = err
 		}
 		if errors.Is(err, vsphere.ErrNoBudget) {
 			break
 		}
 	}
-	return worst
+	return failure
 }
 
 func (c *Client) startDestroy(g vsphere.GroupID, r vsphere.Request) error {

@@ -72,7 +72,7 @@ func TestNothingIsKeptForEver(t *testing.T) {
 		}
 	}
 	for kind, b := range tr.budgets {
-		if b.inUse != 0 || len(b.waiting)+len(b.granted)+len(b.missed)+len(b.since) != 0 {
+		if b.inUse != 0 || len(b.waiting)+len(b.granted)+len(b.missed)+len(b.begun)+len(b.since) != 0 {
 			t.Errorf("the budget of %s: %+v", kind, b)
 		}
 	}

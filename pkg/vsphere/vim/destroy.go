@@ -33,55 +33,55 @@ type victim struct {
 // startDestroys takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
 // that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
 func (c *connection) startDestroys(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-	var worst *vsphere.Error
+	var failure *vsphere.Error
 	for few := range slices.Chunk(batch, provenAtOnce) {
 		more, err := c.destroyFew(ctx, g, few)
-		if worst = worse(worst, err); !more {
+		if failure = mostSevere(failure, err); !more {
 			break
 		}
 	}
-	if worst != nil {
-		return worst
+	if failure != nil {
+		return failure
 	}
 	return nil
 }
 
 // destroyFew submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
-func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, worst *vsphere.Error) {
-	victims, more, worst := c.beginDestroys(g, requests)
+func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, failure *vsphere.Error) {
+	victims, more, failure := c.beginDestroys(g, requests)
 	var ch inventory.Changes
 	defer c.publish(&ch)
 	for len(victims) > 0 {
 		rest, err := c.destroyProven(ctx, g, victims, &ch)
-		worst = worse(worst, err)
+		failure = mostSevere(failure, err)
 		switch {
 		case err != nil && err.Class == vsphere.ClassUnavailable:
 			c.withdraw(rest, nil)
-			return false, worst
+			return false, failure
 		case len(rest) == len(victims): // not one could be judged in time
 			c.withdraw(rest, errProofTooOld)
-			return false, worse(worst, errProofTooOld)
+			return false, mostSevere(failure, errProofTooOld)
 		}
 		victims = rest
 	}
-	return more, worst
+	return more, failure
 }
 
 // beginDestroys takes places in the budget, in order, until there is none left.
-func (s *shared) beginDestroys(g vsphere.GroupID, requests []vsphere.Request) (victims []victim, more bool, worst *vsphere.Error) {
+func (s *shared) beginDestroys(g vsphere.GroupID, requests []vsphere.Request) (victims []victim, more bool, failure *vsphere.Error) {
 	for _, r := range requests {
 		id, err := s.tracker.Begin(g, r)
 		switch {
 		case err == nil:
 			victims = append(victims, victim{r.VM, id})
 		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
+			return victims, false, mostSevere(failure, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		default:
-			worst = worse(worst, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
+			failure = mostSevere(failure, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
 		}
 	}
-	return victims, true, worst
+	return victims, true, failure
 }
 
 // withdraw gives back the places of VMs whose destruction is not sent. An error is a failure of each.
@@ -101,7 +101,7 @@ var errProofTooOld = &vsphere.Error{
 // those that are left, whose places are still taken.
 func (c *connection) destroyProven(
 	ctx context.Context, g vsphere.GroupID, victims []victim, ch *inventory.Changes,
-) (rest []victim, worst *vsphere.Error) {
+) (rest []victim, failure *vsphere.Error) {
 	objects := make([]types.ManagedObjectReference, len(victims))
 	for i, vm := range victims {
 		objects[i] = vmRef(vm.ref)
@@ -117,19 +117,19 @@ func (c *connection) destroyProven(
 		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], ch)
 		switch {
 		case refusal != nil:
-			worst = worse(worst, refusal)
+			failure = mostSevere(failure, refusal)
 		case name == "": // it is gone
 		case c.cfg.Clock.Since(asked) > proofFor:
 			rest = append(rest, vm)
 		default:
 			err := c.destroy(ctx, vm, name, ch)
-			worst = worse(worst, err)
+			failure = mostSevere(failure, err)
 			if err != nil && err.Class == vsphere.ClassUnavailable {
-				return append(rest, victims[i+1:]...), worst
+				return append(rest, victims[i+1:]...), failure
 			}
 		}
 	}
-	return rest, worst
+	return rest, failure
 }
 
 // judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
@@ -223,8 +223,8 @@ var severities = []vsphere.Class{
 	vsphere.ClassExhausted, vsphere.ClassInvalid, vsphere.ClassUnavailable,
 }
 
-// worse returns the more severe of two errors, the first if they are equal. Nil is no error.
-func worse(a, b *vsphere.Error) *vsphere.Error {
+// mostSevere returns the more severe of two errors, the first if they are equal. Nil is no error.
+func mostSevere(a, b *vsphere.Error) *vsphere.Error {
 	switch {
 	case a == nil:
 		return b

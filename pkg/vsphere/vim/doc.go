@@ -13,12 +13,12 @@
 //	queue.go resync.go sweep.go      what is read beside the watch
 //	snapshot.go template.go folder.go clone.go power.go destroy.go running.go cancel.go
 //	                                 the calls of the port
-//	verify.go strays.go trequests.go hosts.go placement.go
+//	verify.go clone_tasks.go tasks.go hosts.go placement.go
 //	                                 what a read or a task means
 //	read.go ancestry.go connection.go
 //	                                 reads, by a connection
 //	shared.go                        what outlives connections: the inventory, the operations, the tasks in flight
-//	pending_trequests.go task_list.go read_queue.go host_list.go sweeps.go requests.go template_state.go
+//	pending_tasks.go task_list.go read_queue.go host_list.go sweeps.go requests.go template_state.go
 //	                                 state, which makes no call
 //	decode.go props.go object.go     from vCenter's properties to plain records
 //	caller.go call_error.go errors.go faults.go

@@ -183,7 +183,7 @@ func TestTheTaskOfALostCloneIsFound(t *testing.T) {
 			s := awaitSnapshot(t, v, "the outcome", func(s vsphere.Snapshot) bool { return len(s.Operations) < 2 || !s.Operations[1].Unknown })
 			if len(s.Operations) != 2 || s.Operations[0].Task == "" || s.Operations[1].Task == "" ||
 				s.Operations[0].Task == s.Operations[1].Task || s.ClonesToCome != 0 {
-				t.Errorf("operations %+v, %d strays", s.Operations, s.ClonesToCome)
+				t.Errorf("operations %+v, %d clones to come", s.Operations, s.ClonesToCome)
 			}
 			awaitSnapshot(t, v, "both VMs", func(s vsphere.Snapshot) bool { return ready(s) == 2 && len(s.Operations) == 0 && s.ClonesToCome == 0 })
 		})

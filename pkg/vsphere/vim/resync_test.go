@@ -182,19 +182,19 @@ func TestACloneThatIsFoundAndCannotBeReadCounts(t *testing.T) {
 }
 
 // Clones that ran when another vCenter answered for a while may have been ours.
-func TestStraysAreExpectedAfterAnotherVCenter(t *testing.T) {
+func TestCloneTasksAreExpectedAfterAnotherVCenter(t *testing.T) {
 	c := scripted(t, &script{})
 	var err error
 	if c.client.Client, err = c.v.newSoapClient(); err != nil {
 		t.Fatal(err)
 	}
 	for _, uuid := range []string{"a", "b"} {
-		c.v.straysUntil = time.Time{}
+		c.v.cloneTasksUntil = time.Time{}
 		about := *c.client
 		about.ServiceContent.About.InstanceUuid = uuid
 		c.v.adopt(&about)
-		if got, want := c.v.straysExpected(), uuid == "b"; got != want {
-			t.Errorf("vCenter %s: strays are expected: %t, want %t", uuid, got, want)
+		if got, want := c.v.cloneTasksExpected(), uuid == "b"; got != want {
+			t.Errorf("vCenter %s: clone tasks are expected: %t, want %t", uuid, got, want)
 		}
 	}
 }

@@ -31,8 +31,8 @@ type shared struct {
 	leftovers []types.ManagedObjectReference
 	// lookups are those of the groups whose template was not found. The groups are notified when that may have changed.
 	lookups map[vsphere.GroupID]lookup
-	// straysUntil is how long clone tasks that no operation is known for may still be ours.
-	straysUntil time.Time
+	// cloneTasksUntil is how long clone tasks that no operation is known for may still be ours.
+	cloneTasksUntil time.Time
 	// users are the accounts that this process has been logged in as, as vCenter spells them, in lower case.
 	users map[string]bool
 }
@@ -51,7 +51,7 @@ func newShared(cfg Config) *shared {
 			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
 		}),
 	}
-	s.expectStrays() // of the process before this one
+	s.expectCloneTasks() // of the process before this one
 	return s
 }
 
@@ -100,7 +100,7 @@ func (s *shared) reset() {
 	s.reads.invalidate()
 	s.tracker.Reset()
 	s.pending.reset()
-	s.expectStrays() // it may have been ours before
+	s.expectCloneTasks() // it may have been ours before
 }
 
 // addLeftovers leaves collectors and views to the next connection.
@@ -119,17 +119,17 @@ func (s *shared) takeLeftovers() []types.ManagedObjectReference {
 	return refs
 }
 
-// expectStrays makes adoptStrays look for as long as a clone may take that was submitted by now.
-func (s *shared) expectStrays() {
+// expectCloneTasks makes findCloneTasks look for as long as a clone may take that was submitted by now.
+func (s *shared) expectCloneTasks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.straysUntil = s.cfg.Clock.Now().Add(s.cfg.CloneTimeout)
+	s.cloneTasksUntil = s.cfg.Clock.Now().Add(s.cfg.CloneTimeout)
 }
 
-func (s *shared) straysExpected() bool {
+func (s *shared) cloneTasksExpected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg.Clock.Now().Before(s.straysUntil)
+	return s.cfg.Clock.Now().Before(s.cloneTasksUntil)
 }
 
 // noteUser remembers that this process is logged in as a user.

@@ -13,7 +13,7 @@ import (
 // looked, which then has nothing to report.
 func (c *connection) sweep(ctx context.Context) error {
 	// The tasks come first: a clone that ends in between is found as a VM.
-	if _, err := c.adoptStrays(ctx); err != nil {
+	if _, err := c.findCloneTasks(ctx); err != nil {
 		return err
 	}
 	asked := c.inv.VMsVersion()

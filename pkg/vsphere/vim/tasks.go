@@ -93,7 +93,7 @@ func (c *connection) applyTask(u types.ObjectUpdate, ch *inventory.Changes) {
 func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, ch *inventory.Changes) {
 	op, known := c.pending.take(task, end)
 	if !known {
-		// A stray, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
+		// One that no operation is known for, or told twice, or one whose submission is just being recorded and takes its end from there: the tracker
 		// must not take this for the end of an operation.
 		c.tracker.CloneTaskEnded(task)
 		return

@@ -58,7 +58,7 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	c.tracker.CloneTaskFound("task-1") // a sweep has found it
 	c.applyTask(taskUpdate(assign(propTaskState, types.TaskInfoStateSuccess), assign(propTaskResult, vmRef("vm-1"))), &inventory.Changes{})
 	if n := c.tracker.ClonesToCome(testUID); n != 0 {
-		t.Errorf("%d strays", n)
+		t.Errorf("%d clones to come", n)
 	}
 	c.submitted(t.Context(), op, taskRef("task-1"))
 	if landed := c.v.tracker.Awaited(); len(landed) != 1 || landed[0].Operation.VM != "vm-1" {
@@ -66,20 +66,20 @@ func TestATaskThatEndsBeforeItsSubmissionIsAnswered(t *testing.T) {
 	}
 }
 
-func TestATaskThatEndsAfterASweepHasReadItIsNoStray(t *testing.T) {
+func TestATaskThatEndsAfterASweepHasReadItIsNotToCome(t *testing.T) {
 	for _, state := range []types.TaskInfoState{types.TaskInfoStateSuccess, types.TaskInfoStateError} {
 		c := testConnection(t)
 		c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
-		c.adoptStray("task-1") // it goes on, and is ours
+		c.addCloneTask("task-1") // it goes on, and is ours
 		c.applyTask(taskUpdate(assign(propTaskState, state), assign(propTaskResult, vmRef("vm-1")),
 			assign(propTaskError, types.LocalizedMethodFault{Fault: &types.NoDiskSpace{}})), &inventory.Changes{})
-		c.adoptStray("task-1") // a sweep has read it while it went on
+		c.addCloneTask("task-1") // a sweep has read it while it went on
 		if n := c.v.tracker.ClonesToCome(testUID); n != 0 {
-			t.Errorf("%s: %d strays, whose end nobody will tell", state, n)
+			t.Errorf("%s: %d clones to come, whose end nobody will tell", state, n)
 		}
-		c.adoptStray("task-2")
+		c.addCloneTask("task-2")
 		if n := c.v.tracker.ClonesToCome(testUID); n != 1 {
-			t.Errorf("%s: %d strays, want the other task", state, n)
+			t.Errorf("%s: %d clones to come, want the other task", state, n)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func TestASubmissionNotifiesWithNoLockHeld(t *testing.T) {
 	c := &testConn{newConnection(v.shared, nil, func(error) {}), v}
 	op := beginClone(t, c)
 	v.tracker.CloneTaskFound("task-1")
-	c.submitted(t.Context(), op, taskRef("task-1")) // the last stray is none
+	c.submitted(t.Context(), op, taskRef("task-1")) // the last clone to come is none
 	if !slices.Equal(notifier.free, []bool{true}) {
 		t.Errorf("notified with the lock free: %v, want once, and free", notifier.free)
 	}

@@ -100,7 +100,7 @@ func TestRootFolderRenamedAndBack(t *testing.T) {
 	})
 }
 
-func TestCloneOfADeadProcessIsAStray(t *testing.T) {
+func TestCloneOfADeadProcessIsToCome(t *testing.T) {
 	sim, cfg, v, stop := started(t, nil)
 	cloned(t, v, "web-0d1f2-0")
 	must(t, sim.Control.SetCloneDelay(t.Context(), slowClone))
@@ -112,9 +112,9 @@ func TestCloneOfADeadProcessIsAStray(t *testing.T) {
 	s, err := next.Snapshot(t.Context(), web)
 	must(t, err)
 	if s.ClonesToCome != 1 || len(s.Operations) != 0 {
-		t.Errorf("%d strays and operations %+v, want one and none", s.ClonesToCome, s.Operations)
+		t.Errorf("%d clones to come and operations %+v, want one and none", s.ClonesToCome, s.Operations)
 	}
-	awaitSnapshot(t, next, "the stray has ended", func(s vsphere.Snapshot) bool { return s.ClonesToCome == 0 && len(s.VMs) == 2 })
+	awaitSnapshot(t, next, "the clone task has ended", func(s vsphere.Snapshot) bool { return s.ClonesToCome == 0 && len(s.VMs) == 2 })
 }
 
 func TestLostAnswerOfARunningClone(t *testing.T) {
@@ -125,7 +125,7 @@ func TestLostAnswerOfARunningClone(t *testing.T) {
 	if err := submit(t, v, "web-0d1f2-1"); vsphere.ClassOf(err) != vsphere.ClassUnknown {
 		t.Fatalf("%s: %v", vsphere.ClassOf(err), err)
 	}
-	// At no time is there neither an operation, nor a stray, nor the VM.
+	// At no time is there neither an operation, nor a clone to come, nor the VM.
 	awaitSnapshot(t, v, "the VM", func(s vsphere.Snapshot) bool {
 		if len(s.VMs)+len(s.Operations)+s.ClonesToCome < 2 {
 			t.Fatalf("the clone is forgotten: %+v", s)
@@ -134,7 +134,7 @@ func TestLostAnswerOfARunningClone(t *testing.T) {
 	})
 }
 
-func TestCloneThatOthersMakeIsNoStray(t *testing.T) {
+func TestCloneThatOthersMakeIsNotToCome(t *testing.T) {
 	sim, cfg, v, stop := started(t, nil)
 	must(t, sim.Control.SetPassword(t.Context(), "somebody", "else"))
 	must(t, sim.Control.SetCloneDelay(t.Context(), slowClone))
@@ -147,12 +147,12 @@ func TestCloneThatOthersMakeIsNoStray(t *testing.T) {
 	s, err := other.Snapshot(t.Context(), web)
 	must(t, err)
 	if s.ClonesToCome != 0 {
-		t.Errorf("%d strays", s.ClonesToCome)
+		t.Errorf("%d clones to come", s.ClonesToCome)
 	}
 }
 
 // Rotated to another account while a clone's answer is lost, the process still knows its own clone.
-func TestCloneUnderAnEarlierAccountIsAStray(t *testing.T) {
+func TestCloneUnderAnEarlierAccountIsToCome(t *testing.T) {
 	var user atomic.Value
 	sim, _, v, _ := started(t, nil)
 	must(t, sim.Control.SetPassword(t.Context(), "somebody", "else"))
@@ -173,7 +173,7 @@ func TestCloneUnderAnEarlierAccountIsAStray(t *testing.T) {
 	s, err := rotated.Snapshot(t.Context(), web)
 	must(t, err)
 	if s.ClonesToCome != 1 {
-		t.Errorf("%d strays, want 1", s.ClonesToCome)
+		t.Errorf("%d clones to come, want 1", s.ClonesToCome)
 	}
 }
 

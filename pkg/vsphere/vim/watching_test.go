@@ -175,7 +175,7 @@ func counted(t *testing.T, s *script, method string) (*testConn, func(n int) fun
 }
 
 func TestWhatFailsBesideTheWatchIsTriedAgain(t *testing.T) {
-	t.Run("a chore", func(t *testing.T) {
+	t.Run("a read", func(t *testing.T) {
 		c, calls := counted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}}, "RetrievePropertiesEx")
 		c.queue.addVMs("vm-1")
 		background(t, c, c.processQueue)("the VM is read again", readRetry, calls(2))

@@ -25,12 +25,12 @@ func (c *connection) resolveUnknowns(ctx context.Context) error {
 	if len(unknowns) == 0 {
 		return nil
 	}
-	c.expectStrays()
-	strays, err := c.adoptStrays(ctx)
+	c.expectCloneTasks()
+	found, err := c.findCloneTasks(ctx)
 	if err != nil {
 		return err
 	}
-	makes := destinations{c: c, strays: strays}
+	makes := destinations{c: c, found: found}
 	var failures []error
 	for _, p := range unknowns {
 		if err := c.resolve(ctx, p, &makes); err != nil {
@@ -85,10 +85,10 @@ func (c *connection) lookForClone(ctx context.Context, folder vsphere.Ref, p ope
 
 // destinations says what clone tasks make. It asks for each once, and only when it is needed.
 type destinations struct {
-	c      *connection
-	strays []types.TaskInfo
-	asked  bool
-	tasks  map[destination]vsphere.Ref
+	c     *connection
+	found []types.TaskInfo
+	asked bool
+	tasks map[destination]vsphere.Ref
 }
 
 // destination is what a clone task is known by: where its VM is to be, and how it is called.
@@ -100,8 +100,8 @@ type destination struct {
 // find returns the task that makes a VM of that name in a folder, or nothing.
 func (d *destinations) find(ctx context.Context, folder vsphere.Ref, name string) (vsphere.Ref, error) {
 	if !d.asked {
-		d.tasks = make(map[destination]vsphere.Ref, len(d.strays))
-		for _, info := range d.strays {
+		d.tasks = make(map[destination]vsphere.Ref, len(d.found))
+		for _, info := range d.found {
 			name, folder, err := d.c.destination(ctx, info)
 			if saysNothing(err) {
 				return "", err
@@ -131,12 +131,12 @@ func (c *connection) findChild(ctx context.Context, folder vsphere.Ref, name str
 	return res.Returnval, nil
 }
 
-// adoptStrays watches the clone tasks under way that no operation of ours is known for, and returns them: they ran when this
+// findCloneTasks watches the clone tasks under way that no operation of ours is known for, and returns them: they ran when this
 // process started, or their submission's answer was lost. Those that were cancelled count for a while. Those of other users
 // are left alone, and so are all that run when neither can be: the account may be shared with others, whose clones must not
 // hold up the end of our groups.
-func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, err error) {
-	if !c.straysExpected() {
+func (c *connection) findCloneTasks(ctx context.Context) (found []types.TaskInfo, err error) {
+	if !c.cloneTasksExpected() {
 		return nil, nil
 	}
 	infos, err := c.recentTasks(ctx)
@@ -152,21 +152,21 @@ func (c *connection) adoptStrays(ctx context.Context) (strays []types.TaskInfo, 
 		}
 		switch task := vsphere.Ref(info.Task.Value); {
 		case underWay(info):
-			c.adoptStray(task)
+			c.addCloneTask(task)
 			if !c.tracker.Watches(task) {
-				strays = append(strays, info)
+				found = append(found, info)
 			}
 		case wasCancelled(info):
 			c.tracker.CloneTaskCancelled(task)
 		}
 	}
 	c.tasks.wake()
-	return strays, nil
+	return found, nil
 }
 
-// adoptStray watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
+// addCloneTask watches a clone task that was under way when it was read. It may be one of ours that has ended since: that was
 // told already, and is not told again.
-func (c *connection) adoptStray(task vsphere.Ref) {
+func (c *connection) addCloneTask(task vsphere.Ref) {
 	c.tracker.CloneTaskFound(task)
 	if c.tasks.toldEnd(task) {
 		c.tracker.CloneTaskEnded(task)

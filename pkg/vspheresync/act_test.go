@@ -45,7 +45,7 @@ func TestNoBudgetHoldsNothingElseBack(t *testing.T) {
 	f.delete()
 	f.want("one is powered off, the other has to wait", "update status", "StartPowerOff", "StartPowerOff")
 	f.world.PowerOff(f.vm(1).Ref)
-	f.want("what is off already can be destroyed", "get", "StartDestroy", "update status")
+	f.want("what is off already can be destroyed", "get", "StartDestroy")
 }
 
 // A name that is in use and a lost answer concern one clone, all other errors concern all.

@@ -32,7 +32,7 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 	}
 	old, status := in.Group.Status, plan.Status(in, p, r.outcome)
 	if !m.unsure && equality.Semantic.DeepEqual(old, status) {
-		m.statusStands = true
+		m.statusStands, m.report.since = true, time.Time{}
 		return 0, nil
 	}
 	if delay := m.delay(in, p, old, status); delay > 0 {
@@ -55,7 +55,9 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 //     and one event say all. Until then the status is empty, which says nothing that is not true.
 //  3. A transition: not at all.
 //  4. A group of which nothing is left often ends within moments after it has asked for a sweep: until lastMoment later.
-//  5. Mere progress: see pace.
+//  5. Mere progress of a group that has operations under way: until a second after it was first made, for the end of an operation
+//     says more.
+//  6. Mere progress, in any case: see pace.
 func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	switch {
@@ -67,6 +69,8 @@ func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupS
 		return 0
 	case p.Finishes():
 		return max(m.sweepAt.Add(lastMoment).Sub(in.Now), m.report.wait(in.Now))
+	case len(in.Snapshot.Operations)+len(p.Requests) > 0:
+		return max(m.report.untilTold(in.Now), m.report.wait(in.Now))
 	default:
 		return m.report.wait(in.Now)
 	}
@@ -195,6 +199,7 @@ const (
 // pace spaces the writes of progress.
 type pace struct {
 	last     time.Time // of any write
+	since    time.Time // when progress was made that is not written; zero: none was
 	interval time.Duration
 }
 
@@ -206,9 +211,17 @@ func (p *pace) wait(now time.Time) time.Duration {
 	return max(0, p.last.Add(max(p.interval, firstInterval)).Sub(now))
 }
 
+// untilTold returns until when progress waits for more of it, and notes when it was first seen.
+func (p *pace) untilTold(now time.Time) time.Duration {
+	if p.since.IsZero() {
+		p.since = now
+	}
+	return max(0, p.since.Add(firstInterval).Sub(now))
+}
+
 // wrote counts a write. A transition starts over.
 func (p *pace) wrote(now time.Time, transition bool) {
-	p.last = now
+	p.last, p.since = now, time.Time{}
 	if transition {
 		p.interval = firstInterval
 		return

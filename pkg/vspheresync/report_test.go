@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -305,24 +304,33 @@ func TestStatusIsWrittenEvenWhenTheWorkFailed(t *testing.T) {
 
 // To submit a plan may take long. The status tells what is true when it is written, not when the plan was made.
 func TestStatusAfterALongSync(t *testing.T) {
-	for took, want := range map[time.Duration]int32{2 * time.Second: 0, time.Millisecond: 1} {
-		f := newFixture(t, group(1))
-		f.settle()
-		f.scale(2)
-		f.world.Hold()
-		vm := f.vm(0).Ref
-		once := sync.OnceFunc(func() { f.pass(took); f.world.PowerOff(vm) })
-		f.kube.PrependReactor("update", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
-			once()
-			return false, nil, nil
-		})
-		if _, err := f.sync(); err != nil {
-			t.Fatal(err)
-		}
-		if got := f.live().Status.AvailableReplicas; got != want {
-			t.Errorf("after a sync of %s the status says that %d are available, want %d", took, got, want)
-		}
+	f := newFixture(t, group(1))
+	f.beforeClones = func() { f.pass(2 * freshFor) }
+	if _, err := f.sync(); err != nil {
+		t.Fatal(err)
 	}
+	f.wantStatus("the clone has ended before the sync has", "1/1 READY AllReplicasAvailable")
+}
+
+// Of VMs that follow each other within a second, only the last is told.
+func TestProgressOfWhatIsUnderWay(t *testing.T) {
+	f := newFixture(t, group(3))
+	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.world.Hold()
+	f.want("the first is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	f.want("which a status says", "update status", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	after := func(d time.Duration, step string, want ...string) {
+		t.Helper()
+		f.world.Release()
+		f.world.Hold()
+		f.pass(d)
+		f.try()
+		f.said(step, want...)
+	}
+	after(lastInterval, "the second is made", "get", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	after(firstInterval-1, "the third is made", "StartClone web-0d1f2-2")
+	after(0, "all are there", "update status")
+	f.wantStatus("then", "3/3 READY AllReplicasAvailable")
 }
 
 // TestWhatCouldNotBeLearned has the lookup of the template fail after a long silence. The sync ends with that error, so that

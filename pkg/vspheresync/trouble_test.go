@@ -91,7 +91,7 @@ func TestFinalizerIsGoneAlready(t *testing.T) {
 			f.settle()
 			f.delete()
 			f.want("its VM goes", "update status", "StartPowerOff")
-			f.want("its VM goes", "get", "StartDestroy", "update status")
+			f.want("its VM goes", "get", "StartDestroy")
 			f.want("then a sweep", "Sweep")
 			f.kube.PrependReactor("patch", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
 				return true, nil, tc.answer

@@ -170,7 +170,7 @@ func TestTheFirstReadOfNamesMayFail(t *testing.T) {
 				folderRef("group-92"): {noAnswer}, types.ManagedObjectReference{Type: "HostSystem", Value: "host-9"}: {noAnswer},
 			}})
 			want(c.queue)
-			if err := c.reconcile(t.Context()); !errors.Is(err, noAnswer) {
+			if err := c.reconcile(t.Context(), c.beginSweep(t.Context())); !errors.Is(err, noAnswer) {
 				t.Errorf("%v", err)
 			}
 		})

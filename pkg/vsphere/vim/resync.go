@@ -132,9 +132,27 @@ func treeOf(objects []object) (folders []inventory.FolderRead, templates map[vsp
 }
 
 // sweepNext sweeps, and notifies those that wait for it.
-func (c *connection) sweepNext(ctx context.Context) error {
-	number, began := c.sweeps.begin(), time.Now()
-	err := c.sweep(ctx)
+func (c *connection) sweepNext(ctx context.Context) error { return c.endSweep(ctx, c.beginSweep(ctx)) }
+
+// begunSweep is a sweep that has read, and not taken over what it has read.
+type begunSweep struct {
+	number int
+	began  time.Time
+	read   swept
+	err    error
+}
+
+func (c *connection) beginSweep(ctx context.Context) begunSweep {
+	s := begunSweep{number: c.sweeps.begin(), began: time.Now()}
+	s.read, s.err = c.readSweep(ctx)
+	return s
+}
+
+func (c *connection) endSweep(ctx context.Context, s begunSweep) error {
+	err := s.err
+	if err == nil {
+		err = c.applySweep(ctx, s.read)
+	}
 	if err != nil && ctx.Err() != nil {
 		return err // the next connection sweeps first of all
 	}
@@ -142,7 +160,7 @@ func (c *connection) sweepNext(ctx context.Context) error {
 	if err != nil {
 		failure = c.fail("Read the stamps of all VMs", err)
 	}
-	for _, g := range c.sweeps.end(number, began, time.Now(), failure) {
+	for _, g := range c.sweeps.end(s.number, s.began, time.Now(), failure) {
 		c.cfg.Notifier.Notify(g)
 	}
 	return err

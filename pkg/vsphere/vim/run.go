@@ -23,14 +23,14 @@ func (c *connection) run(ctx context.Context, synced func()) error {
 	if err := c.createFilters(ctx); err != nil {
 		return err
 	}
-	version, err := c.firstSet(ctx)
+	version, sweep, err := c.readAll(ctx)
 	if err != nil {
 		return err
 	}
 	if err := c.checkViews(ctx); err != nil {
 		return err
 	}
-	if err := c.reconcile(ctx); err != nil {
+	if err := c.reconcile(ctx, sweep); err != nil {
 		return err
 	}
 	synced()
@@ -46,6 +46,20 @@ func (c *connection) run(ctx context.Context, synced func()) error {
 	return c.watch(ctx, version)
 }
 
+// readAll takes over the first set of updates, and reads what a sweep reads meanwhile: each takes as long as there are VMs. What
+// the filters have reported by then is newer than the sweep, see Inventory.Refresh.
+func (c *connection) readAll(ctx context.Context) (version string, sweep begunSweep, err error) {
+	sweepCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var reading sync.WaitGroup
+	reading.Go(func() { sweep = c.beginSweep(sweepCtx) })
+	if version, err = c.firstSet(ctx); err != nil {
+		stop()
+	}
+	reading.Wait()
+	return version, sweep, err
+}
+
 // findSite finds the datacenter, and the place where VMs are made.
 func (c *connection) findSite(ctx context.Context) (err error) {
 	anc := newAncestry(c)
@@ -58,8 +72,8 @@ func (c *connection) findSite(ctx context.Context) (err error) {
 
 // reconcile makes up for what has happened without a watch: VMs that no filter reports are verified, VMs and tasks
 // of ours elsewhere are found, the tasks that were in flight are watched again, and the names of hosts and of distant folders are read.
-func (c *connection) reconcile(ctx context.Context) error {
-	if err := c.sweepNext(ctx); err != nil {
+func (c *connection) reconcile(ctx context.Context, sweep begunSweep) error {
+	if err := c.endSweep(ctx, sweep); err != nil {
 		return err
 	}
 	c.queue.addVMs(c.inv.Unreported()...)

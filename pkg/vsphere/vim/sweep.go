@@ -12,22 +12,37 @@ import (
 // and connection: what a task of ours has brought about is noted when it ends, and may have been undone before the watch
 // looked, which then has nothing to report.
 func (c *connection) sweep(ctx context.Context) error {
-	// The tasks come first: a clone that ends in between is found as a VM.
-	if _, err := c.findCloneTasks(ctx); err != nil {
-		return err
-	}
-	asked := c.inv.VMsVersion()
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
+	read, err := c.readSweep(ctx)
 	if err != nil {
 		return err
 	}
+	return c.applySweep(ctx, read)
+}
+
+// swept is what a sweep has read, and the version of the VMs from before.
+type swept struct {
+	asked   uint64
+	objects []object
+}
+
+func (c *connection) readSweep(ctx context.Context) (swept, error) {
+	// The tasks come first: a clone that ends in between is found as a VM.
+	if _, err := c.findCloneTasks(ctx); err != nil {
+		return swept{}, err
+	}
+	asked := c.inv.VMsVersion()
+	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
+	return swept{asked, objects}, err
+}
+
+func (c *connection) applySweep(ctx context.Context, read swept) error {
 	var missing []vsphere.Ref
 	var ch inventory.Changes
 	listed := map[vsphere.Ref]bool{}
-	for _, o := range objects {
+	for _, o := range read.objects {
 		ref := vsphere.Ref(o.ref.Value)
 		listed[ref] = true
-		held := c.inv.Refresh(ref, o.update(sweptProps()), asked, &ch)
+		held := c.inv.Refresh(ref, o.update(sweptProps()), read.asked, &ch)
 		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.cfg.Owner {
 			c.inv.Claim(stamp.UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
 			missing = append(missing, ref)

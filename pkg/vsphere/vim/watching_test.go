@@ -46,7 +46,7 @@ func TestWhatCannotBeMadeUpForEndsTheConnection(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := scripted(t, &script{fails: tt.fails, reads: reads{vmRef("vm-1"): {asRead(nil)}}})
 			tt.begin(c)
-			if err := c.reconcile(t.Context()); !errors.Is(err, noAnswer) {
+			if err := c.reconcile(t.Context(), c.beginSweep(t.Context())); !errors.Is(err, noAnswer) {
 				t.Errorf("%v", err)
 			}
 			wantKnown(t, c, "vm-1", true)

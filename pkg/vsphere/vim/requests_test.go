@@ -114,7 +114,7 @@ func TestARequestThatHangs(t *testing.T) {
 		if err := hang(); !errors.Is(err, vsphere.ErrPending) {
 			t.Fatal(err)
 		}
-		time.Sleep(requestTimeout)
+		time.Sleep(requestTimeout) // of the bubble
 		synctest.Wait()
 		if err := hang(); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)

@@ -81,7 +81,8 @@ func (h *heldCalls) RoundTrip(ctx context.Context, req, res soap.HasFault) error
 	return h.RoundTripper.RoundTrip(ctx, req, res)
 }
 
-// However many groups ask, and whenever: one sweep is under way, and the next one serves all that have asked meanwhile.
+// However many groups ask, and whenever: one sweep is under way, and the next one serves all that have asked meanwhile. To sleep
+// moves the clock of the bubble, and waits for nothing real.
 func TestOneSweepAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, heard := listening(t, &script{})

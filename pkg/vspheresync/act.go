@@ -163,7 +163,9 @@ func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 	if len(requests) == 0 {
 		return nil
 	}
-	if err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests); err != nil {
+	err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests)
+	s.remember(in.Group.UID).waits = errors.Is(err, vsphere.ErrNoBudget)
+	if err != nil {
 		return err // which says what could not be started, and may be several, see vsphere.Errors
 	}
 	klog.FromContext(ctx).V(4).Info("Requests submitted", "requests", len(requests))

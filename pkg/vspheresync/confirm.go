@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,8 +22,8 @@ import (
 //  1. The plan makes and removes nothing: no proof is needed.
 //  2. The finalizer is added before everything else, or its removal is all there is to do: its patch is the proof.
 //  3. The status has to be written at once (see statusFirst): that write is the proof.
-//  4. The plan removes nothing, and the version in the cache was proven within provenFor: that proof holds. A group that waits
-//     for its turn gets several within a moment.
+//  4. The plan removes nothing, the group has waited for its turn, and the version in the cache was proven within provenFor:
+//     that proof holds. A group gets several turns within a moment.
 //  5. Otherwise: a live read.
 func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
 	removes := p.Removes() || in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
@@ -38,13 +36,13 @@ func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *res
 			return err
 		}
 	}
-	if proof := s.remember(in.Group.UID).proof; !removes && proof.of(in) {
+	if m := s.remember(in.Group.UID); !removes && m.waits && m.proof.of(in) {
 		return nil
 	}
-	return s.confirmByRead(ctx, in, p, r)
+	return s.confirmByRead(ctx, in, r)
 }
 
-// provenFor is how long a version of a group counts as the live one for the clones that are made by it.
+// provenFor is how long a version of a group counts as the live one for clones that have waited for their turn.
 const provenFor = 2 * time.Second
 
 // proof says that a version of a group was the live one.
@@ -91,8 +89,9 @@ func (s *Syncer) confirmByStatus(ctx context.Context, in plan.Input, status v1al
 	return true, nil
 }
 
-// confirmByRead reads the group live, and compares it with the cache.
-func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+// confirmByRead reads the group live, and compares it with the cache. Of another version nobody knows what it asks for, and who
+// has written it: the cache will have it in a moment.
+func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, r *result) error {
 	cached := in.Group
 	live, err := s.cfg.Client.VmGroups(cached.Namespace).Get(ctx, cached.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -101,20 +100,8 @@ func (s *Syncer) confirmByRead(ctx context.Context, in plan.Input, p plan.Plan, 
 	if err != nil {
 		return fmt.Errorf("read VmGroup before changing vCenter: %w", err)
 	}
-	if live.UID != cached.UID || live.Generation != cached.Generation ||
-		(live.DeletionTimestamp == nil) != (cached.DeletionTimestamp == nil) ||
-		slices.Contains(live.Finalizers, v1alpha1.Finalizer) != slices.Contains(cached.Finalizers, v1alpha1.Finalizer) ||
-		!maps.Equal(live.Annotations, cached.Annotations) || !maps.Equal(live.Labels, cached.Labels) {
+	if live.UID != cached.UID || live.ResourceVersion != cached.ResourceVersion {
 		return conflict(cached, "it was changed since the cache was filled")
-	}
-	if live.DeletionTimestamp != nil && !p.Orphan {
-		m := s.remember(live.UID)
-		if err := s.learnWish(ctx, live, m); err != nil {
-			return err
-		}
-		if m.orphan {
-			return conflict(live, "its deletion asks for its VMs to stay")
-		}
 	}
 	s.remember(live.UID).proof = proof{live.ResourceVersion, s.cfg.Clock.Now()}
 	r.group = live

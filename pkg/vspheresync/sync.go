@@ -83,8 +83,9 @@ type memory struct {
 	// everything was looked at for that.
 	orphan  bool
 	history string
-	// proof is of the last version that was the live one.
+	// proof is of the last version that was the live one. waits is true if the last requests had to wait for their turn.
 	proof proof
+	waits bool
 	// rest is what the last sync went by if it has found the group at rest, see rested. statusStands is true if it found
 	// the status to be as it is to be.
 	rest         *plan.Input

@@ -207,7 +207,7 @@ func TestChangedSinceTheCacheWasFilled(t *testing.T) {
 // A group that waits for its turn is read once for the clones that follow each other closely. What is removed is read each time.
 func TestAProofHoldsForClones(t *testing.T) {
 	f := newFixture(t, group(2))
-	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.restart(fake.Config{MaxClones: 1, MaxPower: 1}, Config{})
 	f.settle()
 	f.scale(5)
 	f.pass(lastInterval)
@@ -230,12 +230,12 @@ func TestAProofHoldsForClones(t *testing.T) {
 	}
 	f.said("it is too old", "get")
 
-	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused, vg.Spec.Replicas = false, ptr.To[int32](1) })
-	f.world.Release()
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused, vg.Spec.Replicas = false, ptr.To[int32](2) })
 	f.try()
 	f.journal = nil
+	f.world.Release()
 	f.try()
-	f.said("it is for clones alone", "get", "StartDestroy", "StartDestroy", "StartDestroy")
+	f.said("it is for clones alone, be there a turn to wait for", "get", "StartPowerOff", "StartDestroy")
 }
 
 func TestNoFinalizerNoWrite(t *testing.T) {

@@ -70,10 +70,14 @@ func TestWhatCannotBeLearned(t *testing.T) {
 			return true, &v1alpha1.VmGroupList{}, nil
 		})
 		f.journal = nil
-		if _, err := f.syncFrom(cached); !apierrors.IsInternalError(err) {
-			t.Errorf("got %v", err)
+		if _, err := f.syncFrom(cached); !apierrors.IsConflict(err) {
+			t.Errorf("got %v, want a conflict", err)
 		}
 		f.said("nothing is destroyed", "get")
+		if _, err := f.sync(); !apierrors.IsInternalError(err) {
+			t.Errorf("got %v", err)
+		}
+		f.said("nor when the cache has it")
 	})
 }
 

@@ -88,16 +88,15 @@ func (s *sweeps) due(now time.Time) (after time.Duration, wanted bool) {
 }
 
 const (
-	// Sweeps that are asked for one after the other are firstSweepPause apart, and then twice as long each time, up to
+	// Sweeps that follow each other pause for sweepPauses times as long as the last one took, between minSweepPause and
 	// maxSweepPause. A group that goes alone does not wait.
-	firstSweepPause = 100 * time.Millisecond
-	maxSweepPause   = 5 * time.Second
-	// sweepRest is the least time between sweeps that are far enough apart not to lengthen the pause.
-	sweepRest = time.Second
+	sweepPauses   = 10
+	minSweepPause = 100 * time.Millisecond
+	maxSweepPause = 5 * time.Second
 )
 
-// sweepPace spaces sweeps: a thousand groups that go within a minute cost a few sweeps, and not one each. It goes by the real
-// clock, as pause does.
+// sweepPace spaces sweeps by what they cost: a thousand groups that go within a minute cost a few sweeps of a large datacenter,
+// and not one each. It goes by the real clock, as pause does.
 type sweepPace struct {
 	ended time.Time     // when the last sweep has ended
 	pause time.Duration // before the next
@@ -108,20 +107,12 @@ func (p *sweepPace) wait(now time.Time) time.Duration {
 	return min(p.pause, max(0, p.ended.Add(p.pause).Sub(now)))
 }
 
-// note counts a sweep. In order:
-//
-//  1. it has failed: the pause doubles, from readRetry to readRetryMax
-//  2. it began soon after the last one: the pause doubles, up to maxSweepPause
-//  3. otherwise the pause halves, down to firstSweepPause
+// note counts a sweep. After one that has failed the pause doubles, from readRetry to readRetryMax.
 func (p *sweepPace) note(began, ended time.Time, ok bool) {
-	soon := began.Sub(p.ended) < max(2*p.pause, sweepRest)
 	p.ended = ended
-	switch {
-	case !ok:
+	if !ok {
 		p.pause = min(max(2*p.pause, readRetry), readRetryMax)
-	case soon:
-		p.pause = min(2*p.pause, maxSweepPause)
-	default:
-		p.pause = max(firstSweepPause, min(p.pause/2, maxSweepPause))
+		return
 	}
+	p.pause = min(max(sweepPauses*ended.Sub(began), minSweepPause), maxSweepPause)
 }

@@ -124,21 +124,24 @@ func TestOneSweepAtATime(t *testing.T) {
 
 // Many that go one after the other share sweeps, and who goes alone does not wait.
 func TestSweepPace(t *testing.T) {
+	const ms = time.Millisecond
 	for name, tt := range map[string]struct {
+		takes        time.Duration // each sweep
 		groups       int
 		every        time.Duration // one of them asks
 		sweeps       int           // at most
 		first, worst time.Duration // how long they may wait for a sweep to begin, the first and any
 	}{
-		"one":                        {groups: 1, sweeps: 1},
-		"now and then":               {groups: 10, every: 3 * time.Second, sweeps: 10},
-		"a thousand at once":         {groups: 1000, sweeps: 2, worst: firstSweepPause},
-		"a thousand within a minute": {groups: 1000, every: 60 * time.Millisecond, sweeps: 20, worst: maxSweepPause},
-		"a thousand within 15 s":     {groups: 1000, every: 15 * time.Millisecond, sweeps: 12, worst: maxSweepPause},
-		"a hundred within 50 s":      {groups: 100, every: 500 * time.Millisecond, sweeps: 20, worst: maxSweepPause},
+		"one":                        {takes: time.Second, groups: 1, sweeps: 1},
+		"now and then":               {takes: 50 * ms, groups: 10, every: 3 * time.Second, sweeps: 10},
+		"a thousand at once":         {takes: time.Second, groups: 1000, sweeps: 1},
+		"a thousand within a minute": {takes: 500 * ms, groups: 1000, every: 60 * ms, sweeps: 13, worst: maxSweepPause},
+		"a thousand within 15 s":     {takes: 500 * ms, groups: 1000, every: 15 * ms, sweeps: 5, worst: maxSweepPause},
+		"few VMs":                    {takes: 20 * ms, groups: 40, every: 300 * ms, sweeps: 40},
+		"hardly any":                 {takes: ms, groups: 40, every: 10 * ms, sweeps: 5, worst: minSweepPause},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const takes = 50 * time.Millisecond
+			takes := tt.takes
 			var pace sweepPace
 			start := time.Unix(1_800_000_000, 0)
 			now, sweeps, worst := start, 0, time.Duration(0)
@@ -178,7 +181,7 @@ func TestSweepPaceAfterFailures(t *testing.T) {
 	pace.note(now, now, true)
 	pauses = append(pauses, pace.wait(now))
 	const s = time.Second
-	if diff := cmp.Diff([]time.Duration{1 * s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, maxSweepPause}, pauses); diff != "" {
+	if diff := cmp.Diff([]time.Duration{1 * s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s, minSweepPause}, pauses); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if pace.wait(now.Add(-time.Hour)) > maxSweepPause {

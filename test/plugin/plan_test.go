@@ -74,7 +74,9 @@ func TestPlanOfAFile(t *testing.T) {
 func TestPlanOfAGroup(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	c := w.StartController()
-	w.Create(w.Group("new", 2))
+	w.Create(w.Group("new", 1))
+	w.Ready("new", 1)
+	w.Scale("new", 2) // the second is the younger one, and goes first
 	vg := w.Ready("new", 2)
 	vms := w.VMs(vg)
 	kubectl := w.Kubectl()

@@ -107,7 +107,7 @@ func TestOneSweepAtATime(t *testing.T) {
 			t.Errorf("%d calls wait at once, and %d sweeps have begun; want one", calls.most, c.v.sweeps.begun)
 		}
 		close(calls.open)
-		time.Sleep(maxSweepPause)
+		time.Sleep(maxSweepPause + time.Second)
 		for g, number := range asked {
 			if swept, err := c.v.sweeps.last(); swept < number || err != nil || heard.of(g) == 0 {
 				t.Errorf("%s has asked for sweep %d; the last is %d, %v; it was notified %d times", g.UID, number, swept, err, heard.of(g))

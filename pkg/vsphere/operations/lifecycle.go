@@ -79,6 +79,7 @@ func (t *Tracker) move(o *operation, to state) {
 		delete(t.byTask, o.Task)
 	}
 	switch o.state = to; to {
+	case submitting: // where a life begins
 	case running:
 		t.byTask[o.Task], o.Unknown = o, false
 	case unknown:

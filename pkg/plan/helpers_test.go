@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -123,7 +122,7 @@ func (in Input) with(changes ...func(*Input)) Input {
 	return in
 }
 
-var errSearching, _ = errors.AsType[*vsphere.Error](vsphere.ErrPending)
+var errSearching = &vsphere.Error{Class: vsphere.ClassConflict, Reason: vsphere.ReasonPending, Message: "Searching.", Err: vsphere.ErrPending}
 
 func noFolder(in *Input)       { in.Snapshot.Folders = nil }
 func rootGone(in *Input)       { in.Snapshot.Folders, in.Snapshot.RootExists = nil, false }

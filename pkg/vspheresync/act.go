@@ -160,11 +160,13 @@ func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 	if p.EnsureFolder {
 		requests = intoFolder(requests, r.outcome.Folder)
 	}
+	m := s.remember(in.Group.UID)
+	m.waits = false
 	if len(requests) == 0 {
 		return nil
 	}
 	err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests)
-	s.remember(in.Group.UID).waits = errors.Is(err, vsphere.ErrNoBudget)
+	m.waits = errors.Is(err, vsphere.ErrNoBudget)
 	if err != nil {
 		return err // which says what could not be started, and may be several, see vsphere.Errors
 	}

@@ -238,6 +238,22 @@ func TestAProofHoldsForClones(t *testing.T) {
 	f.said("it is for clones alone, be there a turn to wait for", "get", "StartPowerOff", "StartDestroy")
 }
 
+// A group that waits no more needs a proof of its own for its next clone.
+func TestAProofEndsWithTheWait(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.world.Hold()
+	f.try()
+	f.said("one waits", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
+	f.scale(1)
+	f.world.Release()
+	f.try()
+	f.said("it is not wanted any more", "update status")
+	f.world.Destroy(f.vm(0).Ref)
+	f.try()
+	f.said("another is due", "get", "StartClone web-0d1f2-0", "update status")
+}
+
 func TestNoFinalizerNoWrite(t *testing.T) {
 	f := newFixture(t, group(1))
 	f.conflict("patch", "")

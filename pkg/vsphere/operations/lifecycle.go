@@ -70,7 +70,8 @@ func (o *operation) info() vsphere.KindInfo {
 //	awaiting                                                  unless its VM is known
 //	done
 //
-// A transition that is not drawn is a bug of this package: those who call it have looked at the state.
+// A transition that is not drawn is a bug of this package: those who call it have looked at the state. Then move panics, before
+// anything has changed. To go on would be to count a VM or a place wrongly, and a new process learns all from vCenter.
 func (t *Tracker) move(o *operation, to state) {
 	if !slices.Contains(transitions[o.state], to) {
 		panic(fmt.Sprintf("operations: %s goes from %s to %s", o, o.state, to))

@@ -114,7 +114,7 @@ func TestARequestThatHangs(t *testing.T) {
 		if err := hang(); !errors.Is(err, vsphere.ErrPending) {
 			t.Fatal(err)
 		}
-		time.Sleep(requestTimeout) // of the bubble
+		time.Sleep(requestTimeout) // moves the clock of the bubble, and waits for nothing real
 		synctest.Wait()
 		if err := hang(); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)

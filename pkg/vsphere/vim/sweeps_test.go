@@ -81,8 +81,7 @@ func (h *heldCalls) RoundTrip(ctx context.Context, req, res soap.HasFault) error
 	return h.RoundTripper.RoundTrip(ctx, req, res)
 }
 
-// However many groups ask, and whenever: one sweep is under way, and the next one serves all that have asked meanwhile. To sleep
-// moves the clock of the bubble, and waits for nothing real.
+// However many groups ask, and whenever: one sweep is under way, and the next one serves all that have asked meanwhile.
 func TestOneSweepAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, heard := listening(t, &script{})
@@ -100,14 +99,14 @@ func TestOneSweepAtATime(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked[g] = number
-			time.Sleep(maxSweepPause)
+			time.Sleep(maxSweepPause) // moves the clock of the bubble: a second sweep could begin now
 		}
 		synctest.Wait()
 		if calls.most != 1 || c.v.sweeps.begun != 1 {
 			t.Errorf("%d calls wait at once, and %d sweeps have begun; want one", calls.most, c.v.sweeps.begun)
 		}
 		close(calls.open)
-		time.Sleep(maxSweepPause + time.Second)
+		time.Sleep(maxSweepPause + time.Second) // moves the clock of the bubble past the pause
 		for g, number := range asked {
 			if swept, err := c.v.sweeps.last(); swept < number || err != nil || heard.of(g) == 0 {
 				t.Errorf("%s has asked for sweep %d; the last is %d, %v; it was notified %d times", g.UID, number, swept, err, heard.of(g))

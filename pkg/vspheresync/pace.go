@@ -1,0 +1,80 @@
+package vspheresync
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
+)
+
+// delay returns how long the write of a status waits:
+//
+//  1. After a write that failed: not at all.
+//  2. The first status of a group tells a second later that VMs are being made: often they are there by then, and one write
+//     and one event say all. Until then the status is empty, which says nothing that is not true.
+//  3. A transition: not at all.
+//  4. A group of which nothing is left often ends within moments after it has asked for a sweep: until lastMoment later.
+//  5. Mere progress of a group that has operations under way: until a second after it was first made, for the end of an operation
+//     says more.
+//  6. Mere progress, in any case: see pace.
+func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case m.unsure:
+		return 0
+	case old.Phase == "" && ready.Reason == v1alpha1.ReasonScalingUp:
+		return max(0, m.since.Add(firstInterval).Sub(in.Now))
+	case transition(old, status):
+		return 0
+	case p.Finishes():
+		return max(m.sweepAt.Add(lastMoment).Sub(in.Now), m.report.wait(in.Now))
+	case len(in.Snapshot.Operations)+len(p.Requests) > 0:
+		return max(m.report.waitForMore(in.Now), m.report.wait(in.Now))
+	default:
+		return m.report.wait(in.Now)
+	}
+}
+
+// Mere progress is written after 1 s, and then at intervals that double to a minute: a group of thousands is as cheap to
+// watch as one of three.
+const (
+	firstInterval = time.Second
+	lastInterval  = time.Minute
+	// lastMoment is how long a group of which nothing is left may take to go without a word of progress.
+	lastMoment = 10 * time.Second
+)
+
+// pace spaces the writes of progress.
+type pace struct {
+	last     time.Time // of any write
+	since    time.Time // when progress was made that is not written; zero: none was
+	interval time.Duration
+}
+
+// wait returns how long a write of progress has to wait.
+func (p *pace) wait(now time.Time) time.Duration {
+	if p.last.IsZero() {
+		return 0
+	}
+	return max(0, p.last.Add(max(p.interval, firstInterval)).Sub(now))
+}
+
+// waitForMore returns how long progress waits for more of it, and notes when it was first seen.
+func (p *pace) waitForMore(now time.Time) time.Duration {
+	if p.since.IsZero() {
+		p.since = now
+	}
+	return max(0, p.since.Add(firstInterval).Sub(now))
+}
+
+// wrote counts a write. A transition starts over.
+func (p *pace) wrote(now time.Time, transition bool) {
+	p.last, p.since = now, time.Time{}
+	if transition {
+		p.interval = firstInterval
+		return
+	}
+	p.interval = min(2*max(p.interval, firstInterval), lastInterval)
+}

@@ -1,0 +1,80 @@
+package vspheresync
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
+)
+
+// Progress is told after 1, 2, 4 ... 60 s, however often something happens.
+func TestPaceOfProgress(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "missing" }) // a transition, so that it begins anew
+	f.try()
+	last := f.clock.Now()
+	progress := func(want time.Duration) {
+		t.Helper()
+		for second := time.Second; second <= want; second += time.Second {
+			f.pass(time.Second)
+			f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.IP = fmt.Sprintf("192.0.2.%d", f.clock.Now().Unix()%250) })
+			f.journal = nil
+			after, _ := f.sync()
+			written := cmp.Equal(f.journal, []string{"update status"})
+			if due := second == want; written != due {
+				t.Fatalf("%v after the last write: written %v, want %v", f.clock.Since(last), written, due)
+			}
+			if !written && after != want-second {
+				t.Fatalf("%v after the last write: sync again after %v, want %v", second, after, want-second)
+			}
+		}
+		last = f.clock.Now()
+	}
+	for _, seconds := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		progress(seconds * time.Second)
+	}
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Template = "golden" })
+	f.journal = nil
+	f.try()
+	f.said("a transition is told at once", "update status")
+	last = f.clock.Now()
+	progress(time.Second)
+	progress(2 * time.Second)
+}
+
+// To submit a plan may take long. The status tells what is true when it is written, not when the plan was made.
+func TestStatusAfterALongSync(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.beforeClones = func() { f.pass(2 * freshFor) }
+	if _, err := f.sync(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantStatus("the clone has ended before the sync has", "1/1 READY AllReplicasAvailable")
+}
+
+// Of VMs that follow each other within a second, only the last is told.
+func TestProgressOfWhatIsUnderWay(t *testing.T) {
+	f := newFixture(t, group(3))
+	f.restart(fake.Config{MaxClones: 1}, Config{})
+	f.world.Hold()
+	f.want("the first is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	f.want("which a status says", "update status", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	after := func(d time.Duration, step string, want ...string) {
+		t.Helper()
+		f.world.Release()
+		f.world.Hold()
+		f.pass(d)
+		f.try()
+		f.said(step, want...)
+	}
+	after(lastInterval, "the second is made", "get", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	after(firstInterval-1, "the third is made", "StartClone web-0d1f2-2")
+	after(0, "all are there", "update status")
+	f.wantStatus("then", "3/3 READY AllReplicasAvailable")
+}

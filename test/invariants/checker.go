@@ -27,7 +27,8 @@ type Options struct {
 	Root string
 	// Surge is how many VMs a group may have beyond its replicas.
 	Surge int
-	// Writers is how many controllers write at once by mistake. With two or more, I3 and I4 hold in the end only.
+	// Writers is how many controllers write at once by mistake. With two or more, I3 and I4 hold in the end only, and a
+	// group is at rest only OutsideChange after it was brought to rest (I14).
 	Writers int
 	// OutsideChange is how long it may take until a change that somebody else has made is known to the controller, and to
 	// the streams that are read here; default 2 s.

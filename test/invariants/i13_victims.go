@@ -64,9 +64,13 @@ func (s *state) checkForeignSync(opID string, g *group, what string) {
 }
 
 // checkAtRest is I14 from the other side: a group that is READY, of which that is true, and that nobody has changed, is left
-// alone. Of a change the controller may know before us.
+// alone. Of a change the controller may know before us. One of several controllers may have decided before another one
+// brought the group to rest.
 func (s *state) checkAtRest(g *group, what string) {
 	if g == nil || g.rested.IsZero() {
+		return
+	}
+	if s.o.Writers > 1 && s.now.Sub(g.rested) <= s.o.OutsideChange {
 		return
 	}
 	generation := g.generation

@@ -255,6 +255,9 @@ func TestVictims(t *testing.T) {
 			want: "I14", says: "folder /DC0/vm/vmgroups/ns/web-u2 was made for VmGroup u2 by sync op1, which was for VmGroup u1"},
 		"I14: at rest": {steps: []any{start, seen("u1", 1, 3, reached), call("ReconfigVM_Task", "vm-u1-0", ""), long},
 			want: "I14", says: "ReconfigVM_Task of vm-u1-0 (web-u1-0), although the group ns/web-u1 was at rest"},
+		"I14: at rest since a moment, two writers": {o: Options{Writers: 2}, steps: []any{start, seen("u1", 1, 3, reached), call("ReconfigVM_Task", "vm-u1-0", ""), long}},
+		"I14: at rest for long, two writers": {o: Options{Writers: 2}, steps: []any{start, seen("u1", 1, 3, reached), long, call("ReconfigVM_Task", "vm-u1-0", ""), long},
+			want: "I14", says: "although the group ns/web-u1 was at rest"},
 		"I14: changed by somebody":        {steps: []any{start, seen("u1", 1, 3, reached), made("u1", 0, off), call(methodPowerOn, "vm-u1-0", "")}},
 		"I14: a change of spec seen late": {steps: []any{start, seen("u1", 1, 3, reached), call("ReconfigVM_Task", "vm-u1-0", ""), seen("u1", 2, 3)}},
 	} {

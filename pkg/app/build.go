@@ -75,7 +75,7 @@ func (a *app) build(ctx context.Context, owner string, lead leadership) (*compon
 	}
 	lead.onRecovery(c.controller.NotifyAll)
 	c.events = record.NewBroadcaster(record.WithContext(ctx))
-	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.kube.CoreV1().Events("")})
+	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.events.CoreV1().Events("")})
 	c.syncer = vspheresync.New(vspheresync.Config{
 		VCenter:  c.vcenter,
 		Client:   a.clients.groups.VsphereV1alpha1(),

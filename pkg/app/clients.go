@@ -18,6 +18,13 @@ import (
 // requestTimeout bounds every request that is not a watch.
 const requestTimeout = 30 * time.Second
 
+// Events are written at eventQPS, so that those of a thousand groups do not compete with their statuses for the API server. The
+// kubelet limits its events in the same way.
+const (
+	eventQPS   = 20
+	eventBurst = 50
+)
+
 // clients are our ways to the API server. They share its connections.
 type clients struct {
 	host      string
@@ -26,6 +33,7 @@ type clients struct {
 	watches versioned.Interface // without a timeout, which would end a watch
 	groups  versioned.Interface
 	kube    kubernetes.Interface
+	events  kubernetes.Interface // with a rate limit of its own, see eventQPS
 	leases  kubernetes.Interface // with a rate limit of its own, so that no burst of work delays a renewal
 
 	transports []*http.Client
@@ -77,6 +85,11 @@ func (c *clients) build(config *rest.Config, leaseTimeout time.Duration) error {
 	}
 	if c.kube, err = kubernetes.NewForConfigAndClient(callConfig, callClient); err != nil {
 		return fmt.Errorf("make a client for Kubernetes: %w", err)
+	}
+	eventConfig := rest.CopyConfig(callConfig)
+	eventConfig.QPS, eventConfig.Burst = eventQPS, eventBurst
+	if c.events, err = kubernetes.NewForConfigAndClient(eventConfig, callClient); err != nil {
+		return fmt.Errorf("make a client for events: %w", err)
 	}
 	leaseConfig, leaseClient, err := client(leaseTimeout)
 	if err != nil {

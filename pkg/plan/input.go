@@ -99,9 +99,9 @@ func (p Plan) Makes() bool {
 	return p.EnsureFolder || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.Kind.Makes() })
 }
 
-// Removes reports whether the plan powers a VM off, destroys one, or removes a folder.
-func (p Plan) Removes() bool {
-	return len(p.RemoveFolders) > 0 || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
+// RemovesVMs reports whether the plan powers a VM off or destroys one.
+func (p Plan) RemovesVMs() bool {
+	return slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
 }
 
 // removes reports whether an operation is part of a removal: victims alone are powered off.

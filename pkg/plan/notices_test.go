@@ -65,7 +65,7 @@ func TestWarnings(t *testing.T) {
 			if diff := cmp.Diff(tc.want, status.Message); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if p.Makes() || p.Removes() {
+			if p.Makes() || p.RemovesVMs() || len(p.RemoveFolders) > 0 {
 				t.Errorf("it does %v", steps(p))
 			}
 		})

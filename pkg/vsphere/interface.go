@@ -60,6 +60,11 @@ type Interface interface {
 	// EnsureFolder returns the group's folder and makes what is missing of <root>/<namespace>/<name>.
 	EnsureFolder(ctx context.Context, g GroupID) (Ref, error)
 
+	// Admit returns the requests that may find a place in the budget of their kind now. For the others the group waits in line,
+	// and the adapter notifies it when it is its turn: whoever asks first need not prove for nothing that the requests are still
+	// wanted. It makes no call.
+	Admit(g GroupID, requests []Request) []Request
+
 	// Start submits requests, in order. Requests of one kind that follow each other are one batch. The rules:
 	//
 	//  1. A request takes a place in the budget of its kind first. If there is none, the adapter neither reads nor sends

@@ -126,6 +126,12 @@ func (k OperationKind) Makes() bool { return k.has(Makes) }
 // Removes reports whether a VM goes with an operation of a kind.
 func (k OperationKind) Removes() bool { return k.has(Removes) }
 
+// Budget returns the budget that operations of a kind share, empty for a kind without a row.
+func (k OperationKind) Budget() Budget {
+	info, _ := k.Info()
+	return info.Budget
+}
+
 func (k OperationKind) has(effect Effect) bool {
 	info, ok := k.Info()
 	return ok && info.Effect == effect

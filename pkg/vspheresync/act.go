@@ -27,12 +27,17 @@ type result struct {
 	pending  bool  // a removal of a folder is pending: the finalizer stays until the folder is proven gone
 	finished bool  // the finalizer is gone, and with it perhaps the group
 	outdated error // the plan names a template that is not what it was; all else of it was carried out
+	waits    bool  // requests are left out because it is not the group's turn
 }
 
 // act carries a plan out, in the order of its fields, and submits only. An error of one kind of change does not keep the
 // others back, unless vCenter or the API server is the trouble.
 func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 	r := result{group: in.Group}
+	if planned := len(p.Requests); planned > 0 {
+		p.Requests = s.cfg.VCenter.Admit(groupID(in.Group), p.Requests)
+		r.waits = len(p.Requests) < planned
+	}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
 		s.confirm, s.addFinalizer, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.removeFinalizer,
 	} {
@@ -161,12 +166,12 @@ func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 		requests = intoFolder(requests, r.outcome.Folder)
 	}
 	m := s.remember(in.Group.UID)
-	m.waits = false
+	m.waits = r.waits
 	if len(requests) == 0 {
 		return nil
 	}
 	err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests)
-	m.waits = errors.Is(err, vsphere.ErrNoBudget)
+	m.waits = r.waits || errors.Is(err, vsphere.ErrNoBudget)
 	if err != nil {
 		return err // which says what could not be started, and may be several, see vsphere.Errors
 	}

@@ -126,7 +126,7 @@ func TestATemplateThatChangesAgainAndAgain(t *testing.T) {
 	if _, err := f.sync(); !vsphere.TemplateChanged(err) || vsphere.ClassOf(err) != vsphere.ClassConflict || n != 2 {
 		t.Errorf("after %d attempts: %v", n, err)
 	}
-	f.wantStatus("then", "0/0 PENDING ScalingUp")
+	f.wantStatus("nothing is told yet", "0/0  -")
 	f.beforeClones = nil
 	f.settle()
 	f.wantStatus("it stays as it is", "1/1 READY AllReplicasAvailable")
@@ -218,7 +218,7 @@ func TestFinalizerStaysAfterAnError(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassTransient {
 		t.Errorf("got %v, want ClassTransient", err)
 	}
-	f.said("the folder is still there", "get", "RemoveFolder", "update status")
+	f.said("the folder is still there", "RemoveFolder", "update status")
 	if !slices.Contains(f.live().Finalizers, v1alpha1.Finalizer) {
 		t.Error("the finalizer is gone before the folder")
 	}
@@ -230,8 +230,8 @@ func TestFinalizerWaitsForTheFolder(t *testing.T) {
 	f.deleteEmpty()
 	f.want("a sweep", "Sweep", "update status")
 	f.world.HoldAnswers()
-	f.want("asked for", "get", "RemoveFolder")
-	f.want("not answered", "get", "RemoveFolder")
+	f.want("asked for", "RemoveFolder")
+	f.want("not answered", "RemoveFolder")
 	if !slices.Contains(f.live().Finalizers, v1alpha1.Finalizer) {
 		t.Fatal("the finalizer is gone before the folder")
 	}

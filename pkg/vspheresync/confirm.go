@@ -19,14 +19,15 @@ import (
 // accepts a write for the version in the cache only while that version is the live one, so such a write proves as much as
 // a read. In order:
 //
-//  1. The plan makes and removes nothing: no proof is needed.
+//  1. The plan makes no folder and no VM, and removes no VM: no proof is needed. The folder of a group that goes is removed only
+//     if it is empty, and nothing is lost with it.
 //  2. The finalizer is added before everything else, or its removal is all there is to do: its patch is the proof.
 //  3. The status has to be written at once (see statusFirst): that write is the proof.
 //  4. The plan removes nothing, the group has waited for its turn, and the version in the cache was proven within provenFor:
 //     that proof holds. A group gets several turns within a moment.
 //  5. Otherwise: a live read.
 func (s *Syncer) confirm(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
-	removes := p.Removes() || in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
+	removes := p.RemovesVMs() || in.Group.DeletionTimestamp != nil && len(p.Cancel) > 0
 	if !p.Makes() && !removes || p.AddFinalizer {
 		return nil
 	}
@@ -60,14 +61,14 @@ func (p proof) of(in plan.Input) bool {
 //
 //  1. The group was READY and is not any more, and the plan removes VMs: READY must not stand there while VMs are switched off.
 //     A VM that is missing is not kept waiting: a read takes a quarter of the time of a write.
-//  2. The spec has changed, or the deletion has begun: the old status speaks of another generation.
+//  2. The spec has changed, or the deletion has begun: the old status speaks of another generation. An empty one speaks of none.
 //
 // Any other change waits for the outcome, or else each retry of what fails would say for a moment that all is well.
 func statusFirst(p plan.Plan, old, status v1alpha1.VmGroupStatus) bool {
 	ready := func(s v1alpha1.VmGroupStatus) bool {
 		return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady)
 	}
-	return old.ObservedGeneration != status.ObservedGeneration || p.Removes() && ready(old) && !ready(status)
+	return old.Phase != "" && old.ObservedGeneration != status.ObservedGeneration || p.RemovesVMs() && ready(old) && !ready(status)
 }
 
 // confirmByStatus writes the status for the version in the cache. It proves nothing if the write fails for another reason

@@ -254,6 +254,8 @@ func TestChangeOfMindIsOnlyLive(t *testing.T) {
 				if name == "while clones are under way" {
 					f.world.Hold()
 					f.try()
+					f.pass(firstInterval)
+					f.try()
 				} else {
 					f.settle()
 				}

@@ -3,6 +3,7 @@ package vspheresync
 import (
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -19,15 +20,28 @@ import (
 //  5. Mere progress of a group that has operations under way: until a second after it was first made, for the end of an operation
 //     says more.
 //  6. Mere progress, in any case: see pace.
+//
+// What says no more than that work goes on, 2 and 4 to 6, then waits for its turn among all groups, see newTurns.
+func (s *Syncer) delay(m *memory, in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
+	if m.unsure || transition(old, status) && !firstProgress(old, status) {
+		return 0
+	}
+	if delay := m.delay(in, p, old, status); delay > 0 {
+		return delay
+	}
+	return m.report.turn(in.Now, s.turns)
+}
+
+// firstProgress reports whether the first status of a group says that VMs are being made.
+func firstProgress(old, status v1alpha1.VmGroupStatus) bool {
+	return old.Phase == "" && meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonScalingUp
+}
+
+// delay returns how long progress of this group waits, for reasons of its own.
 func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
-	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	switch {
-	case m.unsure:
-		return 0
-	case old.Phase == "" && ready.Reason == v1alpha1.ReasonScalingUp:
+	case firstProgress(old, status):
 		return max(0, m.since.Add(firstInterval).Sub(in.Now))
-	case transition(old, status):
-		return 0
 	case p.Finishes():
 		return max(m.sweepAt.Add(lastMoment).Sub(in.Now), m.report.wait(in.Now))
 	case len(in.Snapshot.Operations)+len(p.Requests) > 0:
@@ -36,6 +50,10 @@ func (m *memory) delay(in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupS
 		return m.report.wait(in.Now)
 	}
 }
+
+// newTurns returns what spaces the progress of all groups together. When a thousand groups have their VMs made at once, what is
+// done leaves the API server room for what has ended. A few dozen groups do not wait for each other.
+func newTurns() *rate.Limiter { return rate.NewLimiter(20, 50) }
 
 // Mere progress is written after 1 s, and then at intervals that double to a minute: a group of thousands is as cheap to
 // watch as one of three.
@@ -51,6 +69,15 @@ type pace struct {
 	last     time.Time // of any write
 	since    time.Time // when progress was made that is not written; zero: none was
 	interval time.Duration
+	turnAt   time.Time // when it is this group's turn, zero if it has not asked for one
+}
+
+// turn returns how long a write of progress waits for its turn among all groups. It keeps its turn until something is written.
+func (p *pace) turn(now time.Time, turns *rate.Limiter) time.Duration {
+	if p.turnAt.IsZero() {
+		p.turnAt = now.Add(turns.ReserveN(now, 1).DelayFrom(now))
+	}
+	return max(0, p.turnAt.Sub(now))
 }
 
 // wait returns how long a write of progress has to wait.
@@ -71,7 +98,7 @@ func (p *pace) waitForMore(now time.Time) time.Duration {
 
 // wrote counts a write. A transition starts over.
 func (p *pace) wrote(now time.Time, transition bool) {
-	p.last, p.since = now, time.Time{}
+	p.last, p.since, p.turnAt = now, time.Time{}, time.Time{}
 	if transition {
 		p.interval = firstInterval
 		return

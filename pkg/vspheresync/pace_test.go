@@ -64,7 +64,7 @@ func TestProgressOfWhatIsUnderWay(t *testing.T) {
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
 	f.want("the first is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
-	f.want("which a status says", "update status", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	f.want("which a status says", "update status")
 	after := func(d time.Duration, step string, want ...string) {
 		t.Helper()
 		f.world.Release()
@@ -77,4 +77,30 @@ func TestProgressOfWhatIsUnderWay(t *testing.T) {
 	after(firstInterval-1, "the third is made", "StartClone web-0d1f2-2")
 	after(0, "all are there", "update status")
 	f.wantStatus("then", "3/3 READY AllReplicasAvailable")
+}
+
+// Of a thousand groups whose VMs are made at once, twenty in a second tell of progress. What has ended does not wait.
+func TestProgressOfManyGroups(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.world.Hold()
+	f.try()
+	f.turns.ReserveN(f.clock.Now(), 50) // by fifty others
+	f.pass(firstInterval)
+	f.turns.ReserveN(f.clock.Now(), 20)
+	f.journal = nil
+	for range 3 {
+		if after, err := f.sync(); err != nil || after != 50*time.Millisecond {
+			t.Errorf("synced again after %v, %v; want the time until its turn, which it keeps", after, err)
+		}
+	}
+	f.said("others have come first")
+	f.pass(50 * time.Millisecond)
+	f.try()
+	f.said("its turn has come", "update status")
+	f.turns.ReserveN(f.clock.Now(), 50)
+	f.world.Release()
+	f.journal = nil
+	f.try()
+	f.said("it has ended", "update status")
+	f.wantStatus("then", "1/1 READY AllReplicasAvailable")
 }

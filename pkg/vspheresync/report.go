@@ -35,7 +35,7 @@ func (s *Syncer) report(ctx context.Context, m *memory, in plan.Input, p plan.Pl
 		m.statusStands, m.report.since = true, time.Time{}
 		return 0, nil
 	}
-	if delay := m.delay(in, p, old, status); delay > 0 {
+	if delay := s.delay(m, in, p, old, status); delay > 0 {
 		return delay, nil
 	}
 	if s.cfg.Sure() != nil {

@@ -253,7 +253,7 @@ func TestStatusIsWrittenEvenWhenTheWorkFailed(t *testing.T) {
 		f.pass(-firstInterval)
 		f.remember(testUID)
 		f.pass(firstInterval)
-		failures := 2
+		failures := 1
 		f.kube.PrependReactor("*", "vmgroups", func(k8stesting.Action) (bool, runtime.Object, error) {
 			failures--
 			return failures >= 0, nil, apierrors.NewInternalError(fmt.Errorf("no"))

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -38,7 +39,8 @@ type Config struct {
 
 // Syncer syncs VmGroups. It may be used concurrently for different groups, not for the same.
 type Syncer struct {
-	cfg Config
+	cfg   Config
+	turns *rate.Limiter // of the groups to write progress
 
 	mu       sync.Mutex
 	memories map[types.UID]*memory
@@ -50,7 +52,7 @@ func New(cfg Config) *Syncer {
 	if cfg.Sure == nil {
 		cfg.Sure = func() error { return nil }
 	}
-	return &Syncer{cfg: cfg, memories: map[types.UID]*memory{}, states: map[types.UID]map[v1alpha1.VMState]int{}}
+	return &Syncer{cfg: cfg, turns: newTurns(), memories: map[types.UID]*memory{}, states: map[types.UID]map[v1alpha1.VMState]int{}}
 }
 
 // freshFor is how old an input may be that a status is made from: what is submitted in hundreds has changed much of it by the

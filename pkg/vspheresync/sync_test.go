@@ -43,7 +43,7 @@ func TestOrderOfDeletion(t *testing.T) {
 	f.want("step 1/4, deleted", "update status", "StartPowerOff")
 	f.want("step 2/4, it is off", "get", "StartDestroy")
 	f.want("step 3/4, it is gone: one more look", "Sweep")
-	f.want("step 4/4, nothing was found: the end", "get", "RemoveFolder", "patch")
+	f.want("step 4/4, nothing was found: the end", "RemoveFolder", "patch")
 	if got := f.live().Finalizers; len(got) > 0 {
 		t.Errorf("finalizers %v are left", got)
 	}
@@ -82,7 +82,7 @@ func TestASweepThatBeganTooEarly(t *testing.T) {
 	f.want("a VM of ours is there", "get", "StartDestroy")
 	f.world.ReleaseAnswers() // the sweep may have passed by before the VM was made
 	f.want("nothing is left again", "Sweep")
-	f.want("another sweep has ended", "get", "RemoveFolder", "patch")
+	f.want("another sweep has ended", "RemoveFolder", "patch")
 }
 
 func TestSweepFails(t *testing.T) {
@@ -94,7 +94,7 @@ func TestSweepFails(t *testing.T) {
 	f.want("it has failed: nothing is taken away, and it is not asked for again", "update status")
 	f.wantStatus("then", "0/0 PENDING Retrying")
 	f.world.Tick()
-	f.want("it was repeated", "get", "RemoveFolder", "patch")
+	f.want("it was repeated", "RemoveFolder", "patch")
 }
 
 func TestOrphan(t *testing.T) {
@@ -293,7 +293,7 @@ func TestCacheIsLateToLearnTheEnd(t *testing.T) {
 	f.deleteEmpty()
 	cached := f.live().DeepCopy()
 	f.want("a sweep", "Sweep", "update status")
-	f.want("it goes", "get", "RemoveFolder", "patch")
+	f.want("it goes", "RemoveFolder", "patch")
 	if after, err := f.syncFrom(cached); after != maxLag || err != nil {
 		t.Errorf("sync again after %s, %v; want %s", after, err, maxLag)
 	}

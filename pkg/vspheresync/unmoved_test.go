@@ -97,7 +97,7 @@ func TestAGroupThatWaitsIsPlannedEachTime(t *testing.T) {
 			f.deleteEmpty()
 			f.want("a sweep comes first", "Sweep", "update status")
 			f.world.HoldAnswers()
-			f.want("it asks for it", "get", "RemoveFolder")
+			f.want("it asks for it", "RemoveFolder")
 		},
 		"a status that was not written": func(f *fixture) {
 			f.settle()

@@ -78,8 +78,12 @@ func (b *bench) manyGroups(ctx context.Context) error {
 			return err
 		}
 		err = b.with(ctx, vcsim.Options{}, nil, func(s *subject) error {
+			from := time.Now()
 			took, err := s.createMany(ctx, b.groups, replicas)
 			if err != nil {
+				return err
+			}
+			if _, err := b.showCalls(from, time.Now()); err != nil {
 				return err
 			}
 			if err := s.checkBooks(ctx, vms); err != nil {
@@ -111,8 +115,12 @@ func (b *bench) removeGroups(ctx context.Context, s *subject, many, one string, 
 	if err != nil {
 		return err
 	}
+	from := time.Now()
 	took, err := s.removeMany(ctx, b.groups)
 	if err != nil {
+		return err
+	}
+	if _, err := b.showCalls(from, time.Now()); err != nil {
 		return err
 	}
 	after, err := s.cpu()

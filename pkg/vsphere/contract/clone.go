@@ -116,7 +116,14 @@ var cloneScenarios = []scenario{
 		if ops := f.snapshot(f.other()).Operations; len(ops) != 0 {
 			f.t.Errorf("who waits has no operation, got %+v", ops)
 		}
+		wanted := []vsphere.Request{{Kind: vsphere.OperationClone}, {Kind: vsphere.OperationDestroy}}
+		if got := f.Client().Admit(f.other(), wanted); len(got) != 1 || got[0].Kind != vsphere.OperationDestroy {
+			f.t.Errorf("%v may be started, want the destruction alone", got)
+		}
 		f.notifies(f.other(), func() { f.SlowClones(false) })
+		if got := f.Client().Admit(f.other(), wanted[:1]); len(got) != 1 {
+			f.t.Error("it is its turn, and the clone may not be started")
+		}
 		f.must(f.start(f.other(), vmName(f.other(), 0), f.spec(db, 0)))
 		f.await(f.other(), "its VM is made", func(s vsphere.Snapshot) bool { return idle(s) && len(s.VMs) == 1 })
 	}},

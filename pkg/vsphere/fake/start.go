@@ -54,6 +54,13 @@ func each(start func(*Client, vsphere.GroupID, vsphere.Request) error) func(*Cli
 	}
 }
 
+// Admit implements vsphere.Interface.
+func (c *Client) Admit(g vsphere.GroupID, requests []vsphere.Request) []vsphere.Request {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	return c.tracker.Admit(g, requests)
+}
+
 // Start implements vsphere.Interface.
 func (c *Client) Start(_ context.Context, g vsphere.GroupID, requests []vsphere.Request) error {
 	c.vc.mu.Lock()

@@ -17,9 +17,9 @@ const (
 )
 
 // budget shares a number of places round robin over the groups that want some, so that a group of 5,000 never starves a
-// group of one: a group that finds no place waits in line, and every place that comes free goes to the head of the line, one
-// to a group. A group that wants more goes on waiting at the head until its turn is used up, and then at the end. A place can
-// be taken freely only if nobody waits for it.
+// group of one: a group that finds no place waits in line, and the places that come free go to the head of the line, to each
+// group as many as it wants and its turn is worth. A group that wants more goes on waiting at the head until its turn is used
+// up, and then at the end. A place can be taken freely only if nobody waits for it.
 //
 // A group that comes too late for its place loses the place and not its turn: it takes any place that is free, also one
 // that is kept for the next, who then is the first in line. Otherwise a queue that is slower than grantFor would let no
@@ -32,6 +32,7 @@ type budget struct {
 	missed  []turn               // of groups that came too late
 	begun   []grant              // turns that are not used up, of groups that do not wait, for as long as they may come back
 	since   map[string]time.Time // when a group, by UID, began to wait
+	wanted  map[string]int       // how many places a group, by UID, has asked for and not taken; at least one if it waits
 }
 
 // turn is that of a group, with what is left of it.
@@ -40,37 +41,77 @@ type turn struct {
 	left  int // places
 }
 
+// grant keeps places for a group that was woken for them.
 type grant struct {
 	turn
-	until time.Time
+	places int
+	until  time.Time
+}
+
+// admit notes how many places a group wants, and reports whether it may take one now. If not, it waits in line.
+func (b *budget) admit(g vsphere.GroupID, wants int, now time.Time) bool {
+	b.expire(now)
+	b.wanted[g.UID] = wants
+	if i := slices.IndexFunc(b.granted, sameGrant(g.UID)); i >= 0 {
+		b.granted[i].places = min(b.granted[i].places, wants) // the others are free again
+	}
+	if b.isTurn(g.UID) && b.inUse < b.limit || b.free() > len(b.waiting) {
+		return true
+	}
+	b.queue(g, now)
+	return false
+}
+
+// isTurn reports whether it is a group's turn, or was.
+func (b *budget) isTurn(uid string) bool {
+	return slices.ContainsFunc(b.granted, sameGrant(uid)) || slices.ContainsFunc(b.missed, same(uid))
+}
+
+// queue puts a group in the line: at its head, if the group has come too late for its place.
+func (b *budget) queue(g vsphere.GroupID, now time.Time) {
+	if late, isMine := b.takeTurn(g.UID); isMine {
+		b.waiting = slices.Insert(b.waiting, 0, late.turn)
+	} else {
+		b.wait(g)
+	}
+	if _, waits := b.since[g.UID]; !waits {
+		b.since[g.UID] = now
+	}
+}
+
+func newBudget(limit int) *budget {
+	return &budget{limit: limit, wanted: map[string]int{}, since: map[string]time.Time{}}
 }
 
 // take takes a place for g, or puts g in the line.
 func (b *budget) take(g vsphere.GroupID, now time.Time) bool {
 	b.expire(now)
-	turn, mine := b.takeTurn(g.UID)
+	mine, isMine := b.takeTurn(g.UID)
 	switch {
-	case mine && b.inUse < b.limit:
-		b.inUse++
-		if turn.left--; turn.left > 0 {
-			b.begun = append(b.begun, grant{turn, now.Add(grantFor)})
+	case isMine && b.inUse < b.limit:
+		b.took(g.UID)
+		mine.left--
+		if mine.places--; mine.places > 0 {
+			b.granted = append(b.granted, mine)
+		} else if mine.left > 0 {
+			b.begun = append(b.begun, grant{mine.turn, 0, now.Add(grantFor)})
 		}
 		return true
 	case b.free() > len(b.waiting):
-		b.inUse++
+		b.took(g.UID)
 		return true
-	case mine:
-		b.waiting = slices.Insert(b.waiting, 0, turn)
-	default:
-		b.wait(g)
+	case isMine:
+		b.missed = append(b.missed, mine.turn)
 	}
-	if _, waits := b.since[g.UID]; !waits {
-		if b.since == nil {
-			b.since = map[string]time.Time{}
-		}
-		b.since[g.UID] = now
-	}
+	b.queue(g, now)
 	return false
+}
+
+func (b *budget) took(uid string) {
+	b.inUse++
+	if b.wanted[uid]--; b.wanted[uid] <= 0 {
+		delete(b.wanted, uid)
+	}
 }
 
 // wait puts a group in the line: at its end, or behind the others whose turn has begun if its own has.
@@ -102,19 +143,19 @@ func (b *budget) waited(uid string, now time.Time) time.Duration {
 	return now.Sub(since)
 }
 
-// takeTurn returns the turn of a group whose turn it is, or was, and uses that up.
-func (b *budget) takeTurn(uid string) (turn, bool) {
+// takeTurn takes out, and returns, the turn of a group whose turn it is, or was.
+func (b *budget) takeTurn(uid string) (grant, bool) {
 	if i := slices.IndexFunc(b.granted, sameGrant(uid)); i >= 0 {
-		t := b.granted[i].turn
+		gr := b.granted[i]
 		b.granted = slices.Delete(b.granted, i, i+1)
-		return t, true
+		return gr, true
 	}
 	if i := slices.IndexFunc(b.missed, same(uid)); i >= 0 {
 		t := b.missed[i]
 		b.missed = slices.Delete(b.missed, i, i+1)
-		return t, true
+		return grant{turn: t, places: 1}, true
 	}
-	return turn{}, false
+	return grant{}, false
 }
 
 func same(uid string) func(turn) bool {
@@ -125,16 +166,25 @@ func sameGrant(uid string) func(grant) bool {
 	return func(gr grant) bool { return gr.group.UID == uid }
 }
 
-// grant keeps free places for those who wait, in order, and returns who is to be woken.
+// grant keeps free places for those who wait, in order, and returns who is to be woken. Groups that were woken, and have not come
+// yet, come first: what a group starts at once costs it one sync.
 func (b *budget) grant(now time.Time) []vsphere.GroupID {
 	b.expire(now)
-	n := min(max(b.free(), 0), len(b.waiting))
 	var woken []vsphere.GroupID
-	for _, t := range b.waiting[:n] {
-		woken = append(woken, t.group)
-		b.granted = append(b.granted, grant{t, now.Add(grantFor)})
+	free := b.free()
+	for i := range b.granted {
+		gr := &b.granted[i]
+		more := min(max(free, 0), max(0, min(gr.left, b.wanted[gr.group.UID])-gr.places))
+		gr.places, free = gr.places+more, free-more
 	}
-	b.waiting = slices.Delete(b.waiting, 0, n)
+	for free > 0 && len(b.waiting) > 0 {
+		t := b.waiting[0]
+		b.waiting = slices.Delete(b.waiting, 0, 1)
+		places := min(free, t.left, max(1, b.wanted[t.group.UID]))
+		free -= places
+		woken = append(woken, t.group)
+		b.granted = append(b.granted, grant{t, places, now.Add(grantFor)})
+	}
 	return woken
 }
 
@@ -145,6 +195,7 @@ func (b *budget) forget(uid string) {
 	b.granted = slices.DeleteFunc(b.granted, sameGrant(uid))
 	b.begun = slices.DeleteFunc(b.begun, sameGrant(uid))
 	delete(b.since, uid)
+	delete(b.wanted, uid)
 }
 
 func (b *budget) expire(now time.Time) {
@@ -161,4 +212,10 @@ func (b *budget) expire(now time.Time) {
 	})
 }
 
-func (b *budget) free() int { return b.limit - b.inUse - len(b.granted) }
+func (b *budget) free() int {
+	kept := 0
+	for _, gr := range b.granted {
+		kept += gr.places
+	}
+	return b.limit - b.inUse - kept
+}

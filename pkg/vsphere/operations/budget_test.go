@@ -220,6 +220,15 @@ func TestNoPlaceIsEverLost(t *testing.T) {
 					f.Submitted(id, tasks[len(tasks)-1])
 				}
 			},
+			"admit": func(r *rapid.T) {
+				uid := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "group")
+				wants := slices.Repeat([]vsphere.Request{request(clone("x"), "r1")}, rapid.IntRange(1, 5).Draw(r, "wants"))
+				if len(f.Admit(group(uid), wants)) == 0 {
+					waiting[uid] = true
+				} else {
+					delete(waiting, uid)
+				}
+			},
 			"succeed": func(r *rapid.T) {
 				if len(tasks) == 0 {
 					r.Skip("nothing is under way")
@@ -261,4 +270,69 @@ func TestNoPlaceIsEverLost(t *testing.T) {
 			f.begin("z", clone(fmt.Sprint("z-", i)))
 		}
 	})
+}
+
+// TestPlacesComeTogether lets a group that wants three places be woken once for all that are free by the time it comes.
+func TestPlacesComeTogether(t *testing.T) {
+	f := newFixture(t, 4)
+	var tasks []vsphere.Ref
+	for i := range 4 {
+		_, task := f.run("a", clone(fmt.Sprint("a-", i)))
+		tasks = append(tasks, task)
+	}
+	wants := func(uid string, n int) (requests []vsphere.Request) {
+		for i := range n {
+			requests = append(requests, request(clone(fmt.Sprint(uid, "-", i)), "r1"))
+		}
+		return requests
+	}
+	for _, uid := range []string{"b", "c"} {
+		if got := f.Admit(group(uid), wants(uid, 3)); len(got) != 0 {
+			t.Errorf("%s is admitted with %d requests, and there is no place", uid, len(got))
+		}
+	}
+	f.wantHeard()
+	for _, task := range tasks {
+		f.Ended(task, "", nil)
+	}
+	f.wantHeard("a", "b", "a", "a", "a", "c")
+	for _, uid := range []string{"b", "c"} {
+		if got := f.Admit(group(uid), wants(uid, 3)); len(got) != 3 {
+			t.Errorf("%s is admitted with %d requests of 3: there is a place for one at least", uid, len(got))
+		}
+	}
+	f.wantNoBudget("d", clone("d-0"))
+	for i := range 3 {
+		f.begin("b", clone(fmt.Sprint("b-", i)))
+	}
+	f.begin("c", clone("c-0"))
+	f.wantNoBudget("c", clone("c-1"))
+}
+
+// TestAdmittedWithFewer gives back what is kept for a group that wants less by the time it comes.
+func TestAdmittedWithFewer(t *testing.T) {
+	f := newFixture(t, 2)
+	_, one := f.run("a", clone("a-0"))
+	_, two := f.run("a", clone("a-1"))
+	three := []vsphere.Request{request(clone("b-0"), "r1"), request(clone("b-1"), "r1"), request(clone("b-2"), "r1")}
+	f.Admit(group("b"), three)
+	f.Admit(group("c"), three[:1])
+	f.Ended(one, "", nil)
+	f.Ended(two, "", nil)
+	f.wantHeard("a", "b", "a")
+	if got := f.Admit(group("b"), three[:1]); len(got) != 1 {
+		t.Errorf("%d requests of one are admitted", len(got))
+	}
+	f.wantHeard("c")
+}
+
+// TestAdmitKeepsBudgetsApart admits the requests of each budget for themselves.
+func TestAdmitKeepsBudgetsApart(t *testing.T) {
+	f := newFixture(t, 1)
+	f.begin("a", power("vm-1"))
+	requests := []vsphere.Request{request(power("vm-2"), ""), request(destroy("vm-3"), ""), {Kind: "Unheard"}}
+	got := f.Admit(group("b"), requests)
+	if len(got) != 2 || got[0].Kind != vsphere.OperationDestroy || got[1].Kind != "Unheard" {
+		t.Errorf("%v are admitted, want the destruction, and what fails when it is begun", got)
+	}
 }

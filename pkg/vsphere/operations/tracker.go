@@ -3,6 +3,7 @@ package operations
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,13 +67,28 @@ func New(cfg Config) *Tracker {
 		busy:    map[subject]*operation{},
 		toCome:  newClonesToCome(),
 		budgets: map[vsphere.Budget]*budget{
-			vsphere.BudgetClone:   {limit: cfg.MaxClones},
-			vsphere.BudgetPower:   {limit: cfg.MaxPower},
-			vsphere.BudgetDestroy: {limit: cfg.MaxDestroys},
+			vsphere.BudgetClone:   newBudget(cfg.MaxClones),
+			vsphere.BudgetPower:   newBudget(cfg.MaxPower),
+			vsphere.BudgetDestroy: newBudget(cfg.MaxDestroys),
 		},
 		failures: map[string]*failures{},
 		powerOns: map[string]*powerOns{},
 	}
+}
+
+// Admit is vsphere.Interface.Admit.
+func (t *Tracker) Admit(g vsphere.GroupID, requests []vsphere.Request) []vsphere.Request {
+	wants := map[vsphere.Budget]int{}
+	for _, r := range requests {
+		wants[r.Kind.Budget()]++
+	}
+	defer t.wake(t.lock())
+	now, admitted := t.cfg.Clock.Now(), map[vsphere.Budget]bool{}
+	for name, n := range wants {
+		b := t.budgets[name]
+		admitted[name] = b == nil || b.admit(g, n, now) // what has no budget fails when it is begun
+	}
+	return slices.DeleteFunc(slices.Clone(requests), func(r vsphere.Request) bool { return !admitted[r.Kind.Budget()] })
 }
 
 // Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with

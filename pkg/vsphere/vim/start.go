@@ -17,6 +17,11 @@ var verbs = map[vsphere.OperationKind]verb{
 	vsphere.OperationDestroy:  (*connection).startDestroys,
 }
 
+// Admit returns the requests that may find a place in their budget now.
+func (v *VCenter) Admit(g vsphere.GroupID, requests []vsphere.Request) []vsphere.Request {
+	return v.tracker.Admit(g, requests)
+}
+
 // Start submits requests, batch by batch.
 func (v *VCenter) Start(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) error {
 	return operations.EachBatch(requests, func(kind vsphere.KindInfo, batch []vsphere.Request) error {

@@ -336,3 +336,34 @@ func TestAdmitKeepsBudgetsApart(t *testing.T) {
 		t.Errorf("%v are admitted, want the destruction, and what fails when it is begun", got)
 	}
 }
+
+// TestATurnIsBounded gives a group that wants more than its turn is worth no more than that, whether places come free together or
+// one by one.
+func TestATurnIsBounded(t *testing.T) {
+	const limit = 6
+	for name, free := range map[string]func(*fixture, []vsphere.Ref){
+		"together": func(f *fixture, _ []vsphere.Ref) { f.Reset() },
+		"one by one": func(f *fixture, tasks []vsphere.Ref) {
+			for _, task := range tasks {
+				f.Ended(task, "", nil)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, limit)
+			var tasks []vsphere.Ref
+			for i := range limit {
+				_, task := f.run("a", clone(fmt.Sprint("a-", i)))
+				tasks = append(tasks, task)
+			}
+			for _, uid := range []string{"b", "c", "d"} {
+				f.Admit(group(uid), slices.Repeat([]vsphere.Request{request(clone(uid), "r1")}, limit))
+			}
+			free(f, tasks)
+			woken := slices.DeleteFunc(f.heard(), func(uid string) bool { return uid == "a" })
+			if !slices.Equal(woken, []string{"b", "c"}) {
+				t.Errorf("%v are woken, want b for 4 places and c for 2", woken)
+			}
+		})
+	}
+}

@@ -72,7 +72,7 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vspheresync",
-		may:  []string{"pkg/apis", "pkg/generated", "pkg/plan", "pkg/vsphere$", "pkg/metrics", kubernetes},
+		may:  []string{"pkg/apis", "pkg/generated", "pkg/plan", "pkg/vsphere$", "pkg/metrics", kubernetes, "golang.org/x/time/rate"},
 		why:  "the sync sees vCenter through the port, so that it runs on the fake as well",
 	},
 	{

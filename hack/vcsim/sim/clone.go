@@ -207,12 +207,8 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
 	}
-	devices := c.req.Spec.Location.DeviceChange
-	if config := c.req.Spec.Config; config != nil {
-		devices = append(devices, config.DeviceChange...)
-	}
-	if len(devices) > 0 {
-		spec := types.VirtualMachineConfigSpec{DeviceChange: devices}
+	if changes := c.changes(); len(changes) > 0 {
+		spec := types.VirtualMachineConfigSpec{DeviceChange: changes}
 		if fault := c.await(ctx, vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
 			return fault
 		}

@@ -33,6 +33,7 @@ type Simulator struct {
 	violations violations
 	owners     owners
 	disks      diskFiles
+	macs       macs
 	denied     denied
 	grants     map[control.Object]control.Grant // of strict mode
 	clones     clones

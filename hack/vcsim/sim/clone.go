@@ -240,7 +240,6 @@ func (c *clone) await(ctx *simulator.Context, vm *simulator.VirtualMachine, meth
 // announce posts the event that says where a clone goes and what it is called, which its task does not, and returns the
 // chain that both belong to.
 func (c *clone) announce(ctx *simulator.Context) (chain int32) {
-	events := ctx.Map.EventManager()
 	event := types.VmBeingClonedEvent{
 		DestFolder: types.FolderEventArgument{
 			Folder:              c.folder.Self,
@@ -263,8 +262,6 @@ func (c *clone) announce(ctx *simulator.Context) (chain int32) {
 		EntityEventArgument: types.EntityEventArgument{Name: entityName(ctx.Map, *c.host)},
 	}
 	event.Host = &event.DestHost
-	ctx.WithLock(events, func() {
-		events.PostEvent(ctx, &types.PostEvent{This: events.Self, EventToPost: &event})
-	})
+	post(ctx, &event)
 	return event.ChainId
 }

@@ -19,27 +19,60 @@ func (s *Simulator) shutdownGuest(ctx *simulator.Context, m *simulator.Method) s
 		return faultBody(fault)
 	}
 	post(ctx, &types.VmGuestShutdownEvent{VmEvent: vmEvent(ctx, vm)})
-	switchOff(ctx, vm)
+	s.leave(ctx, vm, types.VirtualMachineGuestStateShuttingDown, (*Simulator).switchOff)
 	return &methods.ShutdownGuestBody{Res: new(types.ShutdownGuestResponse)}
 }
 
 // unreachable says why a guest cannot be asked for anything. The caller holds the virtual machine's lock.
 func unreachable(vm *simulator.VirtualMachine) types.BaseMethodFault {
 	switch {
-	case vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn:
+	case !isOn(vm):
 		return &types.InvalidPowerState{
 			RequestedState: types.VirtualMachinePowerStatePoweredOn,
 			ExistingState:  vm.Runtime.PowerState,
 		}
-	case vm.Guest.ToolsRunningStatus != string(types.VirtualMachineToolsRunningStatusGuestToolsRunning):
+	case !toolsRun(vm):
 		return &types.ToolsUnavailable{}
 	}
 	return nil
 }
 
+// rebootGuest carries out RebootGuest, which is like ShutdownGuest, but ends with a boot.
+func (s *Simulator) rebootGuest(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	vm, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine)
+	if !ok {
+		return s.stock(ctx, m)
+	}
+	defer ctx.Map.AcquireLock(ctx, vm)()
+	if fault := unreachable(vm); fault != nil {
+		return faultBody(fault)
+	}
+	post(ctx, &types.VmGuestRebootEvent{VmEvent: vmEvent(ctx, vm)})
+	s.leave(ctx, vm, types.VirtualMachineGuestStateResetting, (*Simulator).restartGuest)
+	return &methods.RebootGuestBody{Res: new(types.RebootGuestResponse)}
+}
+
+// leave has a guest go down, unless it ignores that or is going down already. Its Tools run until it is down.
+func (s *Simulator) leave(ctx *simulator.Context, vm *simulator.VirtualMachine, state types.VirtualMachineGuestState, then step) {
+	behavior := s.guests.behavior(vm.Self)
+	switch types.VirtualMachineGuestState(vm.Guest.GuestState) {
+	case types.VirtualMachineGuestStateShuttingDown, types.VirtualMachineGuestStateResetting:
+		return
+	}
+	if behavior.IgnoreShutdown {
+		return
+	}
+	var ips []string
+	for _, card := range vm.Guest.Net {
+		ips = append(ips, primary(card.IpAddress))
+	}
+	tell(ctx, vm, report{installed: true, state: state, ips: ips})
+	s.later(ctx, vm, behavior.ShutdownDelay, then)
+}
+
 // switchOff is what happens to a virtual machine whose guest has shut down. A power-off does the same in the stock
 // simulator, but as a task, and this has none. The caller holds the virtual machine's lock.
-func switchOff(ctx *simulator.Context, vm *simulator.VirtualMachine) {
+func (*Simulator) switchOff(ctx *simulator.Context, vm *simulator.VirtualMachine) {
 	devices := copyOf(types.ArrayOfVirtualDevice{VirtualDevice: vm.Config.Hardware.Device}).VirtualDevice
 	for _, d := range devices {
 		if conn := d.GetVirtualDevice().Connectable; conn != nil {

@@ -361,6 +361,21 @@ func TestShutdownOfAGuest(t *testing.T) {
 	wantFault[*types.InvalidPowerState](t, vm.RebootGuest(e.ctx))
 }
 
+// TestShutdownBeforeTheAddresses has a guest go down when it has just booted: it does that and nothing else.
+func TestShutdownBeforeTheAddresses(t *testing.T) {
+	e := startGuests(t, patient)
+	vm := e.cloneOn("a")
+	e.advance(boot)
+	e.must(vm.ShutdownGuest(e.ctx))
+	if n := e.timers(); n != 1 {
+		t.Errorf("%d timers, want that of the shutdown alone", n)
+	}
+	e.advance(address)
+	e.wantHealth(vm, "when it would have had its addresses", booted.with(func(h *health) { h.State = "shuttingDown" }))
+	e.advance(shutdown - address)
+	e.wantHealth(vm, "down", off())
+}
+
 // TestShutdownThatDoesNotEnd takes a guest that ignores it, and one that hangs on its way down.
 func TestShutdownThatDoesNotEnd(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -430,6 +445,11 @@ func TestGuestIPs(t *testing.T) {
 	if err := e.control.SetGuestIPs(e.ctx, "a", "192.0.2.1"); err == nil {
 		t.Error("a guest without Tools reported an address")
 	}
+	e.advance(boot)
+	e.must(e.control.SetGuestIPs(e.ctx, "a"))
+	e.advance(address)
+	e.wantHealth(vm, "told to have no addresses before it had any", booted)
+	e.do(vm.Reset(e.ctx))
 	e.advance(boot + address)
 	own := e.read(vm).Guest.IpAddress
 	e.must(e.control.SetGuestIPs(e.ctx, "a"))

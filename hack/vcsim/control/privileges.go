@@ -53,12 +53,18 @@ var privileges = []Privilege{
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
 }
 
+// soon is what the simulator lets a client call besides, for what the controller is to do one day. Whoever makes it do that
+// moves the method up, and so into the documents.
+var soon = []Privilege{
+	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is destroyed"},
+}
+
 // Privileges returns what the simulator lets a client do in strict mode, method by method.
 func Privileges() []Privilege { return slices.Clone(privileges) }
 
 // PrivilegesOf returns what a method asks for, and whether it is allowed at all.
 func PrivilegesOf(method string) ([]string, bool) {
-	for _, p := range privileges {
+	for _, p := range slices.Concat(privileges, soon) {
 		if p.Method == method {
 			return slices.Clone(p.Privileges), true
 		}

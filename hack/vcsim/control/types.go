@@ -23,8 +23,11 @@ type Request struct {
 	Hidden     *Hidden       `json:"hidden,omitempty"`
 	Fault      *Fault        `json:"fault,omitempty"`
 	Privileges []string      `json:"privileges,omitempty"`
-	Since      int64         `json:"since,omitempty"` // number of a journal entry
-	Wait       time.Duration `json:"wait,omitempty"`  // nanoseconds
+	Guest      *Guest        `json:"guest,omitempty"`
+	Value      string        `json:"value,omitempty"`     // of a guestinfo key
+	Addresses  []string      `json:"addresses,omitempty"` // of a guest
+	Since      int64         `json:"since,omitempty"`     // number of a journal entry
+	Wait       time.Duration `json:"wait,omitempty"`      // nanoseconds
 }
 
 // Reply carries what a changing operation made.

@@ -207,12 +207,8 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
 	}
-	devices := c.req.Spec.Location.DeviceChange
-	if config := c.req.Spec.Config; config != nil {
-		devices = append(devices, config.DeviceChange...)
-	}
-	if len(devices) > 0 {
-		spec := types.VirtualMachineConfigSpec{DeviceChange: devices}
+	if changes := c.changes(); len(changes) > 0 {
+		spec := types.VirtualMachineConfigSpec{DeviceChange: changes}
 		if fault := c.await(ctx, vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
 			return fault
 		}
@@ -244,7 +240,6 @@ func (c *clone) await(ctx *simulator.Context, vm *simulator.VirtualMachine, meth
 // announce posts the event that says where a clone goes and what it is called, which its task does not, and returns the
 // chain that both belong to.
 func (c *clone) announce(ctx *simulator.Context) (chain int32) {
-	events := ctx.Map.EventManager()
 	event := types.VmBeingClonedEvent{
 		DestFolder: types.FolderEventArgument{
 			Folder:              c.folder.Self,
@@ -267,8 +262,6 @@ func (c *clone) announce(ctx *simulator.Context) (chain int32) {
 		EntityEventArgument: types.EntityEventArgument{Name: entityName(ctx.Map, *c.host)},
 	}
 	event.Host = &event.DestHost
-	ctx.WithLock(events, func() {
-		events.PostEvent(ctx, &types.PostEvent{This: events.Self, EventToPost: &event})
-	})
+	post(ctx, &event)
 	return event.ChainId
 }

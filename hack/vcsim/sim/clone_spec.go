@@ -56,7 +56,17 @@ func (c *clone) config(ctx *simulator.Context) {
 		DeviceChange:      devices(source.Hardware.Device),
 		ExtraConfig:       source.ExtraConfig,
 	}
+	c.sim.macs.clone(c.spec.DeviceChange, c.changes(), source.Hardware.Device)
 	c.override()
+}
+
+// changes is the device changes that the request asks for, which are made once the virtual machine is there.
+func (c *clone) changes() []types.BaseVirtualDeviceConfigSpec {
+	changes := c.req.Spec.Location.DeviceChange
+	if config := c.req.Spec.Config; config != nil {
+		changes = append(slices.Clip(changes), config.DeviceChange...)
+	}
+	return changes
 }
 
 // directory is a directory for the files of a virtual machine that no other ever had. The stock simulator names it after

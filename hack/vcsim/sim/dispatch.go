@@ -29,6 +29,8 @@ func overrides() map[string]override {
 		"VirtualMachine.MarkAsTemplate":       (*Simulator).markTemplate,         // tells no collector
 		"VirtualMachine.MarkAsVirtualMachine": (*Simulator).markTemplate,         // tells no collector
 		"VirtualMachine.Rename_Task":          (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
+		"VirtualMachine.ShutdownGuest":        (*Simulator).shutdownGuest,        // works without Tools; has a task
+		"VirtualMachine.RebootGuest":          (*Simulator).rebootGuest,          // never boots the guest
 		"Folder.Rename_Task":                  (*Simulator).rename,               // likewise
 		"Folder.CreateFolder":                 (*Simulator).createFolder,         // an empty name poisons the parent; escapes twice
 		"Folder.CreateVM_Task":                (*Simulator).createVM,             // panics when the folder goes meanwhile

@@ -26,6 +26,8 @@
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
 //	embryo.go                        virtual machines that are visible while they are made
+//	guest.go guest_*.go shutdown.go  guests: how they boot, what is heard of them, how they go down
+//	mac.go                           MAC addresses of clones
 //	foreign.go                       virtual machines by the ten thousand that are there only to be read
 //	folder.go                        the other overrides of virtual machines and folders
 //	truth.go admin.go control*.go    the control port

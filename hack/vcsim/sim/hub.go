@@ -17,6 +17,7 @@ type hub struct {
 	record recorder
 	files  *diskFiles
 	names  *nameIndex
+	guests guestWatch
 
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
@@ -95,7 +96,7 @@ func (h *hub) PutObject(_ *simulator.Context, obj mo.Reference) {
 }
 
 // UpdateObject implements simulator.RegisterObject.
-func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
+func (h *hub) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) {
 	ref := obj.Reference()
 	h.names.note(obj) // at any change: some change the name and do not say so
 	if ref.Type == "VirtualMachine" && h.isUnborn(ref) {
@@ -115,6 +116,7 @@ func (h *hub) UpdateObject(_ *simulator.Context, obj mo.Reference, changes []typ
 		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"})
 	}
 	h.each(func(f *filter) { f.changed(obj, ref, changes) })
+	h.guests.updated(ctx, ref, changes)
 }
 
 // reconfigured reports whether a VM was reconfigured. The stock simulator then tells its version, but not what changed.
@@ -126,6 +128,7 @@ func reconfigured(changes []types.PropertyChange) bool {
 func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
 	h.record.journal.gone(ref)
 	h.names.forget(ref)
+	h.guests.forget(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
 	delete(h.embryos, ref)

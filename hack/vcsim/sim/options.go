@@ -3,6 +3,8 @@ package sim
 import (
 	"cmp"
 	"time"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
 // Options says what to simulate. The zero value is one small datacenter, without virtual machines.
@@ -48,6 +50,12 @@ type Options struct {
 	// LockoutScale divides the durations of the lockout policy of strict mode, for tests that cannot wait so long.
 	// Default 1.
 	LockoutScale float64
+
+	// Guest is how the guests of virtual machines behave that are told nothing of their own at the control port. As it is, they
+	// have no Tools.
+	Guest control.Guest
+	// GuestClockStopped lets time go by for guests only when the control port says so.
+	GuestClockStopped bool
 
 	// Reserve is when a clone's name is taken.
 	Reserve Reserve

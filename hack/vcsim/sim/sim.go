@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
@@ -33,6 +34,8 @@ type Simulator struct {
 	violations violations
 	owners     owners
 	disks      diskFiles
+	macs       macs
+	guests     guests
 	denied     denied
 	grants     map[control.Object]control.Grant // of strict mode
 	clones     clones
@@ -63,6 +66,8 @@ func Start(o Options) (*Simulator, error) {
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
 	s.requests.journal, s.violations.journal = s.journal, s.journal
 	s.denied.deny(o.DeniedPrivileges...)
+	s.guests.usual, s.guests.all = o.Guest, make(map[types.ManagedObjectReference]*guest)
+	s.guests.clock.stopped, s.guests.clock.started = o.GuestClockStopped, time.Now()
 	s.grants = map[control.Object]control.Grant{}
 	for _, g := range control.Grants(o.TemplateFolder != "", o.RootGiven) {
 		s.grants[g.On] = g
@@ -103,6 +108,7 @@ func (s *Simulator) start() error {
 func (s *Simulator) extend() {
 	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
 	s.hub.files = &s.disks
+	s.hub.guests = guestWatch{&s.guests, s.guestPowered}
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)
@@ -116,6 +122,7 @@ func (s *Simulator) extend() {
 func (s *Simulator) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
+		s.guests.clock.stopAll()
 		s.restarting.Lock() // a restart under way ends first
 		defer s.restarting.Unlock()
 		s.closeErr = errors.Join(s.endpoint.Load().close(), s.control.close())

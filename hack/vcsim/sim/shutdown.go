@@ -55,11 +55,9 @@ func (s *Simulator) rebootGuest(ctx *simulator.Context, m *simulator.Method) soa
 // leave has a guest go down, unless it ignores that or is going down already. Its Tools run until it is down.
 func (s *Simulator) leave(ctx *simulator.Context, vm *simulator.VirtualMachine, state types.VirtualMachineGuestState, then step) {
 	behavior := s.guests.behavior(vm.Self)
-	switch types.VirtualMachineGuestState(vm.Guest.GuestState) {
-	case types.VirtualMachineGuestStateShuttingDown, types.VirtualMachineGuestStateResetting:
-		return
-	}
-	if behavior.IgnoreShutdown {
+	now := types.VirtualMachineGuestState(vm.Guest.GuestState)
+	goes := now == types.VirtualMachineGuestStateShuttingDown || now == types.VirtualMachineGuestStateResetting
+	if goes || behavior.IgnoreShutdown {
 		return
 	}
 	var ips []string

@@ -10,6 +10,26 @@ import (
 // shutdownGuest carries out ShutdownGuest, which asks the guest, has no task and waits for nothing. The stock simulator can
 // do without Tools, and has a task.
 func (s *Simulator) shutdownGuest(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	return s.askGuest(ctx, m, func(vm *simulator.VirtualMachine) soap.HasFault {
+		post(ctx, &types.VmGuestShutdownEvent{VmEvent: vmEvent(ctx, vm)})
+		s.leave(ctx, vm, types.VirtualMachineGuestStateShuttingDown, (*Simulator).switchOff)
+		return &methods.ShutdownGuestBody{Res: new(types.ShutdownGuestResponse)}
+	})
+}
+
+// rebootGuest carries out RebootGuest, which is like ShutdownGuest, but ends with a boot.
+func (s *Simulator) rebootGuest(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
+	return s.askGuest(ctx, m, func(vm *simulator.VirtualMachine) soap.HasFault {
+		post(ctx, &types.VmGuestRebootEvent{VmEvent: vmEvent(ctx, vm)})
+		s.leave(ctx, vm, types.VirtualMachineGuestStateResetting, (*Simulator).restartGuest)
+		return &methods.RebootGuestBody{Res: new(types.RebootGuestResponse)}
+	})
+}
+
+// askGuest asks something of a guest, with its virtual machine's lock held, unless the guest cannot be asked.
+func (s *Simulator) askGuest(
+	ctx *simulator.Context, m *simulator.Method, ask func(*simulator.VirtualMachine) soap.HasFault,
+) soap.HasFault {
 	vm, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine)
 	if !ok {
 		return s.stock(ctx, m)
@@ -18,9 +38,7 @@ func (s *Simulator) shutdownGuest(ctx *simulator.Context, m *simulator.Method) s
 	if fault := unreachable(vm); fault != nil {
 		return faultBody(fault)
 	}
-	post(ctx, &types.VmGuestShutdownEvent{VmEvent: vmEvent(ctx, vm)})
-	s.leave(ctx, vm, types.VirtualMachineGuestStateShuttingDown, (*Simulator).switchOff)
-	return &methods.ShutdownGuestBody{Res: new(types.ShutdownGuestResponse)}
+	return ask(vm)
 }
 
 // unreachable says why a guest cannot be asked for anything. The caller holds the virtual machine's lock.
@@ -35,21 +53,6 @@ func unreachable(vm *simulator.VirtualMachine) types.BaseMethodFault {
 		return &types.ToolsUnavailable{}
 	}
 	return nil
-}
-
-// rebootGuest carries out RebootGuest, which is like ShutdownGuest, but ends with a boot.
-func (s *Simulator) rebootGuest(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
-	vm, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine)
-	if !ok {
-		return s.stock(ctx, m)
-	}
-	defer ctx.Map.AcquireLock(ctx, vm)()
-	if fault := unreachable(vm); fault != nil {
-		return faultBody(fault)
-	}
-	post(ctx, &types.VmGuestRebootEvent{VmEvent: vmEvent(ctx, vm)})
-	s.leave(ctx, vm, types.VirtualMachineGuestStateResetting, (*Simulator).restartGuest)
-	return &methods.RebootGuestBody{Res: new(types.RebootGuestResponse)}
 }
 
 // leave has a guest go down, unless it ignores that or is going down already. Its Tools run until it is down.

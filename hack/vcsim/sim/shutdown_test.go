@@ -3,6 +3,7 @@ package sim_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
@@ -97,4 +98,70 @@ func TestTripwireOfShutdown(t *testing.T) {
 	e.must(e.control.SetOwner(e.ctx, "somebody else"))
 	err = object.NewVirtualMachine(e.client.Client, e.vm("a")).ShutdownGuest(e.ctx)
 	e.tripped(err, "VirtualMachine.ShutdownGuest", fmt.Sprintf("owner %q", "me"))
+}
+
+func TestShutdownOfAGuest(t *testing.T) {
+	e := startGuests(t, patient)
+	vm := e.cloneOn("a")
+	e.advance(boot + address)
+	e.must(vm.ShutdownGuest(e.ctx))
+	e.wantHealth(vm, "going down", leaving())
+	e.advance(shutdown - 1)
+	e.must(vm.ShutdownGuest(e.ctx)) // changes nothing
+	e.wantHealth(vm, "going down, asked twice", leaving())
+	e.advance(1)
+	e.wantHealth(vm, "down", off())
+	got := e.read(vm)
+	if conn := e.cards(vm.Reference())[0].Connectable; conn.Connected || got.Summary.Runtime.BootTime != nil {
+		t.Errorf("card %+v, booted at %v", conn, got.Summary.Runtime.BootTime)
+	}
+	wantFault[*types.InvalidPowerState](t, vm.ShutdownGuest(e.ctx))
+	wantFault[*types.InvalidPowerState](t, vm.RebootGuest(e.ctx))
+}
+
+// TestShutdownBeforeTheAddresses has a guest go down when it has just booted: it does that and nothing else.
+func TestShutdownBeforeTheAddresses(t *testing.T) {
+	e := startGuests(t, patient)
+	vm := e.cloneOn("a")
+	e.advance(boot)
+	e.must(vm.ShutdownGuest(e.ctx))
+	if n := e.timers(); n != 1 {
+		t.Errorf("%d timers, want that of the shutdown alone", n)
+	}
+	e.advance(address)
+	e.wantHealth(vm, "when it would have had its addresses", booted.with(func(h *health) { h.State = "shuttingDown" }))
+	e.advance(shutdown - address)
+	e.wantHealth(vm, "down", off())
+}
+
+// TestShutdownThatDoesNotEnd takes a guest that ignores it, and one that hangs on its way down.
+func TestShutdownThatDoesNotEnd(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change        func(*control.Guest)
+		before, after bool // it changes before, or after, the guest is asked
+		want          health
+	}{
+		"ignored": {func(g *control.Guest) { g.IgnoreShutdown = true }, true, false, ready()},
+		"hung":    {func(g *control.Guest) { g.Hung = true }, false, true, booting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := startGuests(t, patient)
+			vm := e.cloneOn("a")
+			e.advance(boot + address)
+			other := patient
+			tt.change(&other)
+			if tt.before {
+				e.must(e.control.SetGuest(e.ctx, "a", other))
+			}
+			e.must(vm.ShutdownGuest(e.ctx))
+			if tt.after {
+				e.must(e.control.SetGuest(e.ctx, "a", other))
+			}
+			e.advance(time.Hour)
+			e.wantHealth(vm, "an hour later", tt.want)
+			e.do(vm.PowerOff(e.ctx)) // which always works
+			e.wantHealth(vm, "switched off", off())
+		})
+	}
 }

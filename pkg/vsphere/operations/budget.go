@@ -32,7 +32,7 @@ type budget struct {
 	missed  []turn               // of groups that came too late
 	begun   []grant              // turns that are not used up, of groups that do not wait, for as long as they may come back
 	since   map[string]time.Time // when a group, by UID, began to wait
-	wanted  map[string]int       // how many places a group, by UID, has asked for and not taken; at least one if it waits
+	wanted  map[string]int       // how many places a group, by UID, has asked for when it was last admitted, and not taken
 }
 
 // turn is that of a group, with what is left of it.
@@ -55,16 +55,17 @@ func (b *budget) admit(g vsphere.GroupID, wants int, now time.Time) bool {
 	if i := slices.IndexFunc(b.granted, sameGrant(g.UID)); i >= 0 {
 		b.granted[i].places = min(b.granted[i].places, wants) // the others are free again
 	}
-	if b.isTurn(g.UID) && b.inUse < b.limit || b.free() > len(b.waiting) {
-		return true
+	if !b.mayTake(g.UID) {
+		b.queue(g, now)
+		return false
 	}
-	b.queue(g, now)
-	return false
+	return true
 }
 
-// isTurn reports whether it is a group's turn, or was.
-func (b *budget) isTurn(uid string) bool {
-	return slices.ContainsFunc(b.granted, sameGrant(uid)) || slices.ContainsFunc(b.missed, same(uid))
+// mayTake reports whether there is a place for a group: one that is free for everybody, or any if it is its turn, or was.
+func (b *budget) mayTake(uid string) bool {
+	isTurn := slices.ContainsFunc(b.granted, sameGrant(uid)) || slices.ContainsFunc(b.missed, same(uid))
+	return isTurn && b.inUse < b.limit || b.free() > len(b.waiting)
 }
 
 // queue puts a group in the line: at its head, if the group has come too late for its place.
@@ -86,25 +87,22 @@ func newBudget(limit int) *budget {
 // take takes a place for g, or puts g in the line.
 func (b *budget) take(g vsphere.GroupID, now time.Time) bool {
 	b.expire(now)
-	mine, isMine := b.takeTurn(g.UID)
-	switch {
-	case isMine && b.inUse < b.limit:
-		b.took(g.UID)
-		mine.left--
-		if mine.places--; mine.places > 0 {
-			b.granted = append(b.granted, mine)
-		} else if mine.left > 0 {
-			b.begun = append(b.begun, grant{mine.turn, 0, now.Add(grantFor)})
-		}
-		return true
-	case b.free() > len(b.waiting):
-		b.took(g.UID)
-		return true
-	case isMine:
-		b.missed = append(b.missed, mine.turn)
+	if !b.mayTake(g.UID) {
+		b.queue(g, now)
+		return false
 	}
-	b.queue(g, now)
-	return false
+	b.took(g.UID)
+	mine, isMine := b.takeTurn(g.UID)
+	if !isMine {
+		return true
+	}
+	mine.left--
+	if mine.places--; mine.places > 0 {
+		b.granted = append(b.granted, mine)
+	} else if mine.left > 0 {
+		b.begun = append(b.begun, grant{mine.turn, 0, now.Add(grantFor)})
+	}
+	return true
 }
 
 func (b *budget) took(uid string) {

@@ -37,13 +37,26 @@ type VM struct {
 	Stamp        *Stamp // nil: none, or not readable as one
 	InstanceUUID string
 	Template     bool
-	CPU          int32 // vCPUs
-	MemoryMiB    int64
-	Created      time.Time // zero if vCenter does not tell
-	Power        PowerState
-	Connection   string
-	Host         string // name of the host that runs it
-	IP           string // as reported by the guest, for people only
+	// CPUHotAdd and MemoryHotAdd are true if vCPUs and memory can be added while it is on.
+	CPUHotAdd, MemoryHotAdd bool
+	// GuestReady is true if the guest has said so, see ReadyKey. It may be from before the VM was switched off.
+	GuestReady bool
+	CPU        int32 // vCPUs
+	MemoryMiB  int64
+	Created    time.Time // zero if vCenter does not tell
+	// MemoryHotAddLimitMiB is the most memory that can be added while it is on (config.hotPlugMemoryLimit), and
+	// MemoryHotAddIncrementMiB what that has to be a multiple of. 0 means that vCenter does not tell, as of a VM that is off.
+	MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB int64
+
+	Power      PowerState
+	Connection string
+	Host       string // name of the host that runs it
+	IP         string // as reported by the guest, for people only
+	// ToolsRunning is true while VMware Tools run in the guest. While they start they do not yet.
+	ToolsRunning bool
+	// IPs are the addresses of the VM's network cards as VMware Tools report them, without prefix lengths, in vCenter's order,
+	// each once. They are nil while Tools report none. Like IP, they are what the guest says of itself.
+	IPs []string
 	// Unreadable is true for a VM that left the view and could neither be read nor be proven gone. What else is known
 	// of it is from before.
 	Unreadable bool

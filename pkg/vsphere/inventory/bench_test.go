@@ -53,12 +53,15 @@ func watched(g vsphere.GroupID, parent vsphere.Ref, id, slot int) Update {
 		Version: vsphere.StampVersion, Owner: testOwner, UID: g.UID, Namespace: g.Namespace, Name: g.Name, Slot: slot,
 		Revision: "1:0a1b2c3d4e5f", Disks: []int32{2000}, Instance: instance,
 	}
-	return Update{FieldName<<12 - 1, Properties{
-		Set:  FieldName<<12 - 1,
+	ip := fmt.Sprintf("10.0.%d.%d", id/250, id%250)
+	return Update{allFields, Properties{
+		Set:  allFields,
 		Name: fmt.Sprintf("%s-6f1c1-%d", g.Name, slot), Parent: vsphere.Ref(strings.Clone(string(parent))),
 		InstanceUUID: strings.Clone(instance), CPU: 2, MemoryMiB: 4096, Created: time.Date(2026, 1, 1, 0, 0, id, 0, time.UTC),
-		Stamp: stamp.String(), Power: vsphere.PowerState(strings.Clone("poweredOn")), Connection: strings.Clone("connected"),
-		Host: vsphere.Ref(fmt.Sprintf("host-%d", id%64)), IP: fmt.Sprintf("10.0.%d.%d", id/250, id%250),
+		Stamp: stamp.String(), Power: vsphere.PoweredOn, Connection: vsphere.Connected, // of which there is one for all
+		Host: vsphere.Ref(fmt.Sprintf("host-%d", id%64)), IP: ip,
+		ToolsRunning: true, IPs: []string{strings.Clone(ip)}, GuestReady: true, CPUHotAdd: true, MemoryHotAdd: true,
+		MemoryHotAddLimitMiB: 65536, MemoryHotAddIncrementMiB: 128,
 	}}
 }
 

@@ -30,12 +30,18 @@ func testInventory() *Inventory {
 	return inv
 }
 
+// allFields are all that there are.
+const allFields = FieldMemoryHotAddIncrement<<1 - 1
+
 // values are all properties that are not zero.
 func values(p Properties) Update {
 	for field, is := range map[Fields]bool{
 		FieldName: p.Name != "", FieldParent: p.Parent != "", FieldTemplate: p.Template, FieldInstanceUUID: p.InstanceUUID != "",
 		FieldCPU: p.CPU != 0, FieldMemory: p.MemoryMiB != 0, FieldCreated: !p.Created.IsZero(), FieldStamp: p.Stamp != "",
 		FieldPower: p.Power != "", FieldConnection: p.Connection != "", FieldHost: p.Host != "", FieldIP: p.IP != "",
+		FieldToolsRunning: p.ToolsRunning, FieldIPs: p.IPs != nil, FieldGuestReady: p.GuestReady,
+		FieldCPUHotAdd: p.CPUHotAdd, FieldMemoryHotAdd: p.MemoryHotAdd,
+		FieldMemoryHotAddLimit: p.MemoryHotAddLimitMiB != 0, FieldMemoryHotAddIncrement: p.MemoryHotAddIncrementMiB != 0,
 	} {
 		if is {
 			p.Set |= field
@@ -54,7 +60,7 @@ func isTemplate(yes bool) Update {
 
 // whole says of all properties what an update says of some: that the others have no value.
 func whole(u Update) Update {
-	u.Fields = FieldName<<12 - 1
+	u.Fields = allFields
 	return u
 }
 

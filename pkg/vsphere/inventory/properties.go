@@ -7,7 +7,7 @@ import (
 )
 
 // Fields is a set of properties of a VM.
-type Fields uint16
+type Fields uint32
 
 // The properties of a VM that the inventory knows.
 const (
@@ -23,9 +23,18 @@ const (
 	FieldConnection
 	FieldHost
 	FieldIP
+	FieldToolsRunning
+	FieldIPs
+	FieldGuestReady
+	FieldCPUHotAdd
+	FieldMemoryHotAdd
+	FieldMemoryHotAddLimit
+	FieldMemoryHotAddIncrement
 
-	// FieldsOfConfiguration vanish together while a VM's host or datastore is lost.
-	FieldsOfConfiguration = FieldTemplate | FieldInstanceUUID | FieldCPU | FieldMemory | FieldCreated | FieldStamp
+	// FieldsOfConfiguration vanish together while a VM's host or datastore is lost. What the guest has written belongs to them:
+	// vCenter keeps it in the configuration.
+	FieldsOfConfiguration = FieldTemplate | FieldInstanceUUID | FieldCPU | FieldMemory | FieldCreated | FieldStamp |
+		FieldGuestReady | FieldCPUHotAdd | FieldMemoryHotAdd | FieldMemoryHotAddLimit | FieldMemoryHotAddIncrement
 	// fieldsThatConfigure are those that every VM has whose configuration shows.
 	fieldsThatConfigure = FieldInstanceUUID | FieldTemplate | FieldCPU
 )
@@ -34,8 +43,16 @@ const (
 type Properties struct {
 	Set          Fields // those that have a value; all others are zero
 	Template     bool
+	ToolsRunning bool
+	GuestReady   bool
+	CPUHotAdd    bool
+	MemoryHotAdd bool
 	CPU          int32 // vCPUs
 	MemoryMiB    int64
+	// MemoryHotAddLimitMiB and MemoryHotAddIncrementMiB are as in vsphere.VM.
+	MemoryHotAddLimitMiB     int64
+	MemoryHotAddIncrementMiB int64
+
 	Name         string // unescaped
 	Parent       vsphere.Ref
 	InstanceUUID string
@@ -44,6 +61,7 @@ type Properties struct {
 	Connection   string
 	Host         vsphere.Ref
 	IP           string
+	IPs          []string  // never changed, but replaced: VMs share it
 	Created      time.Time // UTC
 }
 
@@ -80,6 +98,13 @@ func (p *Properties) Apply(u Update) {
 	set(&p.Connection, u.Connection, u, FieldConnection)
 	set(&p.Host, u.Host, u, FieldHost)
 	set(&p.IP, u.IP, u, FieldIP)
+	set(&p.ToolsRunning, u.ToolsRunning, u, FieldToolsRunning)
+	set(&p.IPs, u.IPs, u, FieldIPs)
+	set(&p.GuestReady, u.GuestReady, u, FieldGuestReady)
+	set(&p.CPUHotAdd, u.CPUHotAdd, u, FieldCPUHotAdd)
+	set(&p.MemoryHotAdd, u.MemoryHotAdd, u, FieldMemoryHotAdd)
+	set(&p.MemoryHotAddLimitMiB, u.MemoryHotAddLimitMiB, u, FieldMemoryHotAddLimit)
+	set(&p.MemoryHotAddIncrementMiB, u.MemoryHotAddIncrementMiB, u, FieldMemoryHotAddIncrement)
 }
 
 // set takes over one value. One that the update has no value for is zero there.
@@ -109,15 +134,20 @@ func (p *Properties) VM(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
 
 func (p *Properties) describe(ref vsphere.Ref, last *vsphere.VM, stamp *vsphere.Stamp) vsphere.VM {
 	vm := vsphere.VM{
-		Ref: ref, Name: p.Name, Parent: p.Parent, Power: p.Power, Connection: p.Connection, IP: p.IP,
+		Ref: ref, Name: p.Name, Parent: p.Parent, Power: p.Power, Connection: p.Connection,
+		IP: p.IP, ToolsRunning: p.ToolsRunning, IPs: p.IPs,
 	}
 	if p.Configured() {
 		vm.Configured = true
 		vm.Stamp, vm.InstanceUUID = stamp, p.InstanceUUID
 		vm.Template, vm.CPU, vm.MemoryMiB, vm.Created = p.Template, p.CPU, p.MemoryMiB, p.Created
+		vm.GuestReady, vm.CPUHotAdd, vm.MemoryHotAdd = p.GuestReady, p.CPUHotAdd, p.MemoryHotAdd
+		vm.MemoryHotAddLimitMiB, vm.MemoryHotAddIncrementMiB = p.MemoryHotAddLimitMiB, p.MemoryHotAddIncrementMiB
 		return vm
 	}
 	vm.Configured, vm.Stamp, vm.InstanceUUID = last.Configured, last.Stamp, last.InstanceUUID
 	vm.Template, vm.CPU, vm.MemoryMiB, vm.Created = last.Template, last.CPU, last.MemoryMiB, last.Created
+	vm.GuestReady, vm.CPUHotAdd, vm.MemoryHotAdd = last.GuestReady, last.CPUHotAdd, last.MemoryHotAdd
+	vm.MemoryHotAddLimitMiB, vm.MemoryHotAddIncrementMiB = last.MemoryHotAddLimitMiB, last.MemoryHotAddIncrementMiB
 	return vm
 }

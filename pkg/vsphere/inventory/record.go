@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
@@ -44,7 +45,11 @@ func uidOf(vm *vsphere.VM, claim, owner string) string {
 }
 
 // describe returns the VM that properties describe. A stamp that is stored as the last one is not parsed again, and shared.
+// So are addresses that have not changed, by the properties too: what is told again is in memory once.
 func (r *record) describe(props *Properties) vsphere.VM {
+	if slices.Equal(props.IPs, r.vm.IPs) {
+		props.IPs = r.vm.IPs
+	}
 	if r.vm.Stamp != nil && props.Stamp == r.stamp {
 		return props.describe(r.vm.Ref, r.vm, r.vm.Stamp)
 	}

@@ -16,8 +16,7 @@ func (inv *Inventory) add(vm vsphere.VM) *record {
 // held.
 func (inv *Inventory) replace(r *record, vm vsphere.VM, host vsphere.Ref, ch *Changes) {
 	inv.addGroupsOf(r, ch)
-	inv.complete(&vm, host)
-	if *r.vm == vm && r.host == host {
+	if inv.knows(r, &vm, host) {
 		return
 	}
 	changed := vm // or each VM would be allocated that is the same
@@ -29,6 +28,12 @@ func (inv *Inventory) replace(r *record, vm vsphere.VM, host vsphere.Ref, ch *Ch
 	r.vm, r.host = &changed, host
 	inv.index(r)
 	inv.addGroupsOf(r, ch)
+}
+
+// knows completes a VM, and reports whether the record says all that already. inv.mu is held.
+func (inv *Inventory) knows(r *record, vm *vsphere.VM, host vsphere.Ref) bool {
+	inv.complete(vm, host)
+	return r.host == host && vsphere.SameVM(r.vm, vm)
 }
 
 // complete adds what is known of a VM by its folder and its host. inv.mu is held.

@@ -1,7 +1,7 @@
 package inventory
 
 import (
-	"maps"
+	"reflect"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -38,8 +38,7 @@ func (inv *Inventory) Refresh(ref vsphere.Ref, u Update, asked uint64, ch *Chang
 // differs reports whether properties say anything else of a VM than is known. inv.mu is held.
 func (inv *Inventory) differs(r *record, props *Properties) bool {
 	vm := r.describe(props)
-	inv.complete(&vm, props.Host)
-	return *r.vm != vm || r.host != props.Host
+	return !inv.knows(r, &vm, props.Host)
 }
 
 // Unheld returns the VMs that may be ours and that no filter holds.
@@ -108,7 +107,7 @@ func (inv *Inventory) RefreshTree(
 		props.Apply(u)
 		next[ref] = props
 	}
-	templatesChanged = !maps.Equal(next, inv.templates)
+	templatesChanged = !reflect.DeepEqual(next, inv.templates)
 	inv.templates = next
 	return missing, templatesChanged
 }

@@ -158,7 +158,7 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: a read that was under way is not too old", what)
 		}
 		version = inv.TreeVersion()
-		if got := inv.Templates()["vm-1"]; got != want {
+		if got := inv.Templates()["vm-1"]; !cmp.Equal(want, got) {
 			t.Errorf("%s: %+v, want %+v", what, got, want)
 		}
 	}

@@ -84,13 +84,16 @@ func randomUpdate(t *rapid.T) Update {
 		Name:         rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "VM's name"),
 		Parent:       rapid.SampledFrom(append(randomFolders, "group-far")).Draw(t, "VM's folder"),
 		InstanceUUID: "i-1", Template: rapid.Bool().Draw(t, "template"), CPU: 2, Stamp: stamp.String(),
-		Host:    rapid.SampledFrom(randomHosts).Draw(t, "VM's host"),
-		IP:      rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2"}).Draw(t, "address"),
-		Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		Host: rapid.SampledFrom(randomHosts).Draw(t, "VM's host"),
+		IP:   rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2"}).Draw(t, "address"),
+		IPs:  rapid.SampledFrom([][]string{{"192.0.2.1"}, {"192.0.2.2"}, {"192.0.2.1", "192.0.2.2"}}).Draw(t, "addresses"),
+
+		ToolsRunning: true, GuestReady: true, CPUHotAdd: true, MemoryHotAdd: true,
+		MemoryHotAddLimitMiB: 65536, MemoryHotAddIncrementMiB: 128, Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
 	all.Set |= FieldTemplate
 	all.Fields |= FieldTemplate
-	for field := FieldName; field <= FieldIP; field <<= 1 {
+	for field := FieldName; field < allFields; field <<= 1 {
 		switch rapid.IntRange(0, 3).Draw(t, fmt.Sprintf("field %d", field)) {
 		case 0: // not spoken of
 			clearFields(&all, field)

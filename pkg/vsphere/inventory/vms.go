@@ -70,7 +70,9 @@ func (inv *Inventory) update(ref vsphere.Ref, from Sources, whole bool, u Update
 	if r.props.Configured() {
 		r.stamp = r.props.Stamp
 	}
-	inv.replace(r, vm, r.props.Host, ch)
+	if !inv.knows(r, &vm, r.props.Host) { // or each renewed lease of an address would wake the group
+		inv.replace(r, vm, r.props.Host, ch)
+	}
 	if r.host != "" && inv.hostNames[r.host] == "" {
 		ch.Hosts = append(ch.Hosts, r.host)
 	}

@@ -1,7 +1,6 @@
 package operations
 
 import (
-	"reflect"
 	"slices"
 	"sync"
 
@@ -39,18 +38,16 @@ func (v *Versions) Forget(g vsphere.GroupID) {
 	delete(v.last, g)
 }
 
-// sameSnapshot reports whether two snapshots say the same. What they share is not looked into.
+// sameSnapshot reports whether two snapshots say the same. What they share is not looked into: adapters that replace only the
+// VMs that change hand out the same pointers.
 func sameSnapshot(a, b vsphere.Snapshot) bool {
 	return a.VCenter == b.VCenter && a.Owner == b.Owner && a.RootExists == b.RootExists && a.Path == b.Path &&
 		sameError(a.PlacementError, b.PlacementError) && a.ClonesToCome == b.ClonesToCome && a.HostNeeded == b.HostNeeded && sameDisappearance(a.Disappearance, b.Disappearance) &&
 		a.Swept == b.Swept && sameError(a.SweepErr, b.SweepErr) &&
 		sameSlice(a.Folders, b.Folders) && sameSlice(a.Hosts, b.Hosts) &&
 		sameSlice(a.Operations, b.Operations) && sameSlice(a.Failures, b.Failures) && sameSlice(a.PowerOns, b.PowerOns) &&
-		slices.EqualFunc(a.VMs, b.VMs, sameVM)
+		slices.EqualFunc(a.VMs, b.VMs, vsphere.SameVM)
 }
-
-// sameVM reports whether two VMs are the same. Adapters that replace only what changes hand out the same pointer.
-func sameVM(a, b *vsphere.VM) bool { return a == b || reflect.DeepEqual(a, b) }
 
 func sameError(a, b *vsphere.Error) bool {
 	return a == b || a != nil && b != nil && a.Class == b.Class && a.Reason == b.Reason && a.Error() == b.Error()

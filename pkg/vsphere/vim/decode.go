@@ -15,6 +15,9 @@ var fields = map[string]inventory.Fields{
 	propInstanceUUID: inventory.FieldInstanceUUID, propNumCPU: inventory.FieldCPU, propMemoryMB: inventory.FieldMemory,
 	propCreateDate: inventory.FieldCreated, propStamp: inventory.FieldStamp, propPower: inventory.FieldPower,
 	propConnection: inventory.FieldConnection, propHost: inventory.FieldHost, propIP: inventory.FieldIP,
+	propToolsRunning: inventory.FieldToolsRunning, propNet: inventory.FieldIPs, propReady: inventory.FieldGuestReady,
+	propCPUHotAdd: inventory.FieldCPUHotAdd, propMemoryHotAdd: inventory.FieldMemoryHotAdd,
+	propHotAddLimit: inventory.FieldMemoryHotAddLimit, propHotAddIncrement: inventory.FieldMemoryHotAddIncrement,
 }
 
 // vmUpdate decodes what a filter reports of a VM.
@@ -81,13 +84,37 @@ func decode(p *inventory.Properties, path string, val any) {
 	case propStamp:
 		p.Stamp = one.stampText()
 	case propPower:
-		p.Power = vsphere.PowerState(one.text(path))
+		p.Power = vsphere.PowerState(usual(one.text(path)))
 	case propConnection:
-		p.Connection = one.text(path)
+		p.Connection = usual(one.text(path))
 	case propHost:
 		p.Host = one.ref(path)
-	case propIP:
-		p.IP = one.text(path)
+	default:
+		decodeHotAdd(p, path, one)
+		decodeGuest(p, path, one)
+	}
+}
+
+// usual returns a text of which most VMs have one and the same: that one is in memory once, and not for each VM anew.
+func usual(text string) string {
+	for _, one := range []string{string(vsphere.PoweredOn), string(vsphere.PoweredOff), vsphere.Connected} {
+		if text == one {
+			return one
+		}
+	}
+	return text
+}
+
+func decodeHotAdd(p *inventory.Properties, path string, one properties) {
+	switch path {
+	case propCPUHotAdd:
+		p.CPUHotAdd = one.flag(path)
+	case propMemoryHotAdd:
+		p.MemoryHotAdd = one.flag(path)
+	case propHotAddLimit:
+		p.MemoryHotAddLimitMiB = one.number(path)
+	case propHotAddIncrement:
+		p.MemoryHotAddIncrementMiB = one.number(path)
 	}
 }
 

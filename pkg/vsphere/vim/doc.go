@@ -20,7 +20,8 @@
 //	shared.go                        what outlives connections: the inventory, the operations, the tasks in flight
 //	pending_tasks.go task_list.go read_queue.go host_list.go sweeps.go requests.go template_state.go
 //	                                 state, which makes no call
-//	decode.go props.go object.go     from vCenter's properties to plain records
+//	decode.go guest.go props.go object.go
+//	                                 from vCenter's properties to plain records
 //	caller.go call_error.go errors.go faults.go
 //	                                 one call, and what its error means
 //

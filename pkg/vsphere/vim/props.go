@@ -29,14 +29,23 @@ const (
 	propConnection   = "runtime.connectionState"
 	propHost         = "runtime.host"
 	propIP           = "guest.ipAddress"
-	propFilters      = "filter" // of a property collector
+	propToolsRunning = "guest.toolsRunningStatus"
+	propNet          = "guest.net"
+	propReady        = `config.extraConfig["` + vsphere.ReadyKey + `"]`
+	propCPUHotAdd    = "config.cpuHotAddEnabled"
+	propMemoryHotAdd = "config.memoryHotAddEnabled"
+	// These two have a value only while the VM is on and its memoryHotAddEnabled is true.
+	propHotAddLimit     = "config.hotPlugMemoryLimit"
+	propHotAddIncrement = "config.hotPlugMemoryIncrementSize"
+	propFilters         = "filter" // of a property collector
 )
 
 // vmProps are watched of every VM below the root, and of ours elsewhere.
 func vmProps() []string {
 	return []string{
 		propName, propParent, propTemplate, propInstanceUUID, propNumCPU, propMemoryMB, propCreateDate, propStamp,
-		propPower, propConnection, propHost, propIP,
+		propPower, propConnection, propHost, propIP, propToolsRunning, propNet, propReady,
+		propCPUHotAdd, propMemoryHotAdd, propHotAddLimit, propHotAddIncrement,
 	}
 }
 
@@ -117,9 +126,12 @@ func (p properties) time(path string) time.Time {
 }
 
 // stampText returns the stamp as it is stored, empty if there is none.
-func (p properties) stampText() string {
+func (p properties) stampText() string { return p.option(propStamp) }
+
+// option returns the text of one key of ExtraConfig, empty if there is none.
+func (p properties) option(path string) string {
 	text := ""
-	switch v := p[propStamp].(type) {
+	switch v := p[path].(type) {
 	case types.BaseOptionValue:
 		text, _ = v.GetOptionValue().Value.(string)
 	case types.OptionValue:

@@ -56,6 +56,28 @@ func (r *record) describe(props *Properties) vsphere.VM {
 	return props.VM(r.vm.Ref, *r.vm)
 }
 
+// shareTexts has a stamp that was just read say what its VM and another VM of its group say already by their texts, so that
+// each is in memory once. sibling may be nil.
+func shareTexts(vm, sibling *vsphere.VM) {
+	share(&vm.Stamp.Instance, vm.InstanceUUID)
+	if sibling == nil || sibling.Stamp == nil {
+		return
+	}
+	s, known := vm.Stamp, sibling.Stamp
+	share(&s.Owner, known.Owner)
+	share(&s.UID, known.UID)
+	share(&s.Namespace, known.Namespace)
+	share(&s.Name, known.Name)
+	share(&s.Revision, known.Revision)
+}
+
+// share replaces a text by one that says the same.
+func share(text *string, known string) {
+	if *text == known {
+		*text = known
+	}
+}
+
 // vmList is the VMs of a group, or those in a folder, by name and reference.
 type vmList = operations.Sorted[*vsphere.VM]
 

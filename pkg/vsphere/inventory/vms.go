@@ -70,6 +70,9 @@ func (inv *Inventory) update(ref vsphere.Ref, from Sources, whole bool, u Update
 	if r.props.Configured() {
 		r.stamp = r.props.Stamp
 	}
+	if vm.Stamp != nil && vm.Stamp != r.vm.Stamp {
+		shareTexts(&vm, inv.byUID[vm.Stamp.UID].First())
+	}
 	if !inv.knows(r, &vm, r.props.Host) { // or each renewed lease of an address would wake the group
 		inv.replace(r, vm, r.props.Host, ch)
 	}

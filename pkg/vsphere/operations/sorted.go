@@ -32,6 +32,14 @@ func (s *Sorted[T]) Len() int {
 	return len(s.values)
 }
 
+// First returns the first value, the zero one if there is none. Unlike All, it hands no list out.
+func (s *Sorted[T]) First() (first T) {
+	if s.Len() > 0 {
+		first = s.values[0]
+	}
+	return first
+}
+
 // Put adds a value, or replaces the one that is equal to it.
 func (s *Sorted[T]) Put(value T) {
 	i, found := slices.BinarySearchFunc(s.values, value, s.compare)

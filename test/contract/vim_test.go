@@ -20,6 +20,8 @@ const (
 	patience = 30 * time.Second
 	// slowClone is long enough for a clone to be seen under way, also after the adapter has started anew.
 	slowClone = 3 * time.Second
+	// noAddress is longer than any scenario takes: its guests have the addresses that it gives them.
+	noAddress = 24 * time.Hour
 )
 
 func TestContract(t *testing.T) {
@@ -203,6 +205,25 @@ func (w *world) Disconnect(vm vsphere.Ref, disconnected bool) {
 	w.t.Helper()
 	w.control(func(ctx context.Context, c *control.Client) error {
 		return c.SetConnectionState(ctx, string(vm), disconnected)
+	})
+}
+
+func (w *world) SetTools(vm vsphere.Ref, running bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetGuest(ctx, string(vm), control.Guest{Tools: true, IPDelay: noAddress, Hung: !running})
+	})
+}
+
+func (w *world) SetIPs(vm vsphere.Ref, ips ...string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetGuestIPs(ctx, string(vm), ips...) })
+}
+
+func (w *world) SetReady(vm vsphere.Ref, value string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetGuestInfo(ctx, string(vm), vsphere.ReadyKey, value)
 	})
 }
 

@@ -45,6 +45,13 @@ type World interface {
 	// MarkAsTemplate makes a VM that is off a template, or a template a VM.
 	MarkAsTemplate(vm vsphere.Ref, template bool)
 	Disconnect(vm vsphere.Ref, disconnected bool)
+	// SetTools has VMware Tools run in the guest of a VM that is on, without any address, or stop.
+	SetTools(vm vsphere.Ref, running bool)
+	// SetIPs gives a guest whose Tools run these addresses, and no others. There are no more of them than network cards.
+	SetIPs(vm vsphere.Ref, ips ...string)
+	// SetReady sets vsphere.ReadyKey of a VM that is on, as its guest does; an empty value clears it. Whether the value
+	// outlives a power-off is left open.
+	SetReady(vm vsphere.Ref, value string)
 	// AddDisk attaches a disk to a VM that it did not get from its template.
 	AddDisk(vm vsphere.Ref)
 	// ReplaceDisk detaches a VM's disk and attaches that of another VM in its place, under the same device key.

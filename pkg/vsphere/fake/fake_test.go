@@ -262,6 +262,28 @@ func TestADestructionIsJudgedByTheTruth(t *testing.T) {
 	}
 }
 
+// TestACopyIsSilent: what a guest has told is its own, and a clone made by hand is off.
+func TestACopyIsSilent(t *testing.T) {
+	vc, c, _, spec := setup(t, fake.Config{})
+	vc.Update(vc.VMs()[0].Ref, func(vm *vsphere.VM) { vm.CPUHotAdd, vm.MemoryHotAdd = true, true })
+	spec.PowerOn = true
+	if err := start(t, c, web, "a", spec); err != nil {
+		t.Fatal(err)
+	}
+	vm := snapshot(t, c).VMs[0]
+	vc.SetTools(vm.Ref, true)
+	vc.SetIPs(vm.Ref, "192.0.2.1")
+	vc.SetReady(vm.Ref, "true")
+	vc.CopyVM(vm.Ref, "b")
+	s := snapshot(t, c)
+	if vm := s.VMs[0]; !vm.ToolsRunning || vm.IP != "192.0.2.1" || len(vm.IPs) != 1 || !vm.GuestReady || !vm.CPUHotAdd || !vm.MemoryHotAdd {
+		t.Errorf("the VM is %+v", vm)
+	}
+	if vm := s.VMs[1]; vm.ToolsRunning || vm.IP != "" || vm.IPs != nil || vm.GuestReady || !vm.CPUHotAdd {
+		t.Errorf("the copy is %+v", vm)
+	}
+}
+
 func TestLostRoot(t *testing.T) {
 	vc, c, _, _ := setup(t, fake.Config{})
 	if !snapshot(t, c).RootExists {

@@ -107,6 +107,8 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 	vm := vsphere.VM{
 		Name: name, Parent: spec.Folder, Configured: true,
 		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, InstanceUUID: instance,
+		CPUHotAdd: template.CPUHotAdd, MemoryHotAdd: template.MemoryHotAdd,
+		MemoryHotAddLimitMiB: template.MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB: template.MemoryHotAddIncrementMiB,
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
 		Stamp: &vsphere.Stamp{
 			Version: vsphere.StampVersion, Owner: c.cfg.Owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
@@ -138,7 +140,7 @@ func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
 		case m.Connection != vsphere.Connected:
 			return "", faultError(vsphere.ClassTransient, "InvalidState", "the host of %s is not connected", m.Name)
 		}
-		m.Power = kind.Power // also when it has that state already: that is a success
+		setPower(&m.VM, kind.Power) // also when it has that state already: that is a success
 		return r.VM, nil
 	})
 }

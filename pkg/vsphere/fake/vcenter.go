@@ -198,6 +198,7 @@ func (v *VCenter) child(parent vsphere.Ref, name string) *machine {
 func (v *VCenter) view(m *machine) vsphere.VM {
 	vm := m.VM
 	vm.ParentPath = v.path(vm.Parent)
+	vm.IPs = slices.Clone(vm.IPs)
 	if vm.Stamp != nil {
 		stamp := *vm.Stamp
 		stamp.Disks = slices.Clone(stamp.Disks)

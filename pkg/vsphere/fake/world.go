@@ -72,7 +72,8 @@ func (v *VCenter) CopyVM(ref vsphere.Ref, name string) vsphere.Ref {
 	v.mu.Lock()
 	defer v.unlock()
 	vm := v.machine(ref).VM
-	vm.Name, vm.InstanceUUID, vm.Power = name, v.newInstance(), vsphere.PoweredOff
+	vm.Name, vm.InstanceUUID = name, v.newInstance()
+	setPower(&vm, vsphere.PoweredOff)
 	m := v.addMachine(vm, v.machine(ref).disks)
 	v.changed(m)
 	return m.Ref
@@ -103,7 +104,7 @@ func (v *VCenter) Destroy(ref vsphere.Ref) {
 
 // PowerOff switches a VM off.
 func (v *VCenter) PowerOff(ref vsphere.Ref) {
-	v.Update(ref, func(vm *vsphere.VM) { vm.Power = vsphere.PoweredOff })
+	v.Update(ref, func(vm *vsphere.VM) { setPower(vm, vsphere.PoweredOff) })
 }
 
 // Rename gives a VM another name.

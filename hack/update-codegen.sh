@@ -30,6 +30,7 @@ kube::codegen::gen_openapi \
     --report-filename "${work}/violations" \
     --update-report \
     --output-model-name-file zz_generated.model_name.go \
+    --extra-pkgs "k8s.io/apimachinery/pkg/util/intstr" \
     --boilerplate "${boilerplate}" \
     "${apis}"
 

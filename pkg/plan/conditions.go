@@ -18,11 +18,13 @@ type summary struct {
 	ready, reconciling, stalled bool
 	problem                     bool // something stands in the way
 	reason, message             string
+	upToDate                    upToDate
 }
 
 // summarize says where the group stands. Warnings end the message where there is no problem to tell first.
 func summarize(in Input, p Plan, out Outcome) summary {
 	s := progress(in, p, out)
+	s.upToDate = p.members.upToDate(in.Group)
 	if in.Group.DeletionTimestamp == nil && !s.problem {
 		s.message = appendWarnings(s.message, warnings(in, &p))
 	}
@@ -33,7 +35,7 @@ func summarize(in Input, p Plan, out Outcome) summary {
 //
 //  1. there is a problem, or else an error of this sync: Stalled or Reconciling
 //  2. changes are due and held back: neither, but not Ready
-//  3. changes are due or under way: Reconciling
+//  3. VMs are being replaced, or other changes are due or under way: Reconciling
 //  4. as many VMs as wanted are there, all are available: Ready
 //  5. some are not available, and nothing can be done about it: Reconciling
 func progress(in Input, p Plan, out Outcome) summary {
@@ -56,6 +58,8 @@ func progress(in Input, p Plan, out Outcome) summary {
 		return summary{reason: p.Held, message: "the controller is read-only and holds back: " + p.due.String() + "; " + counts}
 	case p.due.deleting:
 		return summary{reconciling: true, reason: v1alpha1.ReasonDeleting, message: "being deleted: " + remaining(in, ms)}
+	case p.due.updates > 0:
+		return summary{reconciling: true, reason: v1alpha1.ReasonUpdating, message: counts + updating(p)}
 	case p.due.clones+p.due.powerOns > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due) + templateSearch(in, p)}
 	case p.due.removals > 0 || len(ms.pending) > 0:
@@ -63,9 +67,23 @@ func progress(in Input, p Plan, out Outcome) summary {
 			"%s, %d to be removed", counts, p.due.removals+len(ms.pending))}
 	case available >= want:
 		return summary{ready: true, reason: v1alpha1.ReasonAllReplicasAvailable, message: counts + remarks(ms)}
+	case slices.ContainsFunc(ms.ours, (*member).starting):
+		return summary{reconciling: true, reason: v1alpha1.ReasonNotReady, message: counts + remarks(ms)}
 	default:
 		return summary{reconciling: true, reason: v1alpha1.ReasonReplicasUnavailable, message: counts + remarks(ms)}
 	}
+}
+
+// updating says how far an update is, and what it waits for, as the end of a message.
+func updating(p Plan) string {
+	parts := []string{fmt.Sprintf("%d to be replaced", p.due.updates)}
+	if n := len(p.members.pending); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d being cloned", n))
+	}
+	if p.numbers.why != "" {
+		parts = append(parts, p.numbers.why)
+	}
+	return asEnd(parts)
 }
 
 // comingUp counts the VMs that are on their way, as the end of a message.
@@ -113,6 +131,9 @@ func remarks(ms *membership) string {
 			counts["moved out of the folder"]++
 		case m.state == v1alpha1.VMUnreachable:
 			counts["unreachable"]++
+		case m.starting():
+			what, _, _ := strings.Cut(m.message, ",")
+			counts[what]++
 		case m.message != "" && m.available():
 			what, _, _ := strings.Cut(m.message, ":")
 			counts[what]++
@@ -149,6 +170,9 @@ func (d due) String() string {
 	if d.removals > 0 {
 		parts = append(parts, fmt.Sprintf("%d to remove", d.removals))
 	}
+	if d.updates > 0 {
+		parts = append(parts, fmt.Sprintf("%d to replace", d.updates))
+	}
 	if d.deleting {
 		parts = append(parts, "the deletion")
 	}
@@ -173,6 +197,8 @@ func setConditions(status *v1alpha1.VmGroupStatus, in Input, s summary) {
 	condition(v1alpha1.ConditionReconciling, s.reconciling, s.reason, onlyIf(s.reconciling, s.message))
 	condition(v1alpha1.ConditionStalled, s.stalled, s.reason, onlyIf(s.stalled, s.message))
 	condition(v1alpha1.ConditionVCenterReachable, true, v1alpha1.ReasonVCenterConnected, "")
+	u := s.upToDate
+	setCondition(status, in, v1alpha1.ConditionUpToDate, u.status, u.reason, u.message)
 	status.Message = bounded(s.message)
 	status.Phase = phaseOf(status.Conditions)
 }
@@ -191,6 +217,7 @@ func setUnavailable(status *v1alpha1.VmGroupStatus, in Input, err *vsphere.Error
 	setCondition(status, in, v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, message)
 	setCondition(status, in, v1alpha1.ConditionReconciling, metav1.ConditionFalse, reason, "")
 	setCondition(status, in, v1alpha1.ConditionStalled, metav1.ConditionFalse, reason, "")
+	setCondition(status, in, v1alpha1.ConditionUpToDate, metav1.ConditionUnknown, reason, "")
 	if reachable {
 		setCondition(status, in, v1alpha1.ConditionVCenterReachable, metav1.ConditionTrue, v1alpha1.ReasonVCenterConnected, "")
 	} else {

@@ -41,6 +41,8 @@ func checkConvergence(t *rapid.T) {
 		"seen":          func(*rapid.T) { clear(c.hidden) },
 		"restart":       func(*rapid.T) { c.restart() },
 		"scale":         c.rescale,
+		"edit":          c.editSpec,
+		"guests":        c.changeGuests,
 		"delete":        c.deleteRarely,
 		"a person":      c.meddle,
 		"a foreign VM":  c.takeName,
@@ -62,7 +64,42 @@ func (c *chaos) step() {
 	c.sync()
 	atRest := c.group != nil && c.plan.Problem == nil && !c.plan.due.any() && len(c.tasks) == 0
 	if atRest && !c.away {
-		c.limit = max(int(c.group.DesiredReplicas()), len(c.ours()))
+		c.limit = max(c.mayHave(), len(c.ours()))
+	}
+}
+
+// mayHave returns how many VMs the spec allows at most.
+func (c *chaos) mayHave() int {
+	surge, _ := limits(c.group)
+	now := func(m v1alpha1.MemberSpec) bool { return m.Deletion == v1alpha1.DeletionNow }
+	if !replaces(c.group) && !slices.ContainsFunc(c.group.Spec.Members, now) {
+		surge = 0
+	}
+	return int(c.group.DesiredReplicas()) + surge
+}
+
+// editSpec changes what VMs are made from, and how they are updated.
+func (c *chaos) editSpec(t *rapid.T) {
+	if c.group == nil {
+		t.Skip("it is gone")
+	}
+	c.edit(func(s *v1alpha1.VmGroupSpec) {
+		s.Template, s.CPU = pick(t, "template", "golden", "new"), pick(t, "CPUs", int32(2), 4)
+		s.Readiness, s.MinReadySeconds, s.Members = nil, nil, nil
+		drawUpdate(t, s)
+		for i := range s.Members {
+			s.Members[i].Instance = "instance of vm-" + strconv.Itoa(i)
+		}
+	})
+	c.limit = max(c.limit, c.mayHave())
+}
+
+// changeGuests lets the guest of a VM come up or go down, and those of VMs that are made from now on.
+func (c *chaos) changeGuests(t *rapid.T) {
+	c.unready = flip(t, "new ones are not ready")
+	if len(c.vms) > 0 {
+		vm := &c.vms[rapid.IntRange(0, len(c.vms)-1).Draw(t, "VM")]
+		vm.ToolsRunning = !vm.ToolsRunning
 	}
 }
 
@@ -144,7 +181,7 @@ func (c *chaos) rescale(t *rapid.T) {
 		t.Skip("it is gone")
 	}
 	c.scale(rapid.Int32Range(0, 5).Draw(t, "replicas"))
-	c.limit = max(c.limit, int(c.group.DesiredReplicas()))
+	c.limit = max(c.limit, c.mayHave())
 }
 
 func (c *chaos) deleteRarely(t *rapid.T) {
@@ -217,15 +254,16 @@ func (c *chaos) weather(t *rapid.T) {
 
 // calm ends all faults and lets the group come to rest.
 func (c *chaos) calm(t *rapid.T) {
-	c.away, c.noTemplate, c.readOnly = false, false, false
+	c.away, c.noTemplate, c.readOnly, c.unready = false, false, false, false
 	for i := range c.vms {
 		connected(&c.vms[i])
 		readable(&c.vms[i])
+		tools(&c.vms[i])
 	}
-	for range 60 {
-		if c.group != nil {
-			c.group.Spec.Paused = false
-		}
+	if c.group != nil { // nobody is protected or has to be named
+		c.edit(func(s *v1alpha1.VmGroupSpec) { s.Members, s.ScaleDown, s.Paused = nil, nil, false })
+	}
+	for range 120 {
 		for _, task := range c.tasks {
 			task.Unknown, task.Overdue = false, false
 		}
@@ -246,5 +284,8 @@ func (c *chaos) calm(t *rapid.T) {
 	}
 	if len(c.ours()) != want || len(steps(c.plan)) > 0 {
 		t.Fatalf("%d VMs, %d are wanted, and at rest it does %v", len(c.ours()), want, steps(c.plan))
+	}
+	if updated := *c.group.Status.UpdatedReplicas; replaces(c.group) && int(updated) != want {
+		t.Fatalf("%d VMs are updated, %d are wanted", updated, want)
 	}
 }

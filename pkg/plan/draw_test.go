@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -101,6 +102,7 @@ func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
 		cascadeOrphan(g)
 	}
 	g.Spec.Paused = rarely(t, "paused")
+	drawUpdate(t, &g.Spec)
 	if flip(t, "seen before") {
 		g.Status = v1alpha1.VmGroupStatus{ObservedGeneration: 6, Replicas: 2, Phase: v1alpha1.PhasePending, Selector: Selector("web")}
 		g.Status.Folder = &v1alpha1.FolderStatus{VCenter: "vcenter-1"}
@@ -112,6 +114,31 @@ func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
 		}
 	}
 	return g
+}
+
+// drawUpdate draws how VMs are updated and removed.
+func drawUpdate(t *rapid.T, s *v1alpha1.VmGroupSpec) {
+	number := func(what string) *intstr.IntOrString {
+		return pick(t, what, nil, ptr.To(intstr.FromInt32(0)), ptr.To(intstr.FromInt32(1)), ptr.To(intstr.FromInt32(2)), ptr.To(intstr.FromString("50%")))
+	}
+	switch pick(t, "strategy", "", v1alpha1.UpdateOnDelete, v1alpha1.UpdateReplace, v1alpha1.UpdateReplace) {
+	case v1alpha1.UpdateOnDelete:
+		s.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateOnDelete}
+	case v1alpha1.UpdateReplace:
+		s.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, MaxSurge: number("surge"), MaxUnavailable: number("unavailable")}
+	}
+	if flip(t, "readiness") {
+		toolsMustRun(s)
+	}
+	if rarely(t, "ready for a while") {
+		minReadyFor(60)(s)
+	}
+	if policy := pick(t, "policy", "", v1alpha1.ScaleDownYoungest, v1alpha1.ScaleDownHighestSlot, v1alpha1.ScaleDownExplicit); policy != "" {
+		s.ScaleDown = &v1alpha1.ScaleDownSpec{Policy: policy}
+	}
+	for i := range pick(t, "members", 0, 0, 1, 3) {
+		marked(fmt.Sprintf("instance-%d", i), pick(t, "deletion", v1alpha1.DeletionFirst, v1alpha1.DeletionNow, v1alpha1.DeletionNever))(s)
+	}
 }
 
 func drawSlot(t *rapid.T) int { return rapid.IntRange(0, 6).Draw(t, "slot") }
@@ -128,6 +155,10 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 	v.Power = pick(t, "power", vsphere.PoweredOn, vsphere.PoweredOn, vsphere.PoweredOff, vsphere.Suspended, "")
 	v.Connection = pick(t, "connection", vsphere.Connected, vsphere.Connected, vsphere.Connected, "disconnected", "")
 	v.Unreadable = rarely(t, "unreadable")
+	v.ToolsRunning = flip(t, "tools")
+	if v.Stamp != nil && rarely(t, "old") {
+		v.Stamp.Revision = pick(t, "revision", "old", "3:abc")
+	}
 	v.Created = pick(t, "created", testNow, v.Created, time.Time{})
 	return v
 }

@@ -94,6 +94,9 @@ func outside(v *vsphere.VM) {
 	v.Parent, v.ParentPath, v.UnderRoot = "group-8", "/dc1/vm/elsewhere", false
 }
 
+func noTools(v *vsphere.VM) { v.ToolsRunning = false }
+func tools(v *vsphere.VM)   { v.ToolsRunning = true }
+
 func named(name string) func(*vsphere.VM)    { return func(v *vsphere.VM) { v.Name = name } }
 func ref(ref vsphere.Ref) func(*vsphere.VM)  { return func(v *vsphere.VM) { v.Ref = ref } }
 func created(at time.Time) func(*vsphere.VM) { return func(v *vsphere.VM) { v.Created = at } }
@@ -182,6 +185,25 @@ func cancelled(op *vsphere.Operation) { op.Cancelled = true }
 func unknown(op *vsphere.Operation)   { op.Task, op.Unknown = "", true }
 func landed(ref vsphere.Ref) func(*vsphere.Operation) {
 	return func(op *vsphere.Operation) { op.VM = ref }
+}
+
+// spec changes the spec of the group.
+func spec(change func(*v1alpha1.VmGroupSpec)) func(*Input) {
+	return func(in *Input) {
+		in.Group = in.Group.DeepCopy()
+		change(&in.Group.Spec)
+	}
+}
+
+func readyWhen(sign v1alpha1.ReadinessType) func(*Input) {
+	return spec(func(s *v1alpha1.VmGroupSpec) { s.Readiness = &v1alpha1.ReadinessSpec{Type: sign} })
+}
+
+// members adds an entry to spec.members.
+func members(instance string, deletion v1alpha1.MemberDeletion) func(*Input) {
+	return spec(func(s *v1alpha1.VmGroupSpec) {
+		s.Members = append(s.Members, v1alpha1.MemberSpec{Instance: instance, Deletion: deletion})
+	})
 }
 
 // operation returns one under way on the VM of a slot.

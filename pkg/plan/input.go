@@ -36,6 +36,9 @@ type Input struct {
 	// Living are the UIDs of the other VmGroups that exist, among those whose VMs are in the snapshot.
 	Living map[string]bool
 
+	// Clocks are those of the plan before.
+	Clocks Clocks
+
 	// ReadOnly holds all changes back.
 	ReadOnly bool
 	// FolderRecorded is true if the status of any VmGroup records a folder. A missing root was lost then, and must not be
@@ -76,18 +79,25 @@ type Plan struct {
 	Problem *Problem
 	// Notices tell people of things that the controller leaves alone.
 	Notices []Notice
+	// Clocks are for the input of the next plan.
+	Clocks Clocks
 
 	members membership
+	numbers numbers
 	due     due
 }
 
 // due counts the changes that the group needs, whether or not they can be made now.
 type due struct {
 	clones, cancels, powerOns, removals int
+	updates                             int // VMs that new ones are to take the place of
 	deleting                            bool
 }
 
-func (d due) any() bool { return d.clones+d.cancels+d.powerOns+d.removals > 0 || d.deleting }
+func (d due) any() bool { return d.makes()+d.cancels+d.powerOns+d.removals > 0 || d.deleting }
+
+// makes returns how many VMs have to be made, now or in the course of a rollout.
+func (d due) makes() int { return d.clones + d.updates }
 
 // Writes reports whether the plan changes anything in vCenter.
 func (p Plan) Writes() bool {
@@ -146,7 +156,7 @@ func (p *Plan) sortRequests() {
 
 // WarnsOfTemplate reports whether the template is unusable and no clone is due: the group lacks nothing, and gets a warning.
 func (p Plan) WarnsOfTemplate(in Input) bool {
-	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.clones == 0
+	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.makes() == 0
 }
 
 // Finishes reports whether the controller sees nothing left of a group that goes: the plan is its last one, or waits for the

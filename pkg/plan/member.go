@@ -27,15 +27,29 @@ type member struct {
 	victim   bool
 	state    v1alpha1.VMState
 	message  string
+
+	// mark is what spec.members says of it. differs is true if it surely differs from a VM made now, old if a new one is to
+	// take its place.
+	mark         v1alpha1.MemberDeletion
+	age          vsphere.Age
+	differs, old bool
+	notReady     string    // why it is not ready, empty if it is
+	availableAt  time.Time // when it becomes available, if it is ready and has to wait for that
 }
 
 // notVisible stands for a VM that is not in the snapshot.
 var notVisible = &vsphere.VM{}
 
-// available reports whether the VM does its work: complete, connected and powered on.
-func (m *member) available() bool {
+// serving reports whether the VM is complete, connected and powered on.
+func (m *member) serving() bool {
 	return m.identity == vsphere.Ours && m.vm.Power == vsphere.PoweredOn && m.reachable()
 }
+
+// ready reports whether the VM is serving and shows the sign that the group asks for.
+func (m *member) ready() bool { return m.serving() && m.notReady == "" }
+
+// available reports whether the VM does its work: it has been ready for long enough.
+func (m *member) available() bool { return m.ready() && m.availableAt.IsZero() }
 
 // reachable reports whether vCenter can read the VM, and act on it, now.
 func (m *member) reachable() bool { return m.vm.Connection == vsphere.Connected && !m.vm.Unreadable }
@@ -118,7 +132,8 @@ func (m *member) hasFailed() bool {
 //  4. its clone has not ended, and it is not powered on: Pending
 //  5. it is not powered on: PoweredOff
 //  6. it lies outside the group's folder: Moved
-//  7. Available
+//  7. it is not ready, or not for long enough: NotReady
+//  8. Available
 func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	if m.vm.Unreadable {
 		return v1alpha1.VMUnreachable, "it can no longer be read, and is not proven gone; check the controller's permissions on it"
@@ -140,6 +155,8 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 		return v1alpha1.VMPoweredOff, m.whyOff(in)
 	case ms.folder == nil || m.vm.Parent != ms.folder.Ref:
 		return v1alpha1.VMMoved, "it was moved to " + m.location(in)
+	case !m.available():
+		return v1alpha1.VMNotReady, m.whyUnavailable()
 	default:
 		return v1alpha1.VMAvailable, ms.target.drift(m.vm)
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -29,6 +30,8 @@ type membership struct {
 	instanceMismatches []*member
 	// orphans are VMs in our folder that an earlier VmGroup of our name has left.
 	orphans []*member
+	// readySince says since when each VM of ours is ready, see Clocks.
+	readySince map[vsphere.Ref]time.Time
 	// usedSlots are those that a name or a stamp uses.
 	usedSlots map[int]bool
 	// unlisted is how many VMs are there besides, see unlistedReplicas.
@@ -53,6 +56,8 @@ func newMembership(in Input) membership {
 	ms.attach(v)
 	slices.SortStableFunc(ms.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	ms.matchIncomplete(incomplete)
+	ms.setOld(in.Group)
+	ms.readySince = ms.setReadiness(in)
 	ms.unlisted = ms.unlistedReplicas(v)
 	return ms
 }
@@ -160,10 +165,9 @@ func (ms *membership) unlistedReplicas(v *view) int {
 	return max(0, counted-ms.replicas())
 }
 
-// availableReplicas returns how many replicas do their work.
-func (ms *membership) availableReplicas() int {
-	return countIf(ms.ours, (*member).available)
-}
+// readyReplicas returns how many replicas are ready, and availableReplicas how many do their work.
+func (ms *membership) readyReplicas() int     { return countIf(ms.ours, (*member).ready) }
+func (ms *membership) availableReplicas() int { return countIf(ms.ours, (*member).available) }
 
 // clonesInFlight returns how many clones have not ended, as far as is known.
 func (ms *membership) clonesInFlight() int {

@@ -13,9 +13,9 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// counts returns the length of each list: ours, pending, unidentified, templates, copies, name conflicts, instance
+// lengths returns the length of each list: ours, pending, unidentified, templates, copies, name conflicts, instance
 // mismatches; and the used slots.
-func counts(ms membership) string {
+func lengths(ms membership) string {
 	return fmt.Sprintf("o%d p%d u%d t%d c%d n%d i%d %v", len(ms.ours), len(ms.pending), len(ms.unidentified), len(ms.templates),
 		len(ms.copies), len(ms.nameConflicts), len(ms.instanceMismatches), slices.Sorted(maps.Keys(ms.usedSlots)))
 }
@@ -83,7 +83,7 @@ func TestMembership(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := input(group(3), tc.vms...).with(tc.given...)
 			in.Snapshot.Folders = append(in.Snapshot.Folders, vsphere.Folder{Ref: "group-9", Path: "/dc1/vm/attic"})
-			if got := counts(newMembership(in)); got != tc.want {
+			if got := lengths(newMembership(in)); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})

@@ -37,7 +37,7 @@ func memberNotices(ms *membership) []Notice {
 // event say it. In order:
 //
 //  1. its deletion would be held (see unknownMetadata)
-//  2. its template is unusable, or there is no place for VMs, and no clone is due: the next one would fail
+//  2. its template is unusable, or there is no place for VMs, and no clone is due, now or by an update: the next one would fail
 //  3. VMs of an earlier VmGroup of its name lie in its folder (see isOrphan)
 func warnings(in Input, p *Plan) []Notice {
 	var out []Notice
@@ -50,7 +50,7 @@ func warnings(in Input, p *Plan) []Notice {
 			Message: "no clone is due, and the next one would fail: " + in.TemplateError.Error(),
 		})
 	}
-	if err := in.Snapshot.PlacementError; err != nil && p.due.clones == 0 {
+	if err := in.Snapshot.PlacementError; err != nil && p.due.makes() == 0 {
 		out = append(out, Notice{
 			Reason:  cmp.Or(err.Reason, v1alpha1.ReasonInvalidConfiguration),
 			Message: "no clone is due, and the next one would fail: " + err.Error(),

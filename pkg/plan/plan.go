@@ -26,12 +26,14 @@ func Compute(in Input) Plan {
 	case orphansVMs(in):
 		return Plan{RemoveFinalizer: true, Orphan: true}
 	case in.Unavailable != nil:
-		return Plan{}
+		return Plan{Clocks: in.Clocks.stop(in.Now)}
 	}
 	if otherVCenter(in) {
-		return Plan{Problem: vCenterChanged(in)}
+		return Plan{Problem: vCenterChanged(in), Clocks: in.Clocks.stop(in.Now)}
 	}
 	p := Plan{members: newMembership(in)}
+	p.Clocks.ReadySince = p.members.readySince
+	p.RetryAfter = p.members.nextAvailable(in.Now)
 	p.Notices = memberNotices(&p.members)
 	unknown := unknownMetadata(g)
 	switch {

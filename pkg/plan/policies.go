@@ -34,7 +34,8 @@ func (p *Plan) hold(in Input) {
 	}
 	*p = Plan{
 		AddFinalizer: p.AddFinalizer && p.members.needsFinalizer(),
-		Held:         held, Problem: p.Problem, Notices: p.Notices, members: p.members, due: p.due,
+		Held:         held, Problem: p.Problem, Notices: p.Notices, Clocks: p.Clocks, members: p.members, due: p.due,
+		RetryAfter: p.members.nextAvailable(in.Now),
 	}
 }
 

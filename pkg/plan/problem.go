@@ -97,6 +97,8 @@ func vCenterChanged(in Input) *Problem {
 //  7. a VM of ours has a problem (see memberProblem)
 //  8. a clone in flight has a problem (see pendingProblem)
 //  9. clones are due, and have to name a host, but no host can take one
+//  10. the rollout is halted
+//  11. VMs are surplus that spec.members does not let go
 func groupProblems(in Input, p *Plan) []*Problem {
 	ms := &p.members
 	var problems []*Problem
@@ -106,17 +108,44 @@ func groupProblems(in Input, p *Plan) []*Problem {
 			"VM %s (%s) has the name and the stamp of one of the group's VMs, but is another: nothing more is cloned until it is renamed or removed",
 			m.name, m.vm.Ref)))
 	}
-	if p.due.clones > 0 {
+	if p.due.makes() > 0 {
 		problems = append(problems, cloningProblems(in, ms)...)
 	}
-	if f := cloneFailure(in); f != nil && !isTolerated(f) && p.due.clones+len(ms.pending) > 0 {
+	if f := cloneFailure(in); f != nil && !isTolerated(f) && p.due.makes()+len(ms.pending) > 0 {
 		problems = append(problems, ofFailure(f))
 	}
 	problems = append(problems, memberProblem(in, ms), pendingProblem(ms))
 	if p.due.clones > 0 {
 		problems = append(problems, noHost(in))
 	}
-	return problems
+	return append(problems, haltedRollout(in, p), unnamedVictims(in, p))
+}
+
+// haltedRollout returns the problem that no new VM has become available in time. It blocks no clones: VMs that are missing are
+// made all the same.
+func haltedRollout(in Input, p *Plan) *Problem {
+	if !p.numbers.halted {
+		return nil
+	}
+	problem := stalled(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
+		"no new VM has become available within %s: %s still to be replaced, and none is until one does; look at the new VMs, then correct the spec or go back to the old one",
+		progressDeadline(in.Group), count(p.due.updates, "VM")))
+	problem.blocksClones = false
+	return problem
+}
+
+// unnamedVictims returns the problem that VMs are surplus, and spec.members lets none of them go.
+func unnamedVictims(in Input, p *Plan) *Problem {
+	if p.numbers.unnamed == 0 {
+		return nil
+	}
+	advice := "spec.members protects the others with deletion: Never"
+	if scaleDownPolicy(in.Group) == v1alpha1.ScaleDownExplicit {
+		advice = "mark as many with deletion: First in spec.members, by their instance in status.vms"
+	}
+	problem := stalled(v1alpha1.ReasonVictimsNotNamed, fmt.Sprintf("%s too many, and none may go: %s", count(p.numbers.unnamed, "VM"), advice))
+	problem.blocksClones = false
+	return problem
 }
 
 // cloningProblems returns the problems 2 to 5 of groupProblems: the clones that are due have to wait for them.
@@ -238,7 +267,7 @@ func outsideRoot(in Input, m *member) *Problem {
 func pendingProblem(ms *membership) *Problem {
 	var unknown *member
 	for _, m := range slices.Concat(ms.pending, ms.ours) {
-		inFlight := m.cloning() && !m.available()
+		inFlight := m.cloning() && !m.serving()
 		switch {
 		case inFlight && m.op.Overdue:
 			return waiting(v1alpha1.ReasonCloneStalled, m.name+": "+m.message)

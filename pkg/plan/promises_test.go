@@ -25,6 +25,7 @@ func checkPromises(t *rapid.T) {
 	p := Compute(in)
 	checkOnlyOurs(t, in, p)
 	checkNumbers(t, in, p)
+	checkRollout(t, in, p)
 	checkUnknown(t, in, p)
 	checkNames(t, in, p)
 
@@ -74,16 +75,20 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 			ours++
 		}
 	}
-	pending := len(p.members.pending)
-	if there := ours + pending; ours+pending+len(clonesIn(p)) > max(want, there) {
-		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted", ours, pending, len(clonesIn(p)), want)
+	pending, old := len(p.members.pending), len(p.members.outdated())
+	surge, _ := limits(in.Group)
+	if old == 0 {
+		surge = 0
+	}
+	if there := ours + pending; ours+pending+len(clonesIn(p)) > max(want+surge, there) {
+		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted, with a surge of %d", ours, pending, len(clonesIn(p)), want, surge)
 	}
 	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
-	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-beyond-want) {
+	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && old == 0 && len(victims) > max(0, ours-beyond-want) {
 		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)
 	}
-	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want) {
-		t.Errorf("P2: %d of %d VMs go, %d are wanted", len(victims), ours, want)
+	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want)+old {
+		t.Errorf("P2: %d of %d VMs go, %d are wanted, and %d are old", len(victims), ours, want, old)
 	}
 	if in.Group.DeletionTimestamp != nil && len(clonesIn(p))+len(p.RequestsOf(vsphere.OperationPowerOn)) > 0 {
 		t.Error("P2: a group that is being deleted grows")
@@ -113,6 +118,39 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		if op.VM != "" && slices.Contains(touched, op.VM) && op.Kind != vsphere.OperationClone {
 			t.Errorf("%s is touched while %s is under way on it", op.VM, op.Kind)
 		}
+	}
+}
+
+// checkRollout proves what a rollout and spec.members promise: as many VMs in service as the spec says, and nothing is done to
+// a VM that is protected, or that had to be named.
+func checkRollout(t *rapid.T, in Input, p Plan) {
+	if in.Group.DeletionTimestamp != nil {
+		return
+	}
+	replaced, surplus := 0, 0
+	for _, m := range p.members.ours {
+		goes := slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.VM == m.vm.Ref && removes(r.Kind) })
+		switch {
+		case !goes:
+			continue
+		case m.mark == v1alpha1.DeletionNever:
+			t.Errorf("%s is protected, and goes", m.vm.Ref)
+		case m.old && m.available():
+			replaced++
+		case !m.old && m.available():
+			surplus++
+		}
+		if !m.old && scaleDownPolicy(in.Group) == v1alpha1.ScaleDownExplicit && m.mark != v1alpha1.DeletionFirst {
+			t.Errorf("%s was not named, and goes", m.vm.Ref)
+		}
+		if m.old && !replaces(in.Group) && m.mark != v1alpha1.DeletionNow {
+			t.Errorf("%s is replaced without a strategy", m.vm.Ref)
+		}
+	}
+	_, unavailable := limits(in.Group)
+	left, floor := p.members.availableReplicas()-replaced-surplus, int(in.Group.DesiredReplicas())-unavailable
+	if replaced > 0 && left < floor {
+		t.Errorf("%d VMs are replaced and %d removed, %d are available after that, and %d have to be", replaced, surplus, left, floor)
 	}
 }
 
@@ -212,15 +250,18 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 	if status.AvailableReplicas > status.ReadyReplicas || status.ReadyReplicas > status.Replicas || status.AvailableReplicas < 0 {
 		t.Errorf("P7: %d available, %d ready, %d replicas", status.AvailableReplicas, status.ReadyReplicas, status.Replicas)
 	}
-	on := 0
+	ready := 0 // drawUpdate asks for Tools, or for nothing
 	for _, vm := range in.Snapshot.VMs {
 		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
-			vm.Connection == vsphere.Connected && !vm.Unreadable {
-			on++
+			vm.Connection == vsphere.Connected && !vm.Unreadable && (in.Group.Spec.Readiness == nil || vm.ToolsRunning) {
+			ready++
 		}
 	}
-	if int(status.AvailableReplicas) != on || int(status.Replicas) != p.members.replicas() {
-		t.Errorf("P7: %d/%d, but %d of %d are on", status.AvailableReplicas, status.Replicas, on, p.members.replicas())
+	if int(status.ReadyReplicas) != ready || int(status.Replicas) != p.members.replicas() {
+		t.Errorf("P7: %d/%d, but %d of %d are ready", status.ReadyReplicas, status.Replicas, ready, p.members.replicas())
+	}
+	if in.Group.Spec.MinReadySeconds == nil && status.AvailableReplicas != status.ReadyReplicas {
+		t.Errorf("P7: %d are ready, and %d available", status.ReadyReplicas, status.AvailableReplicas)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
@@ -64,11 +65,19 @@ func (p *Plan) refuseDeletion(in Input, unknown string) {
 // is destroyed:
 //
 //  1. the annotation on-delete: orphan
-//  2. the deletion itself: see AsksToOrphan
-//  3. the deletion itself, as it was before the garbage collector took the finalizer off again
+//  2. spec.deletionPolicy: Orphan
+//  3. the deletion itself: see AsksToOrphan
+//  4. the deletion itself, as it was before the garbage collector took the finalizer off again
 func orphansVMs(in Input) bool {
-	return in.Group.DeletionTimestamp != nil &&
-		(in.Group.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan || AsksToOrphan(in.Group) || in.OrphanAsked)
+	return in.Group.DeletionTimestamp != nil && (annotatedToOrphan(in.Group) || policyOrphans(in.Group) || AsksToOrphan(in.Group) || in.OrphanAsked)
+}
+
+func annotatedToOrphan(g *v1alpha1.VmGroup) bool {
+	return g.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan
+}
+
+func policyOrphans(g *v1alpha1.VmGroup) bool {
+	return ptr.Deref(g.Spec.DeletionPolicy, v1alpha1.DeletionPolicyDelete) == v1alpha1.DeletionPolicyOrphan
 }
 
 // AsksToOrphan reports whether somebody has deleted a group with propagationPolicy Orphan, as kubectl delete
@@ -80,8 +89,11 @@ func AsksToOrphan(g *v1alpha1.VmGroup) bool {
 
 // OrphanedBy says who asks for the VMs of a group to stay, as the beginning of a sentence.
 func OrphanedBy(g *v1alpha1.VmGroup) string {
-	if g.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan {
+	switch {
+	case annotatedToOrphan(g):
 		return "the annotation " + v1alpha1.OnDeleteAnnotation + " says"
+	case policyOrphans(g):
+		return "spec.deletionPolicy says"
 	}
 	return "the deletion with the propagation policy Orphan asks"
 }

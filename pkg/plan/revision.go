@@ -11,9 +11,17 @@ import (
 func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 	return vsphere.VMSpec{
 		Template:  g.Spec.Template,
+		Trigger:   trigger(g),
 		CPU:       g.Spec.CPU,
 		MemoryMiB: int64(g.Spec.Memory) * 1024,
 	}
+}
+
+func trigger(g *v1alpha1.VmGroup) string {
+	if g.Spec.Update == nil {
+		return ""
+	}
+	return g.Spec.Update.Trigger
 }
 
 // target is the spec that VMs of a group are compared with.
@@ -25,11 +33,6 @@ type target struct {
 func targetOf(g *v1alpha1.VmGroup) target {
 	spec := SpecOf(g)
 	return target{spec, spec.Revisions()}
-}
-
-// differs reports whether a VM of ours surely differs from one made now.
-func (t target) differs(vm *vsphere.VM) bool {
-	return t.revisions.AgeOf(*vm) == vsphere.Old || !t.SizeOf(*vm)
 }
 
 // drift says how a VM of ours differs from one made now. The status tells it, and nothing undoes it. In order:

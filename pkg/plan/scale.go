@@ -8,18 +8,25 @@ import (
 
 // scale plans for a group that is to live:
 //
-//  1. fewer than replicas: clone the difference into the lowest free slots, as far as nothing forbids it (see scaleUp)
-//  2. more than replicas: cancel clones in flight first, then remove the surplus (see scaleDown)
-//  3. power on what is off and not surplus
+//  1. the numbers come first: see decideNumbers
+//  2. remove old VMs, and the surplus (see scaleDown), and cancel clones that are too many
+//  3. power on what is off and is not to go
+//  4. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
 func (p *Plan) scale(in Input) {
-	want := int(in.Group.DesiredReplicas())
 	ms := &p.members
-	p.scaleDown(victims(ms.ours, len(ms.ours)-want, ms.target), in)
-	p.cancelClones(len(ms.ours) + len(ms.pending) - want)
+	c, clock := ms.count(in)
+	p.numbers, p.Clocks.Rollout = decideNumbers(c), clock
+	policy, surplus := scaleDownPolicy(in.Group), ms.surplus(in.Group)
+	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
+	p.scaleDown(slices.Concat(victims(ms.outdated(), p.numbers.replace, policy), victims(surplus, p.numbers.surplus, policy)), in)
+	p.cancelClones(p.numbers.cancel)
 	p.powerOn(in)
 	p.retryNames(in)
 	ms.setStates(in)
-	p.due.clones = max(0, want-ms.replicas())
+	p.due.clones, p.due.updates = p.numbers.clone, c.old
+	if clock.Running && !c.halted {
+		p.RetryAfter = sooner(p.RetryAfter, progressDeadline(in.Group)-clock.Elapsed)
+	}
 	if p.WarnsOfTemplate(in) { // no clone waits for the template, but the warning has to stay true
 		p.RetryAfter = sooner(p.RetryAfter, vsphere.RetryDelay(vsphere.ClassInvalid, 1))
 	}
@@ -127,8 +134,10 @@ func (p *Plan) cancelClone(op *vsphere.Operation) {
 //  1. an operation is in flight: wait
 //  2. the last attempt has failed: wait for the end of the back-off
 //  3. the VM does not stay on: wait for pauses that grow, see powerOnBackOff
-//  4. power it on
+//  4. power it on, after all those that have not failed yet: they would wait for ever behind thousands that fail again and
+//     again
 func (p *Plan) powerOn(in Input) {
+	var again []vsphere.Ref
 	for _, m := range p.members.ours {
 		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() || m.outsideRoot() {
 			continue
@@ -141,9 +150,14 @@ func (p *Plan) powerOn(in Input) {
 			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
 		case m.inCrashLoop(in.Now):
 			p.RetryAfter = sooner(p.RetryAfter, powerOnBackOff(m.powerOn, in.Now))
+		case f != nil:
+			again = append(again, m.vm.Ref)
 		default:
 			p.request(vsphere.OperationPowerOn, m.vm.Ref)
 		}
+	}
+	for _, ref := range again {
+		p.request(vsphere.OperationPowerOn, ref)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -54,8 +56,11 @@ func calculateStatus(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupS
 	}
 	ms := &p.members
 	status.Replicas = int32(ms.replicas() + ms.unlisted)
-	status.ReadyReplicas = int32(ms.availableReplicas())
-	status.AvailableReplicas = status.ReadyReplicas
+	status.ReadyReplicas = int32(ms.readyReplicas())
+	status.AvailableReplicas = int32(ms.availableReplicas())
+	status.UpdatedReplicas = ptr.To(int32(countIf(ms.ours, (*member).updated)))
+	status.TerminatingReplicas = ptr.To(int32(terminating(in, ms)))
+	status.Revision = ms.target.Revision()
 	status.VMs = listVMs(ms, limit)
 	status.Folder = folderStatus(in, ms, out)
 	setConditions(&status, in, summarize(in, p, out))
@@ -92,21 +97,40 @@ func RecordsFolder(g *v1alpha1.VmGroup) bool {
 
 // listVMs lists the first limit VMs: those that are not available first, then by name.
 func listVMs(ms *membership, limit int) []v1alpha1.VMStatus {
-	all := slices.Concat(ms.ours, ms.pending, ms.unidentified, ms.templates, ms.copies)
-	slices.SortStableFunc(all, func(a, b *member) int {
-		if order := trueFirst(!a.available(), !b.available()); order != 0 {
-			return order
+	var all, available []*member
+	for _, list := range [][]*member{ms.ours, ms.pending, ms.unidentified, ms.templates, ms.copies} {
+		for _, m := range list {
+			if m.available() {
+				available = append(available, m)
+			} else {
+				all = append(all, m)
+			}
 		}
-		return cmp.Compare(a.name, b.name)
-	})
+	}
+	slices.SortFunc(all, byName)
+	slices.SortFunc(available, byName)
+	all = append(all, available...)
 	var list []v1alpha1.VMStatus
 	for _, m := range all[:min(len(all), limit)] {
-		list = append(list, v1alpha1.VMStatus{
+		status := v1alpha1.VMStatus{
 			Name: m.name, MoRef: string(m.vm.Ref), PowerState: string(m.vm.Power),
 			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: bounded(m.message),
-		})
+		}
+		if m.identity == vsphere.Ours {
+			status.Instance, status.Slot = m.vm.InstanceUUID, ptr.To(int32(m.vm.Stamp.Slot))
+			status.Ready, status.Revision = m.ready(), m.vm.Stamp.Revision
+		}
+		list = append(list, status)
 	}
 	return list
+}
+
+// terminating returns how many VMs are on their way out.
+func terminating(in Input, ms *membership) int {
+	if heldBy(in) != "" {
+		return countIf(ms.ours, (*member).terminating)
+	}
+	return countIf(ms.ours, func(m *member) bool { return m.victim || m.terminating() })
 }
 
 // VMStates counts all VMs that have to do with the group by state, where its status lists MaxListedVMs of them. It returns

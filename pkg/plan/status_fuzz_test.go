@@ -95,13 +95,14 @@ func checkConditions(t *rapid.T, status v1alpha1.VmGroupStatus) {
 				c.Type, c.ObservedGeneration, c.LastTransitionTime, status.ObservedGeneration)
 		}
 		checkText(t, "the message of "+c.Type, c.Message)
-		if c.Status != metav1.ConditionTrue && c.Status != metav1.ConditionFalse &&
-			(c.Status != metav1.ConditionUnknown || c.Type != v1alpha1.ConditionReady) {
+		mayBeUnknown := c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionUpToDate
+		if c.Status != metav1.ConditionTrue && c.Status != metav1.ConditionFalse && (c.Status != metav1.ConditionUnknown || !mayBeUnknown) {
 			t.Errorf("condition %s is %q", c.Type, c.Status)
 		}
 	}
 	for _, kind := range []string{
 		v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionVCenterReachable,
+		v1alpha1.ConditionUpToDate,
 	} {
 		if !seen[kind] {
 			t.Errorf("condition %s is missing", kind)

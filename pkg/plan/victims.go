@@ -5,28 +5,67 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// victims returns the n of ours that go when there are too many. In order, these go first:
+// surplus returns which of the VMs that stay may go when there are too many of these:
+//
+//  1. none that spec.members protects
+//  2. with the policy Explicit, only those that spec.members marks
+func (ms *membership) surplus(g *v1alpha1.VmGroup) []*member {
+	policy := scaleDownPolicy(g)
+	return filter(ms.ours, func(m *member) bool {
+		named := m.mark == v1alpha1.DeletionFirst
+		return !m.old && m.mark != v1alpha1.DeletionNever && (named || policy != v1alpha1.ScaleDownExplicit)
+	})
+}
+
+// outdated returns the VMs that new ones are to take the place of.
+func (ms *membership) outdated() []*member {
+	return filter(ms.ours, func(m *member) bool { return m.old })
+}
+
+func filter(members []*member, keep func(*member) bool) []*member {
+	var out []*member
+	for _, m := range members {
+		if keep(m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func scaleDownPolicy(g *v1alpha1.VmGroup) v1alpha1.ScaleDownPolicy {
+	if g.Spec.ScaleDown == nil {
+		return v1alpha1.ScaleDownYoungest
+	}
+	return g.Spec.ScaleDown.Policy
+}
+
+// victims returns the n of these VMs of ours that go first. In order, these do:
 //
 //  1. already going: being powered off or destroyed
 //  2. outside the root folder
-//  3. never finished: its clone is in flight
-//  4. failed: it could not be powered on, or could not be removed before
-//  5. not connected, or not readable
-//  6. not powered on
-//  7. not ready: another operation is in flight
-//  8. made from an earlier spec, or not of the size in the spec
-//  9. younger
-//  10. the highest slot, then the name that sorts last
+//  3. named by spec.members to go first
+//  4. never finished: its clone is in flight
+//  5. failed: it could not be powered on, or could not be removed before
+//  6. not connected, or not readable
+//  7. not powered on
+//  8. not ready, or not for long enough
+//  9. another operation is in flight
+//  10. made from an earlier spec, or not of the size in the spec
+//  11. younger
+//  12. the highest slot, then the name that sorts last
+//
+// With the policy HighestSlot, 4 to 11 do not apply.
 //
 // Clones whose VM is not there yet go before all of these: the plan cancels them, see Compute. No wait changes the order, so
 // that a victim that cannot be reached stays chosen.
 //
 // A VM of rule 2 is never touched: it is waited for, and no other goes in its place. It may be a stranger's VM with a copy of
 // our stamp: the surplus of one that it makes must cost the group none of its own.
-func victims(ours []*member, n int, target target) []*member {
+func victims(ours []*member, n int, policy v1alpha1.ScaleDownPolicy) []*member {
 	if n <= 0 {
 		return nil
 	}
@@ -38,7 +77,11 @@ func victims(ours []*member, n int, target target) []*member {
 	}
 	candidates := make([]candidate, len(ours))
 	for i, m := range ours {
-		candidates[i] = candidate{m, m.rank(target), m.vm.Created, m.vm.Stamp.Slot}
+		candidates[i] = candidate{m, m.rank(), m.vm.Created, m.vm.Stamp.Slot}
+		if policy == v1alpha1.ScaleDownHighestSlot {
+			candidates[i].rank >>= rankedByState
+			candidates[i].created = time.Time{}
+		}
 	}
 	slices.SortFunc(candidates, func(a, b candidate) int {
 		if order := cmp.Compare(a.rank, b.rank); order != 0 {
@@ -56,18 +99,23 @@ func victims(ours []*member, n int, target target) []*member {
 	return out
 }
 
-// rank packs rules 1 to 8 of victims into a number, one bit for each: the lowest goes first.
-func (m *member) rank(target target) int {
+// rankedByState is how many of the rules of rank come after those that hold for every policy.
+const rankedByState = 7
+
+// rank packs rules 1 to 10 of victims into a number, one bit for each: the lowest goes first.
+func (m *member) rank() int {
 	rank := 0
 	for _, goesFirst := range []bool{
 		m.terminating(),
 		m.outsideRoot(),
+		m.mark == v1alpha1.DeletionFirst || m.mark == v1alpha1.DeletionNow,
 		m.cloning(),
 		m.hasFailed(),
 		!m.reachable(),
 		m.vm.Power != vsphere.PoweredOn,
+		!m.available(),
 		m.op != nil,
-		target.differs(m.vm),
+		m.differs,
 	} {
 		rank <<= 1
 		if !goesFirst {

@@ -37,6 +37,8 @@ type world struct {
 	last       int         // number of the last task or folder
 	swept      int         // number of the last sweep
 	sweepAsked int
+	clocks     Clocks
+	unready    bool // VMs are made that do not become ready
 	plan       Plan
 }
 
@@ -64,9 +66,10 @@ func (w *world) newRef(kind string) vsphere.Ref {
 func (w *world) input() Input {
 	in := Input{Group: w.group, Now: w.now, SweepAsked: w.sweepAsked, ReadOnly: w.readOnly, FolderRecorded: RecordsFolder(w.group), SpecSince: w.specSince}
 	if w.away {
-		in.Unavailable = newError(vsphere.ClassUnavailable)
+		in.Unavailable, in.Clocks = newError(vsphere.ClassUnavailable), w.clocks
 		return in
 	}
+	in.Clocks = w.clocks
 	s := &in.Snapshot
 	s.VCenter, s.Owner, s.RootExists, s.Path = w.vCenter, testOwner, w.root, testPath
 	s.Swept = w.swept
@@ -123,7 +126,7 @@ func (w *world) sync() {
 		in = w.input()
 		p = Compute(in)
 	}
-	w.plan = p
+	w.plan, w.clocks = p, p.Clocks
 	if p.AddFinalizer {
 		w.group.Finalizers = append(w.group.Finalizers, v1alpha1.Finalizer)
 	}
@@ -220,6 +223,7 @@ func (w *world) appear(t *task) {
 	}
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
 	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.spec.Revision()
+	v.CPU, v.MemoryMiB, v.ToolsRunning = t.spec.CPU, t.spec.MemoryMiB, !w.unready
 	w.vms = append(w.vms, v)
 }
 
@@ -235,7 +239,7 @@ func (w *world) endAll() {
 // restart begins a new process of the controller: what the old one had under way goes on.
 func (w *world) restart() {
 	w.hidden, w.failures, w.powerOns = map[vsphere.Ref]bool{}, nil, map[vsphere.Ref]vsphere.PowerOn{}
-	w.sweepAsked = 0
+	w.sweepAsked, w.clocks = 0, Clocks{}
 	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
 	for _, t := range w.tasks {
 		t.found = t.Kind == vsphere.OperationClone
@@ -274,6 +278,13 @@ func (w *world) remove(ref vsphere.Ref) {
 
 func (w *world) scale(replicas int32) {
 	w.group.Spec.Replicas = ptr.To(replicas)
+	w.group.Generation++
+	w.specSince = w.now
+}
+
+// edit changes the spec.
+func (w *world) edit(change func(*v1alpha1.VmGroupSpec)) {
+	change(&w.group.Spec)
 	w.group.Generation++
 	w.specSince = w.now
 }

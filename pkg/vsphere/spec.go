@@ -12,6 +12,7 @@ import (
 // differs between them, such as a slot or a host.
 type VMSpec struct {
 	Template  string // as spec.template has it
+	Trigger   string // as spec.update.trigger has it: another text is another revision
 	CPU       int32  // vCPUs
 	MemoryMiB int64
 }
@@ -24,11 +25,12 @@ const revisionVersion = "2:"
 // every VM look old.
 type revised struct {
 	Template string `json:"template"`
+	Trigger  string `json:"trigger,omitempty"`
 }
 
 // Revision names what a VM is made from, apart from its size: "2:" and a short hash. It is the same in every version of the
 // controller that writes version 2.
-func (s VMSpec) Revision() string { return revisionVersion + hash(revised{Template: s.Template}) }
+func (s VMSpec) Revision() string { return revisionVersion + hash(revised{s.Template, s.Trigger}) }
 
 // revisionV1 is the revision that controllers wrote before there were versions. It covers the size.
 func (s VMSpec) revisionV1() string {
@@ -68,24 +70,28 @@ const (
 // Revisions are the revisions that a VM made from a VMSpec may have, one for each version.
 type Revisions struct {
 	template string
-	v1, v2   string
+	v1, v2   string // v1 is empty if version 1 cannot say what the spec asks for
 }
 
 // Revisions returns the revisions of s, so that many VMs can be compared with them.
 func (s VMSpec) Revisions() Revisions {
-	return Revisions{template: s.Template, v1: s.revisionV1(), v2: s.Revision()}
+	r := Revisions{template: s.Template, v2: s.Revision()}
+	if s.Trigger == "" {
+		r.v1 = s.revisionV1()
+	}
+	return r
 }
 
 // AgeOf tells whether a VM of ours is made from the spec. Its size is compared elsewhere. In order:
 //
 //  1. its revision is one of the spec's: Current
 //  2. it has a version that is not known: AgeUnknown, which is never Old
-//  3. it has no version, and is the one of the spec with the size that the VM has: Current. Version 1 covers the size, which
-//     may have been changed since, in the spec or by hand
+//  3. it has no version, it is the one of the spec with the size that the VM has, and version 1 can say all that the spec asks
+//     for: Current. Version 1 covers the size, which may have been changed since, in the spec or by hand
 //  4. Old
 func (r Revisions) AgeOf(vm VM) Age {
 	revision := vm.Stamp.Revision
-	if revision == r.v2 || revision == r.v1 {
+	if revision == r.v2 || r.v1 != "" && revision == r.v1 {
 		return Current
 	}
 	version, _, versioned := strings.Cut(revision, ":")
@@ -93,7 +99,7 @@ func (r Revisions) AgeOf(vm VM) Age {
 	switch {
 	case versioned && version+":" != revisionVersion:
 		return AgeUnknown
-	case !versioned && revision == asBuilt.revisionV1():
+	case !versioned && r.v1 != "" && revision == asBuilt.revisionV1():
 		return Current
 	default:
 		return Old

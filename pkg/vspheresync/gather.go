@@ -20,7 +20,7 @@ func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (p
 	if m.generation != vg.Generation {
 		m.generation, m.specSince = vg.Generation, in.Now
 	}
-	in.SpecSince, in.OrphanAsked, in.SweepAsked = m.specSince, m.orphan, m.sweep
+	in.SpecSince, in.OrphanAsked, in.SweepAsked, in.Clocks = m.specSince, m.orphan, m.sweep, m.clocks
 	if err := s.look(ctx, vg, m, &in); err != nil {
 		in.Unavailable = asError(err)
 		return in, err

@@ -15,15 +15,21 @@ import (
 //  1. After a write that failed: not at all.
 //  2. The first status of a group tells a second later that VMs are being made: often they are there by then, and one write
 //     and one event say all. Until then the status is empty, which says nothing that is not true.
-//  3. A transition: not at all.
-//  4. A group of which nothing is left often ends within moments after it has asked for a sweep: until lastMoment later.
-//  5. Mere progress of a group that has operations under way: until a second after it was first made, for the end of an operation
+//  3. A guest that is ready by turns: until flapInterval after the last write.
+//  4. Any other transition: not at all.
+//  5. A group of which nothing is left often ends within moments after it has asked for a sweep: until lastMoment later.
+//  6. Mere progress of a group that has operations under way: until a second after it was first made, for the end of an operation
 //     says more.
-//  6. Mere progress, in any case: see pace.
+//  7. Mere progress, in any case: see pace.
 //
-// What says no more than that work goes on, 2 and 4 to 6, then waits for its turn among all groups, see newTurns.
+// What says no more than that work goes on, 2 and 5 to 7, then waits for its turn among all groups, see newTurns.
 func (s *Syncer) delay(m *memory, in plan.Input, p plan.Plan, old, status v1alpha1.VmGroupStatus) time.Duration {
-	if m.unsure || transition(old, status) && !firstProgress(old, status) {
+	switch {
+	case m.unsure:
+		return 0
+	case flaps(old, status):
+		return max(0, m.report.last.Add(flapInterval).Sub(in.Now))
+	case transition(old, status) && !firstProgress(old, status):
 		return 0
 	}
 	if delay := m.delay(in, p, old, status); delay > 0 {
@@ -35,6 +41,18 @@ func (s *Syncer) delay(m *memory, in plan.Input, p plan.Plan, old, status v1alph
 // firstProgress reports whether the first status of a group says that VMs are being made.
 func firstProgress(old, status v1alpha1.VmGroupStatus) bool {
 	return old.Phase == "" && meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonScalingUp
+}
+
+// flapInterval is how often at most a group tells that its guests are ready by turns, whatever their number is.
+const flapInterval = 10 * time.Second
+
+// flaps reports whether a group only becomes ready, or ceases to be, by the signs of its guests.
+func flaps(old, status v1alpha1.VmGroupStatus) bool {
+	guests := func(s v1alpha1.VmGroupStatus) bool {
+		c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady)
+		return c != nil && (c.Reason == v1alpha1.ReasonNotReady || c.Reason == v1alpha1.ReasonAllReplicasAvailable)
+	}
+	return old.ObservedGeneration == status.ObservedGeneration && old.Phase != status.Phase && guests(old) && guests(status)
 }
 
 // delay returns how long progress of this group waits, for reasons of its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -134,7 +135,9 @@ func (s *Syncer) announce(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, 
 
 // askedFor reports whether a reason is the way to what the spec, or the deletion, asks for.
 func askedFor(reason string) bool {
-	return reason == v1alpha1.ReasonScalingUp || reason == v1alpha1.ReasonScalingDown || reason == v1alpha1.ReasonDeleting
+	return slices.Contains([]string{
+		v1alpha1.ReasonScalingUp, v1alpha1.ReasonScalingDown, v1alpha1.ReasonUpdating, v1alpha1.ReasonNotReady, v1alpha1.ReasonDeleting,
+	}, reason)
 }
 
 // notify records each notice once, for as long as it holds.

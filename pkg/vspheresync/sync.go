@@ -63,8 +63,8 @@ const freshFor = time.Second
 // the group is there again.
 const maxLag = 2 * time.Minute
 
-// memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and
-// nothing else.
+// memory is what is remembered of a group between syncs. Losing it costs an extra read, event or status write, and a VM that
+// was about to become available its time; nothing else.
 type memory struct {
 	since    time.Time // of the first sync
 	verified string    // the vCenter in which the VMs that the status recorded before this process started were looked for
@@ -74,6 +74,7 @@ type memory struct {
 	// sweep is the sweep that the group has asked for, see plan.Input, and sweepAt when.
 	sweep   int
 	sweepAt time.Time
+	clocks  plan.Clocks
 	notices map[plan.Notice]bool
 	// announced is what the last event about the condition Ready was about, or what needed none.
 	announced *readiness
@@ -155,6 +156,7 @@ func unlessPending(err error) error {
 func (s *Syncer) decide(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, plan.Plan, error) {
 	in, err := s.gather(ctx, vg, m)
 	p := plan.Compute(in)
+	m.clocks = p.Clocks
 	if in.Unavailable == nil && !p.Finishes() {
 		m.sweep = 0
 	}

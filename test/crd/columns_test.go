@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
@@ -19,7 +20,7 @@ func TestColumns(t *testing.T) {
 	}
 	want := []column{
 		{"Name", 0}, {"Template", 0}, {"Desired", 0}, {"Available", 0}, {"Phase", 0},
-		{"Ready", 1}, {"CPU", 1}, {"Memory", 1}, {"Message", 1}, {"Age", 1},
+		{"Ready", 1}, {"Up-To-Date", 1}, {"CPU", 1}, {"Memory", 1}, {"Message", 1}, {"Age", 1},
 	}
 	var got []column
 	for _, definition := range table(t, mustCreate(t, newGroup("columns"))).ColumnDefinitions {
@@ -41,12 +42,12 @@ func TestRow(t *testing.T) {
 	}{
 		{
 			name: "before a controller has run",
-			want: []any{"linux", int64(3), nil, nil, nil, int64(2), int64(4), nil},
+			want: []any{"linux", int64(3), nil, nil, nil, nil, int64(2), int64(4), nil},
 		},
 		{
 			name:   "when there is no VM yet",
-			status: v1alpha1.VmGroupStatus{ObservedGeneration: 1, Phase: v1alpha1.PhasePending, Message: "cloning"},
-			want:   []any{"linux", int64(3), int64(0), "PENDING", int64(0), int64(2), int64(4), "cloning"},
+			status: v1alpha1.VmGroupStatus{ObservedGeneration: 1, UpdatedReplicas: ptr.To[int32](0), Phase: v1alpha1.PhasePending, Message: "cloning"},
+			want:   []any{"linux", int64(3), int64(0), "PENDING", int64(0), int64(0), int64(2), int64(4), "cloning"},
 		},
 	}
 	for _, tc := range tests {
@@ -77,7 +78,7 @@ func TestKubectlGet(t *testing.T) {
 			{"printed", "linux", "3"},
 		}},
 		{"wide", []string{"-o", "wide"}, [][]string{
-			{"NAME", "TEMPLATE", "DESIRED", "AVAILABLE", "PHASE", "READY", "CPU", "MEMORY", "MESSAGE", "AGE"},
+			{"NAME", "TEMPLATE", "DESIRED", "AVAILABLE", "PHASE", "READY", "UP-TO-DATE", "CPU", "MEMORY", "MESSAGE", "AGE"},
 		}},
 	}
 	for _, tc := range tests {

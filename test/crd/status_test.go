@@ -138,13 +138,16 @@ func fullStatus() v1alpha1.VmGroupStatus {
 		Replicas:           2,
 		ReadyReplicas:      1,
 		AvailableReplicas:  1,
+		UpdatedReplicas:    ptr.To[int32](1),
+		Revision:           "2:0123456789",
 		Phase:              v1alpha1.PhasePending,
 		Message:            "one VM is being cloned",
 		Selector:           "app=web",
 		Folder:             &v1alpha1.FolderStatus{Path: "/dc/vm/vmgroups/default/web", MoRef: "group-v1", VCenter: "uuid"},
 		VMs: []v1alpha1.VMStatus{
 			{Name: "web-abcde-1", State: v1alpha1.VMPending, Message: "cloning"},
-			{Name: "web-abcde-0", MoRef: "vm-1", PowerState: "poweredOn", IP: "192.0.2.1", Host: "esx1", State: v1alpha1.VMAvailable},
+			{Name: "web-abcde-0", MoRef: "vm-1", PowerState: "poweredOn", IP: "192.0.2.1", Host: "esx1", State: v1alpha1.VMAvailable,
+				Instance: "502e5d5c-0000-4000-8000-0123456789ab", Slot: ptr.To[int32](0), Ready: true, Revision: "2:0123456789"},
 		},
 		Conditions: []metav1.Condition{{
 			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonScalingUp,

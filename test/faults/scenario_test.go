@@ -7,6 +7,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -48,6 +50,10 @@ var slow = vcsim.Options{CloneDelay: 2 * time.Second, VisibleAtStart: true}
 var late = vcsim.Options{CloneDelay: slow.CloneDelay, VisibleAtStart: true, ReserveAtEnd: true}
 
 const slowSpeed = 20
+
+const newTemplate = "kopf-vm-template-2"
+
+var twoTemplates = vcsim.Options{Templates: []string{harness.Template, newTemplate}}
 
 var scenarios = []scenario{
 	{name: "create", args: alone, work: 3, play: func(r *run) {
@@ -129,6 +135,12 @@ var scenarios = []scenario{
 		harness.Must(r.T, vc.SetOutage(ctx, control.OutageOff))
 		r.settled(2)
 	}},
+	{name: "rolling", vcenter: twoTemplates, args: alone, work: 8, play: func(r *run) {
+		r.rollingOut(1, 0)
+	}},
+	{name: "rolling-without-surge", vcenter: twoTemplates, args: alone, work: 8, play: func(r *run) {
+		r.rollingOut(0, 1)
+	}},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)
 		r.start()
@@ -142,6 +154,19 @@ func (r *run) created(n int32) *v1alpha1.VmGroup {
 	r.Create(r.Group(group, n))
 	r.start()
 	return r.settled(n)
+}
+
+// rollingOut makes the group, and replaces its VMs by those of another template and size.
+func (r *run) rollingOut(surge, unavailable int32) {
+	vg := r.Group(group, 2)
+	vg.Spec.Update = &v1alpha1.UpdateSpec{
+		Strategy: v1alpha1.UpdateReplace, MaxSurge: ptr.To(intstr.FromInt32(surge)), MaxUnavailable: ptr.To(intstr.FromInt32(unavailable)),
+	}
+	r.Create(vg)
+	r.start()
+	r.settled(2)
+	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.CPU = newTemplate, 2 })
+	r.settled(2)
 }
 
 // cloning makes the group, starts a controller, and waits until its VMs are being made.

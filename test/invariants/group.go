@@ -1,12 +1,17 @@
 package invariants
 
 import (
+	"math"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
@@ -28,9 +33,11 @@ type group struct {
 	released  bool      // the controller has asked for the finalizer to go, and was not refused
 	releasing uint64    // resourceVersion that it asked for
 	reached   bool      // the last status said READY for the last generation
+	replaces  bool      // VMs may be replaced by others
 	rested    time.Time // since when nothing is to be done for it, zero if something is
 
 	replicas history // wanted
+	floor    history // VMs that have to stay while others are replaced, see I13
 	allowed  history // VMs, see I3
 }
 
@@ -64,19 +71,52 @@ func (s *state) learn(g *group, vg *v1alpha1.VmGroup) {
 	asks := vg.DeletionTimestamp != nil && slices.Contains(vg.Finalizers, metav1.FinalizerOrphanDependents)
 	g.cascade, g.spared = g.cascade || asks, g.spared || asks && !g.deleting
 	g.generation, g.deleting = vg.Generation, vg.DeletionTimestamp != nil
-	g.orphan = g.cascade || vg.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan
+	g.orphan = g.cascade || vg.Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan ||
+		vg.Spec.DeletionPolicy != nil && *vg.Spec.DeletionPolicy == v1alpha1.DeletionPolicyOrphan
 	g.wants[vg.Generation] = wanted
 	if slices.Contains(vg.Finalizers, v1alpha1.Finalizer) {
 		g.finalized = true
 		g.released = g.released && g.version <= g.releasing
 	}
+	surge, unavailable := replacing(vg)
+	g.replaces = surge+unavailable > 0
 	g.replicas.set(s.now, wanted)
-	g.allowed.set(s.now, max(g.allowed.last(), wanted))
+	g.floor.set(s.now, wanted-unavailable)
+	g.allowed.set(s.now, max(g.allowed.last(), wanted+surge))
 	g.reached = vg.Status.ObservedGeneration == vg.Generation && vg.Status.Phase == v1alpha1.PhaseReady
 	if g.reached {
-		g.allowed.set(s.now, wanted)
+		g.allowed.set(s.now, wanted+surge)
 	}
 	s.recount(g)
+}
+
+// replacing returns how many VMs a group may have beyond its replicas, and how many of these may be missing, because VMs are
+// replaced: the README's words for spec.update, read once more.
+func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
+	now := func(m v1alpha1.MemberSpec) bool { return m.Deletion == v1alpha1.DeletionNow }
+	update := vg.Spec.Update
+	if (update == nil || update.Strategy == v1alpha1.UpdateOnDelete) && !slices.ContainsFunc(vg.Spec.Members, now) {
+		return 0, 0
+	}
+	maxSurge, maxUnavailable := intstr.FromInt32(1), intstr.FromInt32(0)
+	if update != nil {
+		maxSurge, maxUnavailable = ptr.Deref(update.MaxSurge, maxSurge), ptr.Deref(update.MaxUnavailable, maxUnavailable)
+	}
+	share := func(v intstr.IntOrString, round func(float64) float64) int {
+		if v.Type == intstr.Int {
+			return v.IntValue()
+		}
+		percent, err := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
+		if err != nil {
+			return 0
+		}
+		return int(round(float64(percent) * float64(vg.DesiredReplicas()) / 100))
+	}
+	surge, unavailable = share(maxSurge, math.Ceil), share(maxUnavailable, math.Floor)
+	if surge+unavailable == 0 {
+		unavailable = 1
+	}
+	return surge, unavailable
 }
 
 // spare forgets whose turn it was to go: more are wanted again.

@@ -2,6 +2,7 @@ package invariants
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
@@ -36,16 +37,46 @@ func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
 			left++
 		}
 	}
+	tooFewServe := s.tooFewServe(e, v, g)
 	s.later("I13", g, func() string {
-		fewest := g.replicas.last()
-		for _, n := range g.replicas.since(at.Add(-s.o.OutsideChange)) {
-			fewest = min(fewest, n)
-		}
-		if g.deleting || left >= fewest {
+		fewest := least(g.floor, at.Add(-s.o.OutsideChange))
+		switch {
+		case g.deleting:
 			return ""
+		case left >= fewest:
+			return tooFewServe()
 		}
 		return fmt.Sprintf("%s of %s leaves the group %s with %d VMs, and it wants %d", e.Method, v.label(), g.key, left, fewest)
 	})
+}
+
+// tooFewServe says whether a VM in service is replaced while too few others are in service, or were a moment ago. To be
+// replaced is all that can happen to it while there are no more VMs than replicas and surge.
+func (s *state) tooFewServe(e control.Entry, v *vm, g *group) func() string {
+	serving, at, count := 0, s.now, s.count(g.uid)
+	judged := g.replaces && e.Method != methodDestroy && s.available(v) && s.o.Writers <= 1
+	for _, other := range s.vms {
+		lately := other.served == g.uid && s.now.Sub(other.left) <= s.o.OutsideChange
+		if other != v && !other.going && (s.available(other) && other.stamp.UID == g.uid || lately) {
+			serving++
+		}
+	}
+	return func() string {
+		floor, most := least(g.floor, at.Add(-s.o.OutsideChange)), least(g.allowed, at.Add(-s.o.OutsideChange))
+		if !judged || count > most || serving >= floor {
+			return ""
+		}
+		return fmt.Sprintf("%s of %s leaves the group %s with %d VMs in service, and %d have to be", e.Method, v.label(), g.key, serving, floor)
+	}
+}
+
+// least returns the least that a number was from an instant on.
+func least(h history, from time.Time) int {
+	n := h.last()
+	for _, was := range h.since(from) {
+		n = min(n, was)
+	}
+	return n
 }
 
 // checkForeignSync is I14: what one sync does, it does to one group. Calls of one sync have one operation ID.

@@ -72,7 +72,12 @@ func TestCount(t *testing.T) {
 		"I3: as many as wanted": {steps: []any{seen("u1", 1, 2), grown("u1", 2)}},
 		"I3: one clone too many": {steps: []any{seen("u1", 1, 2), grown("u1", 2), cloneOf("t3", "u1", 2)},
 			want: "I3", says: "clone of web-u1-2 was accepted: the group ns/web-u1 has 3 VMs, clones in flight included, and may have 2"},
-		"I3: surge": {o: Options{Surge: 1}, steps: []any{seen("u1", 1, 2), grown("u1", 2), cloneOf("t3", "u1", 2)}},
+		"I3: surge":                        {o: Options{Surge: 1}, steps: []any{seen("u1", 1, 2), grown("u1", 2), cloneOf("t3", "u1", 2)}},
+		"I3: a surge that the spec allows": {steps: []any{seen("u1", 1, 2, rolling(1, 0)), grown("u1", 2), cloneOf("t3", "u1", 2)}},
+		"I3: more than that surge": {steps: []any{seen("u1", 1, 2, rolling(1, 0)), grown("u1", 2), cloneOf("t3", "u1", 2), cloneOf("t4", "u1", 3)},
+			want: "I3", says: "has 4 VMs, clones in flight included, and may have 3"},
+		"I3: no surge": {steps: []any{seen("u1", 1, 2, rolling(0, 1)), grown("u1", 2), cloneOf("t3", "u1", 2)},
+			want: "I3", says: "has 3 VMs, clones in flight included, and may have 2"},
 		"I3: two clones of one name": {steps: []any{
 			seen("u1", 1, 1), cloneOf("t1", "u1", 0), cloneOf("t2", "u1", 0), made("u1", 0), ended("t1", "u1", 0), ended("t2", "u1", 0, failed)}},
 		"I3: a failed clone counts no more": {steps: []any{
@@ -231,10 +236,17 @@ func TestVictims(t *testing.T) {
 	child := func(uid string) control.Entry { return folder("folder-"+uid, "/DC0/vm/vmgroups/ns/web-"+uid) }
 	first := call(methodCreateFolder, "folder-ns", "op1")
 	for name, r := range map[string]row{
-		"I13: surplus":                          {steps: []any{start, down, offOne, call(methodDestroy, "vm-u1-2", ""), lost("vm-u1-2")}},
-		"I13: a change seen late":               {steps: []any{start, offOne, down}},
-		"I13: not surplus":                      {steps: []any{start, call(methodPowerOff, "vm-u1-2", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-2 (web-u1-2) leaves the group ns/web-u1 with 2 VMs, and it wants 3"},
-		"I13: two instead of one":               {steps: []any{start, down, offOne, call(methodPowerOff, "vm-u1-1", ""), long}, want: "I13", says: "leaves the group ns/web-u1 with 1 VMs, and it wants 2"},
+		"I13: surplus":            {steps: []any{start, down, offOne, call(methodDestroy, "vm-u1-2", ""), lost("vm-u1-2")}},
+		"I13: a change seen late": {steps: []any{start, offOne, down}},
+		"I13: not surplus":        {steps: []any{start, call(methodPowerOff, "vm-u1-2", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-2 (web-u1-2) leaves the group ns/web-u1 with 2 VMs, and it wants 3"},
+		"I13: two instead of one": {steps: []any{start, down, offOne, call(methodPowerOff, "vm-u1-1", ""), long}, want: "I13", says: "leaves the group ns/web-u1 with 1 VMs, and it wants 2"},
+		"I13: one may be missing": {steps: []any{seen("u1", 1, 3, rolling(0, 1)), grown("u1", 3), call(methodPowerOff, "vm-u1-2", ""), long}},
+		"I13: one may be missing, not two": {steps: []any{seen("u1", 1, 3, rolling(0, 1)), grown("u1", 3), offOne, call(methodPowerOff, "vm-u1-1", ""), long},
+			want: "I13", says: "leaves the group ns/web-u1 with 1 VMs, and it wants 2"},
+		"I13: replaced while another is off": {steps: []any{seen("u1", 1, 3, rolling(0, 1)), grown("u1", 3), made("u1", 0, off), long, call(methodPowerOff, "vm-u1-2", ""), long},
+			want: "I13", says: "leaves the group ns/web-u1 with 1 VMs in service, and 2 have to be"},
+		"I13: the one that is off is replaced":  {steps: []any{seen("u1", 1, 3, rolling(0, 1)), grown("u1", 3), made("u1", 2, off), long, call(methodDestroy, "vm-u1-2", ""), long}},
+		"I13: one was off a moment ago":         {steps: []any{seen("u1", 1, 3, rolling(0, 1)), grown("u1", 3), made("u1", 0, off), call(methodPowerOff, "vm-u1-2", ""), long}},
 		"I13: deleting":                         {steps: []any{start, seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", "")}},
 		"I13: deleting, to stay":                {steps: []any{start, seen("u1", 2, 3, deleting, cascading), seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", ""), long}, want: "I13", says: "PowerOffVM_Task of vm-u1-0 (web-u1-0), which was to stay"},
 		"I13: deleting, a wish that comes late": {steps: []any{start, seen("u1", 2, 3, deleting), call(methodPowerOff, "vm-u1-0", ""), seen("u1", 2, 3, deleting, cascading), long}},

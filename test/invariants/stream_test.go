@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -104,6 +105,15 @@ func orphaning(vg *v1alpha1.VmGroup) {
 
 func cascading(vg *v1alpha1.VmGroup) {
 	vg.Finalizers = append(vg.Finalizers, metav1.FinalizerOrphanDependents)
+}
+
+// rolling replaces VMs, one more or one fewer at a time.
+func rolling(surge, unavailable int32) func(*v1alpha1.VmGroup) {
+	return func(vg *v1alpha1.VmGroup) {
+		vg.Spec.Update = &v1alpha1.UpdateSpec{
+			Strategy: v1alpha1.UpdateReplace, MaxSurge: ptr.To(intstr.FromInt32(surge)), MaxUnavailable: ptr.To(intstr.FromInt32(unavailable)),
+		}
+	}
 }
 
 func reached(vg *v1alpha1.VmGroup) {

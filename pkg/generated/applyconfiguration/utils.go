@@ -21,6 +21,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=vsphere.vmware.com, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("FolderStatus"):
 		return &vspherev1alpha1.FolderStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
+		return &vspherev1alpha1.MemberSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReadinessSpec"):
+		return &vspherev1alpha1.ReadinessSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScaleDownSpec"):
+		return &vspherev1alpha1.ScaleDownSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UpdateSpec"):
+		return &vspherev1alpha1.UpdateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroup"):
 		return &vspherev1alpha1.VmGroupApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupSpec"):

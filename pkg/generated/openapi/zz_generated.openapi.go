@@ -13,6 +13,7 @@ import (
 	resource "k8s.io/apimachinery/pkg/api/resource"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
+	intstr "k8s.io/apimachinery/pkg/util/intstr"
 	version "k8s.io/apimachinery/pkg/version"
 	common "k8s.io/kube-openapi/pkg/common"
 	spec "k8s.io/kube-openapi/pkg/validation/spec"
@@ -21,6 +22,10 @@ import (
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
+		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
+		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
+		v1alpha1.ScaleDownSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref),
+		v1alpha1.UpdateSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref),
 		v1alpha1.VMStatus{}.OpenAPIModelName():            schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref),
 		v1alpha1.VmGroup{}.OpenAPIModelName():             schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref),
 		v1alpha1.VmGroupList{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_VmGroupList(ref),
@@ -80,6 +85,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.RawExtension{}.OpenAPIModelName():         schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
 		runtime.TypeMeta{}.OpenAPIModelName():             schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
 		runtime.Unknown{}.OpenAPIModelName():              schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		intstr.IntOrString{}.OpenAPIModelName():           schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_version_Info(ref),
 	}
 }
@@ -118,6 +124,130 @@ func schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref common.ReferenceCallback)
 	}
 }
 
+func schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "MemberSpec is an exception for one VM.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"instance": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Instance of the VM, as in status.vms[].instance. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"deletion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "When the VM is destroyed. First: before others, when there are too many. Now: it is replaced by a new VM, within update.maxUnavailable. Never: not when there are too many, and not by an update; the deletion of the group destroys it all the same. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"instance", "deletion"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReadinessSpec says when a VM is ready. Whatever the type is, a VM that is powered off or that vCenter cannot reach is not.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has run vmware-rpctool \"info-set guestinfo.vmgroup.ready true\". Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"type"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ScaleDownSpec says which VMs go when there are too many. Autoscalers and kubectl scale obey it too.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"policy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Which VMs go. Youngest: those that do not work, then old ones, then the youngest. HighestSlot: those with the highest slots. Explicit: only those that spec.members marks with First or Now; while there are too few of these, the group is Stalled and keeps too many. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"policy"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "UpdateSpec says how a change of the spec reaches VMs that exist.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"strategy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys it. Replace: new VMs take the place of old ones. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"maxSurge": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up. Defaults to 1.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
+					"maxUnavailable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded down. If it and maxSurge come to 0, it is 1. Defaults to 0.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
+					"progressDeadlineSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The clock stands while the group is paused, while vCenter does not answer and while it is out of resources. Defaults to 1800.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"trigger": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Any text. A change of it is a change of what VMs are made from: it replaces all VMs although nothing else has changed, for example after the template was rebuilt under its name. At most 64 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"strategy"},
+			},
+		},
+		Dependencies: []string{
+			intstr.IntOrString{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -135,6 +265,34 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					"moRef": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Managed object reference of the VM, for example \"vm-42\". Absent while the clone runs.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"instance": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Instance UUID of the VM, which names it in spec.members. No other VM ever has it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"slot": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Slot of the VM: the number at the end of its name. A slot is used again.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"ready": {
+						SchemaProps: spec.SchemaProps{
+							Description: "True if the VM is ready, by the rule in spec.readiness.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Revision that the VM is made from, see status.revision.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -162,7 +320,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
+							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -325,10 +483,65 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "",
 						},
 					},
+					"readiness": {
+						SchemaProps: spec.SchemaProps{
+							Description: "When a VM is ready. Omitted: as soon as it is powered on.",
+							Ref:         ref(v1alpha1.ReadinessSpec{}.OpenAPIModelName()),
+						},
+					},
+					"minReadySeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How long a VM has to be ready, without a break, before it counts as available, in seconds. From 0 to 86400. Defaults to 0: a VM is available as soon as it is ready.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"update": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.",
+							Ref:         ref(v1alpha1.UpdateSpec{}.OpenAPIModelName()),
+						},
+					},
+					"scaleDown": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Which VMs go when there are too many. Omitted: the youngest, after those that do not work.",
+							Ref:         ref(v1alpha1.ScaleDownSpec{}.OpenAPIModelName()),
+						},
+					},
+					"members": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"instance",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Exceptions for single VMs, each by its instance (status.vms[].instance). Never by name: a name is used again. An entry for a VM that does not exist does nothing. At most 1000.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.MemberSpec{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"deletionPolicy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What a deletion of the VmGroup does to its VMs: Delete destroys them, Orphan leaves them and their folder as they are. The annotation vsphere.vmware.com/on-delete: orphan does the same as Orphan. Defaults to Delete.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"cpu", "memory"},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
 	}
 }
 
@@ -356,7 +569,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 					},
 					"readyReplicas": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Number of the group's VMs that are complete and powered on.",
+							Description: "Number of the group's VMs that are ready, by the rule in spec.readiness.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -364,10 +577,31 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 					},
 					"availableReplicas": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Number of the group's VMs that are in service. A VM is in service as soon as it is ready.",
+							Description: "Number of the group's VMs that are in service: ready for spec.minReadySeconds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
+						},
+					},
+					"updatedReplicas": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Number of the group's VMs that are made from the current revision and have the size in the spec.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"terminatingReplicas": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Number of the group's VMs that are being powered off or destroyed. They still count in replicas.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of what new VMs are made from, apart from their size: the same as long as nothing in the spec changes that only a new VM can have.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"phase": {
@@ -427,7 +661,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.",
+							Description: "The conditions Ready, Reconciling, Stalled, UpToDate and VCenterReachable of the group.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3011,6 +3245,26 @@ func schema_k8sio_apimachinery_pkg_runtime_Unknown(ref common.ReferenceCallback)
 			},
 		},
 	}
+}
+
+func schema_apimachinery_pkg_util_intstr_IntOrString(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.EmbedOpenAPIDefinitionIntoV2Extension(common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntOrString is a type that can hold an int32 or a string.  When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.  This allows you to have, for example, a JSON field that can accept a name or number.",
+				OneOf:       common.GenerateOpenAPIV3OneOfSchema(intstr.IntOrString{}.OpenAPIV3OneOfTypes()),
+				Format:      intstr.IntOrString{}.OpenAPISchemaFormat(),
+			},
+		},
+	}, common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "IntOrString is a type that can hold an int32 or a string.  When used in JSON or YAML marshalling and unmarshalling, it produces or consumes the inner type.  This allows you to have, for example, a JSON field that can accept a name or number.",
+				Type:        intstr.IntOrString{}.OpenAPISchemaType(),
+				Format:      intstr.IntOrString{}.OpenAPISchemaFormat(),
+			},
+		},
+	})
 }
 
 func schema_k8sio_apimachinery_pkg_version_Info(ref common.ReferenceCallback) common.OpenAPIDefinition {

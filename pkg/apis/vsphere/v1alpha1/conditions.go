@@ -10,6 +10,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True only if the group cannot go on until somebody acts.
 	ConditionStalled = "Stalled"
+	// ConditionUpToDate is True if all VMs are made from the current revision and have the size in the spec. It is Unknown
+	// while that cannot be told.
+	ConditionUpToDate = "UpToDate"
 	// ConditionVCenterReachable is True if the view of vCenter is current.
 	ConditionVCenterReachable = "VCenterReachable"
 )
@@ -22,6 +25,10 @@ const (
 	ReasonScalingUp = "ScalingUp"
 	// ReasonScalingDown: the controller powers surplus VMs off or destroys them.
 	ReasonScalingDown = "ScalingDown"
+	// ReasonUpdating: the controller replaces VMs by new ones, as spec.update or spec.members asks.
+	ReasonUpdating = "Updating"
+	// ReasonNotReady: VMs are not ready yet by the rule in spec.readiness, or not for spec.minReadySeconds.
+	ReasonNotReady = "NotReady"
 	// ReasonDeleting: the controller deletes the VmGroup with its VMs and its folder.
 	ReasonDeleting = "Deleting"
 	// ReasonPaused: spec.paused holds back the changes that are due.
@@ -75,6 +82,12 @@ const (
 	// ReasonTemplateUnusable: the controller must not clone the VM of that name: it is no template, it is a VM of a VmGroup
 	// that somebody converted to a template, or it lies below the root folder.
 	ReasonTemplateUnusable = "TemplateUnusable"
+	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller
+	// replaces no further VM until one does, or until the spec changes.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonVictimsNotNamed: there are too many VMs, spec.scaleDown.policy is Explicit, and spec.members names too few of
+	// them.
+	ReasonVictimsNotNamed = "VictimsNotNamed"
 	// ReasonNoPermission: vCenter denies the controller a privilege; the message names it and the object.
 	ReasonNoPermission = "NoPermission"
 	// ReasonInvalidConfiguration: vCenter refuses the operation as such, for example the number of CPUs.
@@ -136,4 +149,16 @@ const (
 	ReasonDatacenterNotFound = "DatacenterNotFound"
 	// ReasonDatacenterAmbiguous: several datacenters fit; the message lists them.
 	ReasonDatacenterAmbiguous = "DatacenterAmbiguous"
+)
+
+// Reasons of the condition UpToDate.
+const (
+	// ReasonAllReplicasUpdated: all VMs are as the spec has them.
+	ReasonAllReplicasUpdated = "AllReplicasUpdated"
+	// ReasonOutOfDate: VMs are made from an earlier spec, or have another size. What happens to them is in spec.update.
+	ReasonOutOfDate = "OutOfDate"
+	// ReasonProtected: the VMs that are out of date are those that spec.members protects.
+	ReasonProtected = "Protected"
+	// ReasonRevisionUnknown: a newer controller has made VMs. Whether they are as the spec has them cannot be told.
+	ReasonRevisionUnknown = "RevisionUnknown"
 )

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 const (
@@ -40,7 +41,8 @@ const (
 // +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`,description="Number of VMs that the group should have"
 // +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`,description="Number of VMs in service"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="READY, PENDING or ERROR"
-// +kubebuilder:printcolumn:name="Ready",type=integer,priority=1,JSONPath=`.status.readyReplicas`,description="Number of VMs that are complete and powered on"
+// +kubebuilder:printcolumn:name="Ready",type=integer,priority=1,JSONPath=`.status.readyReplicas`,description="Number of VMs that are ready"
+// +kubebuilder:printcolumn:name="Up-To-Date",type=integer,priority=1,JSONPath=`.status.updatedReplicas`,description="Number of VMs that are as the spec has them"
 // +kubebuilder:printcolumn:name="CPU",type=integer,priority=1,JSONPath=`.spec.cpu`,description="Virtual CPUs of each VM"
 // +kubebuilder:printcolumn:name="Memory",type=integer,priority=1,JSONPath=`.spec.memory`,description="Memory of each VM in GiB"
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`,description="The state of the group, in one sentence"
@@ -103,7 +105,194 @@ type VmGroupSpec struct {
 	//
 	// +optional
 	Paused bool `json:"paused,omitempty"`
+
+	// When a VM is ready. Omitted: as soon as it is powered on.
+	//
+	// +optional
+	Readiness *ReadinessSpec `json:"readiness,omitempty"`
+
+	// How long a VM has to be ready, without a break, before it counts as available, in seconds. From 0 to 86400.
+	// Defaults to 0: a VM is available as soon as it is ready.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
+
+	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
+	//
+	// +optional
+	Update *UpdateSpec `json:"update,omitempty"`
+
+	// Which VMs go when there are too many. Omitted: the youngest, after those that do not work.
+	//
+	// +optional
+	ScaleDown *ScaleDownSpec `json:"scaleDown,omitempty"`
+
+	// Exceptions for single VMs, each by its instance (status.vms[].instance). Never by name: a name is used again. An
+	// entry for a VM that does not exist does nothing. At most 1000.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=instance
+	// +kubebuilder:validation:MaxItems=1000
+	Members []MemberSpec `json:"members,omitempty"`
+
+	// What a deletion of the VmGroup does to its VMs: Delete destroys them, Orphan leaves them and their folder as they
+	// are. The annotation vsphere.vmware.com/on-delete: orphan does the same as Orphan. Defaults to Delete.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum=Delete;Orphan
+	DeletionPolicy *DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
+
+// ReadinessType names a sign by which a VM is known to be ready.
+//
+// +kubebuilder:validation:Enum=PoweredOn;ToolsRunning;IPAddress;GuestInfo
+type ReadinessType string
+
+const (
+	// ReadyPoweredOn: the VM is powered on.
+	ReadyPoweredOn ReadinessType = "PoweredOn"
+	// ReadyToolsRunning: VMware Tools run in the guest.
+	ReadyToolsRunning ReadinessType = "ToolsRunning"
+	// ReadyIPAddress: VMware Tools report an IP address that is neither loopback nor link-local.
+	ReadyIPAddress ReadinessType = "IPAddress"
+	// ReadyGuestInfo: the guest has run vmware-rpctool "info-set guestinfo.vmgroup.ready true".
+	ReadyGuestInfo ReadinessType = "GuestInfo"
+)
+
+// ReadinessSpec says when a VM is ready. Whatever the type is, a VM that is powered off or that vCenter cannot reach is not.
+type ReadinessSpec struct {
+	// The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the
+	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has
+	// run vmware-rpctool "info-set guestinfo.vmgroup.ready true". Required.
+	//
+	// +required
+	Type ReadinessType `json:"type"`
+}
+
+// UpdateStrategy names a way in which a change of the spec reaches VMs that exist.
+//
+// +kubebuilder:validation:Enum=OnDelete;Replace
+type UpdateStrategy string
+
+const (
+	// UpdateOnDelete: a VM keeps what it was made from until somebody destroys it.
+	UpdateOnDelete UpdateStrategy = "OnDelete"
+	// UpdateReplace: new VMs take the place of old ones, as in a Deployment.
+	UpdateReplace UpdateStrategy = "Replace"
+)
+
+// UpdateSpec says how a change of the spec reaches VMs that exist.
+//
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'Replace' || !(has(self.maxSurge) && has(self.maxUnavailable) && (type(self.maxSurge) == int ? self.maxSurge == 0 : self.maxSurge == '0%') && (type(self.maxUnavailable) == int ? self.maxUnavailable == 0 : self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable cannot both be 0"
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxSurge) && !has(self.maxUnavailable) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxSurge, maxUnavailable or progressDeadlineSeconds"
+type UpdateSpec struct {
+	// The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys
+	// it. Replace: new VMs take the place of old ones. Required.
+	//
+	// +required
+	Strategy UpdateStrategy `json:"strategy"`
+
+	// How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up.
+	// Defaults to 1.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
+
+	// How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded
+	// down. If it and maxSurge come to 0, it is 1. Defaults to 0.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The
+	// group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The
+	// clock stands while the group is paused, while vCenter does not answer and while it is out of resources. Defaults to
+	// 1800.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
+
+	// Any text. A change of it is a change of what VMs are made from: it replaces all VMs although nothing else has
+	// changed, for example after the template was rebuilt under its name. At most 64 characters.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Trigger string `json:"trigger,omitempty"`
+}
+
+// ScaleDownPolicy says which VMs go when there are too many.
+//
+// +kubebuilder:validation:Enum=Youngest;HighestSlot;Explicit
+type ScaleDownPolicy string
+
+const (
+	// ScaleDownYoungest: VMs that do not work go first, then old ones, then the youngest.
+	ScaleDownYoungest ScaleDownPolicy = "Youngest"
+	// ScaleDownHighestSlot: the VMs with the highest slots go first, whatever their state is.
+	ScaleDownHighestSlot ScaleDownPolicy = "HighestSlot"
+	// ScaleDownExplicit: only VMs go that spec.members marks with First or Now.
+	ScaleDownExplicit ScaleDownPolicy = "Explicit"
+)
+
+// ScaleDownSpec says which VMs go when there are too many. Autoscalers and kubectl scale obey it too.
+type ScaleDownSpec struct {
+	// Which VMs go. Youngest: those that do not work, then old ones, then the youngest. HighestSlot: those with the
+	// highest slots. Explicit: only those that spec.members marks with First or Now; while there are too few of these, the
+	// group is Stalled and keeps too many. Required.
+	//
+	// +required
+	Policy ScaleDownPolicy `json:"policy"`
+}
+
+// MemberDeletion says when a single VM is destroyed.
+//
+// +kubebuilder:validation:Enum=First;Now;Never
+type MemberDeletion string
+
+const (
+	// DeletionFirst: the VM goes before others when there are too many.
+	DeletionFirst MemberDeletion = "First"
+	// DeletionNow: the VM is replaced.
+	DeletionNow MemberDeletion = "Now"
+	// DeletionNever: only the deletion of the group destroys the VM.
+	DeletionNever MemberDeletion = "Never"
+)
+
+// MemberSpec is an exception for one VM.
+type MemberSpec struct {
+	// Instance of the VM, as in status.vms[].instance. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	Instance string `json:"instance"`
+
+	// When the VM is destroyed. First: before others, when there are too many. Now: it is replaced by a new VM, within
+	// update.maxUnavailable. Never: not when there are too many, and not by an update; the deletion of the group destroys
+	// it all the same. Required.
+	//
+	// +required
+	Deletion MemberDeletion `json:"deletion"`
+}
+
+// DeletionPolicy says what a deletion of a VmGroup does to its VMs.
+type DeletionPolicy string
+
+const (
+	// DeletionPolicyDelete destroys the VMs.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyOrphan leaves the VMs and the folder as they are.
+	DeletionPolicyOrphan DeletionPolicy = "Orphan"
+)
 
 // Phase sums up the conditions in one word for people. It holds no information of its own.
 //
@@ -132,15 +321,31 @@ type VmGroupStatus struct {
 	// +optional
 	Replicas int32 `json:"replicas"`
 
-	// Number of the group's VMs that are complete and powered on.
+	// Number of the group's VMs that are ready, by the rule in spec.readiness.
 	//
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
 
-	// Number of the group's VMs that are in service. A VM is in service as soon as it is ready.
+	// Number of the group's VMs that are in service: ready for spec.minReadySeconds.
 	//
 	// +optional
 	AvailableReplicas int32 `json:"availableReplicas"`
+
+	// Number of the group's VMs that are made from the current revision and have the size in the spec.
+	//
+	// +optional
+	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
+
+	// Number of the group's VMs that are being powered off or destroyed. They still count in replicas.
+	//
+	// +optional
+	TerminatingReplicas *int32 `json:"terminatingReplicas,omitempty"`
+
+	// Name of what new VMs are made from, apart from their size: the same as long as nothing in the spec changes that only
+	// a new VM can have.
+	//
+	// +optional
+	Revision string `json:"revision,omitempty"`
 
 	// The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.
 	//
@@ -169,7 +374,7 @@ type VmGroupStatus struct {
 	// +kubebuilder:validation:MaxItems=100
 	VMs []VMStatus `json:"vms,omitempty"`
 
-	// The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.
+	// The conditions Ready, Reconciling, Stalled, UpToDate and VCenterReachable of the group.
 	//
 	// +optional
 	// +listType=map
@@ -211,6 +416,8 @@ const (
 	VMPending VMState = "Pending"
 	// VMPoweredOff is a VM that is complete but not powered on.
 	VMPoweredOff VMState = "PoweredOff"
+	// VMNotReady is a VM that is powered on, and not ready by the rule in spec.readiness, or not for spec.minReadySeconds.
+	VMNotReady VMState = "NotReady"
 	// VMFailed is a VM that a failed operation keeps out of service; the message says which.
 	VMFailed VMState = "Failed"
 	// VMDeleting is a surplus VM that the controller destroys.
@@ -239,6 +446,26 @@ type VMStatus struct {
 	// +optional
 	MoRef string `json:"moRef,omitempty"`
 
+	// Instance UUID of the VM, which names it in spec.members. No other VM ever has it.
+	//
+	// +optional
+	Instance string `json:"instance,omitempty"`
+
+	// Slot of the VM: the number at the end of its name. A slot is used again.
+	//
+	// +optional
+	Slot *int32 `json:"slot,omitempty"`
+
+	// True if the VM is ready, by the rule in spec.readiness.
+	//
+	// +optional
+	Ready bool `json:"ready,omitempty"`
+
+	// Revision that the VM is made from, see status.revision.
+	//
+	// +optional
+	Revision string `json:"revision,omitempty"`
+
 	// Power state as vCenter reports it: poweredOn, poweredOff or suspended.
 	//
 	// +optional
@@ -254,7 +481,7 @@ type VMStatus struct {
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved,
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved,
 	// ConvertedToTemplate or Copy. Later versions may add states.
 	//
 	// +optional

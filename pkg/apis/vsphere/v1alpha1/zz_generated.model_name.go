@@ -14,6 +14,26 @@ func (in FolderStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in MemberSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.MemberSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReadinessSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ScaleDownSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ScaleDownSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in UpdateSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.UpdateSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in VMStatus) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VMStatus"
 }

@@ -38,10 +38,57 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: vCenter
       type:
         scalar: string
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.MemberSpec
+  map:
+    fields:
+    - name: deletion
+      type:
+        scalar: string
+      default: ""
+    - name: instance
+      type:
+        scalar: string
+      default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec
+  map:
+    fields:
+    - name: type
+      type:
+        scalar: string
+      default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ScaleDownSpec
+  map:
+    fields:
+    - name: policy
+      type:
+        scalar: string
+      default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.UpdateSpec
+  map:
+    fields:
+    - name: maxSurge
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: maxUnavailable
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: progressDeadlineSeconds
+      type:
+        scalar: numeric
+    - name: strategy
+      type:
+        scalar: string
+      default: ""
+    - name: trigger
+      type:
+        scalar: string
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VMStatus
   map:
     fields:
     - name: host
+      type:
+        scalar: string
+    - name: instance
       type:
         scalar: string
     - name: ip
@@ -59,6 +106,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: powerState
       type:
         scalar: string
+    - name: ready
+      type:
+        scalar: boolean
+    - name: revision
+      type:
+        scalar: string
+    - name: slot
+      type:
+        scalar: numeric
     - name: state
       type:
         scalar: string
@@ -90,19 +146,42 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: deletionPolicy
+      type:
+        scalar: string
+    - name: members
+      type:
+        list:
+          elementType:
+            namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.MemberSpec
+          elementRelationship: associative
+          keys:
+          - instance
     - name: memory
       type:
         scalar: numeric
       default: 0
+    - name: minReadySeconds
+      type:
+        scalar: numeric
     - name: paused
       type:
         scalar: boolean
+    - name: readiness
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec
     - name: replicas
       type:
         scalar: numeric
+    - name: scaleDown
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ScaleDownSpec
     - name: template
       type:
         scalar: string
+    - name: update
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.UpdateSpec
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupStatus
   map:
     fields:
@@ -138,9 +217,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: revision
+      type:
+        scalar: string
     - name: selector
       type:
         scalar: string
+    - name: terminatingReplicas
+      type:
+        scalar: numeric
+    - name: updatedReplicas
+      type:
+        scalar: numeric
     - name: vms
       type:
         list:
@@ -298,6 +386,8 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
     elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+  scalar: untyped
+- name: io.k8s.apimachinery.pkg.util.intstr.IntOrString
   scalar: untyped
 - name: __untyped_atomic_
   scalar: untyped

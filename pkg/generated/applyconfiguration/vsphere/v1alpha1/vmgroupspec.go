@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	vspherev1alpha1 "github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
 // VmGroupSpecApplyConfiguration represents a declarative configuration of the VmGroupSpec type for use
 // with apply.
 //
@@ -23,6 +27,21 @@ type VmGroupSpecApplyConfiguration struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.
 	Paused *bool `json:"paused,omitempty"`
+	// When a VM is ready. Omitted: as soon as it is powered on.
+	Readiness *ReadinessSpecApplyConfiguration `json:"readiness,omitempty"`
+	// How long a VM has to be ready, without a break, before it counts as available, in seconds. From 0 to 86400.
+	// Defaults to 0: a VM is available as soon as it is ready.
+	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
+	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
+	Update *UpdateSpecApplyConfiguration `json:"update,omitempty"`
+	// Which VMs go when there are too many. Omitted: the youngest, after those that do not work.
+	ScaleDown *ScaleDownSpecApplyConfiguration `json:"scaleDown,omitempty"`
+	// Exceptions for single VMs, each by its instance (status.vms[].instance). Never by name: a name is used again. An
+	// entry for a VM that does not exist does nothing. At most 1000.
+	Members []MemberSpecApplyConfiguration `json:"members,omitempty"`
+	// What a deletion of the VmGroup does to its VMs: Delete destroys them, Orphan leaves them and their folder as they
+	// are. The annotation vsphere.vmware.com/on-delete: orphan does the same as Orphan. Defaults to Delete.
+	DeletionPolicy *vspherev1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
 // VmGroupSpecApplyConfiguration constructs a declarative configuration of the VmGroupSpec type for use with
@@ -68,5 +87,58 @@ func (b *VmGroupSpecApplyConfiguration) WithReplicas(value int32) *VmGroupSpecAp
 // If called multiple times, the Paused field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithPaused(value bool) *VmGroupSpecApplyConfiguration {
 	b.Paused = &value
+	return b
+}
+
+// WithReadiness sets the Readiness field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Readiness field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithReadiness(value *ReadinessSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Readiness = value
+	return b
+}
+
+// WithMinReadySeconds sets the MinReadySeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinReadySeconds field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithMinReadySeconds(value int32) *VmGroupSpecApplyConfiguration {
+	b.MinReadySeconds = &value
+	return b
+}
+
+// WithUpdate sets the Update field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Update field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithUpdate(value *UpdateSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Update = value
+	return b
+}
+
+// WithScaleDown sets the ScaleDown field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ScaleDown field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithScaleDown(value *ScaleDownSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.ScaleDown = value
+	return b
+}
+
+// WithMembers adds the given value to the Members field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Members field.
+func (b *VmGroupSpecApplyConfiguration) WithMembers(values ...*MemberSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithMembers")
+		}
+		b.Members = append(b.Members, *values[i])
+	}
+	return b
+}
+
+// WithDeletionPolicy sets the DeletionPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DeletionPolicy field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithDeletionPolicy(value vspherev1alpha1.DeletionPolicy) *VmGroupSpecApplyConfiguration {
+	b.DeletionPolicy = &value
 	return b
 }

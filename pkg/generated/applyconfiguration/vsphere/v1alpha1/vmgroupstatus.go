@@ -20,10 +20,17 @@ type VmGroupStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// Number of VMs that belong to the group, including those that are not ready or still being cloned.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// Number of the group's VMs that are complete and powered on.
+	// Number of the group's VMs that are ready, by the rule in spec.readiness.
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
-	// Number of the group's VMs that are in service. A VM is in service as soon as it is ready.
+	// Number of the group's VMs that are in service: ready for spec.minReadySeconds.
 	AvailableReplicas *int32 `json:"availableReplicas,omitempty"`
+	// Number of the group's VMs that are made from the current revision and have the size in the spec.
+	UpdatedReplicas *int32 `json:"updatedReplicas,omitempty"`
+	// Number of the group's VMs that are being powered off or destroyed. They still count in replicas.
+	TerminatingReplicas *int32 `json:"terminatingReplicas,omitempty"`
+	// Name of what new VMs are made from, apart from their size: the same as long as nothing in the spec changes that only
+	// a new VM can have.
+	Revision *string `json:"revision,omitempty"`
 	// The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.
 	Phase *vspherev1alpha1.Phase `json:"phase,omitempty"`
 	// State of the group, in one sentence for people. Do not parse it.
@@ -34,7 +41,7 @@ type VmGroupStatusApplyConfiguration struct {
 	Folder *FolderStatusApplyConfiguration `json:"folder,omitempty"`
 	// The group's VMs, at most 100 of them. VMs that are not available come first; the order is then by name.
 	VMs []VMStatusApplyConfiguration `json:"vms,omitempty"`
-	// The conditions Ready, Reconciling, Stalled and VCenterReachable of the group.
+	// The conditions Ready, Reconciling, Stalled, UpToDate and VCenterReachable of the group.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
@@ -73,6 +80,30 @@ func (b *VmGroupStatusApplyConfiguration) WithReadyReplicas(value int32) *VmGrou
 // If called multiple times, the AvailableReplicas field is set to the value of the last call.
 func (b *VmGroupStatusApplyConfiguration) WithAvailableReplicas(value int32) *VmGroupStatusApplyConfiguration {
 	b.AvailableReplicas = &value
+	return b
+}
+
+// WithUpdatedReplicas sets the UpdatedReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UpdatedReplicas field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithUpdatedReplicas(value int32) *VmGroupStatusApplyConfiguration {
+	b.UpdatedReplicas = &value
+	return b
+}
+
+// WithTerminatingReplicas sets the TerminatingReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TerminatingReplicas field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithTerminatingReplicas(value int32) *VmGroupStatusApplyConfiguration {
+	b.TerminatingReplicas = &value
+	return b
+}
+
+// WithRevision sets the Revision field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revision field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithRevision(value string) *VmGroupStatusApplyConfiguration {
+	b.Revision = &value
 	return b
 }
 

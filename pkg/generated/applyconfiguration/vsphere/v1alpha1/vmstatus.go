@@ -18,13 +18,21 @@ type VMStatusApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// Managed object reference of the VM, for example "vm-42". Absent while the clone runs.
 	MoRef *string `json:"moRef,omitempty"`
+	// Instance UUID of the VM, which names it in spec.members. No other VM ever has it.
+	Instance *string `json:"instance,omitempty"`
+	// Slot of the VM: the number at the end of its name. A slot is used again.
+	Slot *int32 `json:"slot,omitempty"`
+	// True if the VM is ready, by the rule in spec.readiness.
+	Ready *bool `json:"ready,omitempty"`
+	// Revision that the VM is made from, see status.revision.
+	Revision *string `json:"revision,omitempty"`
 	// Power state as vCenter reports it: poweredOn, poweredOff or suspended.
 	PowerState *string `json:"powerState,omitempty"`
 	// Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.
 	IP *string `json:"ip,omitempty"`
 	// Name of the ESXi host that runs the VM.
 	Host *string `json:"host,omitempty"`
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Failed, Deleting, Unreachable, Moved,
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved,
 	// ConvertedToTemplate or Copy. Later versions may add states.
 	State *vspherev1alpha1.VMState `json:"state,omitempty"`
 	// Reason why the VM is not available, in one sentence. Empty if the VM is available.
@@ -50,6 +58,38 @@ func (b *VMStatusApplyConfiguration) WithName(value string) *VMStatusApplyConfig
 // If called multiple times, the MoRef field is set to the value of the last call.
 func (b *VMStatusApplyConfiguration) WithMoRef(value string) *VMStatusApplyConfiguration {
 	b.MoRef = &value
+	return b
+}
+
+// WithInstance sets the Instance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Instance field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithInstance(value string) *VMStatusApplyConfiguration {
+	b.Instance = &value
+	return b
+}
+
+// WithSlot sets the Slot field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Slot field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithSlot(value int32) *VMStatusApplyConfiguration {
+	b.Slot = &value
+	return b
+}
+
+// WithReady sets the Ready field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ready field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithReady(value bool) *VMStatusApplyConfiguration {
+	b.Ready = &value
+	return b
+}
+
+// WithRevision sets the Revision field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revision field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithRevision(value string) *VMStatusApplyConfiguration {
+	b.Revision = &value
 	return b
 }
 

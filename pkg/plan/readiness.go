@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// readyBy returns the sign by which a VM of a group is known to be ready.
+func readyBy(g *v1alpha1.VmGroup) v1alpha1.ReadinessType {
+	if g.Spec.Readiness == nil {
+		return v1alpha1.ReadyPoweredOn
+	}
+	return g.Spec.Readiness.Type
+}
+
+// minReady returns for how long a VM has to be ready before it is available.
+func minReady(g *v1alpha1.VmGroup) time.Duration {
+	return time.Duration(ptr.Deref(g.Spec.MinReadySeconds, 0)) * time.Second
+}
+
+// unready says why a VM of ours is not ready, empty if it is. The first that applies:
+//
+//  1. vCenter cannot reach it, or it is not powered on: the guest's signs are from before
+//  2. it lacks the sign that the group asks for
+func (m *member) unready(by v1alpha1.ReadinessType) string {
+	switch {
+	case !m.serving():
+		return "it is not powered on, or cannot be reached"
+	case by == v1alpha1.ReadyToolsRunning && !m.vm.ToolsRunning:
+		return "not ready: VMware Tools do not run in the guest"
+	case by == v1alpha1.ReadyIPAddress && !slices.ContainsFunc(m.vm.IPs, usable):
+		return "not ready: VMware Tools report no IP address"
+	case by == v1alpha1.ReadyGuestInfo && !m.vm.GuestReady:
+		return "not ready: the guest has not set " + vsphere.ReadyKey + " to true"
+	default:
+		return ""
+	}
+}
+
+// starting reports whether the VM is powered on, and only has to become ready, or to stay so.
+func (m *member) starting() bool { return m.serving() && !m.available() }
+
+// usable reports whether others can reach an address: it is neither loopback nor link-local.
+func usable(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified() && !ip.IsMulticast()
+}
+
+// setReadiness says of each VM of ours whether it is ready, and from when on it is available: ready for minReadySeconds. It
+// returns since when each is ready, see Clocks.
+func (ms *membership) setReadiness(in Input) map[vsphere.Ref]time.Time {
+	by, long := readyBy(in.Group), minReady(in.Group)
+	for _, m := range ms.ours {
+		m.notReady = m.unready(by)
+	}
+	if long == 0 {
+		return nil
+	}
+	since := make(map[vsphere.Ref]time.Time, len(ms.ours))
+	for _, m := range ms.ours {
+		if !m.ready() {
+			continue
+		}
+		since[m.vm.Ref] = readySince(in, m)
+		if at := since[m.vm.Ref].Add(long); at.After(in.Now) {
+			m.availableAt = at
+		}
+	}
+	return since
+}
+
+// nextAvailable returns after how long the next VM that is ready becomes available, 0 if none waits for that.
+func (ms *membership) nextAvailable(now time.Time) time.Duration {
+	var next time.Duration
+	for _, m := range ms.ours {
+		if !m.availableAt.IsZero() {
+			next = sooner(next, m.availableAt.Sub(now))
+		}
+	}
+	return next
+}
+
+// readySince returns since when a VM that is ready is so. The first that applies:
+//
+//  1. the group's own observation knows
+//  2. the group has not observed until now (the process has just started, or minReadySeconds was 0), and the status counts the
+//     VM among the available ones: for ever
+//  3. since now
+func readySince(in Input, m *member) time.Time {
+	since, known := in.Clocks.ReadySince[m.vm.Ref]
+	switch {
+	case known:
+		return since
+	case in.Clocks.ReadySince == nil && wasAvailable(in, m.vm.Ref):
+		return time.Time{}
+	default:
+		return in.Now
+	}
+}
+
+// wasAvailable reports whether the status counts a VM among the available ones. A status lists those first that are not: what
+// it does not list is available, if it had room for all the others.
+func wasAvailable(in Input, vm vsphere.Ref) bool {
+	status := &in.Group.Status
+	if status.Folder == nil || status.Folder.VCenter != in.Snapshot.VCenter {
+		return false
+	}
+	i := slices.IndexFunc(status.VMs, func(listed v1alpha1.VMStatus) bool { return vsphere.Ref(listed.MoRef) == vm })
+	if i >= 0 {
+		return status.VMs[i].State == v1alpha1.VMAvailable
+	}
+	return len(status.VMs) == v1alpha1.MaxListedVMs && status.VMs[len(status.VMs)-1].State == v1alpha1.VMAvailable
+}
+
+// whyUnavailable says why a VM that is powered on is not available.
+func (m *member) whyUnavailable() string {
+	return cmp.Or(m.notReady, fmt.Sprintf("ready, and available after %s", m.availableAt.UTC().Format(time.RFC3339)))
+}

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// counts are the numbers that a group's next step depends on.
+type counts struct {
+	replicas int // that the spec asks for
+	surge    int // VMs that there may be beyond them while VMs are replaced
+	// unavailable is how many of replicas may be unavailable because VMs are replaced.
+	unavailable int
+	// stay are VMs of ours that stay; old are those that new ones are to take the place of.
+	stay, stayAvailable int
+	old, oldAvailable   int
+	// cloning are VMs on their way, unidentified those that may be ours, see membership.
+	cloning, unidentified int
+	// halted is true if no further VM may be replaced, blocked if no new one can be made now.
+	halted, blocked bool
+}
+
+// kept are the replicas that stay, or will.
+func (c counts) kept() int      { return c.stay + c.cloning + c.unidentified }
+func (c counts) total() int     { return c.kept() + c.old }
+func (c counts) available() int { return c.stayAvailable + c.oldAvailable }
+
+// numbers are what is to be done next.
+type numbers struct {
+	clone   int // VMs to make, from the present spec
+	cancel  int // clones to cancel
+	surplus int // VMs to remove, of those that stay
+	replace int // VMs to remove now, of the old ones
+	unnamed int // VMs that are surplus and may not be removed
+	halted  bool
+	// why says why no more old ones are removed. It is empty if there is none left.
+	why string
+}
+
+// decideNumbers says how many VMs are to be made and how many may go, as a Deployment does it with its ReplicaSets:
+//
+//  1. Clone what is missing. While old VMs are there, there may be surge more VMs than replicas. There are never more new ones
+//     than replicas.
+//  2. Of the VMs that stay, and the clones on their way, remove what is more than replicas: clones first.
+//  3. Remove old VMs that are not available. A new one that is not available yet may never be: so many VMs have to stay that
+//     replicas - unavailable can be in service without it.
+//  4. Remove old VMs that are available, as long as replicas - unavailable VMs stay in service.
+//  5. While the rollout is halted, or no VM can be made, keep the old ones, and make none beyond replicas.
+func decideNumbers(c counts) numbers {
+	surge := c.surge
+	if c.old == 0 || c.halted {
+		surge = 0
+	}
+	s := numbers{
+		clone:   max(0, min(c.replicas+surge-c.total(), c.replicas-c.kept())),
+		cancel:  max(0, c.stay+c.cloning-c.replicas),
+		surplus: max(0, c.stay-c.replicas),
+	}
+	floor := max(0, c.replicas-c.unavailable)
+	switch {
+	case c.old == 0:
+		return s
+	case c.halted:
+		s.why, s.halted = "no new VM has become available in time", true
+		return s
+	case c.blocked:
+		s.why = "no new VM can be made now"
+		return s
+	}
+	mayGo := c.total() - s.surplus - floor - (c.kept() - c.stayAvailable)
+	sick := max(0, min(c.old-c.oldAvailable, mayGo))
+	healthy := max(0, min(c.oldAvailable, c.available()-s.surplus-floor, mayGo-sick))
+	s.replace = sick + healthy
+	if s.replace < c.old {
+		s.why = fmt.Sprintf("%d of %d VMs are available, and %d have to be", c.available(), c.replicas, floor)
+	}
+	return s
+}
+
+// limits returns how many VMs there may be beyond replicas, and how many of these may be unavailable, while VMs are replaced.
+// As in a Deployment, percentages are of replicas, the surge is rounded up, the other down, and if both come to 0, one may be
+// unavailable: or else nothing would ever move.
+func limits(g *v1alpha1.VmGroup) (surge, unavailable int) {
+	one, none := intstr.FromInt32(1), intstr.FromInt32(0)
+	maxSurge, maxUnavailable := &one, &none
+	if u := g.Spec.Update; u != nil {
+		if u.MaxSurge != nil {
+			maxSurge = u.MaxSurge
+		}
+		if u.MaxUnavailable != nil {
+			maxUnavailable = u.MaxUnavailable
+		}
+	}
+	replicas := int(g.DesiredReplicas())
+	surge, unavailable = absolute(maxSurge, replicas, true), absolute(maxUnavailable, replicas, false)
+	if surge == 0 && unavailable == 0 {
+		unavailable = 1
+	}
+	return surge, min(unavailable, replicas)
+}
+
+// absolute returns a number, or a percentage of replicas. What is neither has not passed the schema, and is 0.
+func absolute(value *intstr.IntOrString, replicas int, up bool) int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(value, replicas, up)
+	if err != nil {
+		return 0
+	}
+	return max(0, n)
+}
+
+// replaces reports whether a change of the spec replaces VMs.
+func replaces(g *v1alpha1.VmGroup) bool {
+	return g.Spec.Update != nil && g.Spec.Update.Strategy == v1alpha1.UpdateReplace
+}
+
+// setOld says of each VM of ours whether a new one is to take its place. The first that applies:
+//
+//  1. spec.members protects it: no
+//  2. spec.members asks for it: yes
+//  3. the strategy is Replace, and the VM surely differs from one made now: yes
+func (ms *membership) setOld(g *v1alpha1.VmGroup) {
+	marks := deletionMarks(g)
+	for _, m := range ms.ours {
+		m.mark = marks[m.vm.InstanceUUID]
+		m.age = ms.target.revisions.AgeOf(*m.vm)
+		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(*m.vm)
+		m.old = m.mark == v1alpha1.DeletionNow || m.mark != v1alpha1.DeletionNever && replaces(g) && m.differs
+	}
+}
+
+// deletionMarks returns what spec.members says of each instance.
+func deletionMarks(g *v1alpha1.VmGroup) map[string]v1alpha1.MemberDeletion {
+	if len(g.Spec.Members) == 0 {
+		return nil
+	}
+	marks := make(map[string]v1alpha1.MemberDeletion, len(g.Spec.Members))
+	for _, m := range g.Spec.Members {
+		marks[m.Instance] = m.Deletion
+	}
+	return marks
+}
+
+// count returns the numbers of the group, and the clock of its rollout, which decides whether it is halted.
+func (ms *membership) count(in Input) (counts, RolloutClock) {
+	c := counts{
+		replicas: int(in.Group.DesiredReplicas()), cloning: len(ms.pending), unidentified: len(ms.unidentified),
+		blocked: in.TemplateError != nil || in.Snapshot.PlacementError != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
+	}
+	c.surge, c.unavailable = limits(in.Group)
+	for _, m := range ms.ours {
+		switch {
+		case m.old && m.available():
+			c.old, c.oldAvailable = c.old+1, c.oldAvailable+1
+		case m.old:
+			c.old++
+		case m.available():
+			c.stay, c.stayAvailable = c.stay+1, c.stayAvailable+1
+		default:
+			c.stay++
+		}
+	}
+	if awaited := c.cloning + c.stay - c.stayAvailable; !replaces(in.Group) || awaited == 0 {
+		return c, RolloutClock{}
+	}
+	clock := in.Clocks.Rollout.advance(in, c.stayAvailable, heldBy(in) == "" && !isExhausted(in))
+	c.halted = clock.Elapsed >= progressDeadline(in.Group)
+	return c, clock
+}
+
+// isExhausted reports whether clones fail because vCenter has run out of something.
+func isExhausted(in Input) bool {
+	f := cloneFailure(in)
+	return f != nil && ofFailure(f).severity == severityExhausted
+}

@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// upToDate is what the condition UpToDate says.
+type upToDate struct {
+	status          metav1.ConditionStatus
+	reason, message string
+}
+
+// updated reports whether the VM is as the spec has it, as far as can be told.
+func (m *member) updated() bool { return !m.differs && m.age != vsphere.AgeUnknown }
+
+// protected reports whether spec.members keeps the VM.
+func (m *member) protected() bool { return m.mark == v1alpha1.DeletionNever }
+
+// upToDate says whether all VMs are as the spec has them. The first that applies:
+//
+//  1. VMs differ, and spec.members protects all of these: False, Protected
+//  2. VMs differ: False, OutOfDate
+//  3. of some VMs nobody can tell: Unknown
+//  4. True
+//
+// The message also tells of entries of spec.members that name no VM of the group. They are no error: VMs go.
+func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
+	u := upToDate{status: metav1.ConditionTrue, reason: v1alpha1.ReasonAllReplicasUpdated}
+	all := count(len(ms.ours), "VM")
+	differ := filter(ms.ours, func(m *member) bool { return m.differs })
+	unknown := countIf(ms.ours, func(m *member) bool { return m.age == vsphere.AgeUnknown })
+	switch {
+	case len(differ) > 0 && countIf(differ, (*member).protected) == len(differ):
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonProtected
+		u.message = fmt.Sprintf("%d of %s out of date; spec.members protects them", len(differ), all)
+	case len(differ) > 0:
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonOutOfDate
+		u.message = fmt.Sprintf("%d of %s made from an earlier spec, or of another size", len(differ), all)
+	case unknown > 0:
+		u.status, u.reason = metav1.ConditionUnknown, v1alpha1.ReasonRevisionUnknown
+		u.message = fmt.Sprintf("a newer version of the controller has made %d of %s: whether from the present spec cannot be told", unknown, all)
+	}
+	if unknownOnes := ms.unknownInstances(g); len(unknownOnes) > 0 {
+		if u.message != "" {
+			u.message += "; "
+		}
+		u.message += fmt.Sprintf("spec.members has %d without a VM, the first is %s", len(unknownOnes), unknownOnes[0])
+	}
+	return u
+}
+
+// unknownInstances returns the instances in spec.members that no VM of the group has.
+func (ms *membership) unknownInstances(g *v1alpha1.VmGroup) []string {
+	if len(g.Spec.Members) == 0 {
+		return nil
+	}
+	known := make(map[string]bool, len(ms.ours))
+	for _, m := range ms.ours {
+		known[m.vm.InstanceUUID] = true
+	}
+	var unknown []string
+	for _, entry := range g.Spec.Members {
+		if !known[entry.Instance] && !slices.Contains(unknown, entry.Instance) {
+			unknown = append(unknown, entry.Instance)
+		}
+	}
+	return unknown
+}

@@ -1,0 +1,51 @@
+package plan
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+func TestUpToDate(t *testing.T) {
+	newer := func(v *vsphere.VM) { v.Stamp.Revision = "3:abc" }
+	small := func(v *vsphere.VM) { v.CPU = 1 }
+	tests := map[string]struct {
+		vms     []vsphere.VM
+		given   []func(*Input)
+		want    string // status and reason
+		message string
+		updated int32
+	}{
+		"1: protected": {[]vsphere.VM{vm(0), vm(1, oldRevision)}, []func(*Input){members("instance-1", v1alpha1.DeletionNever)},
+			"False Protected", "1 of 2 VMs out of date; spec.members protects them", 1},
+		"2: old, and one protected": {[]vsphere.VM{vm(0, oldRevision), vm(1, oldRevision)}, []func(*Input){members("instance-1", v1alpha1.DeletionNever)},
+			"False OutOfDate", "2 of 2 VMs made from an earlier spec, or of another size", 0},
+		"2: another size":              {[]vsphere.VM{vm(0, small)}, nil, "False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
+		"2: old, and one is not known": {[]vsphere.VM{vm(0, oldRevision), vm(1, newer)}, nil, "False OutOfDate", "1 of 2 VMs made from an earlier spec, or of another size", 0},
+		"3: not known": {[]vsphere.VM{vm(0), vm(1, newer)}, nil,
+			"Unknown RevisionUnknown", "a newer version of the controller has made 1 of 2 VMs: whether from the present spec cannot be told", 1},
+		"4: all":          {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
+		"4: none to tell": {nil, nil, "True AllReplicasUpdated", "", 0},
+		"an entry without a VM": {[]vsphere.VM{vm(0)}, []func(*Input){members("gone", v1alpha1.DeletionNever), members("gone too", v1alpha1.DeletionNow)},
+			"True AllReplicasUpdated", "spec.members has 2 without a VM, the first is gone", 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(int32(len(tc.vms))), tc.vms...).with(tc.given...)
+			status := Status(in, Compute(in), Outcome{})
+			c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionUpToDate)
+			if got := string(c.Status) + " " + c.Reason; got != tc.want || c.Message != tc.message {
+				t.Errorf("%s %q, want %s %q", got, c.Message, tc.want, tc.message)
+			}
+			if *status.UpdatedReplicas != tc.updated {
+				t.Errorf("%d updated, want %d", *status.UpdatedReplicas, tc.updated)
+			}
+			if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
+				t.Error("without a strategy, it is not READY")
+			}
+		})
+	}
+}

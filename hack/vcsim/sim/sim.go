@@ -108,7 +108,7 @@ func (s *Simulator) start() error {
 func (s *Simulator) extend() {
 	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
 	s.hub.files = &s.disks
-	s.hub.guests = guestWatch{&s.guests, s.guestPowered}
+	s.hub.guests = guestWatch{&s.guests, s.powered}
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)

@@ -150,7 +150,7 @@ func (c *Client) SetHotAdd(ctx context.Context, vm string, cpu, memory bool) err
 	return c.do(ctx, "set-hot-add", Request{VM: vm, CPUHotAdd: cpu, MemoryHotAdd: memory}, nil)
 }
 
-// Reconfigure changes CPUs and memory; 0 leaves either as it is.
+// Reconfigure changes CPUs and memory, in any power state and whatever the hot-add flags; 0 leaves either as it is.
 func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB int64) error {
 	return c.do(ctx, "reconfigure", Request{VM: vm, CPU: cpu, MemoryMB: memoryMB}, nil)
 }

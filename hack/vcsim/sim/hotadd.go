@@ -19,7 +19,14 @@ const (
 	hotPlugIncrement = 128 // MB
 )
 
-func isTrue(b *bool) bool { return b != nil && *b }
+// canPlugMemory reports whether memory can be added to a virtual machine that is on, in MB: rules 3 and 4. The API reference has
+// what is added come in steps, not what there is afterwards.
+func canPlugMemory(config *types.VirtualMachineConfigInfo, added int64) bool {
+	step, limit := config.HotPlugMemoryIncrementSize, config.HotPlugMemoryLimit
+	return added > 0 && isTrue(config.MemoryHotAddEnabled) &&
+		(step == 0 || added%step == 0) &&
+		(limit == 0 || int64(config.Hardware.MemoryMB)+added <= limit)
+}
 
 // powered is what a new power state does to a virtual machine besides. The caller holds its lock.
 func (s *Simulator) powered(ctx *simulator.Context, vm *simulator.VirtualMachine) {

@@ -3,7 +3,9 @@ package sim_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/sim"
@@ -55,4 +57,56 @@ func TestHotAddFlags(t *testing.T) {
 	e.must(err)
 	e.must(task.Wait(e.ctx))
 	want("made", false, true)
+}
+
+// TestHotPlugLimits has a virtual machine say how much memory it can get while it is on, and only then.
+func TestHotPlugLimits(t *testing.T) {
+	e := start(t, sim.Options{})
+	vm := e.sized("a", poweredOff, false, true)
+	want := func(when string, limit, increment int64) {
+		t.Helper()
+		if c := e.read(vm).Config; c.HotPlugMemoryLimit != limit || c.HotPlugMemoryIncrementSize != increment {
+			t.Errorf("%s: limit %d, increment %d; want %d, %d", when, c.HotPlugMemoryLimit, c.HotPlugMemoryIncrementSize, limit, increment)
+		}
+	}
+	want("off", 0, 0)
+	e.do(vm.PowerOn(e.ctx))
+	want("on", 16*1024, 128)
+	e.must(e.reconfigure(vm, specOf(memory(2048))))
+	want("with more memory", 16*1024, 128)
+	e.do(vm.Suspend(e.ctx))
+	e.do(vm.PowerOn(e.ctx))
+	want("resumed", 16*1024, 128)
+	e.do(vm.PowerOff(e.ctx))
+	want("off again", 0, 0)
+	e.do(vm.PowerOn(e.ctx))
+	want("on again", 16*2048, 128)
+	e.must(e.control.SetHotAdd(e.ctx, "a", true, false))
+	want("without the flag", 0, 0)
+	e.must(e.control.SetHotAdd(e.ctx, "a", true, true))
+	want("with the flag again", 16*2048, 128)
+}
+
+// TestHotPlugLimitsAreUnset has who asks for the limits by their paths get none for a virtual machine that is off.
+func TestHotPlugLimitsAreUnset(t *testing.T) {
+	e := start(t, sim.Options{})
+	vm := e.sized("a", poweredOff, false, true)
+	paths := []string{"config.hotPlugMemoryIncrementSize", "config.hotPlugMemoryLimit"}
+	read := func() map[string]any {
+		t.Helper()
+		var content []types.ObjectContent
+		e.must(property.DefaultCollector(e.client.Client).Retrieve(e.ctx, []types.ManagedObjectReference{vm.Reference()}, paths, &content))
+		got := map[string]any{}
+		for _, p := range content[0].PropSet {
+			got[p.Name] = p.Val
+		}
+		return got
+	}
+	if got := read(); len(got) != 0 {
+		t.Errorf("off: %v", got)
+	}
+	e.do(vm.PowerOn(e.ctx))
+	if diff := cmp.Diff(map[string]any{paths[0]: int64(128), paths[1]: int64(16 * 1024)}, read()); diff != "" {
+		t.Errorf("on: %s", diff)
+	}
 }

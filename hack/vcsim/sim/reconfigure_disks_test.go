@@ -91,8 +91,8 @@ func TestDiskSizes(t *testing.T) {
 
 // TestGrownDisk has a disk that grows stay the disk that it is.
 func TestGrownDisk(t *testing.T) {
-	e := start(t, sim.Options{})
-	vm := e.sized("a", poweredOff, false, false)
+	e := start(t, sim.Options{Strict: true})
+	vm := e.own("a")
 	e.added("a")
 	before, space := e.read(vm), e.space()
 	spec := e.growing(vm, twenty)
@@ -115,6 +115,9 @@ func TestGrownDisk(t *testing.T) {
 	}
 	if got := e.truth("a").DiskKiB; !cmp.Equal(got, []int64{twenty, 1 << 20}) {
 		t.Errorf("disks of %v KiB", got)
+	}
+	if v := e.violations(); len(v) != 0 {
+		t.Errorf("violations: %v", v)
 	}
 }
 

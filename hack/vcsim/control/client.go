@@ -144,7 +144,13 @@ func (c *Client) MarkAsVM(ctx context.Context, vm string) error {
 	return c.do(ctx, "mark-template", Request{VM: vm}, nil)
 }
 
-// Reconfigure changes CPUs and memory; 0 leaves either as it is.
+// SetHotAdd sets whether CPUs and memory can be added to a virtual machine while it is on. It works on templates too, whose
+// clones inherit the flags, and on one that is on, as if that had been switched on with them.
+func (c *Client) SetHotAdd(ctx context.Context, vm string, cpu, memory bool) error {
+	return c.do(ctx, "set-hot-add", Request{VM: vm, CPUHotAdd: cpu, MemoryHotAdd: memory}, nil)
+}
+
+// Reconfigure changes CPUs and memory, in any power state and whatever the hot-add flags; 0 leaves either as it is.
 func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB int64) error {
 	return c.do(ctx, "reconfigure", Request{VM: vm, CPU: cpu, MemoryMB: memoryMB}, nil)
 }

@@ -57,6 +57,10 @@ var privileges = []Privilege{
 // moves the method up, and so into the documents.
 var soon = []Privilege{
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is destroyed"},
+	{"VirtualMachine.ReconfigVM_Task", []string{
+		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.EditDevice",
+		"VirtualMachine.Config.DiskExtend", "VirtualMachine.Config.AdvancedConfig",
+	}, "to change a VM's CPUs and memory, to let its disk grow, and to write that into its stamp; each is asked for only if it changes"},
 }
 
 // Privileges returns what the simulator lets a client do in strict mode, method by method.

@@ -28,6 +28,9 @@ type Request struct {
 	Addresses  []string      `json:"addresses,omitempty"` // of a guest
 	Since      int64         `json:"since,omitempty"`     // number of a journal entry
 	Wait       time.Duration `json:"wait,omitempty"`      // nanoseconds
+
+	CPUHotAdd    bool `json:"cpuHotAdd,omitempty"`
+	MemoryHotAdd bool `json:"memoryHotAdd,omitempty"`
 }
 
 // Reply carries what a changing operation made.
@@ -52,7 +55,10 @@ type VM struct {
 	ConnectionState string  `json:"connectionState"`
 	NumCPU          int32   `json:"numCPU"`
 	MemoryMB        int32   `json:"memoryMB"`
-	Disks           []int32 `json:"disks,omitempty"` // device keys
+	CPUHotAdd       bool    `json:"cpuHotAdd,omitempty"`
+	MemoryHotAdd    bool    `json:"memoryHotAdd,omitempty"`
+	Disks           []int32 `json:"disks,omitempty"`   // device keys
+	DiskKiB         []int64 `json:"diskKiB,omitempty"` // their sizes, in the same order
 	// FirstClassDisks is the device keys of those disks that have a life of their own.
 	FirstClassDisks []int32 `json:"firstClassDisks,omitempty"`
 }

@@ -209,7 +209,8 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	}
 	if changes := c.changes(); len(changes) > 0 {
 		spec := types.VirtualMachineConfigSpec{DeviceChange: changes}
-		if fault := c.await(ctx, vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
+		// On nobody's behalf: it is the clone that was asked for.
+		if fault := c.await(c.sim.background(), vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
 			return fault
 		}
 	}

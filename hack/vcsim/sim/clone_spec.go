@@ -55,6 +55,10 @@ func (c *clone) config(ctx *simulator.Context) {
 		NumCoresPerSocket: source.Hardware.NumCoresPerSocket,
 		DeviceChange:      devices(source.Hardware.Device),
 		ExtraConfig:       source.ExtraConfig,
+
+		CpuHotAddEnabled:    source.CpuHotAddEnabled,
+		CpuHotRemoveEnabled: source.CpuHotRemoveEnabled,
+		MemoryHotAddEnabled: source.MemoryHotAddEnabled,
 	}
 	c.sim.macs.clone(c.spec.DeviceChange, c.changes(), source.Hardware.Device)
 	c.override()
@@ -87,6 +91,9 @@ func (c *clone) override() {
 	set(&c.spec.MemoryMB, config.MemoryMB)
 	set(&c.spec.NumCoresPerSocket, config.NumCoresPerSocket)
 	set(&c.spec.ManagedBy, config.ManagedBy)
+	set(&c.spec.CpuHotAddEnabled, config.CpuHotAddEnabled)
+	set(&c.spec.CpuHotRemoveEnabled, config.CpuHotRemoveEnabled)
+	set(&c.spec.MemoryHotAddEnabled, config.MemoryHotAddEnabled)
 	for _, option := range config.ExtraConfig {
 		key := option.GetOptionValue().Key
 		c.spec.ExtraConfig = slices.DeleteFunc(c.spec.ExtraConfig, func(o types.BaseOptionValue) bool {

@@ -36,7 +36,7 @@ func TestCloneAppliesConfig(t *testing.T) {
 		Pool: got.Pool, Host: got.Host,
 		InstanceUUID: "0b5d3c3e-6f6e-4a64-9d0c-0d7b8d3a6c11", Stamp: "s1", Annotation: "note",
 		PowerState: "poweredOn", ConnectionState: "connected", NumCPU: 3, MemoryMB: 2048,
-		Disks: e.truth("template").Disks,
+		Disks: e.truth("template").Disks, DiskKiB: []int64{10 << 20},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -59,6 +59,7 @@ var changes = map[string]operation{
 	"clone-vm":        (*Simulator).opCloneVM,
 	"mark-template":   (*Simulator).opMarkTemplate,
 	"reconfigure":     (*Simulator).opReconfigure,
+	"set-hot-add":     (*Simulator).opSetHotAdd,
 	"set-stamp":       (*Simulator).opSetStamp,
 	"set-instance":    (*Simulator).opSetInstance,
 	"add-template":    (*Simulator).opAddTemplate,

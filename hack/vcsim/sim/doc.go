@@ -25,6 +25,7 @@
 //	selection.go hub.go view.go      which objects a filter is about, and how it hears of them; stale.go: or does not
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
+//	reconfigure.go reconfigure_*.go  what may be changed of a virtual machine, and when; hotadd.go: its hot-add flags
 //	embryo.go                        virtual machines that are visible while they are made
 //	guest.go guest_*.go shutdown.go  guests: how they boot, what is heard of them, how they go down
 //	mac.go                           MAC addresses of clones

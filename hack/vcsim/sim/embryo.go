@@ -136,7 +136,7 @@ func describeUnborn(vm *mo.VirtualMachine, path string) control.VM {
 	return out
 }
 
-// RetrievePropertiesEx leaves out what embryos do not have yet. One that is born between the read and the look at what it
+// RetrievePropertiesEx leaves out what embryos do not have yet, and what others do not say. One that is born between the read and the look at what it
 // is, is read again: its filters hear of the birth.
 func (c *collector) RetrievePropertiesEx(ctx *simulator.Context, req *types.RetrievePropertiesEx) soap.HasFault {
 	before := c.sim.hub.allEmbryos()
@@ -147,6 +147,7 @@ func (c *collector) RetrievePropertiesEx(ctx *simulator.Context, req *types.Retr
 	}
 	for i := range body.Res.Returnval.Objects {
 		o := &body.Res.Returnval.Objects[i]
+		o.PropSet = withoutHotPlug(o.PropSet)
 		if _, ok := before[o.Obj]; !ok && !c.sim.hub.isEmbryo(o.Obj) {
 			continue
 		}

@@ -113,7 +113,7 @@ func (h *hub) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []t
 	}
 	h.record.updated(obj, h.isEmbryo(ref))
 	if reconfigured(changes) {
-		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"})
+		changes = append(slices.Clip(changes), types.PropertyChange{Name: "config"}, types.PropertyChange{Name: "summary.config"})
 	}
 	h.each(func(f *filter) { f.changed(obj, ref, changes) })
 	h.guests.updated(ctx, ref, changes)

@@ -173,6 +173,10 @@ func machine(name, datastore string, ref types.ManagedObjectReference) (types.Vi
 		Uuid:         newUUID(),
 		InstanceUuid: newUUID(),
 		Files:        &types.VirtualMachineFileInfo{VmPathName: fmt.Sprintf("[%s] %s", datastore, directory(name))},
+
+		CpuHotAddEnabled:    types.NewBool(false), // vCenter's default
+		CpuHotRemoveEnabled: types.NewBool(false),
+		MemoryHotAddEnabled: types.NewBool(false),
 	}
 	var devices object.VirtualDeviceList
 	scsi, err := devices.CreateSCSIController("pvscsi")

@@ -39,7 +39,7 @@ func (d *denied) has(id string) bool {
 // is not granted on the object that it is asked for on, and for a method that is not in the table.
 func (s *Simulator) unprivileged(ctx *simulator.Context, m *simulator.Method) types.BaseMethodFault {
 	method := m.This.Type + "." + m.Name
-	needs, ok := control.PrivilegesOf(method)
+	needs, ok := s.privilegesOf(ctx, m)
 	if !ok && s.options.Strict {
 		s.violations.add(s.violation(ctx, m, control.ViolationPrivilege, "the method is not among those that the controller may call"))
 		return noPermission(m.This, method)

@@ -69,7 +69,7 @@ func Start(o Options) (*Simulator, error) {
 	s.guests.usual, s.guests.all = o.Guest, make(map[types.ManagedObjectReference]*guest)
 	s.guests.clock.stopped, s.guests.clock.started = o.GuestClockStopped, time.Now()
 	s.grants = map[control.Object]control.Grant{}
-	for _, g := range control.Grants(o.TemplateFolder != "", o.RootGiven) {
+	for _, g := range control.Granted(o.TemplateFolder != "", o.RootGiven) {
 		s.grants[g.On] = g
 	}
 	if o.Strict {
@@ -108,7 +108,7 @@ func (s *Simulator) start() error {
 func (s *Simulator) extend() {
 	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
 	s.hub.files = &s.disks
-	s.hub.guests = guestWatch{&s.guests, s.guestPowered}
+	s.hub.guests = guestWatch{&s.guests, s.powered}
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
 	s.gateway = newGateway(s)

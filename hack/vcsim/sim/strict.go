@@ -136,7 +136,11 @@ func (s *Simulator) tripwire(ctx *simulator.Context, m *simulator.Method) string
 			return "the VM is still being made: whose it is cannot be known"
 		}
 		var reason string
-		ctx.WithLock(target, func() { reason = s.notOwn(ctx.Session.Key, target, m.Name == "Destroy_Task") })
+		ctx.WithLock(target, func() {
+			if reason = s.notOwn(ctx.Session.Key, target, m.Name == "Destroy_Task"); reason == "" {
+				reason = restamps(target, m)
+			}
+		})
 		if reason == "" && !s.underRoot(target) {
 			reason = "the VM lies outside the root folder"
 		}

@@ -55,6 +55,8 @@ func describe(vm *mo.VirtualMachine, path string) control.VM {
 		ConnectionState: string(vm.Runtime.ConnectionState),
 		NumCPU:          vm.Config.Hardware.NumCPU,
 		MemoryMB:        vm.Config.Hardware.MemoryMB,
+		CPUHotAdd:       isTrue(vm.Config.CpuHotAddEnabled),
+		MemoryHotAdd:    isTrue(vm.Config.MemoryHotAddEnabled),
 	}
 	if vm.Parent != nil {
 		out.Folder = vm.Parent.Value
@@ -71,6 +73,7 @@ func describe(vm *mo.VirtualMachine, path string) control.VM {
 	disks := object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil))
 	for _, disk := range disks {
 		out.Disks = append(out.Disks, disk.GetVirtualDevice().Key)
+		out.DiskKiB = append(out.DiskKiB, disk.(*types.VirtualDisk).CapacityInKB)
 		if disk.(*types.VirtualDisk).VDiskId != nil {
 			out.FirstClassDisks = append(out.FirstClassDisks, disk.GetVirtualDevice().Key)
 		}

@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// lasting is the fields of a stamp that never change once its virtual machine is made. The revision may.
+var lasting = []string{"owner", "uid", "slot", "disks", "instance"}
+
+// restamps says what a reconfiguration does to the answer to whose a virtual machine is, or returns "". The caller holds the
+// virtual machine's lock, and the virtual machine is the session's own.
+func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
+	req, ok := m.Body.(*types.ReconfigVM_Task)
+	if !ok {
+		return ""
+	}
+	if id := req.Spec.InstanceUuid; id != "" && id != vm.Config.InstanceUuid {
+		return "it gives the VM another instanceUuid"
+	}
+	old, _ := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey)
+	for _, base := range req.Spec.ExtraConfig {
+		option := base.GetOptionValue()
+		if option.Key != stampKey {
+			continue
+		}
+		text, _ := option.Value.(string)
+		if reason := stampChange(old, text); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// stampChange says why a stamp must not be written in the place of another, or returns "".
+func stampChange(old, text string) string {
+	if text == "" {
+		return "it takes the VM's stamp away"
+	}
+	var was, is map[string]any
+	if err := json.Unmarshal([]byte(old), &was); err != nil {
+		return "the VM's stamp cannot be read: " + err.Error()
+	}
+	if err := json.Unmarshal([]byte(text), &is); err != nil {
+		return "the new stamp cannot be read: " + err.Error()
+	}
+	for _, field := range lasting {
+		if !reflect.DeepEqual(was[field], is[field]) {
+			return fmt.Sprintf("it changes the stamp's %s from %v to %v", field, was[field], is[field])
+		}
+	}
+	return ""
+}
+
+// privilegesOf returns what a call asks for, and whether it is allowed at all. A reconfiguration asks for what it changes; the
+// table says what of that the account has.
+func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([]string, bool) {
+	ids, ok := control.PrivilegesOf(m.This.Type + "." + m.Name)
+	req, reconfigures := m.Body.(*types.ReconfigVM_Task)
+	if !reconfigures {
+		return ids, ok
+	}
+	var devices object.VirtualDeviceList
+	if vm, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine); ok {
+		ctx.WithLock(vm, func() { devices = slices.Clone(vm.Config.Hardware.Device) })
+	}
+	return specPrivileges(req.Spec, devices), ok
+}
+
+// specPrivileges is what a config spec asks for, as the API reference has it field by field. Resource allocations count as
+// miscellaneous settings here.
+func specPrivileges(spec types.VirtualMachineConfigSpec, devices object.VirtualDeviceList) []string {
+	var ids []string
+	ask := func(when bool, id string) {
+		if when {
+			ids = append(ids, "VirtualMachine.Config."+id)
+		}
+	}
+	ask(spec.Name != "" || spec.Annotation != "", "Rename")
+	ask(spec.NumCPUs != 0 || spec.NumCoresPerSocket != nil || spec.CpuHotAddEnabled != nil || spec.CpuHotRemoveEnabled != nil, "CPUCount")
+	ask(spec.MemoryMB != 0 || spec.MemoryHotAddEnabled != nil, "Memory")
+	ask(len(spec.ExtraConfig) > 0, "AdvancedConfig")
+	for _, base := range spec.DeviceChange {
+		change := base.GetVirtualDeviceConfigSpec()
+		_, disk := change.Device.(*types.VirtualDisk)
+		edits := change.Operation == types.VirtualDeviceConfigSpecOperationEdit
+		adds := change.Operation == types.VirtualDeviceConfigSpecOperationAdd
+		ask(edits, "EditDevice")
+		ask(edits && grows(devices, change), "DiskExtend")
+		ask(adds && disk && change.FileOperation != "", "AddNewDisk")
+		ask(adds && disk && change.FileOperation == "", "AddExistingDisk")
+		ask(!edits && !adds && disk, "RemoveDisk")
+		ask(!edits && !disk, "AddRemoveDevice")
+	}
+	spec.ChangeVersion, spec.Name, spec.Annotation, spec.ExtraConfig, spec.DeviceChange = "", "", "", nil, nil
+	spec.NumCPUs, spec.NumCoresPerSocket, spec.CpuHotAddEnabled, spec.CpuHotRemoveEnabled = 0, nil, nil, nil
+	spec.MemoryMB, spec.MemoryHotAddEnabled = 0, nil
+	ask(!reflect.DeepEqual(spec, types.VirtualMachineConfigSpec{}), "Settings")
+	return ids
+}
+
+// grows reports whether a change gives a disk more space.
+func grows(devices object.VirtualDeviceList, change *types.VirtualDeviceConfigSpec) bool {
+	old, edit := editedDisk(devices, change)
+	if old == nil {
+		return false
+	}
+	size, _ := sizeOf(old, edit)
+	return size > old.CapacityInBytes
+}

@@ -147,3 +147,34 @@ func TestReadiness(t *testing.T) {
 		t.Error("the old VMs were not used again")
 	}
 }
+
+// TestTemplateThatSaysReady clones from a template whose guest had said that it is ready when it was made a template. Its clones
+// have not said so.
+func TestTemplateThatSaysReady(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	vc, ctx := w.VCenter.Control, t.Context()
+	vms, err := vc.VMs(ctx)
+	harness.Must(t, err)
+	golden := vms[slices.IndexFunc(vms, func(vm control.VM) bool { return vm.Name == harness.Template })].MoRef
+	for _, err := range []error{
+		vc.MarkAsVM(ctx, golden), vc.PowerOn(ctx, golden), vc.SetGuestInfo(ctx, golden, "guestinfo.vmgroup.ready", "true"),
+		vc.PowerOff(ctx, golden), vc.MarkAsTemplate(ctx, golden),
+	} {
+		harness.Must(t, err)
+	}
+	w.StartController()
+	vg := w.Group("web", 1)
+	vg.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyGuestInfo}
+	w.Create(vg)
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
+		c := meta.FindStatusCondition(vg.Status.Conditions, v1alpha1.ConditionReady)
+		if c == nil || c.Reason != v1alpha1.ReasonNotReady || vg.Status.ReadyReplicas != 0 {
+			return fmt.Errorf("%d are ready: %s", vg.Status.ReadyReplicas, vg.Status.Message)
+		}
+		return nil
+	})
+	vg, err = w.Get("web")
+	harness.Must(t, err)
+	harness.Must(t, vc.SetGuestInfo(ctx, w.VMs(vg)[0].MoRef, "guestinfo.vmgroup.ready", " True "))
+	w.Ready("web", 1)
+}

@@ -23,7 +23,8 @@ func (w waker) wake() {
 	}
 }
 
-// TestCallsPerVM holds what 300 VMs cost vCenter: calls do not depend on how fast the machine is, but for the few polls.
+// TestCallsPerVM holds what 300 VMs cost vCenter. How often the adapter asks for updates, and changes the list of tasks that it
+// watches, depends on how fast the machine is: make bench measures that, and it does not count here.
 func TestCallsPerVM(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 300 VMs")
@@ -55,7 +56,7 @@ func TestCallsPerVM(t *testing.T) {
 		_ = v.Start(ctx, web, clones) // no turn left: later
 		return false
 	})
-	report(t, sim, "created", n, 1.8)
+	report(t, sim, "created", n, 1.2)
 
 	loop(t, v, woken, func(s vsphere.Snapshot) bool {
 		var off []vsphere.Ref
@@ -71,7 +72,7 @@ func TestCallsPerVM(t *testing.T) {
 		_ = v.Start(ctx, web, requestsOn(vsphere.OperationDestroy, off...)) // no turn left: later
 		return len(s.VMs) == 0 && len(s.Operations) == 0
 	})
-	report(t, sim, "destroyed", n, 3.4)
+	report(t, sim, "destroyed", n, 2.6)
 }
 
 // loop acts on the group whenever it is woken, until it is done.
@@ -129,7 +130,8 @@ func report(t *testing.T, sim *vcsim.Process, what string, n int, limit float64)
 	t.Helper()
 	calls, err := sim.Control.Calls(t.Context())
 	must(t, err)
-	per := float64(calls.Total()) / float64(n)
+	counted := calls.Total() - calls.Methods["WaitForUpdatesEx"] - calls.Methods["ModifyListView"]
+	per := float64(counted) / float64(n)
 	t.Logf("%.2f calls per VM %s: %v", per, what, calls.Methods)
 	if per > limit {
 		t.Errorf("%.2f calls per VM %s, at most %.2f are allowed", per, what, limit)

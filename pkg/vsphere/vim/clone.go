@@ -108,7 +108,11 @@ func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneS
 				NumCPUs:      spec.CPU,
 				MemoryMB:     spec.MemoryMiB,
 				InstanceUuid: instance,
-				ExtraConfig:  []types.BaseOptionValue{&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()}},
+				ExtraConfig: []types.BaseOptionValue{
+					&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()},
+					// What the guest of the template has said of itself is not true of the clone. Empty takes the key away.
+					&types.OptionValue{Key: vsphere.ReadyKey, Value: ""},
+				},
 			},
 		},
 	})

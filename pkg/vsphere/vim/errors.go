@@ -130,6 +130,16 @@ func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error
 	}
 }
 
+// faultWords are what faults without fields of interest mean.
+var faultWords = map[string]string{
+	"ToolsUnavailable":          "VMware Tools do not run in the guest, so that nobody can ask it",
+	"CpuHotPlugNotSupported":    "vCenter does not change the CPUs of the VM while it is on",
+	"MemoryHotPlugNotSupported": "vCenter does not change the memory of the VM while it is on",
+	"ConcurrentAccess":          "somebody else has changed the VM meanwhile",
+	"InvalidLogin":              "vCenter refused the user name or the password",
+	"NotAuthenticated":          "the session has ended",
+}
+
 // faultText says what a fault means, in words. vCenter's own text often ends in a bare colon, so the fields are used.
 func faultText(f types.BaseMethodFault) string {
 	switch f := f.(type) {
@@ -150,15 +160,13 @@ func faultText(f types.BaseMethodFault) string {
 		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", vsphere.UnescapeName(f.Name))
 	case *types.NoDiskSpace:
 		return fmt.Sprintf("datastore %q has no space left (NoDiskSpace)", vsphere.UnescapeName(f.Datastore))
-	case *types.InvalidLogin:
-		return "vCenter refused the user name or the password"
-	case *types.NotAuthenticated:
-		return "the session has ended"
 	case types.BaseInsufficientResourcesFault:
 		return fmt.Sprintf("vCenter has not enough resources (%s)", faultName(f.(types.BaseMethodFault)))
-	default:
-		return causeText(f)
 	}
+	if words := faultWords[faultName(f)]; words != "" {
+		return words
+	}
+	return causeText(f)
 }
 
 // causeText falls back on the type's name, and on the words that vCenter sent with the cause, if it sent any.

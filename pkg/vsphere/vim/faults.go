@@ -35,6 +35,10 @@ var (
 	session   = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable}
 	rejected  = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonCredentialsRejected}
 	unknown   = verdict{vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown}
+	// What these ask for is another operation, soon, and no human: see their reasons.
+	changed         = verdict{vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile}
+	toolsMissing    = verdict{vsphere.ClassConflict, vsphere.ReasonToolsUnavailable}
+	notHotPluggable = verdict{vsphere.ClassConflict, vsphere.ReasonNotHotPluggable}
 )
 
 // verdicts is the table of faults. A fault that is not in it is judged as the nearest of the types that it extends; so a
@@ -44,13 +48,11 @@ var verdicts = map[string]verdict{
 	// Busy: the object is, and will not be for long.
 	"TaskInProgress":            busy,
 	"ResourceInUse":             busy,
-	"ConcurrentAccess":          busy,
 	"InvalidState":              busy,
 	"MethodDisabled":            busy,
 	"VAppOperationInProgress":   busy,
 	"SnapshotFault":             busy,
 	"CustomizationPending":      busy,
-	"ToolsUnavailable":          busy,
 	"GuestOperationsFault":      busy,
 	"DisallowedChangeByService": busy,
 
@@ -123,6 +125,10 @@ var verdicts = map[string]verdict{
 	"ManagedObjectNotFound":       gone,
 	"NotFound":                    gone,
 	"KeyNotFound":                 gone,
+	"ConcurrentAccess":            changed,
+	"ToolsUnavailable":            toolsMissing,
+	"CpuHotPlugNotSupported":      notHotPluggable,
+	"MemoryHotPlugNotSupported":   notHotPluggable,
 
 	// Invalid: somebody has to change the spec, a flag, a role or vCenter.
 	"NoPermission":                      denied,

@@ -98,6 +98,13 @@ func TestClasses(t *testing.T) {
 	}{
 		{&types.TaskInProgress{}, vsphere.ClassTransient, vsphere.ReasonBusy},
 		{&types.InvalidPowerState{}, vsphere.ClassTransient, vsphere.ReasonBusy},
+		{&types.ConcurrentAccess{}, vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile},
+		{&types.ToolsUnavailable{}, vsphere.ClassConflict, vsphere.ReasonToolsUnavailable},
+		{&types.CpuHotPlugNotSupported{}, vsphere.ClassConflict, vsphere.ReasonNotHotPluggable},
+		{&types.MemoryHotPlugNotSupported{}, vsphere.ClassConflict, vsphere.ReasonNotHotPluggable},
+		{&types.MemorySizeNotSupported{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.NumVirtualCpusNotSupported{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.NumVirtualCpusExceedsLimit{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
 		{&types.MethodDisabled{}, vsphere.ClassTransient, vsphere.ReasonBusy},
 		{&types.HostNotConnected{}, vsphere.ClassTransient, v1alpha1.ReasonRetrying},
 		{&types.DuplicateName{}, vsphere.ClassConflict, vsphere.ReasonNameTaken},

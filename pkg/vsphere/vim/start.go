@@ -12,9 +12,19 @@ type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vs
 
 var verbs = map[vsphere.OperationKind]verb{
 	vsphere.OperationClone:    (*connection).startClones,
-	vsphere.OperationPowerOn:  startPower(powerOn),
-	vsphere.OperationPowerOff: startPower(powerOff),
+	vsphere.OperationPowerOn:  each(startPower(powerOn)),
+	vsphere.OperationPowerOff: each(startPower(powerOff)),
 	vsphere.OperationDestroy:  (*connection).startDestroys,
+}
+
+// startOne starts one request.
+type startOne func(c *connection, ctx context.Context, g vsphere.GroupID, r vsphere.Request) error
+
+// each starts the requests of a batch one after the other.
+func each(start startOne) verb {
+	return func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+		return operations.Each(batch, func(r vsphere.Request) error { return start(c, ctx, g, r) })
+	}
 }
 
 // Admit returns the requests that may find a place in their budget now.

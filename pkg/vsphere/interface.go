@@ -76,8 +76,8 @@ type Interface interface {
 	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
 	//     that had to wait for a turn. Where the snapshot says that a host is needed, each spec names one of its hosts. An
 	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
-	//  3. PowerOn, PowerOff: a VM that has the wanted state already is a success. One that is not the group's, or that is seen
-	//     outside the root folder, is refused (ClassConflict).
+	//  3. PowerOn, PowerOff, Reset: one that is not the group's, or that is seen outside the root folder, is refused
+	//     (ClassConflict). A VM that has the wanted state already is a success. A VM that is not on is not reset: a Failure.
 	//  4. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
 	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). A VM that is refused gives
 	//     its place back and has a Failure in the next snapshot.

@@ -9,6 +9,7 @@ type OperationKind string
 const (
 	OperationClone    OperationKind = "Clone"
 	OperationPowerOn  OperationKind = "PowerOn"
+	OperationReset    OperationKind = "Reset"
 	OperationPowerOff OperationKind = "PowerOff"
 	OperationDestroy  OperationKind = "Destroy"
 )
@@ -19,6 +20,10 @@ var kinds = []KindInfo{
 	{
 		Kind: OperationPowerOn, Verb: "power on", TaskName: "powerOn",
 		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOn,
+	},
+	{
+		Kind: OperationReset, Verb: "reset", TaskName: "reset",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask,
 	},
 	{
 		Kind: OperationClone, Verb: "clone", TaskName: "clone",

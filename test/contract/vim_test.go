@@ -310,9 +310,15 @@ func (w *world) HoldReads(on bool) {
 	w.control(func(ctx context.Context, c *control.Client) error { return c.ClearFaults(ctx) })
 }
 
-func (w *world) LoseCloneAnswer() {
+// methods are those that operations are submitted by.
+var methods = map[vsphere.OperationKind]string{
+	vsphere.OperationClone: "CloneVM_Task", vsphere.OperationPowerOn: "PowerOnVM_Task", vsphere.OperationReset: "ResetVM_Task",
+	vsphere.OperationPowerOff: "PowerOffVM_Task", vsphere.OperationDestroy: "Destroy_Task",
+}
+
+func (w *world) LoseAnswer(kind vsphere.OperationKind) {
 	w.t.Helper()
-	w.fault(control.Fault{Method: "CloneVM_Task", Type: control.LostReply, Count: 1})
+	w.fault(control.Fault{Method: methods[kind], Type: control.LostReply, Count: 1})
 }
 
 func (w *world) FailClone() {

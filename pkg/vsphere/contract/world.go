@@ -80,8 +80,8 @@ type World interface {
 	// HoldReads lets sweeps, searches, verifications and removals of folders that are asked for from now on wait for their
 	// first read, until it is called with false.
 	HoldReads(on bool)
-	// LoseCloneAnswer lets the next clone have its effect, and its answer be lost.
-	LoseCloneAnswer()
+	// LoseAnswer lets the next operation of a kind have its effect, and its answer be lost.
+	LoseAnswer(kind vsphere.OperationKind)
 	// FailClone lets the task of the next clone fail for lack of disk space.
 	FailClone()
 }

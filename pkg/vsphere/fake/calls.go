@@ -23,6 +23,7 @@ const (
 	EnsureFolder  Method = "EnsureFolder"
 	StartClone    Method = "StartClone"
 	StartPowerOn  Method = "StartPowerOn"
+	StartReset    Method = "StartReset"
 	StartPowerOff Method = "StartPowerOff"
 	StartDestroy  Method = "StartDestroy"
 	Cancel        Method = "Cancel"

@@ -58,8 +58,8 @@ func (w *world) HoldReads(on bool) {
 	}
 }
 
-func (w *world) LoseCloneAnswer() {
-	w.Inject(fake.Fault{Method: fake.StartClone, Lost: true})
+func (w *world) LoseAnswer(kind vsphere.OperationKind) {
+	w.Inject(fake.Fault{Method: fake.Method("Start" + kind), Lost: true})
 }
 
 func (w *world) FailClone() {

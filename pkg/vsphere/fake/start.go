@@ -44,6 +44,7 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 var verbs = map[vsphere.OperationKind]func(*Client, vsphere.GroupID, []vsphere.Request) error{
 	vsphere.OperationClone:    each((*Client).startClone),
 	vsphere.OperationPowerOn:  each((*Client).startPower),
+	vsphere.OperationReset:    each((*Client).startPower),
 	vsphere.OperationPowerOff: each((*Client).startPower),
 	vsphere.OperationDestroy:  (*Client).startDestroys,
 }
@@ -120,8 +121,8 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 }
 
 func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
-	if m := c.vc.machines[r.VM]; m != nil && !c.underRoot(m) {
-		return errOutside(m)
+	if err := c.refuseSwitch(g, r.VM); err != nil {
+		return err
 	}
 	id, err := c.tracker.Begin(g, r)
 	if err != nil {
@@ -137,10 +138,28 @@ func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
 			return "", faultError(vsphere.ClassConflict, "InvalidState", "%s is a template", m.Name)
 		case m.Connection != vsphere.Connected:
 			return "", faultError(vsphere.ClassTransient, "InvalidState", "the host of %s is not connected", m.Name)
+		case r.Kind == vsphere.OperationReset && m.Power != vsphere.PoweredOn:
+			return "", faultError(vsphere.ClassTransient, "InvalidPowerState", "%s is %s", m.Name, m.Power)
+		case kind.Power != "":
+			m.Power = kind.Power // also when it has that state already: that is a success
 		}
-		m.Power = kind.Power // also when it has that state already: that is a success
 		return r.VM, nil
 	})
+}
+
+// refuseSwitch says why a VM must not be switched, by what the client knows without asking, or is nil.
+func (c *Client) refuseSwitch(g vsphere.GroupID, ref vsphere.Ref) error {
+	m := c.vc.machines[ref]
+	if m == nil {
+		return nil // the task finds out
+	}
+	if identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM); identity != vsphere.Ours {
+		return errNotOurs(m, identity)
+	}
+	if !c.underRoot(m) {
+		return errOutside(m)
+	}
+	return nil
 }
 
 func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {
@@ -190,7 +209,7 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 	case m.Unreadable:
 		return newError(vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, "%s cannot be read", m.Ref)
 	case identity != vsphere.Ours:
-		return newError(vsphere.ClassConflict, v1alpha1.ReasonNotOurs, "%s is not ours but %s", m.Name, identity)
+		return errNotOurs(m, identity)
 	case !c.underRoot(m):
 		return errOutside(m)
 	case m.Connection != vsphere.Connected:
@@ -199,6 +218,10 @@ func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
 		return newError(vsphere.ClassConflict, vsphere.ReasonPoweredOn, "%s is %s", m.Name, m.Power)
 	}
 	return refuseDisks(m)
+}
+
+func errNotOurs(m *machine, identity vsphere.Identity) *vsphere.Error {
+	return newError(vsphere.ClassConflict, v1alpha1.ReasonNotOurs, "%s is not ours but %s", m.Name, identity)
 }
 
 func errOutside(m *machine) *vsphere.Error {

@@ -30,6 +30,15 @@ func powerOff(ctx context.Context, c *connection, vm types.ManagedObjectReferenc
 	return res.Returnval, nil
 }
 
+// reset submits one hard reset. vCenter refuses it for a VM that is not on.
+func reset(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error) {
+	res, err := methods.ResetVM_Task(ctx, c.client, &types.ResetVM_Task{This: vm})
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	return res.Returnval, nil
+}
+
 // submitPower submits one power operation and returns its task.
 type submitPower func(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error)
 

@@ -13,6 +13,7 @@ type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vs
 var verbs = map[vsphere.OperationKind]verb{
 	vsphere.OperationClone:    (*connection).startClones,
 	vsphere.OperationPowerOn:  each(startPower(powerOn)),
+	vsphere.OperationReset:    each(startPower(reset)),
 	vsphere.OperationPowerOff: each(startPower(powerOff)),
 	vsphere.OperationDestroy:  (*connection).startDestroys,
 }

@@ -10,6 +10,7 @@ const (
 	OperationClone    OperationKind = "Clone"
 	OperationPowerOn  OperationKind = "PowerOn"
 	OperationReset    OperationKind = "Reset"
+	OperationShutdown OperationKind = "Shutdown"
 	OperationPowerOff OperationKind = "PowerOff"
 	OperationDestroy  OperationKind = "Destroy"
 )
@@ -30,6 +31,10 @@ var kinds = []KindInfo{
 		Budget: BudgetClone, Deadline: DeadlineClone, Effect: Makes, Ends: ByObservation,
 	},
 	{
+		Kind: OperationShutdown, Verb: "shut down",
+		Budget: BudgetPower, Deadline: DeadlineGuest, Effect: Neither, Ends: ByObservation, Power: PoweredOff,
+	},
+	{
 		Kind: OperationPowerOff, Verb: "power off", TaskName: "powerOff",
 		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOff,
 	},
@@ -44,7 +49,8 @@ type KindInfo struct {
 	Kind OperationKind
 	// Verb names what it does to a VM, in messages.
 	Verb string
-	// TaskName is vCenter's name for its tasks: what follows the dot of their descriptionId.
+	// TaskName is vCenter's name for its tasks: what follows the dot of their descriptionId. It is empty for a kind that has no
+	// task: vCenter takes the request, and tells nothing more. Such a kind holds its place in the budget for the submission.
 	TaskName string
 	Budget   Budget
 	Deadline Deadline
@@ -57,7 +63,7 @@ type KindInfo struct {
 // Budget is a number of operations that may be under way at once, over all groups.
 type Budget string
 
-// Budgets: clones read and write whole disks, destructions free them, power operations do neither.
+// Budgets: clones read and write whole disks, destructions free them, all others do neither.
 const (
 	BudgetClone   Budget = "clone" // -max-clones
 	BudgetPower   Budget = "power"
@@ -71,6 +77,7 @@ type Deadline string
 const (
 	DeadlineClone Deadline = "clone" // -clone-timeout
 	DeadlineShort Deadline = "short" // operations.ShortTimeout
+	DeadlineGuest Deadline = "guest" // operations.GuestTimeout
 )
 
 // Effect is what an operation does to the number of VMs.
@@ -86,7 +93,7 @@ const (
 	Neither Effect = "Neither"
 )
 
-// Ending says what shows that an operation has succeeded. A task that fails ends every kind.
+// Ending says what shows that an operation has succeeded. A task that fails ends every kind that has one.
 type Ending string
 
 // Endings.
@@ -142,9 +149,12 @@ func (k OperationKind) has(effect Effect) bool {
 	return ok && info.Effect == effect
 }
 
+// HasTask reports whether vCenter makes a task of an operation of the kind.
+func (k KindInfo) HasTask() bool { return k.TaskName != "" }
+
 // KindOfTask returns the kind of operation that vCenter's name of a task stands for, empty if it is none of ours.
 func KindOfTask(name string) OperationKind {
-	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.TaskName == name })
+	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.HasTask() && info.TaskName == name })
 	if i < 0 {
 		return ""
 	}

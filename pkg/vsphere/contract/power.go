@@ -1,10 +1,6 @@
 package contract
 
-import (
-	"errors"
-
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-)
+import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 
 var powerScenarios = []scenario{
 	{name: "off and on again", run: func(f *fixture) {
@@ -101,12 +97,4 @@ func (f *fixture) awaitPower(ref vsphere.Ref, want vsphere.PowerState) {
 		vm, ok := byRef(s, ref)
 		return ok && vm.Power == want && idle(s) && len(s.Failures) == 0
 	})
-}
-
-// wantReason expects an error with a reason.
-func (f *fixture) wantReason(want string, err error) {
-	f.t.Helper()
-	if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != want || e.Message == "" {
-		f.t.Errorf("got %v, want the reason %s", err, want)
-	}
 }

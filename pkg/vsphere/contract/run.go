@@ -22,6 +22,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Clone", cloneScenarios},
 		{"Start", startScenarios},
 		{"Power", powerScenarios},
+		{"Shutdown", shutdownScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},

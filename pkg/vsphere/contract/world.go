@@ -12,8 +12,14 @@ type Options struct {
 	Notifier vsphere.Notifier
 	// TemplateFolder is where templates are looked for; empty is the whole datacenter.
 	TemplateFolder string
-	// MaxClones is how many clones may be under way at once; 0 is the default.
-	MaxClones int
+	// MaxClones and MaxPower are how many operations of these budgets may be under way at once; 0 is the default.
+	MaxClones, MaxPower int
+}
+
+// Guest is how the guest of a VM that is on behaves.
+type Guest struct {
+	Tools          bool // somebody in it can be asked
+	IgnoreShutdown bool // and nothing comes of it
 }
 
 // World is a vCenter of its own with an implementation connected to it, and the ways to change it behind its back. It
@@ -84,4 +90,9 @@ type World interface {
 	LoseAnswer(kind vsphere.OperationKind)
 	// FailClone lets the task of the next clone fail for lack of disk space.
 	FailClone()
+
+	// SetGuest says how the guest of a VM that is on behaves from now on.
+	SetGuest(vm vsphere.Ref, guest Guest)
+	// SetStamp writes the stamp of a VM by hand.
+	SetStamp(vm vsphere.Ref, text string)
 }

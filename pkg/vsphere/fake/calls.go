@@ -24,6 +24,7 @@ const (
 	StartClone    Method = "StartClone"
 	StartPowerOn  Method = "StartPowerOn"
 	StartReset    Method = "StartReset"
+	StartShutdown Method = "StartShutdown"
 	StartPowerOff Method = "StartPowerOff"
 	StartDestroy  Method = "StartDestroy"
 	Cancel        Method = "Cancel"

@@ -14,19 +14,25 @@ func (t *Tracker) Submitted(id ID, task vsphere.Ref) {
 	if o := t.in(id, submitting, unknown); o != nil {
 		o.Task = task
 		t.move(o, running)
+		t.supersede(o)
 		t.endFound(task, woken)
 	}
 }
 
-// Refused records that an operation was not taken. A clone whose answer was lost (ClassUnknown) goes on counting, marked
-// so, until somebody has looked.
+// Refused records that an operation was not taken. One whose answer was lost (ClassUnknown) may have been:
+//
+//  1. a clone goes on counting, marked so, until somebody has looked
+//  2. what has no task counts as accepted: nobody could tell the difference by looking, and the time that it has is the same
+//  3. of all others it is a failure: repeating them is harmless
 func (t *Tracker) Refused(id ID, err *vsphere.Error) {
 	defer t.wake(t.lock())
-	o := t.in(id, submitting)
+	o, lost := t.in(id, submitting), err.Class == vsphere.ClassUnknown
 	switch {
 	case o == nil:
-	case err.Class == vsphere.ClassUnknown && o.makes():
+	case lost && o.makes():
 		t.move(o, unknown)
+	case lost && !o.info().HasTask():
+		t.accept(o)
 	default:
 		t.failed(o, err)
 		t.move(o, done)
@@ -111,7 +117,7 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	case err != nil:
 		t.failed(o, err)
 		t.move(o, done)
-	case o.info().Ends == vsphere.ByObservation && vm != "":
+	case o.makes() && vm != "":
 		t.succeeded(o)
 		o.VM = vm
 		t.move(o, awaiting)
@@ -161,7 +167,7 @@ func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 	woken := t.lock()
 	defer t.wake(woken)
 	for _, o := range slices.Clone(t.byVM[vm]) {
-		if o.state == awaiting && o.group.UID == uid {
+		if o.makes() && o.state == awaiting && o.group.UID == uid {
 			woken.add(o.group)
 			t.move(o, done)
 		}
@@ -182,6 +188,7 @@ func (t *Tracker) Gone(vm vsphere.Ref) {
 	for _, o := range slices.Clone(t.byVM[vm]) {
 		if o.state == awaiting {
 			woken.add(o.group)
+			t.ended(o, vsphere.ClassConflict)
 			t.move(o, done)
 		} else {
 			o.ignored = true

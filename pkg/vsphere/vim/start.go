@@ -14,6 +14,7 @@ var verbs = map[vsphere.OperationKind]verb{
 	vsphere.OperationClone:    (*connection).startClones,
 	vsphere.OperationPowerOn:  each(startPower(powerOn)),
 	vsphere.OperationReset:    each(startPower(reset)),
+	vsphere.OperationShutdown: each((*connection).startShutdown),
 	vsphere.OperationPowerOff: each(startPower(powerOff)),
 	vsphere.OperationDestroy:  (*connection).startDestroys,
 }

@@ -25,7 +25,7 @@ func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFa
 func alreadyDone(op pendingTask, fault types.BaseMethodFault) bool {
 	switch f := fault.(type) {
 	case *types.InvalidPowerState:
-		return op.info().Power != "" && f.RequestedState != "" && f.ExistingState == f.RequestedState
+		return op.info().Power != "" && string(f.ExistingState) == string(op.info().Power)
 	case *types.ManagedObjectNotFound:
 		return op.kind.Removes() && f.Obj == vmRef(op.vm)
 	default:

@@ -87,10 +87,16 @@ type Interface interface {
 	//  5. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
 	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). A VM that is refused gives
 	//     its place back and has a Failure in the next snapshot.
-	//  6. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
+	//  6. Reconfigure: the VM is read live, and refused as by Destroy unless it is ours, below the root folder, and connected.
+	//     At once one call changes its size and the revision of its stamp (see Stamp.Revised), provided that nobody has changed
+	//     the VM since it was read. Whether a VM that is on can be changed is vCenter's answer: a Failure with
+	//     ReasonNotHotPluggable if not. The operation is under way until the snapshot shows what was asked for, or until that
+	//     is overdue after the end of the task. A lost answer is a Failure, and leaves the operation in the snapshot until the
+	//     adapter has read the VM.
+	//  7. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
 	//     kinds, an error of one request does not keep the others back. The batch fails with the first error, of destructions
 	//     with the most severe.
-	//  7. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
+	//  8. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
 	Start(ctx context.Context, g GroupID, requests []Request) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended

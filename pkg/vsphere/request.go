@@ -7,12 +7,13 @@ type OperationKind string
 
 // Kinds of operations.
 const (
-	OperationClone    OperationKind = "Clone"
-	OperationPowerOn  OperationKind = "PowerOn"
-	OperationReset    OperationKind = "Reset"
-	OperationShutdown OperationKind = "Shutdown"
-	OperationPowerOff OperationKind = "PowerOff"
-	OperationDestroy  OperationKind = "Destroy"
+	OperationClone       OperationKind = "Clone"
+	OperationPowerOn     OperationKind = "PowerOn"
+	OperationReset       OperationKind = "Reset"
+	OperationReconfigure OperationKind = "Reconfigure"
+	OperationShutdown    OperationKind = "Shutdown"
+	OperationPowerOff    OperationKind = "PowerOff"
+	OperationDestroy     OperationKind = "Destroy"
 )
 
 // kinds is the table of kinds, in the order in which the requests of one plan are started: what makes a group available
@@ -29,6 +30,10 @@ var kinds = []KindInfo{
 	{
 		Kind: OperationClone, Verb: "clone", TaskName: "clone",
 		Budget: BudgetClone, Deadline: DeadlineClone, Effect: Makes, Ends: ByObservation,
+	},
+	{
+		Kind: OperationReconfigure, Verb: "reconfigure", TaskName: "reconfigure",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByObservation,
 	},
 	{
 		Kind: OperationShutdown, Verb: "shut down",
@@ -168,6 +173,20 @@ type Request struct {
 	VM    Ref
 	Name  string
 	Clone *CloneSpec // shared: nobody writes to it
+	// Resize is what a reconfiguration is to bring about. Nobody writes to it.
+	Resize *Resize
+}
+
+// Resize is what a VM shall have, all of it. What it has already is not sent to vCenter, apart from the stamp.
+type Resize struct {
+	CPU       int32 // vCPUs
+	MemoryMiB int64
+	Revision  string // of its stamp
+}
+
+// ShownBy reports whether a VM has all of it.
+func (r Resize) ShownBy(vm VM) bool {
+	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && vm.Stamp != nil && vm.Stamp.Revision == r.Revision
 }
 
 // Operation returns the operation that a request asks for.

@@ -79,3 +79,21 @@ func declaredKinds(t *testing.T) []OperationKind {
 	}
 	return found
 }
+
+func TestAVMShowsAResizeWhole(t *testing.T) {
+	want := Resize{CPU: 4, MemoryMiB: 2048, Revision: "2:new"}
+	for name, tt := range map[string]struct {
+		vm   VM
+		want bool
+	}{
+		"all of it":        {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, true},
+		"other CPUs":       {VM{CPU: 2, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"other memory":     {VM{CPU: 4, MemoryMiB: 1024, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"another revision": {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:old"}}, false},
+		"no stamp":         {VM{CPU: 4, MemoryMiB: 2048}, false},
+	} {
+		if got := want.ShownBy(tt.vm); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

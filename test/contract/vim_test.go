@@ -314,13 +314,18 @@ func (w *world) HoldReads(on bool) {
 // methods are those that operations are submitted by.
 var methods = map[vsphere.OperationKind]string{
 	vsphere.OperationClone: "CloneVM_Task", vsphere.OperationPowerOn: "PowerOnVM_Task", vsphere.OperationReset: "ResetVM_Task",
-	vsphere.OperationShutdown: "ShutdownGuest",
+	vsphere.OperationReconfigure: "ReconfigVM_Task", vsphere.OperationShutdown: "ShutdownGuest",
 	vsphere.OperationPowerOff: "PowerOffVM_Task", vsphere.OperationDestroy: "Destroy_Task",
 }
 
 func (w *world) LoseAnswer(kind vsphere.OperationKind) {
 	w.t.Helper()
 	w.fault(control.Fault{Method: methods[kind], Type: control.LostReply, Count: 1})
+}
+
+func (w *world) RefuseHotPlug(vm vsphere.Ref) {
+	w.t.Helper()
+	w.fault(control.Fault{Method: "ReconfigVM_Task", Entity: string(vm), Type: "CpuHotPlugNotSupported", TaskLevel: true, Count: 1})
 }
 
 func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {

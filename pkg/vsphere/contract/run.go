@@ -23,6 +23,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Start", startScenarios},
 		{"Power", powerScenarios},
 		{"Shutdown", shutdownScenarios},
+		{"Reconfigure", reconfigureScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},

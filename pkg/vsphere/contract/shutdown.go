@@ -27,6 +27,7 @@ var shutdownScenarios = []scenario{
 		} {
 			f.wantReason(vsphere.ReasonUnderWay, f.ask(kind, vm.Ref))
 		}
+		f.wantReason(vsphere.ReasonUnderWay, f.resize(vm.Ref, sizeOf(vm)))
 		f.wantShutdown(vm.Ref)
 		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationPowerOff, vm.Ref)) })
 		f.awaitPower(vm.Ref, vsphere.PoweredOff)

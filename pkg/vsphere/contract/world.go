@@ -90,6 +90,8 @@ type World interface {
 	LoseAnswer(kind vsphere.OperationKind)
 	// FailClone lets the task of the next clone fail for lack of disk space.
 	FailClone()
+	// RefuseHotPlug lets a VM that is on be refused another size, once at least.
+	RefuseHotPlug(vm vsphere.Ref)
 
 	// SetGuest says how the guest of a VM that is on behaves from now on.
 	SetGuest(vm vsphere.Ref, guest Guest)

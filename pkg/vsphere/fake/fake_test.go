@@ -215,7 +215,7 @@ func TestGuardForbidsEveryChange(t *testing.T) {
 	_, err := c.EnsureFolder(ctx, web)
 	refused := []error{err, c.Cancel(ctx, vsphere.Operation{}), c.RemoveFolder(ctx, web, spec.Folder)}
 	for _, kind := range vsphere.Kinds() {
-		refused = append(refused, c.Start(ctx, web, []vsphere.Request{{Kind: kind, Name: "a", VM: "vm-1", Clone: &spec}}))
+		refused = append(refused, c.Start(ctx, web, []vsphere.Request{{Kind: kind, Name: "a", VM: "vm-1", Clone: &spec, Resize: &vsphere.Resize{}}}))
 	}
 	for _, err := range refused {
 		if vsphere.ClassOf(err) != vsphere.ClassUnavailable {

@@ -46,3 +46,22 @@ func TestAFaultOfAShutdown(t *testing.T) {
 		t.Errorf("want a failure, and the VM on: %+v", s)
 	}
 }
+
+// What somebody changes between the read and the effect is not overruled.
+func TestAReconfigurationOfWhatHasChanged(t *testing.T) {
+	vc, c, vm := oneOn(t)
+	vc.Hold()
+	resize := vsphere.Resize{CPU: 4, MemoryMiB: 2048, Revision: "2:new"}
+	if err := c.Start(t.Context(), web, []vsphere.Request{{Kind: vsphere.OperationReconfigure, VM: vm, Resize: &resize}}); err != nil {
+		t.Fatal(err)
+	}
+	vc.Update(vm, func(vm *vsphere.VM) { vm.CPU = 3 })
+	vc.Release()
+	s := snapshot(t, c)
+	if len(s.Operations) != 0 || len(s.Failures) != 1 || s.Failures[0].Err.Reason != vsphere.ReasonChangedMeanwhile || s.VMs[0].CPU != 3 {
+		t.Errorf("want a failure, and the VM as it was changed: %+v", s)
+	}
+	if calls := vc.Calls(); len(calls) != 1 || calls[0].Resize != resize {
+		t.Errorf("calls: %+v", calls)
+	}
+}

@@ -42,12 +42,13 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 
 // verbs start the requests of one kind.
 var verbs = map[vsphere.OperationKind]func(*Client, vsphere.GroupID, []vsphere.Request) error{
-	vsphere.OperationClone:    each((*Client).startClone),
-	vsphere.OperationPowerOn:  each((*Client).startPower),
-	vsphere.OperationReset:    each((*Client).startPower),
-	vsphere.OperationShutdown: each((*Client).startShutdown),
-	vsphere.OperationPowerOff: each((*Client).startPower),
-	vsphere.OperationDestroy:  (*Client).startDestroys,
+	vsphere.OperationClone:       each((*Client).startClone),
+	vsphere.OperationPowerOn:     each((*Client).startPower),
+	vsphere.OperationReset:       each((*Client).startPower),
+	vsphere.OperationReconfigure: each((*Client).startReconfigure),
+	vsphere.OperationShutdown:    each((*Client).startShutdown),
+	vsphere.OperationPowerOff:    each((*Client).startPower),
+	vsphere.OperationDestroy:     (*Client).startDestroys,
 }
 
 func each(start func(*Client, vsphere.GroupID, vsphere.Request) error) func(*Client, vsphere.GroupID, []vsphere.Request) error {
@@ -258,6 +259,9 @@ func (c *Client) callOf(g vsphere.GroupID, r vsphere.Request) Call {
 	call := Call{Method: methodOf(r.Kind), Owner: c.cfg.Owner, Group: g, Name: r.Name, Ref: r.VM}
 	if r.Clone != nil {
 		call.Spec = *r.Clone
+	}
+	if r.Resize != nil {
+		call.Resize = *r.Resize
 	}
 	if m := c.vc.machines[r.VM]; m != nil {
 		call.Name = m.Name

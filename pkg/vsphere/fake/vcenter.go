@@ -53,6 +53,8 @@ type machine struct {
 	disks []vsphere.Disk
 	held  []vsphere.Disk // the disks of its snapshots, as they were
 	guest Guest
+	// noHotPlug: its size can be changed only while it is off.
+	noHotPlug bool
 }
 
 // NewVCenter returns a vCenter that holds nothing.

@@ -11,8 +11,8 @@
 //	                 Begin
 //	                   │ takes a place in the budget
 //	                   ▼
-//	    Refused  ┌────────────┐  Refused: the answer of a clone was lost
-//	   Withdraw  │ submitting ├───────────────────────────────┐
+//	    Refused  ┌────────────┐  Refused: the answer of a clone or of
+//	   Withdraw  │ submitting ├──a reconfiguration was lost───┐
 //	AlreadyDone  └─────┬──────┘                               │
 //	       ┌───────────┤ Submitted                            ▼
 //	       │           ▼          Lost, Ended as    ┌───────────────┐
@@ -21,12 +21,13 @@
 //	       │     └─────┬─────┘◀─────────────────────┤ to look       │
 //	       │ Ended     │          Submitted: its    └───┬───────┬───┘
 //	       │ Overdue   │          task was found        │       │
-//	       │           │ Ended: a clone has a VM        │       │ Resolved,
-//	       │           ▼                                │       │ NotFound
-//	       │     ┌───────────┐   NotFound: it was       │       │
+//	       │ Observed  │ Ended: its effect              │       │ Resolved,
+//	       │           │ is to be seen                  │       │ NotFound,
+//	       │           ▼                                │       │ Observed,
+//	       │     ┌───────────┐   NotFound: it was       │       │ Overdue
 //	       │     │ awaiting  │◀──cancelled, its VM may──┘       │
 //	       │     └─────┬─────┘   come all the same              │
-//	       │           │ Seen, Gone, Resolved,                  │
+//	       │           │ Seen, Observed, Gone, Resolved,        │
 //	       ▼           ▼ time passes                            │
 //	     ┌───────────────┐                                      │
 //	     │     done      │◀─────────────────────────────────────┘

@@ -64,13 +64,18 @@ func TestNothingIsKeptForEver(t *testing.T) {
 			tr.Accepted(id)
 			tr.Observed(vsphere.VM{Ref: vm, Name: "a", Configured: true})
 		},
+		"never shown": func(id ID, task, _ vsphere.Ref) { tr.Submitted(id, task); tr.Ended(task, "", nil) },
+		"answer lost": func(id ID, _, _ vsphere.Ref) { tr.Refused(id, lost); tr.Resolved(id) },
 	}
-	for way, end := range onVMs {
-		id, err := tr.Begin(g, vsphere.Request{Kind: vsphere.OperationShutdown, VM: vsphere.Ref(way)})
-		if err != nil {
-			t.Fatal(err)
+	for _, kind := range []vsphere.OperationKind{vsphere.OperationShutdown, vsphere.OperationReconfigure} {
+		for way, end := range onVMs {
+			vm := vsphere.Ref(way + string(kind))
+			id, err := tr.Begin(g, vsphere.Request{Kind: kind, VM: vm, Resize: &vsphere.Resize{CPU: 2}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(id, "task-"+vm, vm)
 		}
-		end(id, "task-none", vsphere.Ref(way))
 	}
 	tr.Forget(g.UID)
 	for range 26 {

@@ -48,9 +48,12 @@ func something(t *rapid.T, tr *Tracker) {
 	}
 	r := vsphere.Request{Kind: vsphere.OperationClone, Name: name}
 	if kind := rapid.SampledFrom([]vsphere.OperationKind{
-		"Clone", "Clone", "PowerOn", "Shutdown", "Shutdown", "PowerOff", "PowerOff", "Destroy",
+		"Clone", "Clone", "PowerOn", "Reconfigure", "Shutdown", "Shutdown", "PowerOff", "PowerOff", "Destroy",
 	}).Draw(t, "kind"); kind != vsphere.OperationClone {
 		r = vsphere.Request{Kind: kind, VM: vm}
+	}
+	if r.Kind == vsphere.OperationReconfigure {
+		r.Resize = &vsphere.Resize{CPU: 2}
 	}
 	switch rapid.IntRange(0, 18).Draw(t, "event") {
 	case 0, 1:
@@ -96,6 +99,7 @@ func something(t *rapid.T, tr *Tracker) {
 	case 17:
 		tr.Observed(vsphere.VM{
 			Ref: vm, Name: name, Configured: true, InstanceUUID: "i", Stamp: &vsphere.Stamp{UID: uid, Instance: "i"},
+			CPU:   rapid.Int32Range(1, 2).Draw(t, "CPUs"),
 			Power: rapid.SampledFrom([]vsphere.PowerState{vsphere.PoweredOn, vsphere.PoweredOff}).Draw(t, "power"),
 		})
 	default:

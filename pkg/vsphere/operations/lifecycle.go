@@ -14,7 +14,7 @@ type state string
 const (
 	submitting state = "submitting" // the request is on its way
 	running    state = "running"    // vCenter has a task for it
-	unknown    state = "unknown"    // the answer, the task or the end of a clone was lost: somebody is to look
+	unknown    state = "unknown"    // the answer, the task or the end was lost of what a look can settle: somebody is to look
 	awaiting   state = "awaiting"   // its effect is to be seen: its VM is not in the view yet, or not as it is to be
 	done       state = "done"
 )
@@ -32,7 +32,8 @@ type operation struct {
 	id       ID
 	group    vsphere.GroupID
 	subject  subject
-	specHash string // of a clone
+	specHash string          // of a clone
+	resize   *vsphere.Resize // of a reconfiguration
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
 	until    time.Time // how long its effect is awaited; zero: without end

@@ -46,7 +46,8 @@ func (t *Tracker) Watches(task vsphere.Ref) bool {
 	return t.byTask[task] != nil
 }
 
-// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved, NotFound or Submitted.
+// Unknowns returns the clones and the reconfigurations whose outcome is unknown; somebody is to look, and then to call Resolved
+// or, of a clone, NotFound or Submitted.
 func (t *Tracker) Unknowns() []Pending {
 	return t.pending(func(o *operation) bool { return o.state == unknown })
 }
@@ -54,6 +55,11 @@ func (t *Tracker) Unknowns() []Pending {
 // Awaited returns the clones whose task has succeeded and whose VM is not in the view yet.
 func (t *Tracker) Awaited() []Pending {
 	return t.pending(func(o *operation) bool { return o.makes() && o.state == awaiting && o.VM != "" })
+}
+
+// Unshown returns the operations whose task has succeeded and whose VM is not seen to be as it is to be yet.
+func (t *Tracker) Unshown() []Pending {
+	return t.pending(func(o *operation) bool { return !o.makes() && o.state == awaiting && o.info().HasTask() })
 }
 
 func (t *Tracker) pending(is func(*operation) bool) []Pending {

@@ -2,9 +2,14 @@ package operations
 
 import (
 	"slices"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
+
+// ShownWithin is how long after the end of its task an operation waits for its VM to be seen as it is to be. If that does not
+// come, somebody else has changed the VM again, and whoever wants it otherwise has to ask anew.
+const ShownWithin = time.Minute
 
 // Accepted records that vCenter has taken an operation that has no task. It gives its place in the budget back, and is under
 // way until its VM is Observed to be as it is to be, or Gone, or until it is overdue.
@@ -35,8 +40,8 @@ func (t *Tracker) supersede(by *operation) {
 //  1. an operation that makes a VM (see Seen), that ends by its task, or that is still being submitted: not at all. The adapter
 //     calls again when the submission is recorded
 //  2. whose the VM is cannot be told: not at all
-//  3. it is not the group's any more: done
-//  4. it is as it is to be: done, as a success
+//  3. it is not the group's any more: done, unless a task runs, which will tell
+//  4. it is as it is to be: done, as a success, whether or not its task has ended
 func (t *Tracker) Observed(vm vsphere.VM) {
 	if !t.concerns(vm.Ref) {
 		return
@@ -67,6 +72,9 @@ func (t *Tracker) endedBy(o *operation, vm vsphere.VM) bool {
 	case identity == vsphere.Incomplete:
 		return false
 	case identity != vsphere.Ours:
+		if o.state == running {
+			return false
+		}
 		t.ended(o, vsphere.ClassConflict)
 		return true
 	case o.shownBy(vm):
@@ -79,5 +87,8 @@ func (t *Tracker) endedBy(o *operation, vm vsphere.VM) bool {
 
 // shownBy reports whether a VM is as the operation is to leave it.
 func (o *operation) shownBy(vm vsphere.VM) bool {
+	if o.resize != nil {
+		return o.resize.ShownBy(vm)
+	}
 	return o.info().Power == vm.Power
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
+// wanted is what reconfigurations of these tests are to bring about.
+var wanted = vsphere.Resize{CPU: 4, MemoryMiB: 2048, Revision: "2:new"}
+
 // seen is vm-1 of a group, on, as changes make it.
 func seen(uid string, changes ...func(*vsphere.VM)) vsphere.VM {
 	vm := vsphere.VM{
@@ -23,13 +26,21 @@ func seen(uid string, changes ...func(*vsphere.VM)) vsphere.VM {
 
 func off(vm *vsphere.VM) { vm.Power = vsphere.PoweredOff }
 
+func resized(vm *vsphere.VM) {
+	vm.CPU, vm.MemoryMiB, vm.Stamp.Revision = wanted.CPU, wanted.MemoryMiB, wanted.Revision
+}
+
 func hidden(vm *vsphere.VM) { vm.Configured = false }
 
 func copied(vm *vsphere.VM) { vm.InstanceUUID = "another" }
 
 // on returns the request for an operation on vm-1.
 func on(kind vsphere.OperationKind) vsphere.Request {
-	return vsphere.Request{Kind: kind, VM: "vm-1"}
+	r := vsphere.Request{Kind: kind, VM: "vm-1"}
+	if kind == vsphere.OperationReconfigure {
+		r.Resize = &wanted
+	}
+	return r
 }
 
 // begun begins an operation on vm-1 for group a.
@@ -60,6 +71,7 @@ func (f *fixture) wantUnderWay(want ...vsphere.OperationKind) {
 func TestWhatIsObservedEndsAnOperation(t *testing.T) {
 	accepted := func(f *fixture, id operations.ID) { f.Accepted(id) }
 	running := func(f *fixture, id operations.ID) { f.Submitted(id, "task-1") }
+	ended := func(f *fixture, id operations.ID) { f.Submitted(id, "task-1"); f.Ended("task-1", "", nil) }
 	lost := func(f *fixture, id operations.ID) { f.Refused(id, failure(vsphere.ClassUnknown)) }
 	for name, tt := range map[string]struct {
 		kind  vsphere.OperationKind
@@ -68,14 +80,24 @@ func TestWhatIsObservedEndsAnOperation(t *testing.T) {
 		ends  bool
 		class vsphere.Class // with which it is measured then
 	}{
-		"1: a power-off ends by its task":               {"PowerOff", running, seen("a", off), false, ""},
-		"1: a shutdown that is being submitted":         {"Shutdown", nil, seen("a", off), false, ""},
-		"2: nothing is known of a VM that is shut down": {"Shutdown", accepted, seen("a", off, hidden), false, ""},
-		"3: a VM that is shut down is another group's":  {"Shutdown", accepted, seen("b"), true, vsphere.ClassConflict},
-		"3: a VM that is shut down is a copy":           {"Shutdown", accepted, seen("a", copied), true, vsphere.ClassConflict},
-		"4: a VM that is shut down is on":               {"Shutdown", accepted, seen("a"), false, ""},
-		"4: a VM that is shut down is off":              {"Shutdown", accepted, seen("a", off), true, ""},
-		"4: it is off, and the answer was lost":         {"Shutdown", lost, seen("a", off), true, ""},
+		"1: a power-off ends by its task":                      {"PowerOff", running, seen("a", off), false, ""},
+		"1: a shutdown that is being submitted":                {"Shutdown", nil, seen("a", off), false, ""},
+		"1: a reconfiguration that is being submitted":         {"Reconfigure", nil, seen("a", resized), false, ""},
+		"2: nothing is known of a VM that is shut down":        {"Shutdown", accepted, seen("a", off, hidden), false, ""},
+		"2: nothing is known of a VM that is reconfigured":     {"Reconfigure", ended, seen("a", resized, hidden), false, ""},
+		"3: a VM that is shut down is another group's":         {"Shutdown", accepted, seen("b"), true, vsphere.ClassConflict},
+		"3: a VM that is shut down is a copy":                  {"Shutdown", accepted, seen("a", copied), true, vsphere.ClassConflict},
+		"3: a VM that was reconfigured is another group's":     {"Reconfigure", ended, seen("b", resized), true, ""},
+		"3: a VM that is reconfigured is another group's":      {"Reconfigure", running, seen("b", resized), false, ""},
+		"4: a VM that is shut down is on":                      {"Shutdown", accepted, seen("a"), false, ""},
+		"4: a VM that is shut down is off":                     {"Shutdown", accepted, seen("a", off), true, ""},
+		"4: it is off, and the answer was lost":                {"Shutdown", lost, seen("a", off), true, ""},
+		"4: a VM was reconfigured, and is not seen so":         {"Reconfigure", ended, seen("a"), false, ""},
+		"4: a VM was reconfigured, and is seen so":             {"Reconfigure", ended, seen("a", resized), true, ""},
+		"4: it is seen so before its task has ended":           {"Reconfigure", running, seen("a", resized), true, ""},
+		"4: it is seen so, and the answer was lost":            {"Reconfigure", lost, seen("a", resized), true, vsphere.ClassUnknown},
+		"4: it is not seen so, and the answer was lost":        {"Reconfigure", lost, seen("a"), false, ""},
+		"4: it is off and not resized, and being reconfigured": {"Reconfigure", running, seen("a", off), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, m := newFixture(t, 1), &measured{}
@@ -122,7 +144,7 @@ func TestAPowerOffTakesThePlaceOfAShutdown(t *testing.T) {
 	f := newFixture(t, 1)
 	f.Accepted(f.begun(vsphere.OperationShutdown))
 	for _, kind := range []vsphere.OperationKind{
-		vsphere.OperationShutdown, vsphere.OperationPowerOn, vsphere.OperationReset, vsphere.OperationDestroy,
+		vsphere.OperationShutdown, vsphere.OperationPowerOn, vsphere.OperationReset, vsphere.OperationReconfigure, vsphere.OperationDestroy,
 	} {
 		_, err := f.Begin(group("a"), on(kind))
 		if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != vsphere.ReasonUnderWay {
@@ -200,4 +222,56 @@ func TestAPowerOffForgivesAShutdown(t *testing.T) {
 	f.Submitted(f.begun(vsphere.OperationPowerOff), "task-2")
 	f.Ended("task-2", "", nil)
 	f.wantFailures("a")
+}
+
+func TestAReconfigurationThatIsNotSeenIsOverSoon(t *testing.T) {
+	f := newFixture(t, 1)
+	f.Submitted(f.begun(vsphere.OperationReconfigure), "task-1")
+	f.Ended("task-1", "", nil)
+	if got := f.Unshown(); len(got) != 1 || got[0].Operation.VM != "vm-1" || len(f.Awaited()) != 0 {
+		t.Errorf("to be read: %+v, and as VMs that were made: %+v", got, f.Awaited())
+	}
+	f.run("b", power("vm-2")) // it holds no place
+	f.heard()
+	f.pass(operations.ShownWithin)
+	f.Overdue()
+	f.wantUnderWay(vsphere.OperationReconfigure)
+	f.pass(time.Second)
+	f.Overdue()
+	f.wantUnderWay()
+	f.wantHeard("a")
+	f.wantFailures("a")
+}
+
+func TestAReconfigurationOfUnknownOutcome(t *testing.T) {
+	for name, lose := range map[string]func(f *fixture, id operations.ID){
+		"its answer is lost": func(f *fixture, id operations.ID) { f.Refused(id, failure(vsphere.ClassUnknown)) },
+		"its task is lost":   func(f *fixture, id operations.ID) { f.Submitted(id, "task-1"); f.Lost("task-1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 1)
+			id := f.begun(vsphere.OperationReconfigure)
+			lose(f, id)
+			f.heard()
+			if got := f.Unknowns(); len(got) != 1 || !got[0].Operation.Unknown || got[0].Operation.VM != "vm-1" {
+				t.Errorf("to be looked at: %+v", got)
+			}
+			f.wantFailures("a", "Reconfigure vm-1 UnknownOutcome 1") // the next attempt waits
+			f.Resolved(id)
+			f.wantUnderWay()
+			f.wantHeard("a")
+			f.wantFailures("a", "Reconfigure vm-1 UnknownOutcome 1")
+			f.Submitted(f.begun(vsphere.OperationReconfigure), "task-2")
+			f.Ended("task-2", "", nil)
+			f.wantFailures("a")
+		})
+	}
+}
+
+func TestAReconfigurationThatFails(t *testing.T) {
+	f := newFixture(t, 1)
+	f.Submitted(f.begun(vsphere.OperationReconfigure), "task-1")
+	f.Ended("task-1", "", failure(vsphere.ClassConflict))
+	f.wantUnderWay()
+	f.wantFailures("a", "Reconfigure vm-1 Conflict 1")
 }

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// proofFor is how long after a VM was asked about its destruction may be sent: who attaches a disk to it meanwhile, or
-	// switches it on, must find it alive.
+	// proofFor is how long after a VM was asked about its destruction, or its change, may be sent: who attaches a disk to it
+	// meanwhile, switches it on, or moves it away, must find it alive, and as it was.
 	proofFor = 5 * time.Second
 	// provenAtOnce is how many VMs are read in one call. The more there are, the older is what is known of the last.
 	provenAtOnce = 8
@@ -94,7 +94,7 @@ func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
 // errProofTooOld means that a VM was read, and that too long ago to act on it.
 var errProofTooOld = &vsphere.Error{
 	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
-	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be destroyed, which may have changed meanwhile; it is read again.", proofFor),
+	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be changed or destroyed, and may have changed meanwhile; it is read again.", proofFor),
 }
 
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns

@@ -40,7 +40,10 @@ type faultReporter struct {
 //  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
 //  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
 //  8. the caller is gone: Unavailable
-func (r faultReporter) fail(what string, err error) *vsphere.Error {
+func (r faultReporter) fail(what string, err error) *vsphere.Error { return r.failOf("", what, err) }
+
+// failOf is fail for a call that submits an operation of a kind, or for any other call if that is empty.
+func (r faultReporter) failOf(kind vsphere.OperationKind, what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
 	}
@@ -48,7 +51,7 @@ func (r faultReporter) fail(what string, err error) *vsphere.Error {
 		return e
 	}
 	if e, ok := errors.AsType[faulter](err); ok {
-		return r.failFault(what, e.Fault(), err)
+		return r.failFault(kind, what, e.Fault(), err)
 	}
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
@@ -108,8 +111,8 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 // unnamedFault stands for a fault that does not say what it is.
 const unnamedFault = "unnamed"
 
-// failFault turns a fault, of a call or of a task, into an error that crosses the port.
-func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+// failFault turns a fault, of a call or of a task, into an error that crosses the port. kind is that of failOf.
+func (r faultReporter) failFault(kind vsphere.OperationKind, what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
 		r.onFault(vsphere.ClassTransient, unnamedFault)
 		r.onUnclassified(unnamedFault)
@@ -119,7 +122,7 @@ func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error
 		}
 	}
 	name := faultName(f)
-	verdict, known := judge(f)
+	verdict, known := judgeOf(kind, f)
 	r.onFault(verdict.class, name)
 	if !known {
 		r.onUnclassified(name)

@@ -41,6 +41,12 @@ var (
 	notHotPluggable = verdict{vsphere.ClassConflict, vsphere.ReasonNotHotPluggable}
 )
 
+// verdictsOf are the faults that mean something else where operations of one kind are answered with them. vCenter refuses to
+// change a VM that is on by either of three.
+var verdictsOf = map[vsphere.OperationKind]map[string]verdict{
+	vsphere.OperationReconfigure: {"InvalidPowerState": notHotPluggable},
+}
+
 // verdicts is the table of faults. A fault that is not in it is judged as the nearest of the types that it extends; so a
 // family needs one row, and a row below it only where a member differs. A fault with no row at all is Transient, and is
 // counted, so that a row can be added.
@@ -216,6 +222,14 @@ func judge(f types.BaseMethodFault) (v verdict, known bool) {
 		}
 	}
 	return retrying, false
+}
+
+// judgeOf looks a fault up that an operation of a kind was answered with.
+func judgeOf(kind vsphere.OperationKind, f types.BaseMethodFault) (v verdict, known bool) {
+	if v, known = verdictsOf[kind][faultName(f)]; known {
+		return v, true
+	}
+	return judge(f)
 }
 
 // extended returns the type that a fault's type extends, or nil.

@@ -11,12 +11,13 @@ import (
 type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error
 
 var verbs = map[vsphere.OperationKind]verb{
-	vsphere.OperationClone:    (*connection).startClones,
-	vsphere.OperationPowerOn:  each(startPower(powerOn)),
-	vsphere.OperationReset:    each(startPower(reset)),
-	vsphere.OperationShutdown: each((*connection).startShutdown),
-	vsphere.OperationPowerOff: each(startPower(powerOff)),
-	vsphere.OperationDestroy:  (*connection).startDestroys,
+	vsphere.OperationClone:       (*connection).startClones,
+	vsphere.OperationPowerOn:     each(startPower(powerOn)),
+	vsphere.OperationReset:       each(startPower(reset)),
+	vsphere.OperationReconfigure: each((*connection).startReconfigure),
+	vsphere.OperationShutdown:    each((*connection).startShutdown),
+	vsphere.OperationPowerOff:    each(startPower(powerOff)),
+	vsphere.OperationDestroy:     (*connection).startDestroys,
 }
 
 // startOne starts one request.

@@ -14,7 +14,7 @@ func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFa
 	if alreadyDone(op, fault.Fault) {
 		return nil
 	}
-	err := r.failFault(op.what, fault.Fault, nil)
+	err := r.failFault(op.kind, op.what, fault.Fault, nil)
 	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
 		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
 	}

@@ -137,7 +137,12 @@ func (c *connection) taskSucceeded(task vsphere.Ref, op pendingTask, result vsph
 		c.inv.DismissAbsence(op.vm)
 	}
 	c.tracker.Ended(task, result, nil)
-	c.inv.Seen(result, ch) // it was in the view before its task had ended
+	// What is awaited may have been in the view before the task had ended.
+	c.inv.Seen(result, ch)
+	if kind.Ends == vsphere.ByObservation && op.vm != "" {
+		c.inv.Show(op.vm, ch)
+		c.queue.wake() // or it is read soon
+	}
 }
 
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.

@@ -64,6 +64,15 @@ const (
 	ReasonTemplateChanged = "TemplateChanged"
 )
 
+// Reasons of failures after which a VM needs something else than what was asked for. Their class is ClassConflict and not
+// ClassInvalid: no human has to act, and what comes instead must not wait for minutes.
+const (
+	// ReasonToolsUnavailable: nobody in the guest could be asked to shut it down. What remains is a hard power-off.
+	ReasonToolsUnavailable = "ToolsUnavailable"
+	// ReasonNotHotPluggable: vCenter does not change this VM's size while the VM is on. It does once the VM is off.
+	ReasonNotHotPluggable = "NotHotPluggable"
+)
+
 // Reasons of the errors that tests and logs tell apart, and that no condition shows.
 const (
 	// ReasonBusy: the object is in use, and will not be for long.
@@ -72,6 +81,8 @@ const (
 	ReasonGone = "Gone"
 	// ReasonPoweredOn: a VM that is to be destroyed is not switched off.
 	ReasonPoweredOn = "PoweredOn"
+	// ReasonChangedMeanwhile: somebody else has changed the object since it was read.
+	ReasonChangedMeanwhile = "ChangedMeanwhile"
 	// ReasonWaitingForBudget: as many operations of that kind as allowed are under way.
 	ReasonWaitingForBudget = "WaitingForBudget"
 	// ReasonPending: the answer to a request has not come yet.

@@ -69,22 +69,34 @@ type Interface interface {
 	//
 	//  1. A request takes a place in the budget of its kind first. If there is none, the adapter neither reads nor sends
 	//     anything for it: its batch ends with ErrNoBudget, and the adapter notifies the group when it is its turn. A request
-	//     for a name or a VM with an operation under way fails with ReasonUnderWay.
+	//     for a name or a VM with an operation under way fails with ReasonUnderWay, but for what rule 4 accepts.
 	//  2. Clone: the template is read live, and the clone is sent at once, with a fresh stamp and instance. If it is not
 	//     the template any more that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing
 	//     is sent, the answer of the look-up is forgotten, and the batch ends with ClassConflict and ReasonTemplateChanged.
 	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
 	//     that had to wait for a turn. Where the snapshot says that a host is needed, each spec names one of its hosts. An
 	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
-	//  3. PowerOn, PowerOff: a VM that has the wanted state already is a success. One that is not the group's, or that is seen
-	//     outside the root folder, is refused (ClassConflict).
-	//  4. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
+	//  3. PowerOn, PowerOff, Reset, Shutdown: one that is not the group's, or that is seen outside the root folder, is refused
+	//     (ClassConflict). A VM that has the wanted state already is a success. A VM that is not on is not reset: a Failure.
+	//  4. Shutdown asks the guest, and vCenter tells nothing of what comes of that. The operation is under way until the VM is
+	//     seen off, gone, or not the group's any more, and holds its place in the budget for the submission only. A lost
+	//     answer (ClassUnknown) counts as asked: to ask twice is harmless, and how long the guest may take is the same. A guest
+	//     that cannot be asked is a Failure with ReasonToolsUnavailable. While the operation is under way, PowerOff of the VM is
+	//     accepted, and ends it once vCenter has taken that; if vCenter has not, it goes on. After operations.GuestTimeout it is
+	//     over without a Failure. After a restart nobody knows of it: ask again.
+	//  5. Destroy: a few VMs at a time are read live, and at once the destruction of those is submitted that are ours, below
 	//     the root folder, switched off, connected, and without a foreign disk (see ForeignDisks). A VM that is refused gives
 	//     its place back and has a Failure in the next snapshot.
-	//  5. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
+	//  6. Reconfigure: the VM is read live, and refused as by Destroy unless it is ours, below the root folder, and connected.
+	//     At once one call changes its size and the revision of its stamp (see Stamp.Revised), provided that nobody has changed
+	//     the VM since it was read. Whether a VM that is on can be changed is vCenter's answer: a Failure with
+	//     ReasonNotHotPluggable if not. The operation is under way until the snapshot shows what was asked for, or until that
+	//     is overdue after the end of the task. A lost answer is a Failure, and leaves the operation in the snapshot until the
+	//     adapter has read the VM.
+	//  7. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
 	//     kinds, an error of one request does not keep the others back. The batch fails with the first error, of destructions
 	//     with the most severe.
-	//  6. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
+	//  8. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
 	Start(ctx context.Context, g GroupID, requests []Request) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended

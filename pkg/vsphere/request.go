@@ -7,10 +7,13 @@ type OperationKind string
 
 // Kinds of operations.
 const (
-	OperationClone    OperationKind = "Clone"
-	OperationPowerOn  OperationKind = "PowerOn"
-	OperationPowerOff OperationKind = "PowerOff"
-	OperationDestroy  OperationKind = "Destroy"
+	OperationClone       OperationKind = "Clone"
+	OperationPowerOn     OperationKind = "PowerOn"
+	OperationReset       OperationKind = "Reset"
+	OperationReconfigure OperationKind = "Reconfigure"
+	OperationShutdown    OperationKind = "Shutdown"
+	OperationPowerOff    OperationKind = "PowerOff"
+	OperationDestroy     OperationKind = "Destroy"
 )
 
 // kinds is the table of kinds, in the order in which the requests of one plan are started: what makes a group available
@@ -21,8 +24,20 @@ var kinds = []KindInfo{
 		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOn,
 	},
 	{
+		Kind: OperationReset, Verb: "reset", TaskName: "reset",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask,
+	},
+	{
 		Kind: OperationClone, Verb: "clone", TaskName: "clone",
 		Budget: BudgetClone, Deadline: DeadlineClone, Effect: Makes, Ends: ByObservation,
+	},
+	{
+		Kind: OperationReconfigure, Verb: "reconfigure", TaskName: "reconfigure",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByObservation,
+	},
+	{
+		Kind: OperationShutdown, Verb: "shut down",
+		Budget: BudgetPower, Deadline: DeadlineGuest, Effect: Neither, Ends: ByObservation, Power: PoweredOff,
 	},
 	{
 		Kind: OperationPowerOff, Verb: "power off", TaskName: "powerOff",
@@ -39,7 +54,8 @@ type KindInfo struct {
 	Kind OperationKind
 	// Verb names what it does to a VM, in messages.
 	Verb string
-	// TaskName is vCenter's name for its tasks: what follows the dot of their descriptionId.
+	// TaskName is vCenter's name for its tasks: what follows the dot of their descriptionId. It is empty for a kind that has no
+	// task: vCenter takes the request, and tells nothing more. Such a kind holds its place in the budget for the submission.
 	TaskName string
 	Budget   Budget
 	Deadline Deadline
@@ -52,7 +68,7 @@ type KindInfo struct {
 // Budget is a number of operations that may be under way at once, over all groups.
 type Budget string
 
-// Budgets: clones read and write whole disks, destructions free them, power operations do neither.
+// Budgets: clones read and write whole disks, destructions free them, all others do neither.
 const (
 	BudgetClone   Budget = "clone" // -max-clones
 	BudgetPower   Budget = "power"
@@ -66,6 +82,7 @@ type Deadline string
 const (
 	DeadlineClone Deadline = "clone" // -clone-timeout
 	DeadlineShort Deadline = "short" // operations.ShortTimeout
+	DeadlineGuest Deadline = "guest" // operations.GuestTimeout
 )
 
 // Effect is what an operation does to the number of VMs.
@@ -81,7 +98,7 @@ const (
 	Neither Effect = "Neither"
 )
 
-// Ending says what shows that an operation has succeeded. A task that fails ends every kind.
+// Ending says what shows that an operation has succeeded. A task that fails ends every kind that has one.
 type Ending string
 
 // Endings.
@@ -137,9 +154,12 @@ func (k OperationKind) has(effect Effect) bool {
 	return ok && info.Effect == effect
 }
 
+// HasTask reports whether vCenter makes a task of an operation of the kind.
+func (k KindInfo) HasTask() bool { return k.TaskName != "" }
+
 // KindOfTask returns the kind of operation that vCenter's name of a task stands for, empty if it is none of ours.
 func KindOfTask(name string) OperationKind {
-	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.TaskName == name })
+	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.HasTask() && info.TaskName == name })
 	if i < 0 {
 		return ""
 	}
@@ -153,6 +173,20 @@ type Request struct {
 	VM    Ref
 	Name  string
 	Clone *CloneSpec // shared: nobody writes to it
+	// Resize is what a reconfiguration is to bring about. Nobody writes to it.
+	Resize *Resize
+}
+
+// Resize is what a VM shall have, all of it. What it has already is not sent to vCenter, apart from the stamp.
+type Resize struct {
+	CPU       int32 // vCPUs
+	MemoryMiB int64
+	Revision  string // of its stamp
+}
+
+// ShownBy reports whether a VM has all of it.
+func (r Resize) ShownBy(vm VM) bool {
+	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && vm.Stamp != nil && vm.Stamp.Revision == r.Revision
 }
 
 // Operation returns the operation that a request asks for.

@@ -17,14 +17,18 @@ func TestEveryKindHasAWholeRow(t *testing.T) {
 	for _, info := range kinds {
 		rows = append(rows, info.Kind)
 		for field, value := range reflect.ValueOf(info).Fields() {
-			if field.Name != "Power" && value.IsZero() {
+			optional := field.Name == "Power" || field.Name == "TaskName"
+			if !optional && value.IsZero() {
 				t.Errorf("%s has no %s", info.Kind, field.Name)
 			}
+		}
+		if !info.HasTask() && (info.Ends != ByObservation || info.Power == "") {
+			t.Errorf("%s has no task, and nothing that shows its end", info.Kind)
 		}
 		if got, ok := info.Kind.Info(); !ok || got != info {
 			t.Errorf("%s: found %+v", info.Kind, got)
 		}
-		if got := KindOfTask(info.TaskName); got != info.Kind {
+		if got := KindOfTask(info.TaskName); info.HasTask() && got != info.Kind {
 			t.Errorf("task %q is of kind %q, want %s", info.TaskName, got, info.Kind)
 		}
 	}
@@ -43,8 +47,10 @@ func TestAKindWithoutARow(t *testing.T) {
 	if info, ok := unknown.Info(); ok || unknown.Makes() || unknown.Removes() || unknown.Order() != len(kinds) {
 		t.Errorf("it is known as %+v", info)
 	}
-	if got := KindOfTask("relocate"); got != "" {
-		t.Errorf("a task of others is of kind %q", got)
+	for _, name := range []string{"relocate", ""} {
+		if got := KindOfTask(name); got != "" {
+			t.Errorf("a task of others, %q, is of kind %q", name, got)
+		}
 	}
 }
 
@@ -72,4 +78,22 @@ func declaredKinds(t *testing.T) []OperationKind {
 		t.Fatal("no constant was found")
 	}
 	return found
+}
+
+func TestAVMShowsAResizeWhole(t *testing.T) {
+	want := Resize{CPU: 4, MemoryMiB: 2048, Revision: "2:new"}
+	for name, tt := range map[string]struct {
+		vm   VM
+		want bool
+	}{
+		"all of it":        {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, true},
+		"other CPUs":       {VM{CPU: 2, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"other memory":     {VM{CPU: 4, MemoryMiB: 1024, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"another revision": {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:old"}}, false},
+		"no stamp":         {VM{CPU: 4, MemoryMiB: 2048}, false},
+	} {
+		if got := want.ShownBy(tt.vm); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
 }

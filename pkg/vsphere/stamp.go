@@ -17,8 +17,8 @@ const StampKey = "vmgroup.stamp"
 // StampVersion is the version of the stamps that are written now. Version 1 has neither a version nor a namespace.
 const StampVersion = 2
 
-// Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. Owner, UID, Slot,
-// Disks and Instance never change after that.
+// Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. After that it changes
+// in one way only, see Revised: Owner, UID, Slot, Disks and Instance never do.
 type Stamp struct {
 	Version   int     `json:"v,omitempty"`         // see StampVersion; 0 is version 1
 	Owner     string  `json:"owner"`               // the controller
@@ -26,7 +26,7 @@ type Stamp struct {
 	Namespace string  `json:"namespace,omitempty"` // of the VmGroup; empty in version 1
 	Name      string  `json:"name"`                // of the VmGroup, for people
 	Slot      int     `json:"slot"`                // ordinal within the group
-	Revision  string  `json:"revision"`            // what it was made from, see VMSpec
+	Revision  string  `json:"revision"`            // what it is made from, see VMSpec
 	Disks     []int32 `json:"disks"`               // device keys of the template's disks: see ForeignDisks
 	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
 
@@ -47,6 +47,15 @@ func (s Stamp) String() string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// Revised returns the stamp with another revision, for OperationReconfigure, which alone writes a stamp anew. Everything else
+// stays as it was read, the fields of a newer controller and the version too: the version names the format of the stamp, and
+// the revision has one of its own. So a stamp of version 1 remains one that every controller reads as before. To raise it would
+// take a namespace that nobody has proven to be the VM's.
+func (s Stamp) Revised(revision string) Stamp {
+	s.Revision = revision
+	return s
 }
 
 // ParseStamp reads a stored stamp. One that lacks an owner, a UID or an instance, or has anything behind it, is an error:

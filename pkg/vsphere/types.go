@@ -147,7 +147,8 @@ type Disappearance struct {
 	Of int
 }
 
-// Operation is a request to vCenter that is under way.
+// Operation is a request to vCenter that is under way. A new process knows of none that an earlier one has sent, but for clones
+// (see ClonesToCome).
 type Operation struct {
 	Kind OperationKind
 	Name string // the VM's name, of a clone
@@ -163,8 +164,8 @@ type Operation struct {
 	Started time.Time
 }
 
-// Failure is the last failure of an operation, kept until the same succeeds, its VM is gone, or, for a clone, its VM is
-// there. Failures of clones count per group and VMSpec, those that concern a name (see ConcernsName) per name, all others
+// Failure is the last failure of an operation, kept until the same succeeds, or one that leaves the VM in the same power
+// state, until its VM is gone, or, for a clone, its VM is there. Failures of clones count per group and VMSpec, those that concern a name (see ConcernsName) per name, all others
 // per VM.
 type Failure struct {
 	Kind     OperationKind

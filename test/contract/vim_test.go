@@ -47,6 +47,7 @@ func TestContract(t *testing.T) {
 				TemplateFolder: opts.TemplateFolder,
 				Owner:          "contract",
 				MaxClones:      opts.MaxClones,
+				MaxPower:       opts.MaxPower,
 				Notifier:       opts.Notifier,
 			},
 		}
@@ -331,9 +332,33 @@ func (w *world) HoldReads(on bool) {
 	w.control(func(ctx context.Context, c *control.Client) error { return c.ClearFaults(ctx) })
 }
 
-func (w *world) LoseCloneAnswer() {
+// methods are those that operations are submitted by.
+var methods = map[vsphere.OperationKind]string{
+	vsphere.OperationClone: "CloneVM_Task", vsphere.OperationPowerOn: "PowerOnVM_Task", vsphere.OperationReset: "ResetVM_Task",
+	vsphere.OperationReconfigure: "ReconfigVM_Task", vsphere.OperationShutdown: "ShutdownGuest",
+	vsphere.OperationPowerOff: "PowerOffVM_Task", vsphere.OperationDestroy: "Destroy_Task",
+}
+
+func (w *world) LoseAnswer(kind vsphere.OperationKind) {
 	w.t.Helper()
-	w.fault(control.Fault{Method: "CloneVM_Task", Type: control.LostReply, Count: 1})
+	w.fault(control.Fault{Method: methods[kind], Type: control.LostReply, Count: 1})
+}
+
+func (w *world) RefuseHotPlug(vm vsphere.Ref) {
+	w.t.Helper()
+	w.fault(control.Fault{Method: "ReconfigVM_Task", Entity: string(vm), Type: "CpuHotPlugNotSupported", TaskLevel: true, Count: 1})
+}
+
+func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetGuest(ctx, string(vm), control.Guest{Tools: guest.Tools, IgnoreShutdown: guest.IgnoreShutdown})
+	})
+}
+
+func (w *world) SetStamp(vm vsphere.Ref, text string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.SetStamp(ctx, string(vm), text) })
 }
 
 func (w *world) FailClone() {

@@ -48,6 +48,7 @@ var privileges = []Privilege{
 		"VirtualMachine.Interact.PowerOn", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "Network.Assign",
 	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
+	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
@@ -56,7 +57,7 @@ var privileges = []Privilege{
 // soon is what the simulator lets a client call besides, for what the controller is to do one day. Whoever makes it do that
 // moves the method up, and so into the documents.
 var soon = []Privilege{
-	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is destroyed"},
+	{"VirtualMachine.ResetVM_Task", []string{"VirtualMachine.Interact.Reset"}, "to reset a VM whose guest hangs"},
 	{"VirtualMachine.ReconfigVM_Task", []string{
 		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.EditDevice",
 		"VirtualMachine.Config.DiskExtend", "VirtualMachine.Config.AdvancedConfig",

@@ -253,8 +253,8 @@ func TestPrivileges(t *testing.T) {
 	if n := len(e.violations()); n != 0 {
 		t.Errorf("%d violations", n)
 	}
-	_, err = vm.Reset(e.ctx)
-	if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != "VirtualMachine.ResetVM_Task" {
+	_, err = vm.Suspend(e.ctx)
+	if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != "VirtualMachine.SuspendVM_Task" {
 		t.Errorf("fault %+v", fault)
 	}
 	if v := e.violations(); len(v) != 1 || v[0].Kind != control.ViolationPrivilege {

@@ -31,6 +31,8 @@ func taskBody(method string, ref types.ManagedObjectReference) soap.HasFault {
 		return &methods.PowerOnVM_TaskBody{Res: &types.PowerOnVM_TaskResponse{Returnval: ref}}
 	case "PowerOffVM_Task":
 		return &methods.PowerOffVM_TaskBody{Res: &types.PowerOffVM_TaskResponse{Returnval: ref}}
+	case "ResetVM_Task":
+		return &methods.ResetVM_TaskBody{Res: &types.ResetVM_TaskResponse{Returnval: ref}}
 	case "ReconfigVM_Task":
 		return &methods.ReconfigVM_TaskBody{Res: &types.ReconfigVM_TaskResponse{Returnval: ref}}
 	case "Rename_Task":

@@ -130,7 +130,7 @@ var cloneScenarios = []scenario{
 	{name: "an answer that is lost ends in one VM", run: func(f *fixture) {
 		folder := f.folder(f.group)
 		name := vmName(f.group, 0)
-		f.LoseCloneAnswer()
+		f.LoseAnswer(vsphere.OperationClone)
 		f.mustBe(vsphere.ClassUnknown, f.start(f.group, name, f.spec(folder, 0)))
 		s := f.await(f.group, "the outcome is known", func(s vsphere.Snapshot) bool {
 			_, ok := named(s, name)

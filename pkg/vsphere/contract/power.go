@@ -34,6 +34,37 @@ var powerScenarios = []scenario{
 			f.t.Errorf("the group is forgotten, its power-ons are not: %v", got)
 		}
 	}},
+	{name: "a VM that is on is reset, and stays on", run: func(f *fixture) {
+		vm := f.made(f.group, 0)
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationReset, vm.Ref)) })
+		f.awaitPower(vm.Ref, vsphere.PoweredOn)
+		if s := f.snapshot(f.group); len(s.PowerOns) != 0 {
+			f.t.Errorf("the reset counts as a power-on: %+v", s.PowerOns)
+		}
+	}},
+	{name: "a VM that is off is not reset", run: func(f *fixture) {
+		vm := f.madeOff(f.group, 0)
+		f.notifies(f.group, func() { f.must(f.ask(vsphere.OperationReset, vm.Ref)) })
+		s := f.await(f.group, "the refusal is told", func(s vsphere.Snapshot) bool { return idle(s) && len(s.Failures) == 1 })
+		if _, ok := failure(s, vsphere.OperationReset, vm.Ref); !ok || s.VMs[0].Power != vsphere.PoweredOff {
+			f.t.Errorf("want its failure, and the VM off: %s", describe(s))
+		}
+	}},
+	{name: "an answer to a reset that is lost is told, and the VM is on", run: func(f *fixture) {
+		vm := f.made(f.group, 0)
+		f.LoseAnswer(vsphere.OperationReset)
+		f.mustBe(vsphere.ClassUnknown, f.ask(vsphere.OperationReset, vm.Ref))
+		s := f.await(f.group, "it is on, and the failure is told", func(s vsphere.Snapshot) bool {
+			got, ok := byRef(s, vm.Ref)
+			return ok && got.Power == vsphere.PoweredOn && idle(s) && len(s.Failures) == 1
+		})
+		if got := s.Failures[0]; got.Kind != vsphere.OperationReset || got.Err.Class != vsphere.ClassUnknown {
+			f.t.Errorf("the failure is %+v", got)
+		}
+	}},
+	{name: "what is not ours is not reset", run: func(f *fixture) {
+		f.wantReason("NotOurs", f.ask(vsphere.OperationReset, f.made(f.other(), 0).Ref))
+	}},
 	{name: "switched off behind the back", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
 		f.notifies(f.group, func() { f.PowerOff(vm.Ref) })

@@ -72,6 +72,7 @@ var rootScenarios = []scenario{
 		f.awaitUnderRoot(vm.Ref, "it is elsewhere", false)
 		f.wantOutside(f.ask(vsphere.OperationPowerOff, vm.Ref))
 		f.wantOutside(f.ask(vsphere.OperationPowerOn, vm.Ref))
+		f.wantOutside(f.ask(vsphere.OperationReset, vm.Ref))
 		if s := f.snapshot(f.group); !idle(s) || s.VMs[0].Power != vsphere.PoweredOn {
 			f.t.Errorf("it was switched: %s", describe(s))
 		}

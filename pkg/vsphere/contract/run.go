@@ -23,6 +23,8 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Start", startScenarios},
 		{"Power", powerScenarios},
 		{"Guest", guestScenarios},
+		{"Shutdown", shutdownScenarios},
+		{"Reconfigure", reconfigureScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"Drift", driftScenarios},

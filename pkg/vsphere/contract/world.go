@@ -12,8 +12,14 @@ type Options struct {
 	Notifier vsphere.Notifier
 	// TemplateFolder is where templates are looked for; empty is the whole datacenter.
 	TemplateFolder string
-	// MaxClones is how many clones may be under way at once; 0 is the default.
-	MaxClones int
+	// MaxClones and MaxPower are how many operations of these budgets may be under way at once; 0 is the default.
+	MaxClones, MaxPower int
+}
+
+// Guest is how the guest of a VM that is on behaves.
+type Guest struct {
+	Tools          bool // somebody in it can be asked
+	IgnoreShutdown bool // and nothing comes of it
 }
 
 // World is a vCenter of its own with an implementation connected to it, and the ways to change it behind its back. It
@@ -87,8 +93,15 @@ type World interface {
 	// HoldReads lets sweeps, searches, verifications and removals of folders that are asked for from now on wait for their
 	// first read, until it is called with false.
 	HoldReads(on bool)
-	// LoseCloneAnswer lets the next clone have its effect, and its answer be lost.
-	LoseCloneAnswer()
+	// LoseAnswer lets the next operation of a kind have its effect, and its answer be lost.
+	LoseAnswer(kind vsphere.OperationKind)
 	// FailClone lets the task of the next clone fail for lack of disk space.
 	FailClone()
+	// RefuseHotPlug lets a VM that is on be refused another size, once at least.
+	RefuseHotPlug(vm vsphere.Ref)
+
+	// SetGuest says how the guest of a VM that is on behaves from now on.
+	SetGuest(vm vsphere.Ref, guest Guest)
+	// SetStamp writes the stamp of a VM by hand.
+	SetStamp(vm vsphere.Ref, text string)
 }

@@ -66,6 +66,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 			MaxDestroys:  cmp.Or(cfg.MaxDestroys, 16),
 			CloneTimeout: cfg.CloneTimeout,
 			Clock:        v.clock,
+			Owner:        cfg.Owner,
 			Notifier:     box,
 		}),
 		known:    map[vsphere.Ref]bool{},
@@ -272,6 +273,7 @@ func (c *Client) discover(m *machine) {
 		c.known[m.Ref] = true
 		c.notify(m)
 	}
+	c.tracker.Observed(c.view(m))
 	if m.Stamp == nil {
 		return
 	}
@@ -280,7 +282,7 @@ func (c *Client) discover(m *machine) {
 	}
 }
 
-// look resolves the clones whose answer was lost: they have ended, or never begun.
+// look resolves the operations whose answer was lost: they have ended, or never begun.
 func (c *Client) look() {
 	if c.ready() != nil {
 		return

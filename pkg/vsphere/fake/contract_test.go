@@ -13,13 +13,15 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	contract.Run(t, func(_ *testing.T, opts contract.Options) contract.World {
+	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
 		w := &world{
+			t:       t,
 			VCenter: fake.NewVCenter(testclock.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))),
 			config: fake.Config{
 				Root:           fake.VMFolder + "/" + contract.RootFolder,
 				TemplateFolder: path.Join(fake.VMFolder, opts.TemplateFolder),
 				MaxClones:      opts.MaxClones,
+				MaxPower:       opts.MaxPower,
 				Notifier:       opts.Notifier,
 			},
 		}
@@ -31,6 +33,7 @@ func TestContract(t *testing.T) {
 // world is a fake vCenter as the contract wants to have one.
 type world struct {
 	*fake.VCenter
+	t      *testing.T
 	config fake.Config
 	client *fake.Client
 }
@@ -58,8 +61,22 @@ func (w *world) HoldReads(on bool) {
 	}
 }
 
-func (w *world) LoseCloneAnswer() {
-	w.Inject(fake.Fault{Method: fake.StartClone, Lost: true})
+func (w *world) LoseAnswer(kind vsphere.OperationKind) {
+	w.Inject(fake.Fault{Method: fake.Method("Start" + kind), Lost: true})
+}
+
+func (w *world) RefuseHotPlug(vm vsphere.Ref) { w.SetHotPlug(vm, false) }
+
+func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {
+	w.VCenter.SetGuest(vm, fake.Guest{NoTools: !guest.Tools, IgnoresShutdown: guest.IgnoreShutdown})
+}
+
+func (w *world) SetStamp(vm vsphere.Ref, text string) {
+	stamp, err := vsphere.ParseStamp(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Update(vm, func(vm *vsphere.VM) { vm.Stamp = stamp })
 }
 
 func (w *world) FailClone() {

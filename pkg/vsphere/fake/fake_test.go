@@ -213,15 +213,11 @@ func TestGuardForbidsEveryChange(t *testing.T) {
 	forbidden = true
 	ctx := t.Context()
 	_, err := c.EnsureFolder(ctx, web)
-	for _, err := range []error{
-		err,
-		start(t, c, web, "a", spec),
-		c.Start(ctx, web, on(vsphere.OperationPowerOn, "vm-1")),
-		c.Start(ctx, web, on(vsphere.OperationPowerOff, "vm-1")),
-		c.Start(ctx, web, on(vsphere.OperationDestroy, "vm-1")),
-		c.Cancel(ctx, vsphere.Operation{}),
-		c.RemoveFolder(ctx, web, spec.Folder),
-	} {
+	refused := []error{err, c.Cancel(ctx, vsphere.Operation{}), c.RemoveFolder(ctx, web, spec.Folder)}
+	for _, kind := range vsphere.Kinds() {
+		refused = append(refused, c.Start(ctx, web, []vsphere.Request{{Kind: kind, Name: "a", VM: "vm-1", Clone: &spec, Resize: &vsphere.Resize{}}}))
+	}
+	for _, err := range refused {
 		if vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 			t.Errorf("got %v", err)
 		}

@@ -42,10 +42,13 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 
 // verbs start the requests of one kind.
 var verbs = map[vsphere.OperationKind]func(*Client, vsphere.GroupID, []vsphere.Request) error{
-	vsphere.OperationClone:    each((*Client).startClone),
-	vsphere.OperationPowerOn:  each((*Client).startPower),
-	vsphere.OperationPowerOff: each((*Client).startPower),
-	vsphere.OperationDestroy:  (*Client).startDestroys,
+	vsphere.OperationClone:       each((*Client).startClone),
+	vsphere.OperationPowerOn:     each((*Client).startPower),
+	vsphere.OperationReset:       each((*Client).startPower),
+	vsphere.OperationReconfigure: each((*Client).startReconfigure),
+	vsphere.OperationShutdown:    each((*Client).startShutdown),
+	vsphere.OperationPowerOff:    each((*Client).startPower),
+	vsphere.OperationDestroy:     (*Client).startDestroys,
 }
 
 func each(start func(*Client, vsphere.GroupID, vsphere.Request) error) func(*Client, vsphere.GroupID, []vsphere.Request) error {
@@ -121,30 +124,6 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 	return c.vc.addMachine(vm, template.disks).Ref
 }
 
-func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
-	if m := c.vc.machines[r.VM]; m != nil && !c.underRoot(m) {
-		return errOutside(m)
-	}
-	id, err := c.tracker.Begin(g, r)
-	if err != nil {
-		return err
-	}
-	kind, _ := r.Kind.Info()
-	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
-		m := c.vc.machines[r.VM]
-		switch {
-		case m == nil:
-			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", r.VM)
-		case m.Template:
-			return "", faultError(vsphere.ClassConflict, "InvalidState", "%s is a template", m.Name)
-		case m.Connection != vsphere.Connected:
-			return "", faultError(vsphere.ClassTransient, "InvalidState", "the host of %s is not connected", m.Name)
-		}
-		setPower(&m.VM, kind.Power) // also when it has that state already: that is a success
-		return r.VM, nil
-	})
-}
-
 func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {
 	var failure error
 	for _, r := range batch {
@@ -187,20 +166,34 @@ func (c *Client) startDestroy(g vsphere.GroupID, r vsphere.Request) error {
 
 // refusal says why a VM must not be destroyed, or is nil.
 func (c *Client) refusal(g vsphere.GroupID, m *machine) *vsphere.Error {
+	if err := c.refuseChange(g, m); err != nil {
+		return err
+	}
+	if m.Power != vsphere.PoweredOff {
+		return newError(vsphere.ClassConflict, vsphere.ReasonPoweredOn, "%s is %s", m.Name, m.Power)
+	}
+	return refuseDisks(m)
+}
+
+// refuseChange says why nothing must be done to a VM that is read live, or is nil.
+func (c *Client) refuseChange(g vsphere.GroupID, m *machine) *vsphere.Error {
 	identity := vsphere.Identify(c.cfg.Owner, g.UID, m.VM)
 	switch {
 	case m.Unreadable:
 		return newError(vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, "%s cannot be read", m.Ref)
 	case identity != vsphere.Ours:
-		return newError(vsphere.ClassConflict, v1alpha1.ReasonNotOurs, "%s is not ours but %s", m.Name, identity)
+		return errNotOurs(m, identity)
 	case !c.underRoot(m):
 		return errOutside(m)
 	case m.Connection != vsphere.Connected:
 		return newError(vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, "%s is %s", m.Name, m.Connection)
-	case m.Power != vsphere.PoweredOff:
-		return newError(vsphere.ClassConflict, vsphere.ReasonPoweredOn, "%s is %s", m.Name, m.Power)
+	default:
+		return nil
 	}
-	return refuseDisks(m)
+}
+
+func errNotOurs(m *machine, identity vsphere.Identity) *vsphere.Error {
+	return newError(vsphere.ClassConflict, v1alpha1.ReasonNotOurs, "%s is not ours but %s", m.Name, identity)
 }
 
 func errOutside(m *machine) *vsphere.Error {
@@ -263,17 +256,25 @@ func (c *Client) removeFolder(g vsphere.GroupID, ref vsphere.Ref) error {
 	return call.Err
 }
 
-// send sends a request that has its place in the budget: it meets its fault, and makes a task.
-func (c *Client) send(id operations.ID, g vsphere.GroupID, r vsphere.Request, run func() (vsphere.Ref, *vsphere.Error)) error {
-	method := methodOf(r.Kind)
-	call := Call{Method: method, Owner: c.cfg.Owner, Group: g, Name: r.Name, Ref: r.VM}
+// callOf is the call that a request becomes.
+func (c *Client) callOf(g vsphere.GroupID, r vsphere.Request) Call {
+	call := Call{Method: methodOf(r.Kind), Owner: c.cfg.Owner, Group: g, Name: r.Name, Ref: r.VM}
 	if r.Clone != nil {
 		call.Spec = *r.Clone
+	}
+	if r.Resize != nil {
+		call.Resize = *r.Resize
 	}
 	if m := c.vc.machines[r.VM]; m != nil {
 		call.Name = m.Name
 	}
-	fault, faulted := c.vc.fault(method, call.Name, string(r.VM))
+	return call
+}
+
+// send sends a request that has its place in the budget: it meets its fault, and makes a task.
+func (c *Client) send(id operations.ID, g vsphere.GroupID, r vsphere.Request, run func() (vsphere.Ref, *vsphere.Error)) error {
+	call := c.callOf(g, r)
+	fault, faulted := c.vc.fault(call.Method, call.Name, string(r.VM))
 	taken := !faulted || fault.Task || fault.Lost
 	if taken {
 		t := &task{Task: Task{Ref: c.vc.newRef("task"), Kind: r.Kind, Group: g, Name: r.Name, VM: r.VM}, run: run}
@@ -285,7 +286,7 @@ func (c *Client) send(id operations.ID, g vsphere.GroupID, r vsphere.Request, ru
 	}
 	switch {
 	case faulted && fault.Lost:
-		lost := errLost(method)
+		lost := errLost(call.Method)
 		c.tracker.Refused(id, lost)
 		call.Err = lost
 	case taken:

@@ -21,14 +21,15 @@ type task struct {
 	run   func() (vsphere.Ref, *vsphere.Error)
 }
 
-// Hold keeps tasks that are submitted from now on from ending, and clients from looking at what became of lost answers.
+// Hold keeps tasks that are submitted from now on from ending, guests from shutting down, and clients from looking at what
+// became of lost answers.
 func (v *VCenter) Hold() {
 	v.mu.Lock()
 	defer v.unlock()
 	v.held = true
 }
 
-// Release ends Hold, and all tasks in the order of their submission.
+// Release ends Hold, and all tasks in the order of their submission; then guests shut down that were asked to.
 func (v *VCenter) Release() {
 	v.mu.Lock()
 	defer v.unlock()
@@ -79,7 +80,7 @@ func (v *VCenter) Tick() {
 	}
 }
 
-// settle ends all tasks, unless they are held.
+// settle ends all tasks and has guests leave, unless they are held.
 func (v *VCenter) settle() {
 	if v.held {
 		return
@@ -89,6 +90,7 @@ func (v *VCenter) settle() {
 	for _, t := range tasks {
 		v.end(t)
 	}
+	v.guestsLeave()
 	for _, c := range v.clients {
 		c.look()
 	}

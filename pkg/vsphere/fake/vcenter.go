@@ -24,8 +24,9 @@ type VCenter struct {
 	folders  map[vsphere.Ref]*folder
 	machines map[vsphere.Ref]*machine
 	hosts    []vsphere.Host
-	noDRS    bool    // clones have to name their host
-	tasks    []*task // those that run, in order of submission
+	noDRS    bool          // clones have to name their host
+	tasks    []*task       // those that run, in order of submission
+	leaving  []vsphere.Ref // the VMs whose guests were asked to shut down, and will
 	held     bool
 	silent   bool // see HoldAnswers
 	outage   bool
@@ -51,6 +52,9 @@ type machine struct {
 	file  vsphere.DatastorePath // its configuration file, in a directory of its own
 	disks []vsphere.Disk
 	held  []vsphere.Disk // the disks of its snapshots, as they were
+	guest Guest
+	// noHotPlug: its size can be changed only while it is off.
+	noHotPlug bool
 }
 
 // NewVCenter returns a vCenter that holds nothing.

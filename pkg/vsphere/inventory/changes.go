@@ -12,6 +12,8 @@ type Changes struct {
 	All bool
 	// Seen are the VMs with a stamp of ours that were described whole.
 	Seen []vsphere.VM
+	// Changed are the VMs of ours that are not as they were, and those that are ours no more.
+	Changed []*vsphere.VM
 	// Hosts are those that run a VM and whose name is not known.
 	Hosts []vsphere.Ref
 	// Folders are those outside the tree that hold VMs of ours and whose path is not known.

@@ -341,3 +341,35 @@ func TestAMassDisappearance(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatChangesIsTold, of VMs that are ours or were: operations that wait for a change of them hear of it by no other way.
+func TestWhatChangesIsTold(t *testing.T) {
+	inv := testInventory()
+	var ch Changes
+	told := func(what string, want ...vsphere.PowerState) {
+		t.Helper()
+		var got []vsphere.PowerState
+		for _, vm := range ch.Changed {
+			got = append(got, vm.Power)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: told %q, want %q", what, got, want)
+		}
+		ch = Changes{}
+	}
+	ch = enter(inv, "vm-1", described("web-0", "group-3"))
+	told("it enters", "")
+	ch = modify(inv, "vm-1", values(Properties{Power: vsphere.PoweredOn}))
+	told("it is on", vsphere.PoweredOn)
+	ch = modify(inv, "vm-1", values(Properties{Power: vsphere.PoweredOn}))
+	told("it is on, once more")
+	inv.AssumePower("vm-1", vsphere.PoweredOff, aSecondAgo(), &ch)
+	told("a task has ended", vsphere.PoweredOff)
+	inv.Show("vm-1", &ch)
+	inv.Show("vm-none", &ch)
+	told("somebody asks", vsphere.PoweredOff)
+	ch = modify(inv, "vm-1", unset(FieldStamp))
+	told("it is ours no more", vsphere.PoweredOff)
+	ch = modify(inv, "vm-1", values(Properties{Power: vsphere.PoweredOn}))
+	told("it is somebody else's")
+}

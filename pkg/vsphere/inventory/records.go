@@ -20,6 +20,9 @@ func (inv *Inventory) replace(r *record, vm vsphere.VM, host vsphere.Ref, ch *Ch
 		return
 	}
 	changed := vm // or each VM would be allocated that is the same
+	if inv.isOurs(r.vm) || inv.isOurs(&changed) {
+		ch.Changed = append(ch.Changed, &changed)
+	}
 	if r.uid(inv.owner) == uidOf(&changed, r.claim, inv.owner) && r.vm.Parent == vm.Parent && r.vm.Name == vm.Name {
 		inv.count(r, -1) // in the lists it keeps its place
 	} else {

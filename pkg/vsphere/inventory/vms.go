@@ -194,6 +194,16 @@ func (inv *Inventory) Seen(ref vsphere.Ref, ch *Changes) {
 	}
 }
 
+// Show adds a VM to what has changed, as it is known now: that it has changed may have been told before there was an operation
+// that waits for it.
+func (inv *Inventory) Show(ref vsphere.Ref, ch *Changes) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if r := inv.vms[ref]; r != nil {
+		ch.Changed = append(ch.Changed, r.vm)
+	}
+}
+
 // addSeen adds a VM that carries a stamp of ours and is complete enough to end the clone that made it. inv.mu is held.
 func (inv *Inventory) addSeen(vm *vsphere.VM, ch *Changes) {
 	if vm.Configured && vm.Name != "" && inv.isOurs(vm) {

@@ -12,7 +12,8 @@ const askAgain = 5 * time.Minute
 
 // Overdue marks the clones that have passed their deadline and returns those that are to be cancelled. They go on counting
 // as replicas until their task ends, but free their place in the budget. Other operations that are overdue are done, as
-// failures of unknown outcome: repeating them is harmless. It is to be called every few seconds.
+// failures of unknown outcome: repeating them is harmless. Those whose effect was awaited in vain are done too, and that is no
+// failure. It is to be called every few seconds.
 func (t *Tracker) Overdue() []Pending {
 	woken := t.lock()
 	defer t.wake(woken)
@@ -23,6 +24,7 @@ func (t *Tracker) Overdue() []Pending {
 		case o.state == awaiting:
 			if !o.until.IsZero() && now.After(o.until) {
 				woken.add(o.group)
+				t.ended(o, vsphere.ClassUnknown)
 				t.move(o, done)
 			}
 		case now.Sub(o.Started) < t.timeout(o.info().Deadline):
@@ -39,10 +41,14 @@ func (t *Tracker) Overdue() []Pending {
 }
 
 func (t *Tracker) timeout(d vsphere.Deadline) time.Duration {
-	if d == vsphere.DeadlineClone {
+	switch d {
+	case vsphere.DeadlineClone:
 		return t.cfg.CloneTimeout
+	case vsphere.DeadlineGuest:
+		return GuestTimeout
+	default:
+		return ShortTimeout
 	}
-	return ShortTimeout
 }
 
 // giveUp ends an operation that is overdue.
@@ -50,7 +56,7 @@ func (t *Tracker) giveUp(o *operation, woken *wakes) {
 	woken.add(o.group)
 	t.failed(o, &vsphere.Error{
 		Class: vsphere.ClassUnknown, Reason: vsphere.ReasonOverdue,
-		Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, ShortTimeout),
+		Message: fmt.Sprintf("%s has not ended within %s; looking again", o.Kind, t.timeout(o.info().Deadline)),
 	})
 	t.move(o, done)
 }

@@ -14,18 +14,28 @@ func (t *Tracker) Submitted(id ID, task vsphere.Ref) {
 	if o := t.in(id, submitting, unknown); o != nil {
 		o.Task = task
 		t.move(o, running)
+		t.supersede(o)
 		t.endFound(task, woken)
 	}
 }
 
-// Refused records that an operation was not taken. A clone whose answer was lost (ClassUnknown) goes on counting, marked
-// so, until somebody has looked.
+// Refused records that an operation was not taken. One whose answer was lost (ClassUnknown) may have been:
+//
+//  1. a clone goes on counting, marked so, until somebody has looked
+//  2. what has no task counts as accepted: nobody could tell the difference by looking, and the time that it has is the same
+//  3. a reconfiguration is a failure, so that the next attempt waits, and is under way, marked so, until somebody has looked
+//  4. of all others it is a failure: repeating them is harmless
 func (t *Tracker) Refused(id ID, err *vsphere.Error) {
 	defer t.wake(t.lock())
-	o := t.in(id, submitting)
+	o, lost := t.in(id, submitting), err.Class == vsphere.ClassUnknown
 	switch {
 	case o == nil:
-	case err.Class == vsphere.ClassUnknown && o.makes():
+	case lost && o.makes():
+		t.move(o, unknown)
+	case lost && !o.info().HasTask():
+		t.accept(o)
+	case lost && o.info().Ends == vsphere.ByObservation:
+		t.failed(o, err)
 		t.move(o, unknown)
 	default:
 		t.failed(o, err)
@@ -77,7 +87,11 @@ func (t *Tracker) Lost(task vsphere.Ref) {
 		Class: vsphere.ClassUnknown, Reason: vsphere.ReasonTaskLost,
 		Message: fmt.Sprintf("the task of %s can no longer be read; looking again", o.Kind),
 	})
-	t.move(o, done)
+	if o.info().Ends == vsphere.ByObservation {
+		t.move(o, unknown)
+	} else {
+		t.move(o, done)
+	}
 }
 
 // Cancelled records that vCenter was asked to cancel a task. The operation goes on counting.
@@ -90,8 +104,9 @@ func (t *Tracker) Cancelled(task vsphere.Ref) {
 }
 
 // Ended records the end of a task. vm is the VM that a clone has made; such an operation goes on counting until Seen or
-// Gone. A clone that ended with ClassUnknown, as one that was cancelled does, has failed and goes on counting, until Resolved
-// or NotFound: vCenter may make its VM all the same. It returns false for a task that nobody knows.
+// Gone. What else ends by observation is under way until its VM is Observed to be as it is to be, or for ShownWithin. A clone
+// that ended with ClassUnknown, as one that was cancelled does, has failed and goes on counting, until Resolved or NotFound:
+// vCenter may make its VM all the same. It returns false for a task that nobody knows.
 func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	woken := t.lock()
 	defer t.wake(woken)
@@ -111,9 +126,13 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	case err != nil:
 		t.failed(o, err)
 		t.move(o, done)
-	case o.info().Ends == vsphere.ByObservation && vm != "":
+	case o.makes() && vm != "":
 		t.succeeded(o)
 		o.VM = vm
+		t.move(o, awaiting)
+	case !o.makes() && o.info().Ends == vsphere.ByObservation:
+		t.succeeded(o)
+		o.until = t.cfg.Clock.Now().Add(ShownWithin)
 		t.move(o, awaiting)
 	default:
 		t.succeeded(o)
@@ -122,8 +141,8 @@ func (t *Tracker) Ended(task, vm vsphere.Ref, err *vsphere.Error) bool {
 	return true
 }
 
-// Resolved records that somebody has looked: a clone of unknown outcome never started, or the VM that was awaited is in the
-// inventory, gone, or not ours any more.
+// Resolved records that somebody has looked: a clone of unknown outcome never started, the VM that was awaited is in the
+// inventory, gone, or not ours any more, or a reconfiguration of unknown outcome does not show.
 func (t *Tracker) Resolved(id ID) {
 	woken := t.lock()
 	defer t.wake(woken)
@@ -161,7 +180,7 @@ func (t *Tracker) Seen(uid string, vm vsphere.Ref, name string) {
 	woken := t.lock()
 	defer t.wake(woken)
 	for _, o := range slices.Clone(t.byVM[vm]) {
-		if o.state == awaiting && o.group.UID == uid {
+		if o.makes() && o.state == awaiting && o.group.UID == uid {
 			woken.add(o.group)
 			t.move(o, done)
 		}
@@ -182,6 +201,7 @@ func (t *Tracker) Gone(vm vsphere.Ref) {
 	for _, o := range slices.Clone(t.byVM[vm]) {
 		if o.state == awaiting {
 			woken.add(o.group)
+			t.ended(o, vsphere.ClassConflict)
 			t.move(o, done)
 		} else {
 			o.ignored = true

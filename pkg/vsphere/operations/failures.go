@@ -127,6 +127,11 @@ func (t *Tracker) succeeded(o *operation) {
 	t.ended(o, "")
 	t.clearFailure(o.group.UID, keyOf(o.Operation, false))
 	t.clearFailure(o.group.UID, keyOf(o.Operation, true))
+	for _, kind := range vsphere.Kinds() { // a guest that would not shut down is of no interest once its VM is off
+		if info, _ := kind.Info(); info.Power != "" && info.Power == o.info().Power {
+			t.clearFailure(o.group.UID, failureKey{kind, string(o.VM)})
+		}
+	}
 	if o.info().Power == vsphere.PoweredOn && !o.ignored {
 		t.poweredOn(o.group.UID, o.VM)
 	}

@@ -17,8 +17,8 @@ func (deaf) Notify(vsphere.GroupID) {}
 
 func (deaf) NotifyAll() {}
 
-// TestNothingIsKeptForEver lets operations end in every way there is. A day after their groups are gone, the tracker holds
-// nothing more of them.
+// TestNothingIsKeptForEver lets operations end in every way there is. A day and an hour after their groups are gone, the tracker
+// holds nothing more of them.
 func TestNothingIsKeptForEver(t *testing.T) {
 	const many = 1000
 	clock := testclock.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -58,8 +58,27 @@ func TestNothingIsKeptForEver(t *testing.T) {
 			end(id, vsphere.Ref("task-"+name), vsphere.Ref("vm-"+name), name)
 		}
 	}
+	onVMs := map[string]func(id ID, task, vm vsphere.Ref){
+		"never off": func(id ID, _, _ vsphere.Ref) { tr.Accepted(id) },
+		"off": func(id ID, _, vm vsphere.Ref) {
+			tr.Accepted(id)
+			tr.Observed(vsphere.VM{Ref: vm, Name: "a", Configured: true})
+		},
+		"never shown": func(id ID, task, _ vsphere.Ref) { tr.Submitted(id, task); tr.Ended(task, "", nil) },
+		"answer lost": func(id ID, _, _ vsphere.Ref) { tr.Refused(id, lost); tr.Resolved(id) },
+	}
+	for _, kind := range []vsphere.OperationKind{vsphere.OperationShutdown, vsphere.OperationReconfigure} {
+		for way, end := range onVMs {
+			vm := vsphere.Ref(way + string(kind))
+			id, err := tr.Begin(g, vsphere.Request{Kind: kind, VM: vm, Resize: &vsphere.Resize{CPU: 2}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(id, "task-"+vm, vm)
+		}
+	}
 	tr.Forget(g.UID)
-	for range 24 {
+	for range 26 {
 		clock.SetTime(clock.Now().Add(time.Hour))
 		tr.Overdue()
 	}

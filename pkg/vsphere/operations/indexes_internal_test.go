@@ -47,10 +47,15 @@ func something(t *rapid.T, tr *Tracker) {
 		Reason: rapid.SampledFrom([]string{"R", vsphere.ReasonNameTaken}).Draw(t, "reason"),
 	}
 	r := vsphere.Request{Kind: vsphere.OperationClone, Name: name}
-	if kind := rapid.SampledFrom([]vsphere.OperationKind{"Clone", "Clone", "PowerOn", "PowerOff", "Destroy"}).Draw(t, "kind"); kind != vsphere.OperationClone {
+	if kind := rapid.SampledFrom([]vsphere.OperationKind{
+		"Clone", "Clone", "PowerOn", "Reconfigure", "Shutdown", "Shutdown", "PowerOff", "PowerOff", "Destroy",
+	}).Draw(t, "kind"); kind != vsphere.OperationClone {
 		r = vsphere.Request{Kind: kind, VM: vm}
 	}
-	switch rapid.IntRange(0, 17).Draw(t, "event") {
+	if r.Kind == vsphere.OperationReconfigure {
+		r.Resize = &vsphere.Resize{CPU: 2}
+	}
+	switch rapid.IntRange(0, 18).Draw(t, "event") {
 	case 0, 1:
 		if rapid.Bool().Draw(t, "sent") {
 			tr.Refused(id, err)
@@ -91,8 +96,19 @@ func something(t *rapid.T, tr *Tracker) {
 		if rapid.IntRange(0, 9).Draw(t, "another vCenter") == 0 {
 			tr.Reset()
 		}
+	case 17:
+		tr.Observed(vsphere.VM{
+			Ref: vm, Name: name, Configured: true, InstanceUUID: "i", Stamp: &vsphere.Stamp{UID: uid, Instance: "i"},
+			CPU:   rapid.Int32Range(1, 2).Draw(t, "CPUs"),
+			Power: rapid.SampledFrom([]vsphere.PowerState{vsphere.PoweredOn, vsphere.PoweredOff}).Draw(t, "power"),
+		})
 	default:
-		if id, err := tr.Begin(g, r); err == nil && tr.byTask[task] == nil {
+		id, err := tr.Begin(g, r)
+		switch info, _ := r.Kind.Info(); {
+		case err != nil:
+		case !info.HasTask():
+			tr.Accepted(id)
+		case tr.byTask[task] == nil:
 			tr.Submitted(id, task)
 		}
 	}
@@ -111,7 +127,8 @@ func checkIndexes(t *rapid.T, tr *Tracker) {
 		if o.VM != "" {
 			add(want.ByVM, string(o.VM), id)
 		}
-		if o.state != awaiting || o.VM == "" {
+		yields := slices.ContainsFunc(tr.byVM[o.VM], func(by *operation) bool { return by.subject == o.subject && o.yieldsTo(by.Kind) })
+		if !yields && (o.state != awaiting || o.VM == "" || !o.makes()) {
 			add(want.Busy, fmt.Sprint(o.group.UID, o.subject.name, o.subject.vm), id)
 		}
 	}

@@ -14,14 +14,14 @@ type state string
 const (
 	submitting state = "submitting" // the request is on its way
 	running    state = "running"    // vCenter has a task for it
-	unknown    state = "unknown"    // the answer, the task or the end of a clone was lost: somebody is to look
-	awaiting   state = "awaiting"   // its VM is not in the view yet, or may come all the same
+	unknown    state = "unknown"    // the answer, the task or the end was lost of what a look can settle: somebody is to look
+	awaiting   state = "awaiting"   // its effect is to be seen: its VM is not in the view yet, or not as it is to be
 	done       state = "done"
 )
 
 // transitions are those that there are.
 var transitions = map[state][]state{
-	submitting: {running, unknown, done},
+	submitting: {running, unknown, awaiting, done},
 	running:    {unknown, awaiting, done},
 	unknown:    {running, awaiting, done},
 	awaiting:   {done},
@@ -32,10 +32,11 @@ type operation struct {
 	id       ID
 	group    vsphere.GroupID
 	subject  subject
-	specHash string // of a clone
+	specHash string          // of a clone
+	resize   *vsphere.Resize // of a reconfiguration
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
-	until    time.Time // how long a VM is awaited that nobody has seen; zero: without end
+	until    time.Time // how long its effect is awaited; zero: without end
 	holds    bool      // a place in the budget
 	measured bool      // the observer knows how it has ended
 	// ignored is true once its VM or its group is gone: its failure and its success mean nothing any more.
@@ -61,13 +62,19 @@ func (o *operation) info() vsphere.KindInfo {
 	return info
 }
 
+// yieldsTo reports whether an operation of another kind may begin while this one is under way: to switch a VM off is the hard
+// way of what its guest was asked for.
+func (o *operation) yieldsTo(kind vsphere.OperationKind) bool {
+	return o.Kind == vsphere.OperationShutdown && o.state == awaiting && kind == vsphere.OperationPowerOff
+}
+
 // move takes an operation to another state. What the states hold:
 //
 //	            its task is watched   a place in the budget   its subject is busy
 //	submitting                        x                       x
 //	running     x                     x, unless overdue       x
 //	unknown                           x, unless overdue       x
-//	awaiting                                                  unless its VM is known
+//	awaiting                                                  x, unless it is a clone whose VM is known
 //	done
 //
 // A transition that is not drawn is a bug of this package: those who call it have looked at the state. Then move panics, before
@@ -87,7 +94,7 @@ func (t *Tracker) move(o *operation, to state) {
 		o.Task, o.Unknown = "", true
 	case awaiting:
 		t.release(o)
-		if o.VM != "" {
+		if o.makes() && o.VM != "" {
 			delete(t.busy, o.subject)
 			t.byVM[o.VM] = append(t.byVM[o.VM], o)
 		}
@@ -112,9 +119,6 @@ func (t *Tracker) add(o *operation) {
 // remove takes an operation out of the indexes.
 func (t *Tracker) remove(o *operation) {
 	delete(t.ops, o.id)
-	if t.busy[o.subject] == o {
-		delete(t.busy, o.subject)
-	}
 	group := t.byGroup[o.group.UID]
 	if group.Remove(o); group.Len() == 0 {
 		delete(t.byGroup, o.group.UID)
@@ -122,6 +126,15 @@ func (t *Tracker) remove(o *operation) {
 	others := slices.DeleteFunc(t.byVM[o.VM], func(other *operation) bool { return other == o })
 	if t.byVM[o.VM] = others; len(others) == 0 {
 		delete(t.byVM, o.VM)
+	}
+	if t.busy[o.subject] != o {
+		return
+	}
+	delete(t.busy, o.subject)
+	for _, other := range others {
+		if other.subject == o.subject { // it would have yielded to o
+			t.busy[o.subject] = other
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // TestTransitions tries each state after each. Those that doc.go draws are made, all others are a bug that nobody overlooks.
 func TestTransitions(t *testing.T) {
 	drawn := map[string]bool{
-		"submitting to running": true, "submitting to unknown": true, "submitting to done": true,
+		"submitting to running": true, "submitting to unknown": true, "submitting to awaiting": true, "submitting to done": true,
 		"running to unknown": true, "running to awaiting": true, "running to done": true,
 		"unknown to running": true, "unknown to awaiting": true, "unknown to done": true,
 		"awaiting to done": true,
@@ -38,7 +38,7 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// TestEndingsByKind: what has no VM to come is done with its task, whatever it was about.
+// TestEndingsByKind: what has nothing to be seen is done with its task, whatever it was about.
 func TestEndingsByKind(t *testing.T) {
 	for _, kind := range vsphere.Kinds() {
 		info, _ := kind.Info()
@@ -47,10 +47,17 @@ func TestEndingsByKind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr.Submitted(id, "task-1")
-		tr.Ended("task-1", "vm-1", nil)
+		if info.HasTask() {
+			tr.Submitted(id, "task-1")
+			tr.Ended("task-1", "vm-1", nil)
+		} else {
+			tr.Accepted(id)
+		}
 		if counts := tr.ops[id] != nil; counts != (info.Ends == vsphere.ByObservation) {
 			t.Errorf("%s counts after the end of its task: %t", kind, counts)
+		}
+		if b := tr.budgets[info.Budget]; b.inUse != 0 {
+			t.Errorf("%s takes a place after the end of its task, or without one", kind)
 		}
 	}
 }

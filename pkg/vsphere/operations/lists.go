@@ -46,14 +46,20 @@ func (t *Tracker) Watches(task vsphere.Ref) bool {
 	return t.byTask[task] != nil
 }
 
-// Unknowns returns the clones whose outcome is unknown; somebody is to look, and then to call Resolved, NotFound or Submitted.
+// Unknowns returns the clones and the reconfigurations whose outcome is unknown; somebody is to look, and then to call Resolved
+// or, of a clone, NotFound or Submitted.
 func (t *Tracker) Unknowns() []Pending {
 	return t.pending(func(o *operation) bool { return o.state == unknown })
 }
 
 // Awaited returns the clones whose task has succeeded and whose VM is not in the view yet.
 func (t *Tracker) Awaited() []Pending {
-	return t.pending(func(o *operation) bool { return o.state == awaiting && o.VM != "" })
+	return t.pending(func(o *operation) bool { return o.makes() && o.state == awaiting && o.VM != "" })
+}
+
+// Unshown returns the operations whose task has succeeded and whose VM is not seen to be as it is to be yet.
+func (t *Tracker) Unshown() []Pending {
+	return t.pending(func(o *operation) bool { return !o.makes() && o.state == awaiting && o.info().HasTask() })
 }
 
 func (t *Tracker) pending(is func(*operation) bool) []Pending {
@@ -71,7 +77,7 @@ func (t *Tracker) pending(is func(*operation) bool) []Pending {
 
 func pending(o *operation) Pending { return Pending{ID: o.id, Group: o.group, Operation: o.Operation} }
 
-// InFlight returns how many operations vCenter has, or may have, under way.
+// InFlight returns how many operations vCenter, or a guest, has or may have under way.
 func (t *Tracker) InFlight() map[vsphere.OperationKind]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -80,7 +86,7 @@ func (t *Tracker) InFlight() map[vsphere.OperationKind]int {
 		out[kind] = 0
 	}
 	for _, o := range t.ops {
-		if o.state != awaiting {
+		if o.state != awaiting || !o.info().HasTask() {
 			out[o.Kind]++
 		}
 	}

@@ -11,7 +11,8 @@ type Observer interface {
 	// Began is told of an operation that is about to be submitted, and how long its group has waited for its turn.
 	Began(kind vsphere.OperationKind, waited time.Duration)
 	// Ended is told once of each operation how long it took and how it failed; the class is empty for one that succeeded,
-	// and ClassUnknown for one whose answer or task was lost.
+	// ClassUnknown for one whose answer or task was lost, or whose effect was awaited in vain, and ClassConflict for one that
+	// another took the place of, or whose VM is gone or no more the group's.
 	Ended(kind vsphere.OperationKind, took time.Duration, class vsphere.Class)
 }
 

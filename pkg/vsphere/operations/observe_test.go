@@ -144,9 +144,11 @@ func TestInFlight(t *testing.T) {
 	f.Lost(lost)
 	count := func(clones, destroys int) {
 		t.Helper()
-		want := map[vsphere.OperationKind]int{
-			vsphere.OperationClone: clones, vsphere.OperationDestroy: destroys, vsphere.OperationPowerOn: 0, vsphere.OperationPowerOff: 0,
+		want := map[vsphere.OperationKind]int{}
+		for _, kind := range vsphere.Kinds() {
+			want[kind] = 0
 		}
+		want[vsphere.OperationClone], want[vsphere.OperationDestroy] = clones, destroys
 		if diff := cmp.Diff(want, f.InFlight()); diff != "" {
 			t.Errorf("in flight (-want +got):\n%s", diff)
 		}

@@ -12,13 +12,15 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Config is what a Tracker needs. All fields are required, except Observer.
+// Config is what a Tracker needs. All fields are required, except Observer; an empty Owner is one too.
 type Config struct {
 	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once, over all groups.
 	MaxClones, MaxPower, MaxDestroys int
 	// CloneTimeout is vsphere.DeadlineClone.
 	CloneTimeout time.Duration
 	Clock        clock.PassiveClock
+	// Owner is the controller's identity in stamps: by it Observed tells whose a VM is.
+	Owner string
 	// Notifier is called without any lock held.
 	Notifier vsphere.Notifier
 	// Observer measures. Its methods are called with the lock held: they must neither block nor call back. Nil measures
@@ -26,8 +28,13 @@ type Config struct {
 	Observer Observer
 }
 
-// ShortTimeout is vsphere.DeadlineShort.
-const ShortTimeout = 10 * time.Minute
+const (
+	// ShortTimeout is vsphere.DeadlineShort.
+	ShortTimeout = 10 * time.Minute
+	// GuestTimeout is vsphere.DeadlineGuest. It is longer than the longest grace period, a day: whoever counts one has to find
+	// the operation when the period is over.
+	GuestTimeout = 25 * time.Hour
+)
 
 // ID names an operation while it is under way.
 type ID uint64
@@ -92,8 +99,8 @@ func (t *Tracker) Admit(g vsphere.GroupID, requests []vsphere.Request) []vsphere
 }
 
 // Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with
-// vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if the
-// same is under way already.
+// vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if something
+// is under way already for the same name or VM, unless that yields.
 func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	kind, ok := r.Kind.Info()
 	if !ok {
@@ -101,7 +108,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	}
 	defer t.wake(t.lock())
 	about := subject{g.UID, r.Name, r.VM}
-	if o := t.busy[about]; o != nil {
+	if o := t.busy[about]; o != nil && !o.yieldsTo(r.Kind) {
 		return 0, &vsphere.Error{
 			Class:   vsphere.ClassConflict,
 			Reason:  vsphere.ReasonUnderWay,
@@ -115,7 +122,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	t.began(r.Kind, budget.waited(g.UID, now))
 	t.last++
 	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
-	o.Started = now
+	o.Started, o.resize = now, r.Resize
 	if r.Clone != nil {
 		o.specHash = r.Clone.Hash()
 	}

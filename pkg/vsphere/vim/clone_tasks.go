@@ -12,7 +12,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
-// resolveUnknowns looks for what has become of the clones whose answer was lost. For each, in order:
+// resolveUnknowns looks for what has become of the operations whose answer was lost: see resolveChanges, and for each clone, in
+// order:
 //
 //  1. a VM has the name by now: it is read, and the operation is over
 //  2. a task that no operation is known for, and that has not ended, makes a VM of that name: it is the operation's task
@@ -21,9 +22,16 @@ import (
 //
 // The tasks are read first: one that ends in between has made its VM. The watch keeps those that belong to no operation in the end.
 func (c *connection) resolveUnknowns(ctx context.Context) error {
-	unknowns := c.tracker.Unknowns()
-	if len(unknowns) == 0 {
-		return nil
+	var unknowns, changes []operations.Pending
+	for _, p := range c.tracker.Unknowns() {
+		if p.Operation.Kind.Makes() {
+			unknowns = append(unknowns, p)
+		} else {
+			changes = append(changes, p)
+		}
+	}
+	if err := c.resolveChanges(ctx, changes); err != nil || len(unknowns) == 0 {
+		return err
 	}
 	c.expectCloneTasks()
 	found, err := c.findCloneTasks(ctx)

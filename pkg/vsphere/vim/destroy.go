@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// proofFor is how long after a VM was asked about its destruction may be sent: who attaches a disk to it meanwhile, or
-	// switches it on, must find it alive.
+	// proofFor is how long after a VM was asked about its destruction, or its change, may be sent: who attaches a disk to it
+	// meanwhile, switches it on, or moves it away, must find it alive, and as it was.
 	proofFor = 5 * time.Second
 	// provenAtOnce is how many VMs are read in one call. The more there are, the older is what is known of the last.
 	provenAtOnce = 8
@@ -94,7 +94,7 @@ func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
 // errProofTooOld means that a VM was read, and that too long ago to act on it.
 var errProofTooOld = &vsphere.Error{
 	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
-	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be destroyed, which may have changed meanwhile; it is read again.", proofFor),
+	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be changed or destroyed, and may have changed meanwhile; it is read again.", proofFor),
 }
 
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
@@ -183,31 +183,44 @@ func (c *connection) destroy(ctx context.Context, victim victim, name string, ch
 
 // refuse says why a VM must not be destroyed, in order:
 //
-//  1. its stamp and instance do not show it to be the group's: NotOurs
-//  2. it does not lie below the root folder: VMOutsideRoot
-//  3. its host does not answer: VMUnreachable, it is waited for
-//  4. it is not switched off: PoweredOn
-//  5. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
-//  6. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
+//  1. nothing must be done to it: see refuseChange
+//  2. it is not switched off: PoweredOn
+//  3. it has a disk that vCenter would delete with it, and that is not its own: ForeignDisk (see vsphere.ForeignDisks)
+//  4. its disks, or what tells whose they are, cannot be seen, and one may not be its own: Retrying
 func refuse(owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *vsphere.Error {
 	what := "Destroy VM " + vm.Name
-	switch {
-	case !props.configured() || vsphere.Identify(owner, g.UID, vm) != vsphere.Ours:
-		if vm.Connection != vsphere.Connected && vsphere.Identify(owner, g.UID, vm) == vsphere.Ours {
-			return unreachable(what, vm)
-		}
-		return notOurs("Destroy", vm.Ref, vm)
-	case !vm.UnderRoot:
-		return outsideRoot(what, vm)
-	case vm.Connection != vsphere.Connected:
-		return unreachable(what, vm)
-	case vm.Power != vsphere.PoweredOff:
+	if err := refuseChange("Destroy", owner, g, vm, props); err != nil {
+		return err
+	}
+	if vm.Power != vsphere.PoweredOff {
 		return &vsphere.Error{
 			Class: vsphere.ClassConflict, Reason: vsphere.ReasonPoweredOn,
 			Message: fmt.Sprintf("%s: it is %s and has to be switched off first.", what, vm.Power),
 		}
 	}
 	return refuseDisks(what, vm, props)
+}
+
+// refuseChange says why nothing must be done to a VM that was just read, in order:
+//
+//  1. its stamp and instance do not show it to be the group's: NotOurs
+//  2. it does not lie below the root folder: VMOutsideRoot
+//  3. its host does not answer: VMUnreachable, it is waited for
+func refuseChange(verb, owner string, g vsphere.GroupID, vm vsphere.VM, props properties) *vsphere.Error {
+	what := verb + " VM " + vm.Name
+	switch {
+	case !props.configured() || vsphere.Identify(owner, g.UID, vm) != vsphere.Ours:
+		if vm.Connection != vsphere.Connected && vsphere.Identify(owner, g.UID, vm) == vsphere.Ours {
+			return unreachable(what, vm)
+		}
+		return notOurs(verb, vm.Ref, vm)
+	case !vm.UnderRoot:
+		return outsideRoot(what, vm)
+	case vm.Connection != vsphere.Connected:
+		return unreachable(what, vm)
+	default:
+		return nil
+	}
 }
 
 func unreachable(what string, vm vsphere.VM) *vsphere.Error {

@@ -40,7 +40,10 @@ type faultReporter struct {
 //  6. another lost answer: Transient, for the connection stands, and nobody would be woken when it is over
 //  7. the caller's deadline passed before vCenter was asked, or while it was: Transient
 //  8. the caller is gone: Unavailable
-func (r faultReporter) fail(what string, err error) *vsphere.Error {
+func (r faultReporter) fail(what string, err error) *vsphere.Error { return r.failOf("", what, err) }
+
+// failOf is fail for a call that submits an operation of a kind, or for any other call if that is empty.
+func (r faultReporter) failOf(kind vsphere.OperationKind, what string, err error) *vsphere.Error {
 	if e, ok := errors.AsType[*guardError](err); ok {
 		return guardFailure(what, e)
 	}
@@ -48,7 +51,7 @@ func (r faultReporter) fail(what string, err error) *vsphere.Error {
 		return e
 	}
 	if e, ok := errors.AsType[faulter](err); ok {
-		return r.failFault(what, e.Fault(), err)
+		return r.failFault(kind, what, e.Fault(), err)
 	}
 	call, ok := errors.AsType[*callError](err)
 	if ok && call.mutating && call.sent {
@@ -108,8 +111,8 @@ func guardFailure(what string, e *guardError) *vsphere.Error {
 // unnamedFault stands for a fault that does not say what it is.
 const unnamedFault = "unnamed"
 
-// failFault turns a fault, of a call or of a task, into an error that crosses the port.
-func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error) *vsphere.Error {
+// failFault turns a fault, of a call or of a task, into an error that crosses the port. kind is that of failOf.
+func (r faultReporter) failFault(kind vsphere.OperationKind, what string, f types.BaseMethodFault, err error) *vsphere.Error {
 	if f == nil {
 		r.onFault(vsphere.ClassTransient, unnamedFault)
 		r.onUnclassified(unnamedFault)
@@ -119,7 +122,7 @@ func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error
 		}
 	}
 	name := faultName(f)
-	verdict, known := judge(f)
+	verdict, known := judgeOf(kind, f)
 	r.onFault(verdict.class, name)
 	if !known {
 		r.onUnclassified(name)
@@ -128,6 +131,16 @@ func (r faultReporter) failFault(what string, f types.BaseMethodFault, err error
 		Class: verdict.class, Reason: verdict.reason, Fault: name, Err: err,
 		Message: what + ": " + faultText(f) + ".",
 	}
+}
+
+// faultWords are what faults without fields of interest mean.
+var faultWords = map[string]string{
+	"ToolsUnavailable":          "VMware Tools do not run in the guest, so that nobody can ask it",
+	"CpuHotPlugNotSupported":    "vCenter does not change the CPUs of the VM while it is on",
+	"MemoryHotPlugNotSupported": "vCenter does not change the memory of the VM while it is on",
+	"ConcurrentAccess":          "somebody else has changed the VM meanwhile",
+	"InvalidLogin":              "vCenter refused the user name or the password",
+	"NotAuthenticated":          "the session has ended",
 }
 
 // faultText says what a fault means, in words. vCenter's own text often ends in a bare colon, so the fields are used.
@@ -150,15 +163,13 @@ func faultText(f types.BaseMethodFault) string {
 		return fmt.Sprintf("vCenter refuses the name %q (InvalidName)", vsphere.UnescapeName(f.Name))
 	case *types.NoDiskSpace:
 		return fmt.Sprintf("datastore %q has no space left (NoDiskSpace)", vsphere.UnescapeName(f.Datastore))
-	case *types.InvalidLogin:
-		return "vCenter refused the user name or the password"
-	case *types.NotAuthenticated:
-		return "the session has ended"
 	case types.BaseInsufficientResourcesFault:
 		return fmt.Sprintf("vCenter has not enough resources (%s)", faultName(f.(types.BaseMethodFault)))
-	default:
-		return causeText(f)
 	}
+	if words := faultWords[faultName(f)]; words != "" {
+		return words
+	}
+	return causeText(f)
 }
 
 // causeText falls back on the type's name, and on the words that vCenter sent with the cause, if it sent any.

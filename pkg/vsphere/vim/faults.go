@@ -35,7 +35,17 @@ var (
 	session   = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable}
 	rejected  = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonCredentialsRejected}
 	unknown   = verdict{vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown}
+	// What these ask for is another operation, soon, and no human: see their reasons.
+	changed         = verdict{vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile}
+	toolsMissing    = verdict{vsphere.ClassConflict, vsphere.ReasonToolsUnavailable}
+	notHotPluggable = verdict{vsphere.ClassConflict, vsphere.ReasonNotHotPluggable}
 )
+
+// verdictsOf are the faults that mean something else where operations of one kind are answered with them. vCenter refuses to
+// change a VM that is on by either of three.
+var verdictsOf = map[vsphere.OperationKind]map[string]verdict{
+	vsphere.OperationReconfigure: {"InvalidPowerState": notHotPluggable},
+}
 
 // verdicts is the table of faults. A fault that is not in it is judged as the nearest of the types that it extends; so a
 // family needs one row, and a row below it only where a member differs. A fault with no row at all is Transient, and is
@@ -44,13 +54,11 @@ var verdicts = map[string]verdict{
 	// Busy: the object is, and will not be for long.
 	"TaskInProgress":            busy,
 	"ResourceInUse":             busy,
-	"ConcurrentAccess":          busy,
 	"InvalidState":              busy,
 	"MethodDisabled":            busy,
 	"VAppOperationInProgress":   busy,
 	"SnapshotFault":             busy,
 	"CustomizationPending":      busy,
-	"ToolsUnavailable":          busy,
 	"GuestOperationsFault":      busy,
 	"DisallowedChangeByService": busy,
 
@@ -123,6 +131,10 @@ var verdicts = map[string]verdict{
 	"ManagedObjectNotFound":       gone,
 	"NotFound":                    gone,
 	"KeyNotFound":                 gone,
+	"ConcurrentAccess":            changed,
+	"ToolsUnavailable":            toolsMissing,
+	"CpuHotPlugNotSupported":      notHotPluggable,
+	"MemoryHotPlugNotSupported":   notHotPluggable,
 
 	// Invalid: somebody has to change the spec, a flag, a role or vCenter.
 	"NoPermission":                      denied,
@@ -210,6 +222,14 @@ func judge(f types.BaseMethodFault) (v verdict, known bool) {
 		}
 	}
 	return retrying, false
+}
+
+// judgeOf looks a fault up that an operation of a kind was answered with.
+func judgeOf(kind vsphere.OperationKind, f types.BaseMethodFault) (v verdict, known bool) {
+	if v, known = verdictsOf[kind][faultName(f)]; known {
+		return v, true
+	}
+	return judge(f)
 }
 
 // extended returns the type that a fault's type extends, or nil.

@@ -98,6 +98,13 @@ func TestClasses(t *testing.T) {
 	}{
 		{&types.TaskInProgress{}, vsphere.ClassTransient, vsphere.ReasonBusy},
 		{&types.InvalidPowerState{}, vsphere.ClassTransient, vsphere.ReasonBusy},
+		{&types.ConcurrentAccess{}, vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile},
+		{&types.ToolsUnavailable{}, vsphere.ClassConflict, vsphere.ReasonToolsUnavailable},
+		{&types.CpuHotPlugNotSupported{}, vsphere.ClassConflict, vsphere.ReasonNotHotPluggable},
+		{&types.MemoryHotPlugNotSupported{}, vsphere.ClassConflict, vsphere.ReasonNotHotPluggable},
+		{&types.MemorySizeNotSupported{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.NumVirtualCpusNotSupported{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.NumVirtualCpusExceedsLimit{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
 		{&types.MethodDisabled{}, vsphere.ClassTransient, vsphere.ReasonBusy},
 		{&types.HostNotConnected{}, vsphere.ClassTransient, v1alpha1.ReasonRetrying},
 		{&types.DuplicateName{}, vsphere.ClassConflict, vsphere.ReasonNameTaken},
@@ -116,7 +123,7 @@ func TestClasses(t *testing.T) {
 		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
 		counted := ""
 		v.onFault = func(class vsphere.Class, fault string) { counted += string(class) + " " + fault }
-		err := v.failFault("Do this", tt.fault, nil)
+		err := v.failFault("", "Do this", tt.fault, nil)
 		if want := string(tt.class) + " " + name; counted != want {
 			t.Errorf("%s: counted %q, want %q", name, counted, want)
 		}
@@ -129,10 +136,30 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// What vCenter will not do to a VM that is on is something that has to be done while it is off. For all other operations, a
+// wrong power state is one that passes.
+func TestAPowerStateThatKeepsAVMFromBeingReconfigured(t *testing.T) {
+	fault := &types.InvalidPowerState{RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: types.VirtualMachinePowerStatePoweredOn}
+	for _, kind := range append(vsphere.Kinds(), "") {
+		want := verdict{vsphere.ClassTransient, vsphere.ReasonBusy}
+		if kind == vsphere.OperationReconfigure {
+			want = verdict{vsphere.ClassConflict, vsphere.ReasonNotHotPluggable}
+		}
+		v := newForTest(func(fault string) { t.Errorf("%s is unclassified", fault) })
+		for how, err := range map[string]*vsphere.Error{
+			"by a task": v.failFault(kind, "Do this", fault, nil), "at once": v.failOf(kind, "Do this", soap.WrapVimFault(fault)),
+		} {
+			if got := (verdict{err.Class, err.Reason}); got != want {
+				t.Errorf("%s, %s: %+v, want %+v", kind, how, got, want)
+			}
+		}
+	}
+}
+
 func TestUnlistedFaultIsTransientAndCounted(t *testing.T) {
 	var counted []string
 	v := newForTest(func(fault string) { counted = append(counted, fault) })
-	err := v.failFault("Do this", &unheardOf{}, nil)
+	err := v.failFault("", "Do this", &unheardOf{}, nil)
 	if err.Class != vsphere.ClassTransient || len(counted) != 1 || counted[0] != "unheardOf" {
 		t.Errorf("class %s, counted %v", err.Class, counted)
 	}

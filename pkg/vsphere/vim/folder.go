@@ -208,7 +208,7 @@ func (c *connection) waitRemoved(ctx context.Context, what string, task types.Ma
 			if _, ok := fault.Fault.(*types.ManagedObjectNotFound); ok {
 				return nil
 			}
-			return c.failFault(what, fault.Fault, nil)
+			return c.failFault("", what, fault.Fault, nil)
 		default: // it goes on
 		}
 		if waited += d; waited > removalWait {

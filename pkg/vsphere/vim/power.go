@@ -10,7 +10,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // powerOn submits one power-on.
@@ -31,49 +30,63 @@ func powerOff(ctx context.Context, c *connection, vm types.ManagedObjectReferenc
 	return res.Returnval, nil
 }
 
+// reset submits one hard reset. vCenter refuses it for a VM that is not on.
+func reset(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error) {
+	res, err := methods.ResetVM_Task(ctx, c.client, &types.ResetVM_Task{This: vm})
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	return res.Returnval, nil
+}
+
 // submitPower submits one power operation and returns its task.
 type submitPower func(ctx context.Context, c *connection, vm types.ManagedObjectReference) (types.ManagedObjectReference, error)
 
-func startPower(submit submitPower) verb {
-	return func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-		return operations.Each(batch, func(r vsphere.Request) error { return c.startPower(ctx, g, r, submit) })
-	}
-}
-
-func (c *connection) startPower(ctx context.Context, g vsphere.GroupID, r vsphere.Request, submit submitPower) error {
-	ref := r.VM
-	vm, _, ok := c.inv.Get(ref)
-	if !ok || vsphere.Identify(c.cfg.Owner, g.UID, vm) != vsphere.Ours {
-		return notOurs(string(r.Kind), ref, vm)
-	}
-	what := fmt.Sprintf("%s of VM %s", r.Kind, vm.Name)
-	// What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
-	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent)
-	if err := outsideRoot(what, vm); err != nil {
-		return err
-	}
-	id, err := c.tracker.Begin(g, r)
-	if err != nil {
-		return err
-	}
-	pending := pendingTask{what: what, name: vm.Name, kind: r.Kind, vm: ref, id: id}
-	task, err := submit(ctx, c, vmRef(ref))
-	if err == nil {
+func startPower(submit submitPower) startOne {
+	return func(c *connection, ctx context.Context, g vsphere.GroupID, r vsphere.Request) error {
+		pending, err := c.beginPower(g, r)
+		if err != nil {
+			return err
+		}
+		task, err := submit(ctx, c, vmRef(r.VM))
+		if err != nil {
+			return c.powerRefused(pending, err)
+		}
 		c.submitted(ctx, pending, task)
 		return nil
 	}
+}
+
+// beginPower takes a place in the budget for what changes the power state of a VM, unless the inventory shows that it must not
+// be done. What was moved a moment ago is bounded by the account's privileges alone: a read before each switch would not be.
+func (c *connection) beginPower(g vsphere.GroupID, r vsphere.Request) (pendingTask, error) {
+	vm, _, ok := c.inv.Get(r.VM)
+	if !ok || vsphere.Identify(c.cfg.Owner, g.UID, vm) != vsphere.Ours {
+		return pendingTask{}, notOurs(string(r.Kind), r.VM, vm)
+	}
+	what := fmt.Sprintf("%s of VM %s", r.Kind, vm.Name)
+	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent)
+	if err := outsideRoot(what, vm); err != nil {
+		return pendingTask{}, err
+	}
+	id, err := c.tracker.Begin(g, r)
+	return pendingTask{what: what, name: vm.Name, kind: r.Kind, vm: r.VM, id: id}, err
+}
+
+// powerRefused records the answer of a call that was to change the power state of a VM. That it has that state is a success.
+func (c *connection) powerRefused(pending pendingTask, err error) error {
 	if f := faultOf(err); f != nil && alreadyDone(pending, f) {
 		// Noted first: the group is woken now, and would ask for the same again.
 		var ch inventory.Changes
-		c.inv.AssumePower(ref, pending.info().Power, c.cfg.Clock.Now(), &ch)
+		c.inv.AssumePower(pending.vm, pending.info().Power, c.cfg.Clock.Now(), &ch)
 		c.tracker.AlreadyDone(pending.id)
 		c.publish(&ch)
 		return nil
 	}
 	failure := c.fail(pending.what, err)
 	c.tracker.Refused(pending.id, failure)
-	if isGone(err, vmRef(ref)) || failure.Class == vsphere.ClassUnknown {
-		c.queue.addVMs(ref)
+	if isGone(err, vmRef(pending.vm)) || failure.Class == vsphere.ClassUnknown {
+		c.queue.addVMs(pending.vm)
 	}
 	return failure
 }

@@ -24,6 +24,7 @@ const (
 	propDevices      = "config.hardware.device"
 	propVMFile       = "config.files.vmPathName"
 	propSnapshot     = "snapshot"
+	propVersion      = "config.changeVersion"
 	propStamp        = `config.extraConfig["` + vsphere.StampKey + `"]`
 	propPower        = "runtime.powerState"
 	propConnection   = "runtime.connectionState"

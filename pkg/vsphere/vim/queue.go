@@ -20,7 +20,7 @@ const (
 	// interval each time, maxRechecks times. After that, each resync does it.
 	recheckFirst = 50 * time.Millisecond
 	maxRechecks  = 8
-	// reportedWithin is how long the watch may take to report a folder that we have made, or a power state.
+	// reportedWithin is how long the watch may take to report a folder that we have made, a power state, or another change.
 	reportedWithin = time.Second
 )
 
@@ -65,7 +65,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	now := c.cfg.Clock.Now()
 	folders, more := c.inv.UnconfirmedFolders(now)
 	assumed, others := c.inv.AssumedPower(now)
-	if len(folders)+len(assumed) > 0 || more || others {
+	if len(folders)+len(assumed)+len(c.tracker.Unshown()) > 0 || more || others {
 		return c.cfg.Clock.After(reportedWithin)
 	}
 	if len(c.inv.Unheld()) == 0 && len(c.tracker.Awaited()) == 0 {
@@ -83,7 +83,7 @@ func (c *connection) nextRecheck() <-chan time.Time {
 
 // recheck reads what the watch should have reported by now and has not: the leave of a VM may come before it is really
 // gone, a folder or the VM of a clone that comes and goes between two looks is never reported, and neither is a power state
-// that somebody has undone at once.
+// or a size that somebody has undone at once.
 func (c *connection) recheck(ctx context.Context) {
 	vms := slices.DeleteFunc(c.inv.Unheld(), c.pending.destroying)
 	for _, p := range c.tracker.Awaited() {
@@ -92,6 +92,11 @@ func (c *connection) recheck(ctx context.Context) {
 	overdue := c.cfg.Clock.Now().Add(-reportedWithin)
 	folders, _ := c.inv.UnconfirmedFolders(overdue)
 	assumed, _ := c.inv.AssumedPower(overdue)
+	for _, p := range c.tracker.Unshown() {
+		if err := c.rereadVM(ctx, p.Operation.VM); err != nil {
+			klog.FromContext(ctx).V(2).Info("Reading a VM again that was changed", "err", err)
+		}
+	}
 	if len(assumed) > 0 {
 		if err := c.verifyAssumptions(ctx, assumed); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading power states again", "err", err)

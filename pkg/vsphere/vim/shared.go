@@ -48,7 +48,7 @@ func newShared(cfg Config) *shared {
 		users:         map[string]bool{},
 		tracker: operations.New(operations.Config{
 			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
-			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Notifier: cfg.Notifier, Observer: cfg.Operations,
+			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Owner: cfg.Owner, Notifier: cfg.Notifier, Observer: cfg.Operations,
 		}),
 	}
 	s.expectCloneTasks() // of the process before this one
@@ -60,6 +60,9 @@ func (s *shared) publish(ch *inventory.Changes) {
 	s.inv.Assess(ch)
 	for _, vm := range ch.Seen {
 		s.tracker.Seen(vm.Stamp.UID, vm.Ref, vm.Name)
+	}
+	for _, vm := range ch.Changed {
+		s.tracker.Observed(*vm)
 	}
 	if ch.All {
 		s.cfg.Notifier.NotifyAll()

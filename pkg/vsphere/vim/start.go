@@ -11,10 +11,23 @@ import (
 type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error
 
 var verbs = map[vsphere.OperationKind]verb{
-	vsphere.OperationClone:    (*connection).startClones,
-	vsphere.OperationPowerOn:  startPower(powerOn),
-	vsphere.OperationPowerOff: startPower(powerOff),
-	vsphere.OperationDestroy:  (*connection).startDestroys,
+	vsphere.OperationClone:       (*connection).startClones,
+	vsphere.OperationPowerOn:     each(startPower(powerOn)),
+	vsphere.OperationReset:       each(startPower(reset)),
+	vsphere.OperationReconfigure: each((*connection).startReconfigure),
+	vsphere.OperationShutdown:    each((*connection).startShutdown),
+	vsphere.OperationPowerOff:    each(startPower(powerOff)),
+	vsphere.OperationDestroy:     (*connection).startDestroys,
+}
+
+// startOne starts one request.
+type startOne func(c *connection, ctx context.Context, g vsphere.GroupID, r vsphere.Request) error
+
+// each starts the requests of a batch one after the other.
+func each(start startOne) verb {
+	return func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+		return operations.Each(batch, func(r vsphere.Request) error { return start(c, ctx, g, r) })
+	}
 }
 
 // Admit returns the requests that may find a place in their budget now.

@@ -14,7 +14,7 @@ func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFa
 	if alreadyDone(op, fault.Fault) {
 		return nil
 	}
-	err := r.failFault(op.what, fault.Fault, nil)
+	err := r.failFault(op.kind, op.what, fault.Fault, nil)
 	if words := strings.TrimRight(fault.LocalizedMessage, ".: "); words != "" && !strings.Contains(err.Message, words) {
 		err.Message = strings.TrimSuffix(err.Message, ".") + ": " + words + "."
 	}
@@ -25,7 +25,7 @@ func (r faultReporter) taskFailure(op pendingTask, fault types.LocalizedMethodFa
 func alreadyDone(op pendingTask, fault types.BaseMethodFault) bool {
 	switch f := fault.(type) {
 	case *types.InvalidPowerState:
-		return op.info().Power != "" && f.RequestedState != "" && f.ExistingState == f.RequestedState
+		return op.info().Power != "" && string(f.ExistingState) == string(op.info().Power)
 	case *types.ManagedObjectNotFound:
 		return op.kind.Removes() && f.Obj == vmRef(op.vm)
 	default:

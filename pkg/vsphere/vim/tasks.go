@@ -103,8 +103,7 @@ func (c *connection) taskEnded(task vsphere.Ref, end taskEnd, ch *inventory.Chan
 
 func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskEnd, ch *inventory.Changes) {
 	op.logEnd(task, end)
-	kind := op.info()
-	if kind.Ends == vsphere.ByObservation && end.fault == nil && end.result == "" {
+	if op.kind.Makes() && end.fault == nil && end.result == "" {
 		c.tracker.Lost(task) // it succeeded, and does not say with which VM: looked for by name
 		c.queue.wake()
 		return
@@ -123,6 +122,12 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		}
 	}
 	c.pending.end(op.id)
+	c.taskSucceeded(task, op, end.result, ch)
+}
+
+// taskSucceeded records what is proven by the success of a task, or by a failure that says that all is as it was to be.
+func (c *connection) taskSucceeded(task vsphere.Ref, op pendingTask, result vsphere.Ref, ch *inventory.Changes) {
+	kind := op.info()
 	if kind.Power != "" {
 		c.inv.AssumePower(op.vm, kind.Power, c.cfg.Clock.Now(), ch)
 		c.queue.wake()
@@ -131,8 +136,13 @@ func (c *connection) taskOfOursEnded(task vsphere.Ref, op pendingTask, end taskE
 		c.vmGone(op.vm, ch)
 		c.inv.DismissAbsence(op.vm)
 	}
-	c.tracker.Ended(task, end.result, nil)
-	c.inv.Seen(end.result, ch) // it was in the view before its task had ended
+	c.tracker.Ended(task, result, nil)
+	// What is awaited may have been in the view before the task had ended.
+	c.inv.Seen(result, ch)
+	if kind.Ends == vsphere.ByObservation && op.vm != "" {
+		c.inv.Show(op.vm, ch)
+		c.queue.wake() // or it is read soon
+	}
 }
 
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.

@@ -1,0 +1,46 @@
+package fake
+
+import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+
+// SetHotPlug says whether the size of a VM can be changed while the VM is on. At first it can.
+func (v *VCenter) SetHotPlug(ref vsphere.Ref, possible bool) {
+	v.mu.Lock()
+	defer v.unlock()
+	v.machine(ref).noHotPlug = !possible
+}
+
+func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
+	id, err := c.tracker.Begin(g, r)
+	if err != nil {
+		return err // it is not looked at before it is its turn
+	}
+	m := c.vc.machines[r.VM]
+	if m == nil {
+		c.tracker.Withdraw(id, nil)
+		c.tracker.Gone(r.VM)
+		return newError(vsphere.ClassConflict, vsphere.ReasonGone, "VM %s does not exist", r.VM)
+	}
+	if err := c.refuseChange(g, m); err != nil {
+		c.tracker.Withdraw(id, err)
+		return err
+	}
+	read := c.vc.view(m)
+	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
+		m := c.vc.machines[r.VM]
+		switch {
+		case m == nil:
+			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", r.VM)
+		case m.CPU != read.CPU || m.MemoryMiB != read.MemoryMiB || m.Stamp == nil || m.Stamp.String() != read.Stamp.String():
+			err := faultError(vsphere.ClassConflict, "ConcurrentAccess", "%s is not as it was read", m.Name)
+			err.Reason = vsphere.ReasonChangedMeanwhile
+			return "", err
+		case m.noHotPlug && m.Power == vsphere.PoweredOn && (m.CPU != r.Resize.CPU || m.MemoryMiB != r.Resize.MemoryMiB):
+			err := faultError(vsphere.ClassConflict, "CpuHotPlugNotSupported", "%s is on", m.Name)
+			err.Reason = vsphere.ReasonNotHotPluggable
+			return "", err
+		}
+		stamp := m.Stamp.Revised(r.Resize.Revision)
+		m.CPU, m.MemoryMiB, m.Stamp = r.Resize.CPU, r.Resize.MemoryMiB, &stamp
+		return r.VM, nil
+	})
+}

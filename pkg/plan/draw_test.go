@@ -133,6 +133,9 @@ func drawUpdate(t *rapid.T, s *v1alpha1.VmGroupSpec) {
 	if rarely(t, "ready for a while") {
 		minReadyFor(60)(s)
 	}
+	if flip(t, "grace") {
+		graceOf(30)(s)
+	}
 	if policy := pick(t, "policy", "", v1alpha1.ScaleDownYoungest, v1alpha1.ScaleDownHighestSlot, v1alpha1.ScaleDownExplicit); policy != "" {
 		s.ScaleDown = &v1alpha1.ScaleDownSpec{Policy: policy}
 	}
@@ -166,7 +169,8 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 func drawOperation(t *rapid.T) vsphere.Operation {
 	op := vsphere.Operation{
 		Kind: pick(t, "operation", vsphere.OperationClone, vsphere.OperationClone, vsphere.OperationPowerOn,
-			vsphere.OperationPowerOff, vsphere.OperationDestroy),
+			vsphere.OperationPowerOff, vsphere.OperationShutdown, vsphere.OperationDestroy),
+		Started:   testNow.Add(-pick(t, "started", 0, time.Second, time.Hour)),
 		Task:      pick(t, "task", vsphere.Ref("task-1"), "task-2", ""),
 		Unknown:   rarely(t, "unknown"),
 		Cancelled: rarely(t, "cancelled"),

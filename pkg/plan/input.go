@@ -58,8 +58,8 @@ type Plan struct {
 	EnsureFolder bool
 	Folder       vsphere.Ref
 	Cancel       []vsphere.Operation
-	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are powered off
-	// and destroyed: VMs that are surplus, or whose group goes.
+	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are switched
+	// off and destroyed: VMs that are surplus, or whose group goes.
 	Requests []vsphere.Request
 	// Sweep says that the controller sees nothing left of a group that goes, and that a sweep has to confirm it. The caller
 	// asks for one, unless Input.SweepAsked is its number.
@@ -114,9 +114,9 @@ func (p Plan) RemovesVMs() bool {
 	return slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
 }
 
-// removes reports whether an operation is part of a removal: victims alone are powered off.
+// removes reports whether an operation is part of a removal: victims alone are switched off.
 func removes(kind vsphere.OperationKind) bool {
-	return kind.Removes() || kind == vsphere.OperationPowerOff
+	return kind.Removes() || kind == vsphere.OperationPowerOff || kind == vsphere.OperationShutdown
 }
 
 // RequestsOf returns the requests of one kind.

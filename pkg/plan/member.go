@@ -66,6 +66,14 @@ func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 // terminating reports whether the removal of the VM has begun.
 func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 
+// shuttingDown reports whether the guest was asked to shut down.
+func (m *member) shuttingDown() bool { return m.op != nil && m.op.Kind == vsphere.OperationShutdown }
+
+// shutdownFailed reports whether the guest could not be asked to shut down.
+func (m *member) shutdownFailed() bool {
+	return slices.ContainsFunc(m.failures, func(f *vsphere.Failure) bool { return f.Kind == vsphere.OperationShutdown })
+}
+
 // next returns the operation that one of our VMs needs. It is empty if the VM needs none, or lies outside the root folder.
 func (m *member) next() vsphere.OperationKind {
 	switch {

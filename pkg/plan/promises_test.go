@@ -83,7 +83,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if there := ours + pending; ours+pending+len(clonesIn(p)) > max(want+surge, there) {
 		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted, with a surge of %d", ours, pending, len(clonesIn(p)), want, surge)
 	}
-	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
+	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationShutdown), p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
 	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && old == 0 && len(victims) > max(0, ours-beyond-want) {
 		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)
 	}
@@ -115,7 +115,8 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		t.Errorf("one VM, several operations: %v", touched)
 	}
 	for _, op := range in.Snapshot.Operations {
-		if op.VM != "" && slices.Contains(touched, op.VM) && op.Kind != vsphere.OperationClone {
+		supersedes := op.Kind == vsphere.OperationShutdown && slices.Contains(refs(p.RequestsOf(vsphere.OperationPowerOff)), op.VM)
+		if op.VM != "" && slices.Contains(touched, op.VM) && op.Kind != vsphere.OperationClone && !supersedes {
 			t.Errorf("%s is touched while %s is under way on it", op.VM, op.Kind)
 		}
 	}

@@ -2,7 +2,11 @@ package plan
 
 import (
 	"slices"
+	"time"
 
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -88,7 +92,7 @@ func (p *Plan) scaleUp(in Input) {
 //  2. vCenter cannot reach it, it lies outside the root folder, or an operation is in flight: wait
 //  3. the last attempt has failed: wait for the end of the back-off
 //  4. it is off: destroy it
-//  5. power it off
+//  5. switch it off (see switchOff)
 func (p *Plan) scaleDown(victims []*member, in Input) {
 	p.due.removals += len(victims)
 	p.Requests = slices.Grow(p.Requests, len(victims))
@@ -98,13 +102,48 @@ func (p *Plan) scaleDown(victims []*member, in Input) {
 		switch {
 		case m.cloning():
 			p.cancelClone(m.op)
-		case !m.reachable() || m.outsideRoot() || m.op != nil:
+		case !m.reachable() || m.outsideRoot() || m.op != nil && !m.shuttingDown():
 		case f != nil && backOff(f, in.Now) > 0:
 			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
+		case m.next() == vsphere.OperationPowerOff:
+			p.switchOff(m, in)
 		default:
 			p.request(m.next(), m.vm.Ref)
 		}
 	}
+}
+
+// switchOff plans to switch a VM off. The first that applies:
+//
+//  1. guests get no time: hard
+//  2. the guest was asked to shut down, and its time is not over: wait. Tools that do not run any more are part of that
+//  3. its time is over: hard
+//  4. it cannot be asked (Tools do not run, or the VM is suspended), or could not be: hard
+//  5. ask it
+//
+// After a restart of the controller nobody knows that a guest was asked. It is asked again if its Tools still run.
+func (p *Plan) switchOff(m *member, in Input) {
+	grace := gracePeriod(in.Group)
+	kind := vsphere.OperationPowerOff
+	switch {
+	case grace == 0:
+	case m.shuttingDown():
+		if left := m.op.Started.Add(grace).Sub(in.Now); left > 0 {
+			p.RetryAfter = sooner(p.RetryAfter, left)
+			return
+		}
+	case m.vm.ToolsRunning && m.vm.Power == vsphere.PoweredOn && !m.shutdownFailed():
+		kind = vsphere.OperationShutdown
+	}
+	p.request(kind, m.vm.Ref)
+}
+
+// gracePeriod returns how long a guest may take to shut down.
+func gracePeriod(g *v1alpha1.VmGroup) time.Duration {
+	if g.Spec.Power == nil {
+		return 0
+	}
+	return time.Duration(ptr.Deref(g.Spec.Power.GracePeriodSeconds, 0)) * time.Second
 }
 
 // cancelClones cancels the n clones with the highest slots. Cancelling is a hint: a clone that makes its VM all the same makes

@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // edited changes the spec, and all VMs made from then on.
@@ -43,6 +44,10 @@ func marked(instance string, deletion v1alpha1.MemberDeletion) func(*v1alpha1.Vm
 }
 func explicitly(s *v1alpha1.VmGroupSpec) {
 	s.ScaleDown = &v1alpha1.ScaleDownSpec{Policy: v1alpha1.ScaleDownExplicit}
+}
+
+func graceOf(seconds int32) func(*v1alpha1.VmGroupSpec) {
+	return func(s *v1alpha1.VmGroupSpec) { s.Power = &v1alpha1.PowerSpec{GracePeriodSeconds: &seconds} }
 }
 
 func badVMs(w *world)  { w.unready = true }
@@ -155,6 +160,34 @@ func updateTrajectories() map[string]trajectory {
 			{"the new one begins", both(allEnd, passes(30*time.Second)), nil, "1/2 PENDING NotReady"},
 			{"restart: it begins again", both(passes(59*time.Second), restart), nil, "1/2 PENDING NotReady"},
 			{"the time is over", passes(time.Minute), nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a guest shuts down": {running(2), []step{
+			{"1 is wanted: the guest is asked", edited(graceOf(30), func(s *v1alpha1.VmGroupSpec) { s.Replicas = ptr.To[int32](1) }), []string{"shut down vm-1"}, "2/2 PENDING ScalingDown"},
+			{"its Tools stop: that is part of it", changed(1, noTools), nil, "2/2 PENDING ScalingDown"},
+			{"it is off", allEnd, []string{"destroy vm-1"}, "1/2 PENDING ScalingDown"},
+			{"it is gone", allEnd, nil, "1/1 READY AllReplicasAvailable"},
+		}},
+		"a guest does not shut down": {running(2), []step{
+			{"1 is wanted", edited(graceOf(30), func(s *v1alpha1.VmGroupSpec) { s.Replicas = ptr.To[int32](1) }), []string{"shut down vm-1"}, "2/2 PENDING ScalingDown"},
+			{"its time is not over", passes(29 * time.Second), nil, "2/2 PENDING ScalingDown"},
+			{"it is", passes(time.Second), []string{"power off vm-1"}, "2/2 PENDING ScalingDown"},
+			{"it is off", allEnd, []string{"destroy vm-1"}, "1/2 PENDING ScalingDown"},
+		}},
+		"a guest that cannot be asked": {running(3), []step{
+			{"no Tools: hard", both(changed(2, noTools), edited(graceOf(30), func(s *v1alpha1.VmGroupSpec) { s.Replicas = ptr.To[int32](1) })), []string{"shut down vm-1", "power off vm-2"}, "3/3 PENDING ScalingDown"},
+			{"the other could not be asked: hard", allFail(vsphere.ClassConflict), []string{"power off vm-1"}, "3/3 PENDING ScalingDown"},
+		}},
+		"a change of mind while a guest shuts down": {running(2), []step{
+			{"1 is wanted", edited(graceOf(30), func(s *v1alpha1.VmGroupSpec) { s.Replicas = ptr.To[int32](1) }), []string{"shut down vm-1"}, "2/2 PENDING ScalingDown"},
+			{"no grace: hard", edited(graceOf(0)), []string{"power off vm-1"}, "2/2 PENDING ScalingDown"},
+			{"2 are wanted", scaled(2), nil, "2/2 READY AllReplicasAvailable"},
+			{"it is off all the same", allEnd, []string{"power on vm-1"}, "1/2 PENDING ScalingUp"},
+		}},
+		"a restart while a guest shuts down": {running(1), []step{
+			{"deleted", both(edited(graceOf(30)), deleted), []string{"shut down vm-0"}, "1/1 PENDING Deleting"},
+			{"restart: it is asked again", restart, []string{"shut down vm-0"}, "1/1 PENDING Deleting"},
+			{"its time is over", passes(30 * time.Second), []string{"power off vm-0"}, "1/1 PENDING Deleting"},
+			{"it is off", allEnd, []string{"destroy vm-0"}, "0/1 PENDING Deleting"},
 		}},
 		"a VM is not ready any more": {running(2), []step{
 			{"by Tools", edited(toolsMustRun), nil, "2/2 READY AllReplicasAvailable"},

@@ -155,6 +155,9 @@ func (w *world) sync() {
 }
 
 func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
+	if kind == vsphere.OperationPowerOff { // it takes the place of a shutdown
+		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == ref && o.Kind == vsphere.OperationShutdown })
+	}
 	w.tasks = append(w.tasks, &task{Operation: vsphere.Operation{Kind: kind, VM: ref, Task: w.newRef("task"), Started: w.now}})
 }
 
@@ -197,8 +200,9 @@ func (w *world) end(t *task, class vsphere.Class) {
 	case t.Kind == vsphere.OperationPowerOn:
 		w.vms[i].Power = vsphere.PoweredOn
 		w.poweredOn(t.VM)
-	case t.Kind == vsphere.OperationPowerOff:
+	case t.Kind == vsphere.OperationPowerOff, t.Kind == vsphere.OperationShutdown:
 		w.vms[i].Power = vsphere.PoweredOff
+		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == t.VM && o.Kind == vsphere.OperationShutdown })
 	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
 		w.fail(t.Operation, "", vsphere.ClassConflict)
 	default:
@@ -240,7 +244,9 @@ func (w *world) endAll() {
 func (w *world) restart() {
 	w.hidden, w.failures, w.powerOns = map[vsphere.Ref]bool{}, nil, map[vsphere.Ref]vsphere.PowerOn{}
 	w.sweepAsked, w.clocks = 0, Clocks{}
-	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t.VM != "" && t.Kind == vsphere.OperationClone })
+	w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool {
+		return t.VM != "" && t.Kind == vsphere.OperationClone || t.Kind == vsphere.OperationShutdown // which no task tells of
+	})
 	for _, t := range w.tasks {
 		t.found = t.Kind == vsphere.OperationClone
 	}

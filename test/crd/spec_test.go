@@ -87,6 +87,11 @@ func TestSpec(t *testing.T) {
 		{"update trigger empty", valid + `update: {strategy: Replace, trigger: ""}`, "spec.update.trigger"},
 		{"update trigger of 65", valid + "update: {strategy: Replace, trigger: " + strings.Repeat("x", 65) + "}", "spec.update.trigger: Too long"},
 
+		{"power", valid + "power: {gracePeriodSeconds: 86400}", ""},
+		{"power empty", valid + "power: {}", "spec.power in body should have at least 1 properties"},
+		{"power grace -1", valid + "power: {gracePeriodSeconds: -1}", "spec.power.gracePeriodSeconds in body should be greater than or equal to 0"},
+		{"power grace 86401", valid + "power: {gracePeriodSeconds: 86401}", "spec.power.gracePeriodSeconds in body should be less than or equal to 86400"},
+
 		{"scaleDown", valid + "scaleDown: {policy: HighestSlot}", ""},
 		{"scaleDown empty", valid + "scaleDown: {}", "spec.scaleDown.policy: Required value"},
 		{"scaleDown of no policy", valid + "scaleDown: {policy: Oldest}", `spec.scaleDown.policy: Unsupported value: "Oldest"`},

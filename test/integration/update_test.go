@@ -178,3 +178,32 @@ func TestTemplateThatSaysReady(t *testing.T) {
 	harness.Must(t, vc.SetGuestInfo(ctx, w.VMs(vg)[0].MoRef, "guestinfo.vmgroup.ready", " True "))
 	w.Ready("web", 1)
 }
+
+// TestGracePeriod lets guests shut down before their VMs go. One does, one ignores it, and one has no Tools to be asked by.
+func TestGracePeriod(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	vc, ctx := w.VCenter.Control, t.Context()
+	harness.Must(t, vc.SetUsualGuest(ctx, control.Guest{Tools: true}))
+	w.StartController()
+	vg := w.Group("web", 3)
+	vg.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyToolsRunning}
+	vg.Spec.Power = &v1alpha1.PowerSpec{GracePeriodSeconds: ptr.To[int32](2)}
+	w.Create(vg)
+	vg = w.Ready("web", 3)
+	vms := w.VMs(vg)
+	harness.Must(t, vc.SetGuest(ctx, vms[1].MoRef, control.Guest{Tools: true, IgnoreShutdown: true}))
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Readiness = nil })
+	w.Ready("web", 3)
+	harness.Must(t, vc.SetGuest(ctx, vms[2].MoRef, control.Guest{}))
+	w.Meets("web", func(vg *v1alpha1.VmGroup) error {
+		return listed(vg, vms[2], func(vm v1alpha1.VMStatus) bool { return vm.IP == "" })
+	})
+	harness.Must(t, vc.ResetCalls(ctx))
+	w.Delete("web")
+	gone(t, w, vg)
+	calls, err := vc.Calls(ctx)
+	harness.Must(t, err)
+	if asked, hard := calls.Methods["ShutdownGuest"], calls.Methods["PowerOffVM_Task"]; asked != 2 || hard != 2 {
+		t.Errorf("%d guests were asked, and %d VMs switched off hard; want 2 and 2", asked, hard)
+	}
+}

@@ -23,6 +23,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &vspherev1alpha1.FolderStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
 		return &vspherev1alpha1.MemberSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PowerSpec"):
+		return &vspherev1alpha1.PowerSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReadinessSpec"):
 		return &vspherev1alpha1.ReadinessSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScaleDownSpec"):

@@ -23,6 +23,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
 		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
+		v1alpha1.PowerSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref),
 		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
 		v1alpha1.ScaleDownSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref),
 		v1alpha1.UpdateSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref),
@@ -149,6 +150,26 @@ func schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref common.ReferenceCallback) c
 					},
 				},
 				Required: []string{"instance", "deletion"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PowerSpec says how VMs are switched off.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"gracePeriodSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the controller. Defaults to 0: hard, at once.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
 			},
 		},
 	}
@@ -496,6 +517,12 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "int32",
 						},
 					},
+					"power": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How the controller switches VMs off. Omitted: hard.",
+							Ref:         ref(v1alpha1.PowerSpec{}.OpenAPIModelName()),
+						},
+					},
 					"update": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.",
@@ -541,7 +568,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
+			v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
 	}
 }
 

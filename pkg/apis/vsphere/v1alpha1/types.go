@@ -119,6 +119,11 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:Maximum=86400
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
 
+	// How the controller switches VMs off. Omitted: hard.
+	//
+	// +optional
+	Power *PowerSpec `json:"power,omitempty"`
+
 	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
 	//
 	// +optional
@@ -170,6 +175,20 @@ type ReadinessSpec struct {
 	//
 	// +required
 	Type ReadinessType `json:"type"`
+}
+
+// PowerSpec says how VMs are switched off.
+//
+// +kubebuilder:validation:MinProperties=1
+type PowerSpec struct {
+	// How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is
+	// asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the
+	// controller. Defaults to 0: hard, at once.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
 }
 
 // UpdateStrategy names a way in which a change of the spec reaches VMs that exist.

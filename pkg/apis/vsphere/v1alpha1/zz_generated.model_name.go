@@ -19,6 +19,11 @@ func (in MemberSpec) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PowerSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.PowerSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ReadinessSpec) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec"
 }

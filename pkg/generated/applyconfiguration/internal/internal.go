@@ -49,6 +49,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.PowerSpec
+  map:
+    fields:
+    - name: gracePeriodSeconds
+      type:
+        scalar: numeric
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec
   map:
     fields:
@@ -167,6 +173,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: paused
       type:
         scalar: boolean
+    - name: power
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.PowerSpec
     - name: readiness
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec

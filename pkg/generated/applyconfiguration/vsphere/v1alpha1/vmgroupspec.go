@@ -32,6 +32,8 @@ type VmGroupSpecApplyConfiguration struct {
 	// How long a VM has to be ready, without a break, before it counts as available, in seconds. From 0 to 86400.
 	// Defaults to 0: a VM is available as soon as it is ready.
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
+	// How the controller switches VMs off. Omitted: hard.
+	Power *PowerSpecApplyConfiguration `json:"power,omitempty"`
 	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
 	Update *UpdateSpecApplyConfiguration `json:"update,omitempty"`
 	// Which VMs go when there are too many. Omitted: the youngest, after those that do not work.
@@ -103,6 +105,14 @@ func (b *VmGroupSpecApplyConfiguration) WithReadiness(value *ReadinessSpecApplyC
 // If called multiple times, the MinReadySeconds field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithMinReadySeconds(value int32) *VmGroupSpecApplyConfiguration {
 	b.MinReadySeconds = &value
+	return b
+}
+
+// WithPower sets the Power field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Power field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithPower(value *PowerSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Power = value
 	return b
 }
 

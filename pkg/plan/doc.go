@@ -12,7 +12,11 @@
 //	member.go     in which state is one, and what does it need next?
 //	names.go      what is a new VM called?
 //	revision.go   what is a VM made from, and is this one made from it?
-//	scale.go      how many are to be made and to go?
+//	uptodate.go   are all as the spec has them?
+//	readiness.go  is it ready, is it available?
+//	clocks.go     since when? What vCenter does not tell, the group has observed
+//	rollout.go    how many are to be made and to go: the numbers
+//	scale.go      which operations bring that about?
 //	victims.go    which go first?
 //	place.go      on which host is a VM made, where vCenter chooses none?
 //	removal.go    how does the group end?

@@ -20,6 +20,11 @@ func healTrajectories() map[string]trajectory {
 			{"that is waited out", passes(time.Second), []string{"power on vm-1"}, "1/2 PENDING Retrying"},
 			{"it is on", allEnd, nil, "2/2 READY AllReplicasAvailable"},
 		}},
+		"a VM that fails again and again": {running(2), []step{
+			{"it is off", changed(0, off), []string{"power on vm-0"}, "1/2 PENDING ScalingUp"},
+			{"it cannot be powered on", allFail(vsphere.ClassTransient), nil, "1/2 PENDING Retrying"},
+			{"another is off: it does not wait behind the first", both(passes(time.Second), changed(1, off)), []string{"power on vm-1", "power on vm-0"}, "0/2 PENDING Retrying"},
+		}},
 		"a guest switches itself off": {running(2), []step{
 			{"once: as if by hand, at once", changed(1, off), []string{"power on vm-1"}, "1/2 PENDING ScalingUp"},
 			{"it is on", allEnd, nil, "2/2 READY AllReplicasAvailable"},

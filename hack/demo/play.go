@@ -25,6 +25,7 @@ func (e *environment) play(ctx context.Context) error {
 		{"The controller starts, and the VMs arrive", e.arrive},
 		{"Scale up, scale down", e.scale},
 		{"Somebody destroys a VM in vCenter, and switches another off: both heal", e.heal},
+		{"Another size: new VMs take the place of the old ones, one more at a time", e.update},
 		{"The controller is killed in the middle of a scale-up: nothing is doubled", e.crash},
 		{"A template that does not exist: READY while no VM is due, then ERROR, with a message; patched, it heals", e.mistake},
 		{"The group is deleted: VMs and folder are gone", e.remove},
@@ -108,13 +109,46 @@ func (e *environment) heal(ctx context.Context) error {
 	return e.settle(ctx, 3)
 }
 
+func (e *environment) update(ctx context.Context) error {
+	before, err := e.members(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.kubectl(ctx, "patch", "vg", group, "--type=merge", "-p", `{"spec":{"cpu":2,"update":{"strategy":"Replace"}}}`); err != nil {
+		return err
+	}
+	if err := e.watch(ctx, "PENDING"); err != nil {
+		return err
+	}
+	if err := e.kubectl(ctx, "get", "vg", group, "-o", "jsonpath={.status.message}{\"\\n\"}"); err != nil {
+		return err
+	}
+	if err := e.settle(ctx, len(before)); err != nil {
+		return err
+	}
+	if err := e.status(ctx, "{.status.updatedReplicas}", fmt.Sprint(len(before))); err != nil {
+		return err
+	}
+	after, err := e.members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, vm := range after {
+		isOld := slices.ContainsFunc(before, func(old control.VM) bool { return old.MoRef == vm.MoRef })
+		if isOld || vm.NumCPU != 2 {
+			return fmt.Errorf("%s has %d CPUs, and is an old VM: %t", vm.Name, vm.NumCPU, isOld)
+		}
+	}
+	return e.vcsim(ctx, "vms")
+}
+
 func (e *environment) crash(ctx context.Context) error {
 	if err := e.kubectl(ctx, "scale", "vg", group, "--replicas=6"); err != nil {
 		return err
 	}
 	err := eventually(ctx, "no clone was started", func(ctx context.Context) error {
 		calls, err := e.vcenter.Control.Calls(ctx)
-		if err == nil && calls.Methods["CloneVM_Task"] < 9 {
+		if err == nil && calls.Methods["CloneVM_Task"] < 12 {
 			err = fmt.Errorf("%d clones so far", calls.Methods["CloneVM_Task"])
 		}
 		return err

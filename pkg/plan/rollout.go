@@ -76,7 +76,7 @@ func decideNumbers(c counts) numbers {
 	healthy := max(0, min(c.oldAvailable, c.available()-s.surplus-floor, mayGo-sick))
 	s.replace = sick + healthy
 	if s.replace < c.old {
-		s.why = fmt.Sprintf("%d of %d VMs are available, and %d have to be", c.available(), c.replicas, floor)
+		s.why = fmt.Sprintf("%d have to stay available", floor)
 	}
 	return s
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestDecideNumbers(t *testing.T) {
-	const waits = "3 of 3 VMs are available, and 3 have to be"
+	const waits = "3 have to stay available"
 	tests := map[string]struct {
 		counts counts
 		want   numbers
@@ -22,17 +22,17 @@ func TestDecideNumbers(t *testing.T) {
 		"1: the surge is a part of all":                {counts{replicas: 3, surge: 2, old: 3, oldAvailable: 3, cloning: 1}, numbers{clone: 1, why: waits}},
 		"1: not more new ones than replicas":           {counts{replicas: 3, surge: 9, old: 3, oldAvailable: 3}, numbers{clone: 3, why: waits}},
 		"1: what may be ours counts":                   {counts{replicas: 3, stay: 1, unidentified: 2}, numbers{}},
-		"1: missing, and the surge":                    {counts{replicas: 3, surge: 1, old: 2, oldAvailable: 2}, numbers{clone: 2, why: "2 of 3 VMs are available, and 3 have to be"}},
+		"1: missing, and the surge":                    {counts{replicas: 3, surge: 1, old: 2, oldAvailable: 2}, numbers{clone: 2, why: "3 have to stay available"}},
 		"2: the surplus":                               {counts{replicas: 1, stay: 3, stayAvailable: 3}, numbers{cancel: 2, surplus: 2}},
 		"2: clones first":                              {counts{replicas: 2, stay: 2, cloning: 2}, numbers{cancel: 2}},
 		"2: the surplus, beside old ones":              {counts{replicas: 1, surge: 1, stay: 2, stayAvailable: 2, old: 1, oldAvailable: 1}, numbers{cancel: 1, surplus: 1, replace: 1}},
-		"3: the sick before those in service":          {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 2}, numbers{replace: 1, why: "2 of 3 VMs are available, and 2 have to be"}},
-		"3: the sick stay while new ones may not come": {counts{replicas: 3, surge: 1, cloning: 1, old: 3, oldAvailable: 2}, numbers{why: "2 of 3 VMs are available, and 3 have to be"}},
-		"4: one may be unavailable":                    {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 3}, numbers{replace: 1, why: "3 of 3 VMs are available, and 2 have to be"}},
-		"4: one new one is in service":                 {counts{replicas: 3, surge: 1, stay: 1, stayAvailable: 1, old: 3, oldAvailable: 3}, numbers{replace: 1, why: "4 of 3 VMs are available, and 3 have to be"}},
+		"3: the sick before those in service":          {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 2}, numbers{replace: 1, why: "2 have to stay available"}},
+		"3: the sick stay while new ones may not come": {counts{replicas: 3, surge: 1, cloning: 1, old: 3, oldAvailable: 2}, numbers{why: "3 have to stay available"}},
+		"4: one may be unavailable":                    {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 3}, numbers{replace: 1, why: "2 have to stay available"}},
+		"4: one new one is in service":                 {counts{replicas: 3, surge: 1, stay: 1, stayAvailable: 1, old: 3, oldAvailable: 3}, numbers{replace: 1, why: "3 have to stay available"}},
 		"4: the last":                                  {counts{replicas: 3, surge: 1, stay: 3, stayAvailable: 3, old: 1, oldAvailable: 1}, numbers{replace: 1}},
 		"4: a new one is not in service":               {counts{replicas: 3, surge: 1, stay: 1, old: 3, oldAvailable: 3}, numbers{why: waits}},
-		"4: scaled down meanwhile":                     {counts{replicas: 1, surge: 1, old: 3, oldAvailable: 3}, numbers{replace: 2, why: "3 of 1 VMs are available, and 1 have to be"}},
+		"4: scaled down meanwhile":                     {counts{replicas: 1, surge: 1, old: 3, oldAvailable: 3}, numbers{replace: 2, why: "1 have to stay available"}},
 		"4: down to none":                              {counts{old: 3, oldAvailable: 3}, numbers{replace: 3}},
 		"5: halted":                                    {counts{replicas: 3, surge: 1, unavailable: 1, stay: 1, old: 2, oldAvailable: 2, halted: true}, numbers{halted: true, why: "no new VM has become available in time"}},
 		"5: halted, and one is lost":                   {counts{replicas: 3, surge: 1, old: 2, oldAvailable: 2, halted: true}, numbers{clone: 1, halted: true, why: "no new VM has become available in time"}},

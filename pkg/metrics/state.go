@@ -36,7 +36,7 @@ type stateCollector struct {
 func newStateCollector(t *table) *stateCollector {
 	c := &stateCollector{
 		groups:      t.shown("groups", "VmGroups by phase: READY, PENDING, ERROR, or NEW for one that has no status yet. Only the leader has this series.", "phase"),
-		replicas:    t.shown("replicas", "Replicas of all VmGroups, from their specs and statuses: Desired, Current, Ready or Available. Only the leader has this series.", "state"),
+		replicas:    t.shown("replicas", "Replicas of all VmGroups, from their specs and statuses: Desired, Current, Ready, Available, Updated (as the spec has them) or Terminating (being switched off or destroyed). Only the leader has this series.", "state"),
 		vms:         t.shown("vms", "VMs of all VmGroups by state, as in status.vms, when the controller last saw them. Only the leader has this series.", "state"),
 		operations:  t.shown("operations_in_flight", "Operations in vCenter that have not ended, as far as the controller knows, by kind, such as Clone or PowerOff. Only the leader has this series.", "kind"),
 		unavailable: t.shown("vcenter_unavailable", "1 for the reason why the controller cannot work with vCenter now; no series while it can. Only the leader has this series.", "reason"),

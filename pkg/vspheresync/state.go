@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
@@ -13,10 +14,12 @@ import (
 
 // Replicas are counted in these states.
 const (
-	replicasDesired   = "Desired"
-	replicasCurrent   = "Current"
-	replicasReady     = "Ready"
-	replicasAvailable = "Available"
+	replicasDesired     = "Desired"
+	replicasCurrent     = "Current"
+	replicasReady       = "Ready"
+	replicasAvailable   = "Available"
+	replicasUpdated     = "Updated"
+	replicasTerminating = "Terminating"
 )
 
 // phaseNew stands for the phase of a group that has no status yet.
@@ -39,7 +42,9 @@ func (s *Syncer) State() metrics.State {
 		Groups: map[string]int{
 			string(v1alpha1.PhaseReady): 0, string(v1alpha1.PhasePending): 0, string(v1alpha1.PhaseError): 0, string(phaseNew): 0,
 		},
-		Replicas: map[string]int{replicasDesired: 0, replicasCurrent: 0, replicasReady: 0, replicasAvailable: 0},
+		Replicas: map[string]int{
+			replicasDesired: 0, replicasCurrent: 0, replicasReady: 0, replicasAvailable: 0, replicasUpdated: 0, replicasTerminating: 0,
+		},
 		VMs:      map[string]int{string(v1alpha1.VMAvailable): 0},
 	}
 	groups, err := s.cfg.Lister.List(labels.Everything())
@@ -56,6 +61,8 @@ func (s *Syncer) State() metrics.State {
 		state.Replicas[replicasCurrent] += int(vg.Status.Replicas)
 		state.Replicas[replicasReady] += int(vg.Status.ReadyReplicas)
 		state.Replicas[replicasAvailable] += int(vg.Status.AvailableReplicas)
+		state.Replicas[replicasUpdated] += int(ptr.Deref(vg.Status.UpdatedReplicas, 0))
+		state.Replicas[replicasTerminating] += int(ptr.Deref(vg.Status.TerminatingReplicas, 0))
 		for vmState, n := range s.states[vg.UID] {
 			state.VMs[string(vmState)] += n
 		}

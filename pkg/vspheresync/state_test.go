@@ -33,9 +33,9 @@ func (f *fixture) wantState(step string, want metrics.State) {
 	}
 }
 
-func replicas(desired, current, available int) map[string]int {
+func replicas(desired, current, available, updated int) map[string]int {
 	out := map[string]int{}
-	for state, n := range map[string]int{"Desired": desired, "Current": current, "Ready": available, "Available": available} {
+	for state, n := range map[string]int{"Desired": desired, "Current": current, "Ready": available, "Available": available, "Updated": updated} {
 		if n > 0 {
 			out[state] = n
 		}
@@ -49,33 +49,33 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantState("step 1/7, not synced yet", metrics.State{
-		Groups: map[string]int{"NEW": 1}, Replicas: replicas(120, 0, 0), VMs: map[string]int{},
+		Groups: map[string]int{"NEW": 1}, Replicas: replicas(120, 0, 0, 0), VMs: map[string]int{},
 	})
 	f.world.Hold()
 	f.try()
 	f.pass(lastInterval)
 	f.try()
 	f.wantState("step 2/7, clones are under way", metrics.State{
-		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 16, 0), VMs: map[string]int{"Pending": 16},
+		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 16, 0, 0), VMs: map[string]int{"Pending": 16},
 	})
 	f.world.Release()
 	for range 10 {
 		f.settle()
 	}
 	f.wantState("step 3/7, more than a status lists", metrics.State{
-		Groups: map[string]int{"READY": 1}, Replicas: replicas(120, 120, 120), VMs: map[string]int{"Available": 120},
+		Groups: map[string]int{"READY": 1}, Replicas: replicas(120, 120, 120, 120), VMs: map[string]int{"Available": 120},
 	})
 	f.world.Update(f.vm(0).Ref, func(vm *vsphere.VM) { vm.Connection = "disconnected" })
 	f.world.CopyVM(f.vm(1).Ref, "mine")
 	f.settle()
 	f.wantState("step 4/7, not all in service", metrics.State{
-		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 120, 119),
+		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 120, 119, 120),
 		VMs: map[string]int{"Available": 119, "Unreachable": 1, "Copy": 1},
 	})
 	f.world.SetOutage(true)
 	f.try()
 	f.wantState("step 5/7, an outage: as last known", metrics.State{
-		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 120, 119),
+		Groups: map[string]int{"PENDING": 1}, Replicas: replicas(120, 120, 119, 120),
 		VMs: map[string]int{"Available": 119, "Unreachable": 1, "Copy": 1},
 	})
 	if err := f.cache.Delete(f.live()); err != nil {

@@ -12,12 +12,12 @@ import (
 // What a benchmark measures is its own; that it works, with an account that may do no more than the controller needs, is
 // not: nobody runs it for weeks. What waits for minutes is left out.
 func TestMeasurements(t *testing.T) {
-	const cheap = "throughput,life,groups,large,failing,foreign,scale"
+	const cheap = "throughput,life,groups,large,failing,foreign,scale,rollout"
 	b := &bench{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	b.flags(fs)
 	err := fs.Parse([]string{
-		"-runs=1", "-vms=3", "-heals=2", "-groups=3", "-large=20", "-foreign=50", "-sizes=3,6", "-rest=1s", "-settle=100ms", "-tmp", t.TempDir(),
+		"-runs=1", "-vms=3", "-heals=2", "-rolled=2", "-groups=3", "-large=20", "-foreign=50", "-sizes=3,6", "-rest=1s", "-settle=100ms", "-tmp", t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +46,7 @@ func TestMeasurements(t *testing.T) {
 		"one sync, 20 VMs, all of them failing",
 		"one group of 100 beside 50 foreign VMs: resident memory / without them",
 		"resident memory, MiB: groups of 3, at 6",
+		"SOAP calls per VM replaced",
 	} {
 		if !slices.ContainsFunc(got.Rows, func(r row) bool { return r.Name == want && len(r.Values) > 0 && r.Values[0] > 0 }) {
 			t.Errorf("there is no value of %q", want)

@@ -46,7 +46,7 @@ func main() {
 }
 
 type bench struct {
-	runs, vms, heals                  int
+	runs, vms, heals, rolled          int
 	groups, large, foreign, largeRuns int
 	rest, quiet, settle               time.Duration
 	sizes                             sizes
@@ -62,6 +62,7 @@ func (b *bench) flags(fs *flag.FlagSet) (only *string) {
 	fs.IntVar(&b.runs, "runs", 5, "how often each measurement is made, but for the large ones")
 	fs.IntVar(&b.vms, "vms", 300, "VMs in one group")
 	fs.IntVar(&b.heals, "heals", 100, "VMs that are destroyed to see how fast each is replaced")
+	fs.IntVar(&b.rolled, "rolled", 100, "VMs that are replaced in rollout")
 	fs.DurationVar(&b.rest, "rest", 5*time.Minute, "how long a controller of one group is watched at rest")
 	fs.DurationVar(&b.settle, "settle", 15*time.Second, "how long a controller is left alone until it has written the last progress and events")
 	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, quiet, foreign, scale")
@@ -90,7 +91,7 @@ func (b *bench) measurements() []measurement {
 		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver},
 		{"loss", b.loss}, {"rest", b.atRest},
 		{"life", b.life}, {"groups", b.manyGroups}, {"large", b.largeGroup}, {"failing", b.failing}, {"quiet", b.quietGroups},
-		{"foreign", b.foreignVMs}, {"scale", b.scale},
+		{"foreign", b.foreignVMs}, {"scale", b.scale}, {"rollout", b.rollout},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -216,7 +217,7 @@ func (m *mutations) settle(attempts []*attempt, fresh bool) {
 			if want = 1; fresh { // what runs is left alone
 				want = 0
 			}
-		default: // paused
+		default: // paused, or not ready for long
 			want = vms[group.Name]
 		}
 		if got := vms[group.Name]; got != want && (fresh || group.Status.Phase == v1alpha1.PhaseReady) {
@@ -307,7 +308,8 @@ func (m *mutations) deleteAll(attempts []*attempt) {
 	harness.Must(m.t, err)
 	for i := range all {
 		want, left := 0, 0
-		if all[i].Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan {
+		orphans := ptr.Deref(all[i].Spec.DeletionPolicy, "") == v1alpha1.DeletionPolicyOrphan
+		if orphans || all[i].Annotations[v1alpha1.OnDeleteAnnotation] == v1alpha1.OnDeleteOrphan {
 			want = 1
 		}
 		for _, vm := range vms {

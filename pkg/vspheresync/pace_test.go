@@ -48,6 +48,49 @@ func TestPaceOfProgress(t *testing.T) {
 	progress(2 * time.Second)
 }
 
+// A group whose guests are ready by turns writes its status at most once in flapInterval, and says what is true then.
+func TestPaceOfGuests(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	f.edit(func(vg *v1alpha1.VmGroup) {
+		vg.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyToolsRunning}
+	})
+	f.world.SetTools(f.vm(0).Ref, true)
+	f.world.SetTools(f.vm(1).Ref, true)
+	f.try()
+	f.pass(time.Hour)
+	f.try()
+	f.wantStatus("step 1, both run", "2/2 READY AllReplicasAvailable")
+	f.pass(time.Hour)
+	writes := 0
+	for second := range 60 {
+		f.world.SetTools(f.vm(1).Ref, second%2 == 0)
+		f.journal = nil
+		if _, err := f.sync(); err != nil {
+			t.Fatal(err)
+		}
+		if cmp.Equal(f.journal, []string{"update status"}) {
+			writes++
+		}
+		if second == 1 {
+			f.wantStatus("step 2, one stops: told at once", "1/2 PENDING NotReady")
+		}
+		f.pass(time.Second)
+	}
+	if writes < 2 || writes > 7 {
+		t.Errorf("%d writes in a minute, at most 7 are allowed", writes)
+	}
+	f.world.SetTools(f.vm(0).Ref, true)
+	f.world.SetTools(f.vm(1).Ref, true)
+	after, _ := f.sync()
+	if after > flapInterval {
+		t.Errorf("it is looked at again after %s", after)
+	}
+	f.pass(after)
+	f.try()
+	f.wantStatus("step 3, both run", "2/2 READY AllReplicasAvailable")
+}
+
 // To submit a plan may take long. The status tells what is true when it is written, not when the plan was made.
 func TestStatusAfterALongSync(t *testing.T) {
 	f := newFixture(t, group(1))

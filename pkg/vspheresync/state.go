@@ -45,7 +45,7 @@ func (s *Syncer) State() metrics.State {
 		Replicas: map[string]int{
 			replicasDesired: 0, replicasCurrent: 0, replicasReady: 0, replicasAvailable: 0, replicasUpdated: 0, replicasTerminating: 0,
 		},
-		VMs:      map[string]int{string(v1alpha1.VMAvailable): 0},
+		VMs: map[string]int{string(v1alpha1.VMAvailable): 0},
 	}
 	groups, err := s.cfg.Lister.List(labels.Everything())
 	if err != nil {

@@ -70,8 +70,7 @@ func TestUpdate(t *testing.T) {
 			if same := slices.Equal(names(before), names(after)); same != c.same {
 				t.Errorf("the VMs were %v, and are %v", names(before), names(after))
 			}
-			w.Delete("web")
-			gone(t, w, vg)
+			// The group stays: its deletion would excuse a VM that was switched off a moment before.
 		})
 	}
 }

@@ -207,7 +207,7 @@ func (c *chaos) ready(name string, n int32) *v1alpha1.VmGroup {
 func (c *chaos) gone() {
 	c.t.Helper()
 	c.w.Eventually("the group goes", func() error {
-		if err := c.release(); err != nil {
+		if err := c.restore(); err != nil {
 			return err
 		}
 		group, err := c.w.Get("web")

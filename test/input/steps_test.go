@@ -283,10 +283,13 @@ func (c *chaos) addFolder() (string, error) {
 	return path, err
 }
 
-// undo does what only people can: the group is released, its folder gets its name again, and its VMs are moved back.
+// restore does what only people can: the group is released, its folder gets its name again, and its VMs are moved back. A
+// deletion waits for that too: outside the root folder, no VM is removed.
+func (c *chaos) restore() error { return errors.Join(c.release(), c.restoreFolder()) }
+
 func (c *chaos) undo() {
 	c.t.Helper()
-	c.w.Eventually("people undo what only they can", func() error { return errors.Join(c.release(), c.restoreFolder()) })
+	c.w.Eventually("people undo what only they can", c.restore)
 	c.log = append(c.log, "all is undone at "+time.Now().Format(time.TimeOnly))
 }
 

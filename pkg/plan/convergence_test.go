@@ -81,7 +81,7 @@ func (c *chaos) mayHave() int {
 // editSpec changes what VMs are made from, and how they are updated.
 func (c *chaos) editSpec(t *rapid.T) {
 	if c.group == nil {
-		t.Skip("it is gone")
+		return
 	}
 	c.edit(func(s *v1alpha1.VmGroupSpec) {
 		s.Template, s.CPU = pick(t, "template", "golden", "new"), pick(t, "CPUs", int32(2), 4)

@@ -1,0 +1,165 @@
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/util/intstr"
+
+// ReadinessType names a sign by which a VM is known to be ready.
+//
+// +kubebuilder:validation:Enum=PoweredOn;ToolsRunning;IPAddress;GuestInfo
+type ReadinessType string
+
+const (
+	// ReadyPoweredOn: the VM is powered on.
+	ReadyPoweredOn ReadinessType = "PoweredOn"
+	// ReadyToolsRunning: VMware Tools run in the guest.
+	ReadyToolsRunning ReadinessType = "ToolsRunning"
+	// ReadyIPAddress: VMware Tools report an IP address that is neither loopback nor link-local.
+	ReadyIPAddress ReadinessType = "IPAddress"
+	// ReadyGuestInfo: the guest has run vmware-rpctool "info-set guestinfo.vmgroup.ready true".
+	ReadyGuestInfo ReadinessType = "GuestInfo"
+)
+
+// ReadinessSpec says when a VM is ready. Whatever the type is, a VM that is powered off or that vCenter cannot reach is not.
+type ReadinessSpec struct {
+	// The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the
+	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has
+	// run vmware-rpctool "info-set guestinfo.vmgroup.ready true". Required.
+	//
+	// +required
+	Type ReadinessType `json:"type"`
+}
+
+// PowerSpec says how VMs are switched off.
+//
+// +kubebuilder:validation:MinProperties=1
+type PowerSpec struct {
+	// How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is
+	// asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the
+	// controller. Defaults to 0: hard, at once.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
+}
+
+// UpdateStrategy names a way in which a change of the spec reaches VMs that exist.
+//
+// +kubebuilder:validation:Enum=OnDelete;Replace
+type UpdateStrategy string
+
+const (
+	// UpdateOnDelete: a VM keeps what it was made from until somebody destroys it.
+	UpdateOnDelete UpdateStrategy = "OnDelete"
+	// UpdateReplace: new VMs take the place of old ones, as in a Deployment.
+	UpdateReplace UpdateStrategy = "Replace"
+)
+
+// UpdateSpec says how a change of the spec reaches VMs that exist.
+//
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'Replace' || !(has(self.maxSurge) && has(self.maxUnavailable) && (type(self.maxSurge) == int ? self.maxSurge == 0 : self.maxSurge == '0%') && (type(self.maxUnavailable) == int ? self.maxUnavailable == 0 : self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable cannot both be 0"
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxSurge) && !has(self.maxUnavailable) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxSurge, maxUnavailable or progressDeadlineSeconds"
+type UpdateSpec struct {
+	// The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys
+	// it. Replace: new VMs take the place of old ones. Required.
+	//
+	// +required
+	Strategy UpdateStrategy `json:"strategy"`
+
+	// How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up.
+	// Defaults to 1.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
+
+	// How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded
+	// down. If it and maxSurge come to 0, it is 1. Defaults to 0.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The
+	// group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The
+	// clock stands while the group is paused, while vCenter does not answer and while it is out of resources. Defaults to
+	// 1800.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	ProgressDeadlineSeconds *int32 `json:"progressDeadlineSeconds,omitempty"`
+
+	// Any text. A change of it is a change of what VMs are made from: it replaces all VMs although nothing else has
+	// changed, for example after the template was rebuilt under its name. At most 64 characters.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Trigger string `json:"trigger,omitempty"`
+}
+
+// ScaleDownPolicy says which VMs go when there are too many.
+//
+// +kubebuilder:validation:Enum=Youngest;HighestSlot;Explicit
+type ScaleDownPolicy string
+
+const (
+	// ScaleDownYoungest: VMs that do not work go first, then old ones, then the youngest.
+	ScaleDownYoungest ScaleDownPolicy = "Youngest"
+	// ScaleDownHighestSlot: the VMs with the highest slots go first, whatever their state is.
+	ScaleDownHighestSlot ScaleDownPolicy = "HighestSlot"
+	// ScaleDownExplicit: only VMs go that spec.members marks with First or Now.
+	ScaleDownExplicit ScaleDownPolicy = "Explicit"
+)
+
+// ScaleDownSpec says which VMs go when there are too many. Autoscalers and kubectl scale obey it too.
+type ScaleDownSpec struct {
+	// Which VMs go. Youngest: those that do not work, then old ones, then the youngest. HighestSlot: those with the
+	// highest slots. Explicit: only those that spec.members marks with First or Now; while there are too few of these, the
+	// group is Stalled and keeps too many. Required.
+	//
+	// +required
+	Policy ScaleDownPolicy `json:"policy"`
+}
+
+// MemberDeletion says when a single VM is destroyed.
+//
+// +kubebuilder:validation:Enum=First;Now;Never
+type MemberDeletion string
+
+const (
+	// DeletionFirst: the VM goes before others when there are too many.
+	DeletionFirst MemberDeletion = "First"
+	// DeletionNow: the VM is replaced.
+	DeletionNow MemberDeletion = "Now"
+	// DeletionNever: only the deletion of the group destroys the VM.
+	DeletionNever MemberDeletion = "Never"
+)
+
+// MemberSpec is an exception for one VM.
+type MemberSpec struct {
+	// Instance of the VM, as in status.vms[].instance. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	Instance string `json:"instance"`
+
+	// When the VM is destroyed. First: before others, when there are too many. Now: it is replaced by a new VM, within
+	// update.maxUnavailable. Never: not when there are too many, and not by an update; the deletion of the group destroys
+	// it all the same. Required.
+	//
+	// +required
+	Deletion MemberDeletion `json:"deletion"`
+}
+
+// DeletionPolicy says what a deletion of a VmGroup does to its VMs.
+type DeletionPolicy string
+
+const (
+	// DeletionPolicyDelete destroys the VMs.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+	// DeletionPolicyOrphan leaves the VMs and the folder as they are.
+	DeletionPolicyOrphan DeletionPolicy = "Orphan"
+)

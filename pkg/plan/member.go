@@ -66,6 +66,9 @@ func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 // terminating reports whether the removal of the VM has begun.
 func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 
+// inService reports whether the VM is available, and stays so: nothing is under way that switches it off.
+func (m *member) inService() bool { return m.available() && !m.terminating() }
+
 // shuttingDown reports whether the guest was asked to shut down.
 func (m *member) shuttingDown() bool { return m.op != nil && m.op.Kind == vsphere.OperationShutdown }
 

@@ -136,9 +136,9 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 			continue
 		case m.mark == v1alpha1.DeletionNever:
 			t.Errorf("%s is protected, and goes", m.vm.Ref)
-		case m.old && m.available():
+		case m.old && m.inService():
 			replaced++
-		case !m.old && m.available():
+		case !m.old && m.inService():
 			surplus++
 		}
 		if !m.old && scaleDownPolicy(in.Group) == v1alpha1.ScaleDownExplicit && m.mark != v1alpha1.DeletionFirst {
@@ -149,7 +149,8 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 		}
 	}
 	_, unavailable := limits(in.Group)
-	left, floor := p.members.availableReplicas()-replaced-surplus, int(in.Group.DesiredReplicas())-unavailable
+	left := countIf(p.members.ours, (*member).inService) - replaced - surplus
+	floor := int(in.Group.DesiredReplicas()) - unavailable
 	if replaced > 0 && left < floor {
 		t.Errorf("%d VMs are replaced and %d removed, %d are available after that, and %d have to be", replaced, surplus, left, floor)
 	}

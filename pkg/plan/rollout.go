@@ -16,6 +16,7 @@ type counts struct {
 	// unavailable is how many of replicas may be unavailable because VMs are replaced.
 	unavailable int
 	// stay are VMs of ours that stay; old are those that new ones are to take the place of.
+	// Available are those in service.
 	stay, stayAvailable int
 	old, oldAvailable   int
 	// cloning are VMs on their way, unidentified those that may be ours, see membership.
@@ -153,11 +154,11 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 	c.surge, c.unavailable = limits(in.Group)
 	for _, m := range ms.ours {
 		switch {
-		case m.old && m.available():
+		case m.old && m.inService():
 			c.old, c.oldAvailable = c.old+1, c.oldAvailable+1
 		case m.old:
 			c.old++
-		case m.available():
+		case m.inService():
 			c.stay, c.stayAvailable = c.stay+1, c.stayAvailable+1
 		default:
 			c.stay++

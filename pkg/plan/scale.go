@@ -22,7 +22,7 @@ func (p *Plan) scale(in Input) {
 	p.numbers, p.Clocks.Rollout = decideNumbers(c), clock
 	policy, surplus := scaleDownPolicy(in.Group), ms.surplus(in.Group)
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
-	p.scaleDown(slices.Concat(victims(ms.outdated(), p.numbers.replace, policy), victims(surplus, p.numbers.surplus, policy)), in)
+	p.scaleDown(slices.Concat(ms.replaced(p.numbers.replace), victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
 	p.powerOn(in)
 	p.retryNames(in)
@@ -102,7 +102,7 @@ func (p *Plan) scaleDown(victims []*member, in Input) {
 		switch {
 		case m.cloning():
 			p.cancelClone(m.op)
-		case !m.reachable() || m.outsideRoot() || m.op != nil && !m.shuttingDown():
+		case !m.reachable() || m.outsideRoot() || m.op != nil && !(m.shuttingDown() && m.next() == vsphere.OperationPowerOff):
 		case f != nil && backOff(f, in.Now) > 0:
 			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
 		case m.next() == vsphere.OperationPowerOff:

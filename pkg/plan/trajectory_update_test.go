@@ -93,6 +93,18 @@ func updateTrajectories() map[string]trajectory {
 			{"it is waited for, and no other goes", edited(replacing(0, 1), fromTemplate("new")), nil, "2/3 PENDING VMUnreachable"},
 			{"it is back, and the youngest goes", changed(0, connected), []string{"power off vm-2"}, "3/3 PENDING Updating"},
 		}},
+		"the sick are replaced first, whatever the policy and the marks say": {running(3), []step{
+			{"the highest slots go first, and one is marked", edited(func(s *v1alpha1.VmGroupSpec) {
+				s.ScaleDown = &v1alpha1.ScaleDownSpec{Policy: v1alpha1.ScaleDownHighestSlot}
+			}, marked("instance of vm-1", v1alpha1.DeletionFirst), toolsMustRun), nil, "3/3 READY AllReplicasAvailable"},
+			{"one is not ready: it goes", both(changed(0, noTools), edited(replacing(0, 1), fromTemplate("new"))), []string{"power off vm-0"}, "2/3 PENDING Updating"},
+			{"nothing else goes meanwhile", nothing, nil, "2/3 PENDING Updating"},
+		}},
+		"a VM outside the root folder costs the group none of its own": {running(2), []step{
+			{"it is protected, and 1 is wanted", both(changed(0, outside), edited(marked("instance of vm-0", v1alpha1.DeletionNever), func(s *v1alpha1.VmGroupSpec) { s.Replicas = ptr.To[int32](1) })), nil, "2/2 ERROR VMOutsideRoot"},
+			{"the other is named: it stays too", edited(explicitly, marked("instance of vm-1", v1alpha1.DeletionFirst)), nil, "2/2 ERROR VMOutsideRoot"},
+			{"it is back: the other goes", changed(0, inside), []string{"power off vm-1"}, "2/2 PENDING ScalingDown"},
+		}},
 		"a trigger replaces all": {running(1), []step{
 			{"a strategy", edited(replacing(1, 0)), nil, "1/1 READY AllReplicasAvailable"},
 			{"a trigger", edited(func(s *v1alpha1.VmGroupSpec) { s.Update.Trigger = "restart 1" }), []string{"clone web-0d1f2-1"}, "1/1 PENDING Updating"},

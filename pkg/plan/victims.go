@@ -11,14 +11,23 @@ import (
 
 // surplus returns which of the VMs that stay may go when there are too many of these:
 //
-//  1. none that spec.members protects
-//  2. with the policy Explicit, only those that spec.members marks
+//  1. those outside the root folder, whatever spec.members says: they are waited for, and no other goes in their place
+//  2. of the others, none that spec.members protects
+//  3. with the policy Explicit, only those that spec.members marks
 func (ms *membership) surplus(g *v1alpha1.VmGroup) []*member {
 	policy := scaleDownPolicy(g)
 	return filter(ms.ours, func(m *member) bool {
 		named := m.mark == v1alpha1.DeletionFirst
-		return !m.old && m.mark != v1alpha1.DeletionNever && (named || policy != v1alpha1.ScaleDownExplicit)
+		mayGo := !m.protected() && (named || policy != v1alpha1.ScaleDownExplicit)
+		return !m.old && (m.outsideRoot() || mayGo)
 	})
+}
+
+// replaced returns which n of the old VMs go now: first those that are not in service, whatever else is known of them. The
+// numbers rely on that, see decideNumbers.
+func (ms *membership) replaced(n int) []*member {
+	idle := victims(filter(ms.outdated(), func(m *member) bool { return !m.inService() }), n, v1alpha1.ScaleDownYoungest)
+	return append(idle, victims(filter(ms.outdated(), (*member).inService), n-len(idle), v1alpha1.ScaleDownYoungest)...)
 }
 
 // outdated returns the VMs that new ones are to take the place of.
@@ -47,18 +56,19 @@ func scaleDownPolicy(g *v1alpha1.VmGroup) v1alpha1.ScaleDownPolicy {
 //
 //  1. already going: being powered off or destroyed
 //  2. outside the root folder
-//  3. named by spec.members to go first
-//  4. never finished: its clone is in flight
-//  5. failed: it could not be powered on, or could not be removed before
-//  6. not connected, or not readable
-//  7. not powered on
-//  8. not ready, or not for long enough
-//  9. another operation is in flight
-//  10. made from an earlier spec, or not of the size in the spec
-//  11. younger
-//  12. the highest slot, then the name that sorts last
+//  3. its guest was asked to shut down
+//  4. named by spec.members to go first
+//  5. never finished: its clone is in flight
+//  6. failed: it could not be powered on, or could not be removed before
+//  7. not connected, or not readable
+//  8. not powered on
+//  9. not ready, or not for long enough
+//  10. another operation is in flight
+//  11. made from an earlier spec, or not of the size in the spec
+//  12. younger
+//  13. the highest slot, then the name that sorts last
 //
-// With the policy HighestSlot, 4 to 11 do not apply.
+// With the policy HighestSlot, 5 to 12 do not apply. VMs that are replaced go by replaced first.
 //
 // Clones whose VM is not there yet go before all of these: the plan cancels them, see Compute. No wait changes the order, so
 // that a victim that cannot be reached stays chosen.
@@ -102,12 +112,13 @@ func victims(ours []*member, n int, policy v1alpha1.ScaleDownPolicy) []*member {
 // rankedByState is how many of the rules of rank come after those that hold for every policy.
 const rankedByState = 7
 
-// rank packs rules 1 to 10 of victims into a number, one bit for each: the lowest goes first.
+// rank packs rules 1 to 11 of victims into a number, one bit for each: the lowest goes first.
 func (m *member) rank() int {
 	rank := 0
 	for _, goesFirst := range []bool{
-		m.terminating(),
+		m.terminating() && !m.shuttingDown(),
 		m.outsideRoot(),
+		m.shuttingDown(),
 		m.mark == v1alpha1.DeletionFirst || m.mark == v1alpha1.DeletionNow,
 		m.cloning(),
 		m.hasFailed(),

@@ -23,31 +23,33 @@ func TestVictims(t *testing.T) {
 		"2: outside the root before never finished":        {outside, nil, []func(*Input){operations(cloning(1))}},
 		"2: outside the root before failed": {outside, off, []func(*Input){
 			failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"2: outside the root before not connected":     {outside, disconnected, nil},
-		"2: outside the root before named to go first": {outside, nil, []func(*Input){members("instance-1", v1alpha1.DeletionFirst)}},
-		"3: named to go first before never finished": {nil, nil, []func(*Input){
+		"2: outside the root before not connected":           {outside, disconnected, nil},
+		"2: outside the root before named to go first":       {outside, nil, []func(*Input){members("instance-1", v1alpha1.DeletionFirst)}},
+		"2: outside the root before a guest that was asked":  {outside, nil, []func(*Input){operations(operation(vsphere.OperationShutdown, 1))}},
+		"3: a guest that was asked before named to go first": {nil, nil, []func(*Input){operations(operation(vsphere.OperationShutdown, 0)), members("instance-1", v1alpha1.DeletionFirst)}},
+		"4: named to go first before never finished": {nil, nil, []func(*Input){
 			members("instance-0", v1alpha1.DeletionFirst), operations(cloning(1))}},
-		"4: never finished before failed": {off, off, []func(*Input){
+		"5: never finished before failed": {off, off, []func(*Input){
 			operations(cloning(0)), failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"5: could not be powered on before not connected": {off, disconnected, []func(*Input){
+		"6: could not be powered on before not connected": {off, disconnected, []func(*Input){
 			failures(failed(vsphere.OperationPowerOn, 0, vsphere.ClassInvalid))}},
-		"5: could not be removed before not connected": {nil, disconnected, []func(*Input){
+		"6: could not be removed before not connected": {nil, disconnected, []func(*Input){
 			failures(failed(vsphere.OperationDestroy, 0, vsphere.ClassInvalid))}},
-		"5: a failure to power on what is on says nothing": {disconnected, nil, []func(*Input){
+		"6: a failure to power on what is on says nothing": {disconnected, nil, []func(*Input){
 			failures(failed(vsphere.OperationPowerOn, 1, vsphere.ClassInvalid))}},
-		"6: not connected before powered off":          {disconnected, off, nil},
-		"6: not readable before powered off":           {unreadable, off, nil},
-		"7: powered off before something is under way": {off, nil, []func(*Input){operations(operation(vsphere.OperationPowerOn, 1))}},
-		"7: suspended before an old revision":          {suspended, oldRevision, nil},
-		"7: powered off before not ready":              {off, noTools, []func(*Input){readyWhen(v1alpha1.ReadyToolsRunning)}},
-		"8: not ready before something under way":      {noTools, tools, []func(*Input){readyWhen(v1alpha1.ReadyToolsRunning), operations(operation(vsphere.OperationPowerOn, 1))}},
-		"9: something under way before an old revision": {nil, oldRevision, []func(*Input){
+		"7: not connected before powered off":          {disconnected, off, nil},
+		"7: not readable before powered off":           {unreadable, off, nil},
+		"8: powered off before something is under way": {off, nil, []func(*Input){operations(operation(vsphere.OperationPowerOn, 1))}},
+		"8: suspended before an old revision":          {suspended, oldRevision, nil},
+		"8: powered off before not ready":              {off, noTools, []func(*Input){readyWhen(v1alpha1.ReadyToolsRunning)}},
+		"9: not ready before something under way":      {noTools, tools, []func(*Input){readyWhen(v1alpha1.ReadyToolsRunning), operations(operation(vsphere.OperationPowerOn, 1))}},
+		"10: something under way before an old revision": {nil, oldRevision, []func(*Input){
 			operations(operation(vsphere.OperationPowerOn, 0))}},
-		"10: an old revision before a younger one":  {oldRevision, nil, nil},
-		"11: the younger before the higher slot":    {created(testNow.Add(time.Hour)), nil, nil},
-		"11: an unknown age counts as the greatest": {nil, created(time.Time{}), nil},
-		"12: the higher slot before the name":       {func(v *vsphere.VM) { v.Created, v.Stamp.Slot = vm(1).Created, 2 }, named("zzz"), nil},
-		"12: the name that sorts last, in the same slot": {func(v *vsphere.VM) {
+		"11: an old revision before a younger one":  {oldRevision, nil, nil},
+		"12: the younger before the higher slot":    {created(testNow.Add(time.Hour)), nil, nil},
+		"12: an unknown age counts as the greatest": {nil, created(time.Time{}), nil},
+		"13: the higher slot before the name":       {func(v *vsphere.VM) { v.Created, v.Stamp.Slot = vm(1).Created, 2 }, named("zzz"), nil},
+		"13: the name that sorts last, in the same slot": {func(v *vsphere.VM) {
 			v.Created, v.Stamp.Slot, v.Name = vm(1).Created, 1, "zzz"
 		}, nil, nil},
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,7 +16,11 @@ import (
 
 // The promises hold for whatever a snapshot may say, also for what no vCenter would.
 
-func TestPromises(t *testing.T)       { rapid.Check(t, checkPromises) }
+func TestPromises(t *testing.T) {
+	for i := range 50 { // what is rare takes thousands of draws to find
+		t.Run(strconv.Itoa(i), func(t *testing.T) { rapid.Check(t, checkPromises) })
+	}
+}
 func FuzzPromises(f *testing.F)       { f.Fuzz(rapid.MakeFuzz(checkPromises)) }
 func TestStatusPromises(t *testing.T) { rapid.Check(t, checkStatus) }
 func FuzzStatusPromises(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkStatus)) }

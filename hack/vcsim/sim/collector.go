@@ -38,6 +38,7 @@ type collector struct {
 	queue       []filterUpdate   // computed, not yet sent
 	late        []filterUpdate   // computed, and held back because updates are reordered
 	looked      time.Time        // when the filters were last applied
+	pages       pages
 }
 
 type filterUpdate struct {

@@ -136,11 +136,11 @@ func describeUnborn(vm *mo.VirtualMachine, path string) control.VM {
 	return out
 }
 
-// RetrievePropertiesEx leaves out what embryos do not have yet, and what others do not say. One that is born between the read and the look at what it
-// is, is read again: its filters hear of the birth.
-func (c *collector) RetrievePropertiesEx(ctx *simulator.Context, req *types.RetrievePropertiesEx) soap.HasFault {
+// read leaves out what embryos do not have yet, and what others do not say. One that is born between the read and the look at
+// what it is, is read again: its filters hear of the birth. It reads all pages at once.
+func (c *collector) read(ctx *simulator.Context, req *types.RetrievePropertiesEx) soap.HasFault {
 	before := c.sim.hub.allEmbryos()
-	res := c.PropertyCollector.RetrievePropertiesEx(ctx, req)
+	res := c.PropertyCollector.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{This: req.This, SpecSet: req.SpecSet})
 	body, ok := res.(*methods.RetrievePropertiesExBody)
 	if !ok || body.Res == nil || body.Res.Returnval == nil {
 		return res
@@ -160,7 +160,7 @@ func (c *collector) RetrievePropertiesEx(ctx *simulator.Context, req *types.Retr
 
 // RetrieveProperties is the older form.
 func (c *collector) RetrieveProperties(ctx *simulator.Context, req *types.RetrieveProperties) soap.HasFault {
-	res := c.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{This: req.This, SpecSet: req.SpecSet})
+	res := c.read(ctx, &types.RetrievePropertiesEx{This: req.This, SpecSet: req.SpecSet})
 	body, ok := res.(*methods.RetrievePropertiesExBody)
 	if !ok || body.Res == nil {
 		return &methods.RetrievePropertiesBody{Fault_: res.Fault()}

@@ -232,7 +232,7 @@ func (f *filter) selects(ctx *simulator.Context, ref types.ManagedObjectReferenc
 
 func (f *filter) retrieve(ctx *simulator.Context, spec types.PropertyFilterSpec) ([]types.ObjectContent, types.BaseMethodFault) {
 	req := types.RetrievePropertiesEx{This: f.collector.Self, SpecSet: []types.PropertyFilterSpec{spec}}
-	res := f.collector.RetrievePropertiesEx(ctx, &req).(*methods.RetrievePropertiesExBody)
+	res := f.collector.read(ctx, &req).(*methods.RetrievePropertiesExBody)
 	if res.Fault_ != nil {
 		return nil, res.Fault_.VimFault().(types.BaseMethodFault)
 	}

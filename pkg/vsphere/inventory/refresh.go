@@ -41,6 +41,13 @@ func (inv *Inventory) differs(r *record, props *Properties) bool {
 	return !inv.knows(r, &vm, props.Host)
 }
 
+// Has reports whether the inventory has a VM.
+func (inv *Inventory) Has(ref vsphere.Ref) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return inv.vms[ref] != nil
+}
+
 // Unheld returns the VMs that may be ours and that no filter holds.
 func (inv *Inventory) Unheld() []vsphere.Ref {
 	inv.mu.Lock()

@@ -13,21 +13,33 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// retrieve reads properties, all pages. Where the answer with a page was lost, it begins anew: nobody can tell whether the
-// page can be had again.
+// pageSize is how many objects an answer to a read holds at most. What is not kept of a page costs no memory after it.
+const pageSize = 500
+
+// retrieve reads properties, all pages.
 func (c *connection) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]object, error) {
+	return c.retrieveSome(ctx, func(object) bool { return true }, specs...)
+}
+
+// retrieveSome reads properties, all pages, and returns the objects to keep. Where the answer with a page was lost, it begins
+// anew: nobody can tell whether the page can be had again.
+func (c *connection) retrieveSome(
+	ctx context.Context, keep func(object) bool, specs ...types.PropertyFilterSpec,
+) ([]object, error) {
 	for n := 0; ; n++ {
-		objects, err := c.retrievePages(ctx, specs)
+		objects, err := c.retrievePages(ctx, keep, specs)
 		if lost := lostCall(err); lost == nil || lost.method != "ContinueRetrievePropertiesEx" || !lost.worthRepeating() || n == maxRepeats {
 			return objects, err
 		}
 	}
 }
 
-func (c *connection) retrievePages(ctx context.Context, specs []types.PropertyFilterSpec) ([]object, error) {
+func (c *connection) retrievePages(
+	ctx context.Context, keep func(object) bool, specs []types.PropertyFilterSpec,
+) ([]object, error) {
 	pc := c.client.ServiceContent.PropertyCollector
 	res, err := methods.RetrievePropertiesEx(ctx, c.client, &types.RetrievePropertiesEx{
-		This: pc, SpecSet: specs,
+		This: pc, SpecSet: specs, Options: types.RetrieveOptions{MaxObjects: pageSize},
 	})
 	if err != nil {
 		return nil, err
@@ -45,7 +57,9 @@ func (c *connection) retrievePages(ctx context.Context, specs []types.PropertyFi
 			if hidesIdentity(o.MissingSet) {
 				maps.DeleteFunc(read.props, func(path string, _ any) bool { return isConfiguration(path) })
 			}
-			objects = append(objects, read)
+			if keep(read) {
+				objects = append(objects, read)
+			}
 		}
 		if page.Token == "" {
 			break

@@ -158,6 +158,43 @@ func TestWhatASweepCannotReadCounts(t *testing.T) {
 	}
 }
 
+// A datacenter may have many more VMs than ours: a sweep holds none of these while it reads.
+func TestASweepKeepsOnlyWhatConcernsIt(t *testing.T) {
+	foreign := properties{propName: "theirs"}
+	theirs := vsphere.Stamp{Owner: "another", UID: testUID, Instance: "i-1"}
+	another := asRead(properties{propStamp: types.OptionValue{Key: vsphere.StampKey, Value: theirs.String()}})
+	inFolder := asRead(properties{propName: nil})
+	s := &script{}
+	c := scripted(t, s)
+	c.client.RoundTripper = roundTripper(func(req, res soap.HasFault) error {
+		if _, ok := req.(*methods.RetrievePropertiesExBody); !ok {
+			return s.RoundTrip(t.Context(), req, res)
+		}
+		page := &types.RetrieveResult{}
+		for ref, props := range map[vsphere.Ref]properties{"vm-1": foreign, "vm-7": foreign, "vm-8": another, "vm-9": inFolder} {
+			content := types.ObjectContent{Obj: vmRef(ref)}
+			for path, val := range props {
+				content.PropSet = append(content.PropSet, types.DynamicProperty{Name: path, Val: val})
+			}
+			page.Objects = append(page.Objects, content)
+		}
+		res.(*methods.RetrievePropertiesExBody).Res = &types.RetrievePropertiesExResponse{Returnval: page}
+		return nil
+	})
+	read, err := c.readSweep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, o := range read.objects {
+		kept = append(kept, o.ref.Value)
+	}
+	slices.Sort(kept)
+	if want := []string{"vm-1", "vm-9"}; !slices.Equal(kept, want) {
+		t.Errorf("kept %v, want %v: the one that the inventory has, and the one with our stamp", kept, want)
+	}
+}
+
 // The answer to a clone's request was lost, there is a VM of its name, and it cannot be read.
 func TestACloneThatIsFoundAndCannotBeReadCounts(t *testing.T) {
 	child := vmRef("vm-7")

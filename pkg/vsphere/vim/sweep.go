@@ -19,7 +19,8 @@ func (c *connection) sweep(ctx context.Context) error {
 	return c.applySweep(ctx, read)
 }
 
-// swept is what a sweep has read, and the version of the VMs from before.
+// swept is what a sweep has read of the VMs of ours and of those that the inventory has, and the version of the VMs from before.
+// A datacenter may have many more VMs.
 type swept struct {
 	asked   uint64
 	objects []object
@@ -31,8 +32,19 @@ func (c *connection) readSweep(ctx context.Context) (swept, error) {
 		return swept{}, err
 	}
 	asked := c.inv.VMsVersion()
-	objects, err := c.retrieveView(ctx, c.allVMs, propSpec("VirtualMachine", sweptProps()...))
+	objects, err := c.retrieveSome(ctx, c.concerns, readView(c.allVMs, propSpec("VirtualMachine", sweptProps()...)))
 	return swept{asked, objects}, err
+}
+
+// concerns reports whether a VM is of ours, or the inventory has it.
+func (c *connection) concerns(vm object) bool {
+	return c.inv.Has(vsphere.Ref(vm.ref.Value)) || c.stamped(vm)
+}
+
+// stamped reports whether a VM carries a stamp of this controller.
+func (c *connection) stamped(vm object) bool {
+	stamp := vm.props.stamp()
+	return stamp != nil && stamp.Owner == c.cfg.Owner
 }
 
 func (c *connection) applySweep(ctx context.Context, read swept) error {
@@ -43,8 +55,8 @@ func (c *connection) applySweep(ctx context.Context, read swept) error {
 		ref := vsphere.Ref(o.ref.Value)
 		listed[ref] = true
 		held := c.inv.Refresh(ref, o.update(sweptProps()), read.asked, &ch)
-		if stamp := o.props.stamp(); !held && stamp != nil && stamp.Owner == c.cfg.Owner {
-			c.inv.Claim(stamp.UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
+		if !held && c.stamped(o) {
+			c.inv.Claim(o.props.stamp().UID, []vsphere.Ref{ref}) // it counts, also if the rest of it cannot be read
 			missing = append(missing, ref)
 		}
 	}

@@ -35,7 +35,7 @@ func summarize(in Input, p Plan, out Outcome) summary {
 //
 //  1. there is a problem, or else an error of this sync: Stalled or Reconciling
 //  2. changes are due and held back: neither, but not Ready
-//  3. VMs are being replaced, or other changes are due or under way: Reconciling
+//  3. VMs are being replaced or changed in place, or other changes are due or under way: Reconciling
 //  4. as many VMs as wanted are there, all are available: Ready
 //  5. some are not available, and nothing can be done about it: Reconciling
 func progress(in Input, p Plan, out Outcome) summary {
@@ -58,7 +58,7 @@ func progress(in Input, p Plan, out Outcome) summary {
 		return summary{reason: p.Held, message: "the controller is read-only and holds back: " + p.due.String() + "; " + counts}
 	case p.due.deleting:
 		return summary{reconciling: true, reason: v1alpha1.ReasonDeleting, message: "being deleted: " + remaining(in, ms)}
-	case p.due.updates > 0:
+	case p.due.updates+p.due.changes > 0:
 		return summary{reconciling: true, reason: v1alpha1.ReasonUpdating, message: counts + updating(p)}
 	case p.due.clones+p.due.powerOns > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due) + templateSearch(in, p)}
@@ -76,7 +76,13 @@ func progress(in Input, p Plan, out Outcome) summary {
 
 // updating says how far an update is, and what it waits for, as the end of a message.
 func updating(p Plan) string {
-	parts := []string{fmt.Sprintf("%d to be replaced", p.due.updates)}
+	var parts []string
+	if p.due.updates > 0 {
+		parts = append(parts, fmt.Sprintf("%d to be replaced", p.due.updates))
+	}
+	if p.due.changes > 0 {
+		parts = append(parts, fmt.Sprintf("%d to be changed in place", p.due.changes))
+	}
 	if n := len(p.members.pending); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d being cloned", n))
 	}
@@ -172,6 +178,9 @@ func (d due) String() string {
 	}
 	if d.updates > 0 {
 		parts = append(parts, fmt.Sprintf("%d to replace", d.updates))
+	}
+	if d.changes > 0 {
+		parts = append(parts, fmt.Sprintf("%d to change in place", d.changes))
 	}
 	if d.deleting {
 		parts = append(parts, "the deletion")

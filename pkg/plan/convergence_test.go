@@ -260,8 +260,14 @@ func (c *chaos) calm(t *rapid.T) {
 		readable(&c.vms[i])
 		tools(&c.vms[i])
 	}
-	if c.group != nil { // nobody is protected or has to be named
-		c.edit(func(s *v1alpha1.VmGroupSpec) { s.Members, s.ScaleDown, s.Paused = nil, nil, false })
+	if c.group != nil { // nobody is protected or has to be named, and what has to be replaced may be
+		c.edit(func(s *v1alpha1.VmGroupSpec) {
+			s.Members, s.ScaleDown, s.Paused = nil, nil, false
+			if s.Update != nil && s.Update.Strategy == v1alpha1.UpdateInPlaceOnly {
+				s.Update.Strategy = v1alpha1.UpdateInPlaceIfPossible
+			}
+		})
+		c.limit = max(c.limit, c.mayHave())
 	}
 	for range 120 {
 		for _, task := range c.tasks {
@@ -285,7 +291,7 @@ func (c *chaos) calm(t *rapid.T) {
 	if len(c.ours()) != want || len(steps(c.plan)) > 0 {
 		t.Fatalf("%d VMs, %d are wanted, and at rest it does %v", len(c.ours()), want, steps(c.plan))
 	}
-	if updated := *c.group.Status.UpdatedReplicas; replaces(c.group) && int(updated) != want {
+	if updated := *c.group.Status.UpdatedReplicas; (replaces(c.group) || powerCycles(c.group)) && int(updated) != want {
 		t.Fatalf("%d VMs are updated, %d are wanted", updated, want)
 	}
 }

@@ -121,11 +121,16 @@ func drawUpdate(t *rapid.T, s *v1alpha1.VmGroupSpec) {
 	number := func(what string) *intstr.IntOrString {
 		return pick(t, what, nil, ptr.To(intstr.FromInt32(0)), ptr.To(intstr.FromInt32(1)), ptr.To(intstr.FromInt32(2)), ptr.To(intstr.FromString("50%")))
 	}
-	switch pick(t, "strategy", "", v1alpha1.UpdateOnDelete, v1alpha1.UpdateReplace, v1alpha1.UpdateReplace) {
+	strategy := pick(t, "strategy", "", v1alpha1.UpdateOnDelete, v1alpha1.UpdateReplace, v1alpha1.UpdateReplace,
+		v1alpha1.UpdateInPlaceIfPossible, v1alpha1.UpdateInPlaceOnly)
+	switch strategy {
+	case "":
 	case v1alpha1.UpdateOnDelete:
-		s.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateOnDelete}
-	case v1alpha1.UpdateReplace:
-		s.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, MaxSurge: number("surge"), MaxUnavailable: number("unavailable")}
+		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy}
+	case v1alpha1.UpdateInPlaceOnly:
+		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxUnavailable: number("unavailable")}
+	default:
+		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxSurge: number("surge"), MaxUnavailable: number("unavailable")}
 	}
 	if flip(t, "readiness") {
 		toolsMustRun(s)
@@ -162,6 +167,8 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 	if v.Stamp != nil && rarely(t, "old") {
 		v.Stamp.Revision = pick(t, "revision", "old", "3:abc")
 	}
+	v.CPU, v.MemoryMiB = pick(t, "CPUs", int32(2), 2, 1, 4), pick(t, "memory", int64(4096), 4096, 2048)
+	v.CPUHotAdd, v.MemoryHotAdd = flip(t, "CPU hot-add"), flip(t, "memory hot-add")
 	v.Created = pick(t, "created", testNow, v.Created, time.Time{})
 	return v
 }
@@ -169,7 +176,7 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 func drawOperation(t *rapid.T) vsphere.Operation {
 	op := vsphere.Operation{
 		Kind: pick(t, "operation", vsphere.OperationClone, vsphere.OperationClone, vsphere.OperationPowerOn,
-			vsphere.OperationPowerOff, vsphere.OperationShutdown, vsphere.OperationDestroy),
+			vsphere.OperationPowerOff, vsphere.OperationShutdown, vsphere.OperationReconfigure, vsphere.OperationDestroy),
 		Started:   testNow.Add(-pick(t, "started", 0, time.Second, time.Hour)),
 		Task:      pick(t, "task", vsphere.Ref("task-1"), "task-2", ""),
 		Unknown:   rarely(t, "unknown"),
@@ -197,6 +204,9 @@ func drawFailure(t *rapid.T) vsphere.Failure {
 	f := vsphere.Failure{
 		Kind: op.Kind, Name: op.Name, VM: op.VM, Err: newError(drawClass(t)), Count: rapid.IntRange(1, 9).Draw(t, "count"),
 		At: testNow.Add(-pick(t, "age", 0, time.Second, time.Minute, time.Hour)),
+	}
+	if op.Kind == vsphere.OperationReconfigure && flip(t, "not hot-pluggable") {
+		f = about(vsphere.ReasonNotHotPluggable, f)
 	}
 	if op.Kind == vsphere.OperationClone {
 		f = about(pick(t, "reason", vsphere.ReasonNameTaken, "Gone"), f)

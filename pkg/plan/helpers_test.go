@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -197,6 +198,13 @@ func spec(change func(*v1alpha1.VmGroupSpec)) func(*Input) {
 
 func readyWhen(sign v1alpha1.ReadinessType) func(*Input) {
 	return spec(func(s *v1alpha1.VmGroupSpec) { s.Readiness = &v1alpha1.ReadinessSpec{Type: sign} })
+}
+
+// inPlace lets VMs be changed in place.
+func inPlace(strategy v1alpha1.UpdateStrategy, unavailable *intstr.IntOrString) func(*Input) {
+	return spec(func(s *v1alpha1.VmGroupSpec) {
+		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxUnavailable: unavailable}
+	})
 }
 
 // members adds an entry to spec.members.

@@ -58,8 +58,8 @@ type Plan struct {
 	EnsureFolder bool
 	Folder       vsphere.Ref
 	Cancel       []vsphere.Operation
-	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are switched
-	// off and destroyed: VMs that are surplus, or whose group goes.
+	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are destroyed: VMs
+	// that are surplus or replaced, or whose group goes. They are switched off before, as are VMs for a change in place.
 	Requests []vsphere.Request
 	// Sweep says that the controller sees nothing left of a group that goes, and that a sweep has to confirm it. The caller
 	// asks for one, unless Input.SweepAsked is its number.
@@ -91,10 +91,11 @@ type Plan struct {
 type due struct {
 	clones, cancels, powerOns, removals int
 	updates                             int // VMs that new ones are to take the place of
+	changes                             int // VMs to change in place
 	deleting                            bool
 }
 
-func (d due) any() bool { return d.makes()+d.cancels+d.powerOns+d.removals > 0 || d.deleting }
+func (d due) any() bool { return d.makes()+d.cancels+d.powerOns+d.removals+d.changes > 0 || d.deleting }
 
 // makes returns how many VMs have to be made, now or in the course of a rollout.
 func (d due) makes() int { return d.clones + d.updates }
@@ -109,12 +110,12 @@ func (p Plan) Makes() bool {
 	return p.EnsureFolder || slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.Kind.Makes() })
 }
 
-// RemovesVMs reports whether the plan powers a VM off or destroys one.
+// RemovesVMs reports whether the plan switches a VM off or destroys one.
 func (p Plan) RemovesVMs() bool {
 	return slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return removes(r.Kind) })
 }
 
-// removes reports whether an operation is part of a removal: victims alone are switched off.
+// removes reports whether an operation takes a VM out of service, to remove it or to change it.
 func removes(kind vsphere.OperationKind) bool {
 	return kind.Removes() || kind == vsphere.OperationPowerOff || kind == vsphere.OperationShutdown
 }

@@ -33,6 +33,12 @@ type member struct {
 	mark         v1alpha1.MemberDeletion
 	age          vsphere.Age
 	differs, old bool
+	// change is what it takes until it is as the spec has it, and turn is true if it is to be changed in place now. changeFailed is
+	// how that has failed the last time, and changeWaits is true if it is not to be tried again now.
+	change       change
+	turn         bool
+	changeFailed *vsphere.Failure
+	changeWaits  bool
 	notReady     string    // why it is not ready, empty if it is
 	availableAt  time.Time // when it becomes available, if it is ready and has to wait for that
 }
@@ -86,6 +92,10 @@ func (m *member) next() vsphere.OperationKind {
 		return vsphere.OperationDestroy
 	case m.victim:
 		return vsphere.OperationPowerOff
+	case m.resizes() && m.vm.Power == vsphere.PoweredOff && !m.changeWaits, m.turn && m.change == hotChange:
+		return vsphere.OperationReconfigure
+	case m.turn:
+		return vsphere.OperationPowerOff
 	case m.vm.Power != vsphere.PoweredOn:
 		return vsphere.OperationPowerOn
 	default:
@@ -108,10 +118,11 @@ func (m *member) failure() *vsphere.Failure {
 	return nil
 }
 
-// lastingFailure returns the failure unless the next attempt may well settle it.
+// lastingFailure returns the failure unless the next attempt may well settle it, or the VM does its work all the same: a change
+// in place has failed (see changeRefused).
 func (m *member) lastingFailure() *vsphere.Failure {
 	f := m.failure()
-	if f == nil || isTolerated(f) {
+	if f == nil || isTolerated(f) || f.Kind == vsphere.OperationReconfigure {
 		return nil
 	}
 	return f
@@ -163,21 +174,25 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
 		return v1alpha1.VMPending, cloneMessage(m.op)
 	case m.vm.Power != vsphere.PoweredOn:
-		return v1alpha1.VMPoweredOff, m.whyOff(in)
+		return v1alpha1.VMPoweredOff, m.whyOff(in, ms)
 	case ms.folder == nil || m.vm.Parent != ms.folder.Ref:
 		return v1alpha1.VMMoved, "it was moved to " + m.location(in)
 	case !m.available():
 		return v1alpha1.VMNotReady, m.whyUnavailable()
+	case m.resizes() && m.changeRefused():
+		return v1alpha1.VMAvailable, fmt.Sprintf("not changed to %s: %s", ms.target.resized(), m.changeFailed.Err)
 	default:
 		return v1alpha1.VMAvailable, ms.target.drift(m.vm)
 	}
 }
 
 // whyOff says why the VM is not powered on.
-func (m *member) whyOff(in Input) string {
+func (m *member) whyOff(in Input, ms *membership) string {
 	switch {
 	case m.outsideRoot():
 		return "it lies in " + m.location(in) + ", where nothing is switched on"
+	case m.next() == vsphere.OperationReconfigure:
+		return "being changed to " + ms.target.resized() + ", and powered on after that"
 	case m.op != nil && m.op.Kind == vsphere.OperationPowerOn:
 		return "being powered on"
 	case m.inCrashLoop(in.Now):

@@ -56,7 +56,7 @@ func newMembership(in Input) membership {
 	ms.attach(v)
 	slices.SortStableFunc(ms.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	ms.matchIncomplete(incomplete)
-	ms.setOld(in.Group)
+	ms.setOld(in)
 	ms.readySince = ms.setReadiness(in)
 	ms.unlisted = ms.unlistedReplicas(v)
 	return ms

@@ -99,6 +99,7 @@ func vCenterChanged(in Input) *Problem {
 //  9. clones are due, and have to name a host, but no host can take one
 //  10. the rollout is halted
 //  11. VMs are surplus that spec.members does not let go
+//  12. only new VMs can be as the spec has them, and the strategy replaces none
 func groupProblems(in Input, p *Plan) []*Problem {
 	ms := &p.members
 	var problems []*Problem
@@ -118,7 +119,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if p.due.clones > 0 {
 		problems = append(problems, noHost(in))
 	}
-	return append(problems, haltedRollout(in, p), unnamedVictims(in, p))
+	return append(problems, haltedRollout(in, p), unnamedVictims(in, p), replacementRequired(in, p))
 }
 
 // haltedRollout returns the problem that no new VM has become available in time. It blocks no clones: VMs that are missing are
@@ -128,8 +129,8 @@ func haltedRollout(in Input, p *Plan) *Problem {
 		return nil
 	}
 	problem := stalled(v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf(
-		"no new VM has become available within %s: %s still to be replaced, and none is until one does; look at the new VMs, then correct the spec or go back to the old one",
-		progressDeadline(in.Group), count(p.due.updates, "VM")))
+		"no updated VM has become available within %s: %s still to be updated, and none is until one does; look at the VMs that are not available, then correct the spec or go back to the old one",
+		progressDeadline(in.Group), count(p.due.updates+p.due.changes, "VM")))
 	problem.blocksClones = false
 	return problem
 }
@@ -186,6 +187,7 @@ const (
 	vmOutsideRoot
 	operationFails
 	crashLoop
+	changeRefused
 )
 
 // obstacleOf returns what stands in the way of a VM of ours, and how severe it is. The first that applies:
@@ -194,6 +196,7 @@ const (
 //  2. it is to be removed, or is off, and lies outside the root folder: a human has to move it
 //  3. the operation that it needs next fails
 //  4. it does not stay on
+//  5. it cannot be changed in place
 //
 // While changes are held back, the controller waits for nothing: 1 and 2 do not apply.
 func obstacleOf(in Input, m *member) (obstacle, severity) {
@@ -207,6 +210,8 @@ func obstacleOf(in Input, m *member) (obstacle, severity) {
 		return operationFails, ofFailure(failure).severity
 	case m.inCrashLoop(in.Now):
 		return crashLoop, severityWaiting
+	case m.resizes() && m.changeRefused():
+		return changeRefused, ofFailure(m.changeFailed).severity
 	default:
 		return noObstacle, 0
 	}
@@ -237,7 +242,11 @@ func problemOf(in Input, m *member) *Problem {
 	case crashLoop:
 		return waiting(v1alpha1.ReasonCrashLoopBackOff, fmt.Sprintf("VM %s: %s", m.name, m.message))
 	default:
-		p := ofFailure(m.lastingFailure())
+		failure := m.lastingFailure()
+		if o == changeRefused {
+			failure = m.changeFailed
+		}
+		p := ofFailure(failure)
 		if !strings.Contains(p.Message, m.name) {
 			p.Message = fmt.Sprintf("VM %s: %s", m.name, p.Message)
 		}

@@ -81,6 +81,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		}
 	}
 	pending, old := len(p.members.pending), len(p.members.outdated())
+	cycled := countIf(p.members.ours, func(m *member) bool { return m.turn && m.change == coldChange })
 	surge, _ := limits(in.Group)
 	if old == 0 {
 		surge = 0
@@ -89,10 +90,10 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted, with a surge of %d", ours, pending, len(clonesIn(p)), want, surge)
 	}
 	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationShutdown), p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
-	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && old == 0 && len(victims) > max(0, ours-beyond-want) {
+	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && old == 0 && len(victims) > max(0, ours-beyond-want)+cycled {
 		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)
 	}
-	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want)+old {
+	if in.Group.DeletionTimestamp == nil && len(victims) > max(0, ours-want)+old+cycled {
 		t.Errorf("P2: %d of %d VMs go, %d are wanted, and %d are old", len(victims), ours, want, old)
 	}
 	if in.Group.DeletionTimestamp != nil && len(clonesIn(p))+len(p.RequestsOf(vsphere.OperationPowerOn)) > 0 {
@@ -114,7 +115,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if p.Writes() && in.Group.DeletionTimestamp == nil && !p.AddFinalizer && !slices.Contains(in.Group.Finalizers, v1alpha1.Finalizer) {
 		t.Error("P2: something is changed before there is a finalizer")
 	}
-	touched := slices.Concat(refs(p.RequestsOf(vsphere.OperationPowerOn)), victims)
+	touched := slices.Concat(refs(p.RequestsOf(vsphere.OperationPowerOn)), refs(p.RequestsOf(vsphere.OperationReconfigure)), victims)
 	slices.Sort(touched)
 	if len(slices.Compact(slices.Clone(touched))) != len(touched) {
 		t.Errorf("one VM, several operations: %v", touched)
@@ -133,8 +134,13 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 	if in.Group.DeletionTimestamp != nil {
 		return
 	}
+	checkChanges(t, in, p)
 	replaced, surplus := 0, 0
 	for _, m := range p.members.ours {
+		if m.turn { // see checkChanges
+			replaced += oneIf(m.change == coldChange && m.inService())
+			continue
+		}
 		goes := slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.VM == m.vm.Ref && removes(r.Kind) })
 		switch {
 		case !goes:
@@ -158,6 +164,35 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 	floor := int(in.Group.DesiredReplicas()) - unavailable
 	if replaced > 0 && left < floor {
 		t.Errorf("%d VMs are replaced and %d removed, %d are available after that, and %d have to be", replaced, surplus, left, floor)
+	}
+}
+
+// checkChanges proves what a change in place promises: only what the strategy allows, only the size and what the VM is made from,
+// and no VM is off for it that could be on.
+func checkChanges(t *rapid.T, in Input, p Plan) {
+	_, unavailable := limits(in.Group)
+	for _, m := range p.members.ours {
+		i := slices.IndexFunc(p.Requests, func(r vsphere.Request) bool { return r.VM == m.vm.Ref })
+		if i < 0 {
+			continue
+		}
+		r := p.Requests[i]
+		switch {
+		case r.Kind == vsphere.OperationReconfigure && !changesInPlace(in.Group):
+			t.Errorf("%s is changed without a strategy", r.VM)
+		case r.Kind == vsphere.OperationReconfigure && m.vm.Power != vsphere.PoweredOff && r.Resize.CPU < m.vm.CPU:
+			t.Errorf("%s is on, and loses CPUs", r.VM)
+		case r.Kind == vsphere.OperationReconfigure && (m.old || m.victim):
+			t.Errorf("%s goes, and is changed", r.VM)
+		case r.Kind == vsphere.OperationReconfigure && m.age != vsphere.Current && r.Resize.Revision != m.vm.Stamp.Revision:
+			t.Errorf("%s is made from an earlier spec, and says that it is not", r.VM)
+		case removes(r.Kind) && m.turn && (unavailable == 0 || m.change != coldChange):
+			t.Errorf("%s is switched off for a change, of which none may be unavailable", r.VM)
+		case r.Kind == vsphere.OperationDestroy && strategyOf(in.Group) == v1alpha1.UpdateInPlaceOnly && m.old && m.mark != v1alpha1.DeletionNow:
+			t.Errorf("%s is replaced, with the strategy InPlaceOnly", r.VM)
+		case removes(r.Kind) && m.turn && m.changeFailed != nil && m.changeFailed.Count >= maxPowerCycles && m.changeFailed.Err.Reason != vsphere.ReasonNotHotPluggable:
+			t.Errorf("%s is switched off for a change that fails", r.VM)
+		}
 	}
 }
 

@@ -13,12 +13,16 @@ import (
 type counts struct {
 	replicas int // that the spec asks for
 	surge    int // VMs that there may be beyond them while VMs are replaced
-	// unavailable is how many of replicas may be unavailable because VMs are replaced.
+	// unavailable is how many of replicas may be unavailable because VMs are replaced or changed in place.
 	unavailable int
 	// stay are VMs of ours that stay; old are those that new ones are to take the place of.
 	// Available are those in service.
 	stay, stayAvailable int
 	old, oldAvailable   int
+	// hot are VMs, of those that stay, that can be changed in place while they are on. Cold ones have to be off for it, and are on;
+	// coldAvailable of them are in service. Unfinished changes have begun, or have failed.
+	hot, cold, coldAvailable int
+	unfinished               int
 	// cloning are VMs on their way, unidentified those that may be ours, see membership.
 	cloning, unidentified int
 	// halted is true if no further VM may be replaced, blocked if no new one can be made now.
@@ -37,7 +41,10 @@ type numbers struct {
 	surplus int // VMs to remove, of those that stay
 	replace int // VMs to remove now, of the old ones
 	unnamed int // VMs that are surplus and may not be removed
-	halted  bool
+	hot     int // VMs to change in place while they are on
+	// cold are VMs in service to switch off for it, idle those that are not in service.
+	cold, idle int
+	halted     bool
 	// why says why no more old ones are removed. It is empty if there is none left.
 	why string
 }
@@ -51,7 +58,28 @@ type numbers struct {
 //     replicas - unavailable can be in service without it.
 //  4. Remove old VMs that are available, as long as replicas - unavailable VMs stay in service.
 //  5. While the rollout is halted, or no VM can be made, keep the old ones, and make none beyond replicas.
+//  6. Change at most unavailable VMs in place at once, and those in service that have to be off for it only as 4 says. One that
+//     can be changed while it is on needs no place of 4: there is always one at least.
+//  7. While the rollout is halted, begin no change in place.
 func decideNumbers(c counts) numbers {
+	s := decideReplacements(c)
+	if c.halted {
+		s.halted = s.halted || c.hot+c.cold+c.unfinished > 0
+		return s
+	}
+	s.hot = max(0, min(c.hot, max(1, c.unavailable)-c.unfinished))
+	places := max(0, c.unavailable-c.unfinished)
+	s.idle = min(c.cold-c.coldAvailable, places)
+	spare := c.available() - s.surplus - s.replace - max(0, c.replicas-c.unavailable)
+	s.cold = max(0, min(c.coldAvailable, places-s.idle, spare))
+	if s.why == "" && s.idle+s.cold < c.cold {
+		s.why = fmt.Sprintf("%d have to stay available", max(0, c.replicas-c.unavailable))
+	}
+	return s
+}
+
+// decideReplacements are rules 1 to 5 of decideNumbers.
+func decideReplacements(c counts) numbers {
 	surge := c.surge
 	if c.old == 0 || c.halted {
 		surge = 0
@@ -84,10 +112,14 @@ func decideNumbers(c counts) numbers {
 
 // limits returns how many VMs there may be beyond replicas, and how many of these may be unavailable, while VMs are replaced.
 // As in a Deployment, percentages are of replicas, the surge is rounded up, the other down, and if both come to 0, one may be
-// unavailable: or else nothing would ever move.
+// unavailable: or else nothing would ever move. A maxUnavailable that is 0 by itself is taken at its word where maxSurge leaves
+// room: VMs are replaced with a surge of 1 then.
 func limits(g *v1alpha1.VmGroup) (surge, unavailable int) {
 	one, none := intstr.FromInt32(1), intstr.FromInt32(0)
 	maxSurge, maxUnavailable := &one, &none
+	if changesInPlace(g) {
+		maxSurge, maxUnavailable = nil, &one
+	}
 	if u := g.Spec.Update; u != nil {
 		if u.MaxSurge != nil {
 			maxSurge = u.MaxSurge
@@ -98,7 +130,11 @@ func limits(g *v1alpha1.VmGroup) (surge, unavailable int) {
 	}
 	replicas := int(g.DesiredReplicas())
 	surge, unavailable = absolute(maxSurge, replicas, true), absolute(maxUnavailable, replicas, false)
-	if surge == 0 && unavailable == 0 {
+	switch {
+	case surge > 0 || unavailable > 0:
+	case isZero(maxUnavailable) && !isZero(maxSurge):
+		surge = 1
+	default:
 		unavailable = 1
 	}
 	return surge, min(unavailable, replicas)
@@ -115,21 +151,27 @@ func absolute(value *intstr.IntOrString, replicas int, up bool) int {
 
 // replaces reports whether a change of the spec replaces VMs.
 func replaces(g *v1alpha1.VmGroup) bool {
-	return g.Spec.Update != nil && g.Spec.Update.Strategy == v1alpha1.UpdateReplace
+	s := strategyOf(g)
+	return s == v1alpha1.UpdateReplace || s == v1alpha1.UpdateInPlaceIfPossible
 }
 
-// setOld says of each VM of ours whether a new one is to take its place. The first that applies:
+// setOld says of each VM of ours what it takes until it is as the spec has it, and whether a new one is to take its place. The
+// first that applies:
 //
 //  1. spec.members protects it: no
 //  2. spec.members asks for it: yes
-//  3. the strategy is Replace, and the VM surely differs from one made now: yes
-func (ms *membership) setOld(g *v1alpha1.VmGroup) {
-	marks := deletionMarks(g)
+//  3. it takes a new VM to be as the spec has it, and the strategy replaces VMs: yes
+func (ms *membership) setOld(in Input) {
+	marks := deletionMarks(in.Group)
 	for _, m := range ms.ours {
 		m.mark = marks[m.vm.InstanceUUID]
 		m.age = ms.target.revisions.AgeOf(*m.vm)
 		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(*m.vm)
-		m.old = m.mark == v1alpha1.DeletionNow || m.mark != v1alpha1.DeletionNever && replaces(g) && m.differs
+		m.changeFailed = m.changeFailure(in)
+		m.changeWaits = !m.mayTryAgain(in)
+		m.change = ms.changeOf(in, m)
+		wanted := m.change == replacement && replaces(in.Group) || m.mark == v1alpha1.DeletionNow
+		m.old = wanted && m.mark != v1alpha1.DeletionNever
 	}
 }
 
@@ -152,6 +194,7 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 		blocked: in.TemplateError != nil || in.Snapshot.PlacementError != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
 	}
 	c.surge, c.unavailable = limits(in.Group)
+	updated, refused := 0, 0
 	for _, m := range ms.ours {
 		switch {
 		case m.old && m.inService():
@@ -160,16 +203,26 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 			c.old++
 		case m.inService():
 			c.stay, c.stayAvailable = c.stay+1, c.stayAvailable+1
+			updated += oneIf(!m.resizes())
+			refused += oneIf(m.resizes() && m.changeRefused())
 		default:
 			c.stay++
 		}
 	}
-	if awaited := c.cloning + c.stay - c.stayAvailable; !replaces(in.Group) || awaited == 0 {
+	ms.countChanges(in, &c)
+	if awaited := c.cloning + c.stay - c.stayAvailable + refused; strategyOf(in.Group) == v1alpha1.UpdateOnDelete || awaited == 0 {
 		return c, RolloutClock{}
 	}
-	clock := in.Clocks.Rollout.advance(in, c.stayAvailable, heldBy(in) == "" && !isExhausted(in))
+	clock := in.Clocks.Rollout.advance(in, updated, heldBy(in) == "" && !isExhausted(in))
 	c.halted = clock.Elapsed >= progressDeadline(in.Group)
 	return c, clock
+}
+
+func oneIf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // isExhausted reports whether clones fail because vCenter has run out of something.

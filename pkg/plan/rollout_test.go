@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -36,6 +37,14 @@ func TestDecideNumbers(t *testing.T) {
 		"4: down to none":                              {counts{old: 3, oldAvailable: 3}, numbers{replace: 3}},
 		"5: halted":                                    {counts{replicas: 3, surge: 1, unavailable: 1, stay: 1, old: 2, oldAvailable: 2, halted: true}, numbers{halted: true, why: "no new VM has become available in time"}},
 		"5: halted, and one is lost":                   {counts{replicas: 3, surge: 1, old: 2, oldAvailable: 2, halted: true}, numbers{clone: 1, halted: true, why: "no new VM has become available in time"}},
+		"6: one at a time, while it is on":             {counts{replicas: 3, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 1}},
+		"6: two at a time, while they are on":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 2}},
+		"6: off for it, one at a time":                 {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{cold: 1, why: "2 have to stay available"}},
+		"6: one is off for it":                         {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 2, cold: 2, coldAvailable: 2, unfinished: 1}, numbers{why: "2 have to stay available"}},
+		"6: none may be off for it":                    {counts{replicas: 3, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{why: "3 have to stay available"}},
+		"6: the idle before those in service":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 2, cold: 3, coldAvailable: 2}, numbers{idle: 1, cold: 1, why: "1 have to stay available"}},
+		"6: another is replaced":                       {counts{replicas: 3, unavailable: 1, stay: 2, stayAvailable: 2, cold: 2, coldAvailable: 2, old: 1, oldAvailable: 1}, numbers{replace: 1, why: "2 have to stay available"}},
+		"7: halted, and changed in place":              {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, hot: 1, cold: 2, coldAvailable: 2, halted: true}, numbers{halted: true}},
 		"5: no VM can be made":                         {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 3, blocked: true}, numbers{why: "no new VM can be made now"}},
 	}
 	for name, tc := range tests {
@@ -57,6 +66,9 @@ func TestNumbersKeepTheirBounds(t *testing.T) {
 			halted: rarely(t, "halted"), blocked: rarely(t, "blocked"),
 		}
 		c.stayAvailable, c.oldAvailable = upTo(c.stay, "of these available"), upTo(c.old, "of these available")
+		c.coldAvailable = upTo(c.stayAvailable, "changes in service")
+		c.cold = c.coldAvailable + upTo(c.stay-c.stayAvailable, "changes")
+		c.hot, c.unfinished = upTo(c.stayAvailable-c.coldAvailable, "hot"), upTo(c.stay-c.stayAvailable-(c.cold-c.coldAvailable), "unfinished")
 		if c.surge+c.unavailable == 0 {
 			c.unavailable = 1
 		}
@@ -67,6 +79,12 @@ func TestNumbersKeepTheirBounds(t *testing.T) {
 			n := decideNumbers(c)
 			checkBounds(t, c, n)
 			c = c.after(n)
+		}
+		if c.unavailable == 0 {
+			c.cold = 0 // none is switched off then
+		}
+		if c.hot+c.cold > 0 {
+			t.Fatalf("it ends with %d to change, and %d to switch off for it", c.hot, c.cold)
 		}
 		if c.old > 0 || c.stay != c.replicas {
 			t.Fatalf("it ends with %d old VMs and %d others of %d", c.old, c.stay, c.replicas)
@@ -88,13 +106,19 @@ func checkBounds(t *rapid.T, c counts, n numbers) {
 		t.Fatal("a VM is replaced")
 	}
 	left := c.available() - n.surplus - max(0, n.replace-(c.old-c.oldAvailable))
-	if floor := c.replicas - c.unavailable; n.replace > c.old-c.oldAvailable && left < floor {
+	left -= n.cold
+	if floor := c.replicas - c.unavailable; (n.replace > c.old-c.oldAvailable || n.cold > 0) && left < floor {
 		t.Fatalf("%d are available after that, %d have to be", left, floor)
+	}
+	if n.idle+n.cold > c.unavailable || n.hot > max(1, c.unavailable) || c.halted && n.idle+n.cold+n.hot > 0 {
+		t.Fatalf("%d are changed, and %d switched off for it", n.hot, n.idle+n.cold)
 	}
 }
 
 // after returns the numbers when all is done: what was cloned is available, and those that are off first have gone first.
 func (c counts) after(n numbers) counts {
+	c.hot, c.cold, c.unfinished = max(0, c.hot-n.hot), max(0, min(c.cold-n.idle-n.cold, c.stay-n.surplus)), 0
+	c.coldAvailable = c.cold
 	sick := min(n.replace, c.old-c.oldAvailable)
 	c.old -= n.replace
 	c.oldAvailable -= n.replace - sick
@@ -106,6 +130,7 @@ func (c counts) after(n numbers) counts {
 func TestLimits(t *testing.T) {
 	number, percent := intstr.FromInt32, intstr.FromString
 	tests := map[string]struct {
+		strategy              v1alpha1.UpdateStrategy
 		replicas              int32
 		surgeValue, downValue *intstr.IntOrString
 		surge, maxUnavail     int
@@ -117,12 +142,17 @@ func TestLimits(t *testing.T) {
 		"both come to nothing":      {replicas: 3, surgeValue: ptr.To(percent("0%")), downValue: ptr.To(percent("10%")), maxUnavail: 1},
 		"no surge":                  {replicas: 3, surgeValue: ptr.To(number(0)), maxUnavail: 1},
 		"not more than replicas":    {replicas: 3, downValue: ptr.To(number(9)), surge: 1, maxUnavail: 3},
+		"in place":                  {strategy: v1alpha1.UpdateInPlaceIfPossible, replicas: 4, maxUnavail: 1},
+		"in place, none off":        {strategy: v1alpha1.UpdateInPlaceIfPossible, replicas: 4, downValue: ptr.To(number(0)), surge: 1},
+		"only in place":             {strategy: v1alpha1.UpdateInPlaceOnly, replicas: 4, maxUnavail: 1},
+		"only in place, none off":   {strategy: v1alpha1.UpdateInPlaceOnly, replicas: 4, downValue: ptr.To(percent("0%")), surge: 1},
+		"only in place, nearly 0":   {strategy: v1alpha1.UpdateInPlaceOnly, replicas: 4, downValue: ptr.To(percent("10%")), maxUnavail: 1},
 		"no replicas":               {replicas: 0, surgeValue: ptr.To(percent("100%")), downValue: ptr.To(percent("100%"))},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := group(tc.replicas)
-			g.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, MaxSurge: tc.surgeValue, MaxUnavailable: tc.downValue}
+			g.Spec.Update = &v1alpha1.UpdateSpec{Strategy: cmp.Or(tc.strategy, v1alpha1.UpdateReplace), MaxSurge: tc.surgeValue, MaxUnavailable: tc.downValue}
 			if surge, unavailable := limits(g); surge != tc.surge || unavailable != tc.maxUnavail {
 				t.Errorf("surge %d, unavailable %d; want %d and %d", surge, unavailable, tc.surge, tc.maxUnavail)
 			}

@@ -14,8 +14,9 @@ import (
 //
 //  1. the numbers come first: see decideNumbers
 //  2. remove old VMs, and the surplus (see scaleDown), and cancel clones that are too many
-//  3. power on what is off and is not to go
-//  4. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
+//  3. change VMs in place (see changeInPlace)
+//  4. power on what is off and is not to go
+//  5. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
 func (p *Plan) scale(in Input) {
 	ms := &p.members
 	c, clock := ms.count(in)
@@ -24,10 +25,12 @@ func (p *Plan) scale(in Input) {
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
 	p.scaleDown(slices.Concat(ms.replaced(p.numbers.replace), victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
+	ms.chooseChanges(p.numbers)
+	p.changeInPlace(in)
 	p.powerOn(in)
 	p.retryNames(in)
 	ms.setStates(in)
-	p.due.clones, p.due.updates = p.numbers.clone, c.old
+	p.due.clones, p.due.updates, p.due.changes = p.numbers.clone, c.old, ms.changesLeft(in.Group)
 	if clock.Running && !c.halted {
 		p.RetryAfter = sooner(p.RetryAfter, progressDeadline(in.Group)-clock.Elapsed)
 	}
@@ -178,7 +181,7 @@ func (p *Plan) cancelClone(op *vsphere.Operation) {
 func (p *Plan) powerOn(in Input) {
 	var again []vsphere.Ref
 	for _, m := range p.members.ours {
-		if m.victim || m.vm.Power == vsphere.PoweredOn || !m.reachable() || m.outsideRoot() {
+		if !m.reachable() || m.next() != vsphere.OperationPowerOn {
 			continue
 		}
 		p.due.powerOns++

@@ -118,7 +118,7 @@ func listVMs(ms *membership, limit int) []v1alpha1.VMStatus {
 		}
 		if m.identity == vsphere.Ours {
 			status.Instance, status.Slot = m.vm.InstanceUUID, ptr.To(int32(m.vm.Stamp.Slot))
-			status.Ready, status.Revision = m.ready(), m.vm.Stamp.Revision
+			status.Ready, status.Revision, status.Pending = m.ready(), m.vm.Stamp.Revision, m.pendingChange()
 		}
 		list = append(list, status)
 	}

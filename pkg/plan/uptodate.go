@@ -24,10 +24,12 @@ func (m *member) protected() bool { return m.mark == v1alpha1.DeletionNever }
 
 // upToDate says whether all VMs are as the spec has them. The first that applies:
 //
-//  1. VMs differ, and spec.members protects all of these: False, Protected
-//  2. VMs differ: False, OutOfDate
-//  3. of some VMs nobody can tell: Unknown
-//  4. True
+//  1. VMs differ, and spec.members protects all of these from what it takes: False, Protected
+//  2. VMs are not replaced that would have to be, with the strategy InPlaceOnly: False, ReplacementRequired
+//  3. all VMs that differ have to be switched off for a change, and the strategy does not: False, PowerCycleRequired
+//  4. VMs differ: False, OutOfDate
+//  5. of some VMs nobody can tell: Unknown
+//  6. True
 //
 // The message also tells of entries of spec.members that name no VM of the group. They are no error: VMs go.
 func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
@@ -36,9 +38,15 @@ func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
 	differ := filter(ms.ours, func(m *member) bool { return m.differs })
 	unknown := countIf(ms.ours, func(m *member) bool { return m.age == vsphere.AgeUnknown })
 	switch {
-	case len(differ) > 0 && countIf(differ, (*member).protected) == len(differ):
+	case len(differ) > 0 && countIf(differ, func(m *member) bool { return m.protected() && m.change == replacement }) == len(differ):
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonProtected
 		u.message = fmt.Sprintf("%d of %s out of date; spec.members protects them", len(differ), all)
+	case strategyOf(g) == v1alpha1.UpdateInPlaceOnly && countIf(differ, (*member).stuck) > 0:
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonReplacementRequired
+		u.message = fmt.Sprintf("%d of %s made from an earlier spec: only new VMs can be as the spec has them", countIf(differ, (*member).stuck), all)
+	case len(differ) > 0 && ms.changesLeft(g) == 0 && countIf(differ, (*member).needsPowerCycle) == len(differ):
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonPowerCycleRequired
+		u.message = fmt.Sprintf("%d of %s not of the size in the spec: they are changed when somebody switches them off", len(differ), all)
 	case len(differ) > 0:
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonOutOfDate
 		u.message = fmt.Sprintf("%d of %s made from an earlier spec, or of another size", len(differ), all)
@@ -53,6 +61,11 @@ func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
 		u.message += fmt.Sprintf("spec.members has %d without a VM, the first is %s", len(unknownOnes), unknownOnes[0])
 	}
 	return u
+}
+
+// needsPowerCycle reports whether the VM has to be switched off to be changed.
+func (m *member) needsPowerCycle() bool {
+	return m.resizes() && m.pendingChange() == v1alpha1.PendingPowerCycle
 }
 
 // unknownInstances returns the instances in spec.members that no VM of the group has.

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -21,14 +23,18 @@ func TestUpToDate(t *testing.T) {
 	}{
 		"1: protected": {[]vsphere.VM{vm(0), vm(1, oldRevision)}, []func(*Input){members("instance-1", v1alpha1.DeletionNever)},
 			"False Protected", "1 of 2 VMs out of date; spec.members protects them", 1},
-		"2: old, and one protected": {[]vsphere.VM{vm(0, oldRevision), vm(1, oldRevision)}, []func(*Input){members("instance-1", v1alpha1.DeletionNever)},
+		"2: only in place": {[]vsphere.VM{vm(0, oldRevision), vm(1, small)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, nil)},
+			"False ReplacementRequired", "1 of 2 VMs made from an earlier spec: only new VMs can be as the spec has them", 0},
+		"3: only hot": {[]vsphere.VM{vm(0), vm(1, small)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, ptr.To(intstr.FromInt32(0)))},
+			"False PowerCycleRequired", "1 of 2 VMs not of the size in the spec: they are changed when somebody switches them off", 1},
+		"4: old, and one protected": {[]vsphere.VM{vm(0, oldRevision), vm(1, oldRevision)}, []func(*Input){members("instance-1", v1alpha1.DeletionNever)},
 			"False OutOfDate", "2 of 2 VMs made from an earlier spec, or of another size", 0},
-		"2: another size":              {[]vsphere.VM{vm(0, small)}, nil, "False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
-		"2: old, and one is not known": {[]vsphere.VM{vm(0, oldRevision), vm(1, newer)}, nil, "False OutOfDate", "1 of 2 VMs made from an earlier spec, or of another size", 0},
-		"3: not known": {[]vsphere.VM{vm(0), vm(1, newer)}, nil,
+		"4: another size":              {[]vsphere.VM{vm(0, small)}, nil, "False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
+		"4: old, and one is not known": {[]vsphere.VM{vm(0, oldRevision), vm(1, newer)}, nil, "False OutOfDate", "1 of 2 VMs made from an earlier spec, or of another size", 0},
+		"5: not known": {[]vsphere.VM{vm(0), vm(1, newer)}, nil,
 			"Unknown RevisionUnknown", "a newer version of the controller has made 1 of 2 VMs: whether from the present spec cannot be told", 1},
-		"4: all":          {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
-		"4: none to tell": {nil, nil, "True AllReplicasUpdated", "", 0},
+		"6: all":          {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
+		"6: none to tell": {nil, nil, "True AllReplicasUpdated", "", 0},
 		"an entry without a VM": {[]vsphere.VM{vm(0)}, []func(*Input){members("gone", v1alpha1.DeletionNever), members("gone too", v1alpha1.DeletionNow)},
 			"True AllReplicasUpdated", "spec.members has 2 without a VM, the first is gone", 1},
 	}
@@ -43,8 +49,8 @@ func TestUpToDate(t *testing.T) {
 			if *status.UpdatedReplicas != tc.updated {
 				t.Errorf("%d updated, want %d", *status.UpdatedReplicas, tc.updated)
 			}
-			if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
-				t.Error("without a strategy, it is not READY")
+			if ready := meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady); ready != (c.Reason != v1alpha1.ReasonReplacementRequired) {
+				t.Errorf("READY: %t", ready)
 			}
 		})
 	}

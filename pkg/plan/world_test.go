@@ -45,9 +45,10 @@ type world struct {
 // task is one that runs. One that is found was sent by an earlier process, and has no operation.
 type task struct {
 	vsphere.Operation
-	slot  int
-	spec  vsphere.VMSpec
-	found bool
+	slot   int
+	spec   vsphere.VMSpec
+	resize *vsphere.Resize
+	found  bool
 }
 
 func newWorld(replicas int32) *world {
@@ -142,7 +143,7 @@ func (w *world) sync() {
 		if r.Kind.Makes() {
 			w.clone(r)
 		} else {
-			w.submit(r.Kind, r.VM)
+			w.submit(r)
 		}
 	}
 	w.group.Status = Status(in, p, out)
@@ -154,11 +155,12 @@ func (w *world) sync() {
 	}
 }
 
-func (w *world) submit(kind vsphere.OperationKind, ref vsphere.Ref) {
-	if kind == vsphere.OperationPowerOff { // it takes the place of a shutdown
-		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == ref && o.Kind == vsphere.OperationShutdown })
+func (w *world) submit(r vsphere.Request) {
+	if r.Kind == vsphere.OperationPowerOff { // it takes the place of a shutdown
+		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == r.VM && o.Kind == vsphere.OperationShutdown })
 	}
-	w.tasks = append(w.tasks, &task{Operation: vsphere.Operation{Kind: kind, VM: ref, Task: w.newRef("task"), Started: w.now}})
+	op := vsphere.Operation{Kind: r.Kind, VM: r.VM, Task: w.newRef("task"), Started: w.now}
+	w.tasks = append(w.tasks, &task{Operation: op, resize: r.Resize})
 }
 
 func (w *world) clone(c vsphere.Request) {
@@ -203,11 +205,27 @@ func (w *world) end(t *task, class vsphere.Class) {
 	case t.Kind == vsphere.OperationPowerOff, t.Kind == vsphere.OperationShutdown:
 		w.vms[i].Power = vsphere.PoweredOff
 		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == t.VM && o.Kind == vsphere.OperationShutdown })
+	case t.Kind == vsphere.OperationReconfigure:
+		w.reconfigure(t, &w.vms[i])
 	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
 		w.fail(t.Operation, "", vsphere.ClassConflict)
 	default:
 		w.remove(w.vms[i].Ref)
 	}
+}
+
+// reconfigure gives a VM another size. One that is on takes only what can be added to it.
+func (w *world) reconfigure(t *task, vm *vsphere.VM) {
+	hot := (vm.CPU == t.resize.CPU || vm.CPUHotAdd && vm.CPU < t.resize.CPU) &&
+		(vm.MemoryMiB == t.resize.MemoryMiB || vm.MemoryHotAdd && vm.MemoryMiB < t.resize.MemoryMiB)
+	if vm.Power != vsphere.PoweredOff && !hot {
+		w.fail(t.Operation, "", vsphere.ClassConflict)
+		last := &w.failures[len(w.failures)-1]
+		*last = about(vsphere.ReasonNotHotPluggable, *last)
+		return
+	}
+	stamp := vm.Stamp.Revised(t.resize.Revision)
+	vm.CPU, vm.MemoryMiB, vm.Stamp = t.resize.CPU, t.resize.MemoryMiB, &stamp
 }
 
 // poweredOn counts a power-on as vsphere.PowerOn says.

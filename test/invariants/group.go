@@ -91,7 +91,7 @@ func (s *state) learn(g *group, vg *v1alpha1.VmGroup) {
 }
 
 // replacing returns how many VMs a group may have beyond its replicas, and how many of these may be missing, because VMs are
-// replaced: the README's words for spec.update, read once more.
+// replaced or changed: the README's words for spec.update, read once more.
 func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
 	now := func(m v1alpha1.MemberSpec) bool { return m.Deletion == v1alpha1.DeletionNow }
 	update := vg.Spec.Update
@@ -99,8 +99,13 @@ func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
 		return 0, 0
 	}
 	maxSurge, maxUnavailable := intstr.FromInt32(1), intstr.FromInt32(0)
+	onlyHot := false
 	if update != nil {
+		if strings.HasPrefix(string(update.Strategy), "InPlace") {
+			maxSurge, maxUnavailable = intstr.FromInt32(0), intstr.FromInt32(1)
+		}
 		maxSurge, maxUnavailable = ptr.Deref(update.MaxSurge, maxSurge), ptr.Deref(update.MaxUnavailable, maxUnavailable)
+		onlyHot = update.MaxSurge == nil && (maxUnavailable == intstr.FromInt32(0) || maxUnavailable == intstr.FromString("0%"))
 	}
 	share := func(v intstr.IntOrString, round func(float64) float64) int {
 		if v.Type == intstr.Int {
@@ -113,7 +118,11 @@ func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
 		return int(round(float64(percent) * float64(vg.DesiredReplicas()) / 100))
 	}
 	surge, unavailable = share(maxSurge, math.Ceil), share(maxUnavailable, math.Floor)
-	if surge+unavailable == 0 {
+	switch {
+	case surge+unavailable > 0:
+	case onlyHot:
+		surge = 1
+	default:
 		unavailable = 1
 	}
 	return surge, unavailable

@@ -49,7 +49,10 @@ var privileges = []Privilege{
 	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
-	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed"},
+	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed, or changed in place"},
+	{"VirtualMachine.ReconfigVM_Task", []string{
+		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.AdvancedConfig",
+	}, "to change a VM's CPUs and memory in place, and its stamp with them; the first two are asked for only if they change"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
 }
@@ -59,9 +62,8 @@ var privileges = []Privilege{
 var soon = []Privilege{
 	{"VirtualMachine.ResetVM_Task", []string{"VirtualMachine.Interact.Reset"}, "to reset a VM whose guest hangs"},
 	{"VirtualMachine.ReconfigVM_Task", []string{
-		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.EditDevice",
-		"VirtualMachine.Config.DiskExtend", "VirtualMachine.Config.AdvancedConfig",
-	}, "to change a VM's CPUs and memory, to let its disk grow, and to write that into its stamp; each is asked for only if it changes"},
+		"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.DiskExtend",
+	}, "to let a VM's disk grow"},
 }
 
 // Privileges returns what the simulator lets a client do in strict mode, method by method.
@@ -69,10 +71,12 @@ func Privileges() []Privilege { return slices.Clone(privileges) }
 
 // PrivilegesOf returns what a method asks for, and whether it is allowed at all.
 func PrivilegesOf(method string) ([]string, bool) {
+	var asked []string
+	known := false
 	for _, p := range slices.Concat(privileges, soon) {
 		if p.Method == method {
-			return slices.Clone(p.Privileges), true
+			asked, known = append(asked, p.Privileges...), true
 		}
 	}
-	return nil, false
+	return asked, known
 }

@@ -16,7 +16,8 @@ import (
 // lasting is the fields of a stamp that never change once its virtual machine is made. The revision may.
 var lasting = []string{"owner", "uid", "slot", "disks", "instance"}
 
-// restamps says what a reconfiguration does to the answer to whose a virtual machine is, or returns "". The caller holds the
+// restamps says what a reconfiguration does to the answer to whose a virtual machine is, or to what it is made from without a
+// change of its size, or returns "". The caller holds the
 // virtual machine's lock, and the virtual machine is the session's own.
 func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 	req, ok := m.Body.(*types.ReconfigVM_Task)
@@ -26,6 +27,7 @@ func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 	if id := req.Spec.InstanceUuid; id != "" && id != vm.Config.InstanceUuid {
 		return "it gives the VM another instanceUuid"
 	}
+	resizes := req.Spec.NumCPUs != 0 || req.Spec.MemoryMB != 0 || len(req.Spec.DeviceChange) > 0
 	old, _ := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey)
 	for _, base := range req.Spec.ExtraConfig {
 		option := base.GetOptionValue()
@@ -35,6 +37,9 @@ func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 		text, _ := option.Value.(string)
 		if reason := stampChange(old, text); reason != "" {
 			return reason
+		}
+		if text != old && !resizes {
+			return "it changes the stamp and not the size"
 		}
 	}
 	return ""

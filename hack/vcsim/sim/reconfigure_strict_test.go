@@ -37,6 +37,11 @@ func TestTripwireOfStamps(t *testing.T) {
 		"slot":     {restamp(`{"owner":"me","uid":"u1","slot":4,"disks":[2000,2001],"instance":"` + instance + `"}`), "slot from 3 to 4"},
 		"disks":    {restamp(`{"owner":"me","uid":"u1","slot":3,"disks":[2000],"instance":"` + instance + `"}`), "disks from [2000 2001] to [2000]"},
 		"instance": {restamp(`{"owner":"me","uid":"u1","slot":3,"disks":[2000,2001],"instance":"i2"}`), "instance from"},
+		"alone": {func() types.VirtualMachineConfigSpec {
+			spec := restamp(fmt.Sprintf(kept, "r2", instance))
+			spec.NumCPUs = 0
+			return spec
+		}(), "the stamp and not the size"},
 		"identity": {types.VirtualMachineConfigSpec{InstanceUuid: "5d1d3c3e-6f6e-4a64-9d0c-0d7b8d3a6c22"}, "another instanceUuid"},
 	} {
 		t.Run(name, func(t *testing.T) {

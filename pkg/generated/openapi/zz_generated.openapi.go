@@ -228,7 +228,7 @@ func schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref common.ReferenceCallback) c
 				Properties: map[string]spec.Schema{
 					"strategy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys it. Replace: new VMs take the place of old ones. Required.",
+							Description: "The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys it. Replace: new VMs take the place of old ones. InPlaceIfPossible: VMs get another cpu or memory as they are, while they are on if their hot-add settings allow it; new VMs take their place for everything else. InPlaceOnly: the same, and no VM is ever replaced. Required.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -236,13 +236,13 @@ func schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref common.ReferenceCallback) c
 					},
 					"maxSurge": {
 						SchemaProps: spec.SchemaProps{
-							Description: "How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up. Defaults to 1.",
+							Description: "How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up. Defaults to 1, with the strategy InPlaceIfPossible to 0.",
 							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
 						},
 					},
 					"maxUnavailable": {
 						SchemaProps: spec.SchemaProps{
-							Description: "How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded down. If it and maxSurge come to 0, it is 1. Defaults to 0.",
+							Description: "How many of replicas may be unavailable because VMs are replaced or changed: a number, or a percentage of replicas, rounded down. If it and maxSurge come to 0, it is 1. With the strategy InPlaceOnly, 0 means that no VM is switched off for a change: what needs that waits until somebody else does. Defaults to 0, with the strategies InPlaceIfPossible and InPlaceOnly to 1.",
 							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
 						},
 					},
@@ -314,6 +314,13 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					"revision": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Revision that the VM is made from, see status.revision.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"pending": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What it takes until the VM is as the spec has it: PowerCycle or Replacement. Absent if the VM is, or becomes so without a break.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -85,6 +85,8 @@ const (
 	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller
 	// replaces no further VM until one does, or until the spec changes.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonReplacementRequired: only new VMs can be as the spec has them, and spec.update.strategy is InPlaceOnly.
+	ReasonReplacementRequired = "ReplacementRequired"
 	// ReasonVictimsNotNamed: there are too many VMs, spec.scaleDown.policy is Explicit, and spec.members names too few of
 	// them.
 	ReasonVictimsNotNamed = "VictimsNotNamed"
@@ -159,6 +161,9 @@ const (
 	ReasonOutOfDate = "OutOfDate"
 	// ReasonProtected: the VMs that are out of date are those that spec.members protects.
 	ReasonProtected = "Protected"
+	// ReasonPowerCycleRequired: VMs of another size have to be switched off to be changed, and spec.update lets nobody but
+	// their owners do that.
+	ReasonPowerCycleRequired = "PowerCycleRequired"
 	// ReasonRevisionUnknown: a newer controller has made VMs. Whether they are as the spec has them cannot be told.
 	ReasonRevisionUnknown = "RevisionUnknown"
 )

@@ -44,7 +44,7 @@ type PowerSpec struct {
 
 // UpdateStrategy names a way in which a change of the spec reaches VMs that exist.
 //
-// +kubebuilder:validation:Enum=OnDelete;Replace
+// +kubebuilder:validation:Enum=OnDelete;Replace;InPlaceIfPossible;InPlaceOnly
 type UpdateStrategy string
 
 const (
@@ -52,28 +52,37 @@ const (
 	UpdateOnDelete UpdateStrategy = "OnDelete"
 	// UpdateReplace: new VMs take the place of old ones, as in a Deployment.
 	UpdateReplace UpdateStrategy = "Replace"
+	// UpdateInPlaceIfPossible: a VM gets another size, and a new VM takes its place for everything else.
+	UpdateInPlaceIfPossible UpdateStrategy = "InPlaceIfPossible"
+	// UpdateInPlaceOnly: a VM gets another size, and keeps what it was made from. No VM is replaced.
+	UpdateInPlaceOnly UpdateStrategy = "InPlaceOnly"
 )
 
 // UpdateSpec says how a change of the spec reaches VMs that exist.
 //
-// +kubebuilder:validation:XValidation:rule="self.strategy != 'Replace' || !(has(self.maxSurge) && has(self.maxUnavailable) && (type(self.maxSurge) == int ? self.maxSurge == 0 : self.maxSurge == '0%') && (type(self.maxUnavailable) == int ? self.maxUnavailable == 0 : self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable cannot both be 0"
-// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxSurge) && !has(self.maxUnavailable) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxSurge, maxUnavailable or progressDeadlineSeconds"
+// +kubebuilder:validation:XValidation:rule="!(self.strategy in ['Replace', 'InPlaceIfPossible']) || !(has(self.maxSurge) && has(self.maxUnavailable) && (type(self.maxSurge) == int ? self.maxSurge == 0 : self.maxSurge == '0%') && (type(self.maxUnavailable) == int ? self.maxUnavailable == 0 : self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable cannot both be 0"
+// +kubebuilder:validation:XValidation:rule="self.strategy in ['Replace', 'InPlaceIfPossible'] || !has(self.maxSurge)",message="maxSurge needs strategy Replace or InPlaceIfPossible"
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxUnavailable) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxUnavailable or progressDeadlineSeconds"
 type UpdateSpec struct {
 	// The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys
-	// it. Replace: new VMs take the place of old ones. Required.
+	// it. Replace: new VMs take the place of old ones. InPlaceIfPossible: VMs get another cpu or memory as they are, while they
+	// are on if their hot-add settings allow it; new VMs take their place for everything else. InPlaceOnly: the same, and no VM
+	// is ever replaced. Required.
 	//
 	// +required
 	Strategy UpdateStrategy `json:"strategy"`
 
 	// How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up.
-	// Defaults to 1.
+	// Defaults to 1, with the strategy InPlaceIfPossible to 0.
 	//
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
-	// How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded
-	// down. If it and maxSurge come to 0, it is 1. Defaults to 0.
+	// How many of replicas may be unavailable because VMs are replaced or changed: a number, or a percentage of replicas,
+	// rounded down. If it and maxSurge come to 0, it is 1. With the strategy InPlaceOnly, 0 means that no VM is switched off
+	// for a change: what needs that waits until somebody else does. Defaults to 0, with the strategies InPlaceIfPossible and
+	// InPlaceOnly to 1.
 	//
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"

@@ -142,6 +142,18 @@ const (
 	VMCopy VMState = "Copy"
 )
 
+// VMPendingChange says what it takes until a VM is as the spec has it.
+//
+// +kubebuilder:validation:Enum=PowerCycle;Replacement
+type VMPendingChange string
+
+const (
+	// PendingPowerCycle: the VM has to be switched off to be changed.
+	PendingPowerCycle VMPendingChange = "PowerCycle"
+	// PendingReplacement: only a new VM can be as the spec has it.
+	PendingReplacement VMPendingChange = "Replacement"
+)
+
 // VMStatus is one VM as the controller last saw it.
 type VMStatus struct {
 	// Name of the VM in vCenter.
@@ -173,6 +185,12 @@ type VMStatus struct {
 	//
 	// +optional
 	Revision string `json:"revision,omitempty"`
+
+	// What it takes until the VM is as the spec has it: PowerCycle or Replacement. Absent if the VM is, or becomes so without
+	// a break.
+	//
+	// +optional
+	Pending VMPendingChange `json:"pending,omitempty"`
 
 	// Power state as vCenter reports it: poweredOn, poweredOff or suspended.
 	//

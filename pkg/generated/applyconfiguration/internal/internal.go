@@ -109,6 +109,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: pending
+      type:
+        scalar: string
     - name: powerState
       type:
         scalar: string

@@ -16,13 +16,17 @@ import (
 // UpdateSpec says how a change of the spec reaches VMs that exist.
 type UpdateSpecApplyConfiguration struct {
 	// The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys
-	// it. Replace: new VMs take the place of old ones. Required.
+	// it. Replace: new VMs take the place of old ones. InPlaceIfPossible: VMs get another cpu or memory as they are, while they
+	// are on if their hot-add settings allow it; new VMs take their place for everything else. InPlaceOnly: the same, and no VM
+	// is ever replaced. Required.
 	Strategy *vspherev1alpha1.UpdateStrategy `json:"strategy,omitempty"`
 	// How many VMs there may be beyond replicas while VMs are replaced: a number, or a percentage of replicas, rounded up.
-	// Defaults to 1.
+	// Defaults to 1, with the strategy InPlaceIfPossible to 0.
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
-	// How many of replicas may be unavailable because VMs are replaced: a number, or a percentage of replicas, rounded
-	// down. If it and maxSurge come to 0, it is 1. Defaults to 0.
+	// How many of replicas may be unavailable because VMs are replaced or changed: a number, or a percentage of replicas,
+	// rounded down. If it and maxSurge come to 0, it is 1. With the strategy InPlaceOnly, 0 means that no VM is switched off
+	// for a change: what needs that waits until somebody else does. Defaults to 0, with the strategies InPlaceIfPossible and
+	// InPlaceOnly to 1.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 	// How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The
 	// group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The

@@ -26,6 +26,9 @@ type VMStatusApplyConfiguration struct {
 	Ready *bool `json:"ready,omitempty"`
 	// Revision that the VM is made from, see status.revision.
 	Revision *string `json:"revision,omitempty"`
+	// What it takes until the VM is as the spec has it: PowerCycle or Replacement. Absent if the VM is, or becomes so without
+	// a break.
+	Pending *vspherev1alpha1.VMPendingChange `json:"pending,omitempty"`
 	// Power state as vCenter reports it: poweredOn, poweredOff or suspended.
 	PowerState *string `json:"powerState,omitempty"`
 	// Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.
@@ -90,6 +93,14 @@ func (b *VMStatusApplyConfiguration) WithReady(value bool) *VMStatusApplyConfigu
 // If called multiple times, the Revision field is set to the value of the last call.
 func (b *VMStatusApplyConfiguration) WithRevision(value string) *VMStatusApplyConfiguration {
 	b.Revision = &value
+	return b
+}
+
+// WithPending sets the Pending field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Pending field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithPending(value vspherev1alpha1.VMPendingChange) *VMStatusApplyConfiguration {
+	b.Pending = &value
 	return b
 }
 

@@ -65,7 +65,7 @@ func compareOperations(a, b *vsphere.Operation) int {
 	if order := cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.VM, b.VM)); order != 0 {
 		return order
 	}
-	return cmp.Or(cmp.Compare(a.Task, b.Task),
+	return cmp.Or(cmp.Compare(a.Task, b.Task), a.Started.Compare(b.Started),
 		trueFirst(a.Unknown, b.Unknown), trueFirst(a.Cancelled, b.Cancelled), trueFirst(a.Overdue, b.Overdue))
 }
 

@@ -15,6 +15,14 @@ type Clocks struct {
 	// ReadySince says since when each VM is ready that is, the zero time if that is from before the process. It is nil if
 	// nobody asks: spec.minReadySeconds is 0. It is shared, and never changed.
 	ReadySince map[vsphere.Ref]time.Time
+	// BeenReady are the VMs that have been ready since they were last powered on or reset. It is nil if nobody asks.
+	BeenReady map[vsphere.Ref]bool
+	// UnreadySince says since when each VM that is on is not ready. It is nil if there is no spec.health.
+	UnreadySince map[vsphere.Ref]time.Time
+	// Replaced are the replacements of VMs that were found off, by slot.
+	Replaced map[int]Replacement
+	// Helped is the VM that spec.health has helped last, until it, or the one that takes its place, is ready.
+	Helped *Help
 	// Rollout is the clock of spec.update.progressDeadlineSeconds.
 	Rollout RolloutClock
 }
@@ -42,9 +50,10 @@ func progressDeadline(g *v1alpha1.VmGroup) time.Duration {
 	return time.Duration(ptr.Deref(g.Spec.Update.ProgressDeadlineSeconds, seconds)) * time.Second
 }
 
-// stop returns the clocks of a plan that cannot look at the VMs. What was observed stays as it was.
+// stop returns the clocks of a plan that cannot look at the VMs. What was observed stays as it was, but for how long VMs are
+// not ready: that begins anew.
 func (c Clocks) stop(now time.Time) Clocks {
-	c.Rollout = c.Rollout.tick(now, false)
+	c.Rollout, c.UnreadySince = c.Rollout.tick(now, false), nil
 	return c
 }
 

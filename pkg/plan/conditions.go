@@ -36,7 +36,7 @@ func summarize(in Input, p Plan, out Outcome) summary {
 //  1. there is a problem, or else an error of this sync: Stalled or Reconciling
 //  2. changes are due and held back: neither, but not Ready
 //  3. VMs are being replaced or changed in place, or other changes are due or under way: Reconciling
-//  4. as many VMs as wanted are there, all are available: Ready
+//  4. as many VMs as wanted are there, all are available, or off if they are to be: Ready
 //  5. some are not available, and nothing can be done about it: Reconciling
 func progress(in Input, p Plan, out Outcome) summary {
 	ms, want := &p.members, int(in.Group.DesiredReplicas())
@@ -45,7 +45,11 @@ func progress(in Input, p Plan, out Outcome) summary {
 		problem = mostSevere(problem, ofError(out.Err))
 	}
 	available := ms.availableReplicas()
-	counts := fmt.Sprintf("%d of %d VMs available", available, want)
+	counts, arrived, reason := fmt.Sprintf("%d of %d VMs available", available, want), available, v1alpha1.ReasonAllReplicasAvailable
+	if keepsOff(in.Group) {
+		arrived, reason = countIf(ms.ours, (*member).inService), v1alpha1.ReasonAllReplicasPoweredOff
+		counts = fmt.Sprintf("%d of %d VMs off, as spec.power.state says", arrived, want)
+	}
 	switch {
 	case problem != nil:
 		return summary{
@@ -62,11 +66,13 @@ func progress(in Input, p Plan, out Outcome) summary {
 		return summary{reconciling: true, reason: v1alpha1.ReasonUpdating, message: counts + updating(p)}
 	case p.due.clones+p.due.powerOns > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due) + templateSearch(in, p)}
+	case p.due.powerOffs > 0:
+		return summary{reconciling: true, reason: v1alpha1.ReasonPoweringOff, message: counts}
 	case p.due.removals > 0 || len(ms.pending) > 0:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingDown, message: fmt.Sprintf(
 			"%s, %d to be removed", counts, p.due.removals+len(ms.pending))}
-	case available >= want:
-		return summary{ready: true, reason: v1alpha1.ReasonAllReplicasAvailable, message: counts + remarks(ms)}
+	case arrived >= want:
+		return summary{ready: true, reason: reason, message: counts + remarks(ms)}
 	case slices.ContainsFunc(ms.ours, (*member).starting):
 		return summary{reconciling: true, reason: v1alpha1.ReasonNotReady, message: counts + remarks(ms)}
 	default:
@@ -172,6 +178,9 @@ func (d due) String() string {
 	}
 	if d.powerOns > 0 {
 		parts = append(parts, fmt.Sprintf("%d to power on", d.powerOns))
+	}
+	if d.powerOffs > 0 {
+		parts = append(parts, fmt.Sprintf("%d to switch off", d.powerOffs))
 	}
 	if d.removals > 0 {
 		parts = append(parts, fmt.Sprintf("%d to remove", d.removals))

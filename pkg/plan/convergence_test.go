@@ -85,7 +85,7 @@ func (c *chaos) editSpec(t *rapid.T) {
 	}
 	c.edit(func(s *v1alpha1.VmGroupSpec) {
 		s.Template, s.CPU = pick(t, "template", "golden", "new"), pick(t, "CPUs", int32(2), 4)
-		s.Readiness, s.MinReadySeconds, s.Members = nil, nil, nil
+		s.Readiness, s.MinReadySeconds, s.Members, s.Power, s.Health = nil, nil, nil, nil, nil
 		drawUpdate(t, s)
 		for i := range s.Members {
 			s.Members[i].Instance = "instance of vm-" + strconv.Itoa(i)
@@ -263,6 +263,9 @@ func (c *chaos) calm(t *rapid.T) {
 	if c.group != nil { // nobody is protected or has to be named, and what has to be replaced may be
 		c.edit(func(s *v1alpha1.VmGroupSpec) {
 			s.Members, s.ScaleDown, s.Paused = nil, nil, false
+			if s.Power != nil {
+				s.Power.State = nil
+			}
 			if s.Update != nil && s.Update.Strategy == v1alpha1.UpdateInPlaceOnly {
 				s.Update.Strategy = v1alpha1.UpdateInPlaceIfPossible
 			}

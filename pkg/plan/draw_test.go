@@ -75,6 +75,9 @@ func drawInput(t *rapid.T) Input {
 			Count: rapid.IntRange(1, 99).Draw(t, "count"), At: testNow.Add(-pick(t, "age", 0, time.Second, time.Minute, time.Hour)),
 		})
 	}
+	if flip(t, "observed before") {
+		in.Clocks = drawClocks(t)
+	}
 	in.SpecSince = testNow.Add(-pick(t, "edited", 0, time.Second, time.Hour))
 	in.OrphanAsked = rarely(t, "orphan asked")
 	if flip(t, "others live") {
@@ -141,12 +144,42 @@ func drawUpdate(t *rapid.T, s *v1alpha1.VmGroupSpec) {
 	if flip(t, "grace") {
 		graceOf(30)(s)
 	}
+	switch pick(t, "power", "", "", "", "off", "replace") {
+	case "off":
+		switchedOff(s)
+	case "replace":
+		replacedWhenOff(s)
+	}
+	if rarely(t, "health") {
+		healthy(pick(t, "action", v1alpha1.HealthReset, v1alpha1.HealthReplace))(s)
+	}
 	if policy := pick(t, "policy", "", v1alpha1.ScaleDownYoungest, v1alpha1.ScaleDownHighestSlot, v1alpha1.ScaleDownExplicit); policy != "" {
 		s.ScaleDown = &v1alpha1.ScaleDownSpec{Policy: policy}
 	}
 	for i := range pick(t, "members", 0, 0, 1, 3) {
 		marked(fmt.Sprintf("instance-%d", i), pick(t, "deletion", v1alpha1.DeletionFirst, v1alpha1.DeletionNow, v1alpha1.DeletionNever))(s)
 	}
+}
+
+// drawClocks draws what the group has observed of some VMs.
+func drawClocks(t *rapid.T) Clocks {
+	c := Clocks{BeenReady: map[vsphere.Ref]bool{}, UnreadySince: map[vsphere.Ref]time.Time{}, Replaced: map[int]Replacement{}}
+	for i := range 3 {
+		ref := vsphere.Ref(fmt.Sprintf("vm-%d", i))
+		if flip(t, "been ready") {
+			c.BeenReady[ref] = true
+		}
+		if flip(t, "unready") {
+			c.UnreadySince[ref] = testNow.Add(-pick(t, "since", time.Second, time.Hour))
+		}
+		if rarely(t, "replaced") {
+			c.Replaced[drawSlot(t)] = Replacement{VM: pick(t, "which", ref, "vm-99"), Count: 2, At: testNow.Add(-pick(t, "ago", time.Second, time.Hour))}
+		}
+	}
+	if rarely(t, "helped") {
+		c.Helped = &Help{"vm-1", drawSlot(t), pick(t, "action", v1alpha1.HealthReset, v1alpha1.HealthReplace)}
+	}
+	return c
 }
 
 func drawSlot(t *rapid.T) int { return rapid.IntRange(0, 6).Draw(t, "slot") }

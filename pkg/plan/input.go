@@ -92,10 +92,13 @@ type due struct {
 	clones, cancels, powerOns, removals int
 	updates                             int // VMs that new ones are to take the place of
 	changes                             int // VMs to change in place
+	powerOffs                           int // VMs to switch off and keep
 	deleting                            bool
 }
 
-func (d due) any() bool { return d.makes()+d.cancels+d.powerOns+d.removals+d.changes > 0 || d.deleting }
+func (d due) any() bool {
+	return d.makes()+d.cancels+d.powerOns+d.powerOffs+d.removals+d.changes > 0 || d.deleting
+}
 
 // makes returns how many VMs have to be made, now or in the course of a rollout.
 func (d due) makes() int { return d.clones + d.updates }

@@ -39,8 +39,13 @@ type member struct {
 	turn         bool
 	changeFailed *vsphere.Failure
 	changeWaits  bool
-	notReady     string    // why it is not ready, empty if it is
-	availableAt  time.Time // when it becomes available, if it is ready and has to wait for that
+	keepOff      bool // it is to be off
+	// completed is set if the VM has done its work and is to be made anew, see setCompleted: the last replacement of its slot.
+	completed   *Replacement
+	unhealthy   bool                  // see setHealth
+	help        v1alpha1.HealthAction // what is to be done now because it is not healthy, empty for nothing
+	notReady    string                // why it is not ready, empty if it is
+	availableAt time.Time             // when it becomes available, if it is ready and has to wait for that
 }
 
 // notVisible stands for a VM that is not in the snapshot.
@@ -72,8 +77,14 @@ func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 // terminating reports whether the removal of the VM has begun.
 func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 
-// inService reports whether the VM is available, and stays so: nothing is under way that switches it off.
-func (m *member) inService() bool { return m.available() && !m.terminating() }
+// inService reports whether the VM is as it is to be at rest, available or off, and stays so: nothing is under way that switches
+// it off, or destroys it.
+func (m *member) inService() bool {
+	if m.keepOff {
+		return m.vm.Power == vsphere.PoweredOff && m.reachable() && m.op == nil
+	}
+	return m.available() && !m.terminating()
+}
 
 // shuttingDown reports whether the guest was asked to shut down.
 func (m *member) shuttingDown() bool { return m.op != nil && m.op.Kind == vsphere.OperationShutdown }
@@ -92,10 +103,18 @@ func (m *member) next() vsphere.OperationKind {
 		return vsphere.OperationDestroy
 	case m.victim:
 		return vsphere.OperationPowerOff
+	case m.completed != nil:
+		return ""
 	case m.resizes() && m.vm.Power == vsphere.PoweredOff && !m.changeWaits, m.turn && m.change == hotChange:
 		return vsphere.OperationReconfigure
 	case m.turn:
 		return vsphere.OperationPowerOff
+	case m.keepOff && m.vm.Power != vsphere.PoweredOff:
+		return vsphere.OperationPowerOff
+	case m.keepOff:
+		return ""
+	case m.help == v1alpha1.HealthReset:
+		return vsphere.OperationReset
 	case m.vm.Power != vsphere.PoweredOn:
 		return vsphere.OperationPowerOn
 	default:
@@ -152,10 +171,11 @@ func (m *member) hasFailed() bool {
 //  2. the operation that it needs next has failed: Failed
 //  3. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
 //  4. its clone has not ended, and it is not powered on: Pending
-//  5. it is not powered on: PoweredOff
-//  6. it lies outside the group's folder: Moved
-//  7. it is not ready, or not for long enough: NotReady
-//  8. Available
+//  5. it was found off after it had been ready, and is made anew: Completed
+//  6. it is not powered on: PoweredOff
+//  7. it lies outside the group's folder: Moved
+//  8. it is not ready, or not for long enough: NotReady
+//  9. Available
 func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	if m.vm.Unreadable {
 		return v1alpha1.VMUnreachable, "it can no longer be read, and is not proven gone; check the controller's permissions on it"
@@ -173,6 +193,10 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 		return v1alpha1.VMDeleting, "being removed"
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
 		return v1alpha1.VMPending, cloneMessage(m.op)
+	case m.completed != nil:
+		return v1alpha1.VMCompleted, m.whyCompleted()
+	case m.keepOff && m.vm.Power == vsphere.PoweredOff && m.next() == "":
+		return v1alpha1.VMPoweredOff, ""
 	case m.vm.Power != vsphere.PoweredOn:
 		return v1alpha1.VMPoweredOff, m.whyOff(in, ms)
 	case ms.folder == nil || m.vm.Parent != ms.folder.Ref:
@@ -186,11 +210,21 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	}
 }
 
+// wrongPower reports whether the VM is off and is to be on, or the other way round.
+func (m *member) wrongPower() bool {
+	if m.keepOff {
+		return m.vm.Power != vsphere.PoweredOff
+	}
+	return m.vm.Power != vsphere.PoweredOn
+}
+
 // whyOff says why the VM is not powered on.
 func (m *member) whyOff(in Input, ms *membership) string {
 	switch {
 	case m.outsideRoot():
 		return "it lies in " + m.location(in) + ", where nothing is switched on"
+	case m.next() == vsphere.OperationReconfigure && m.keepOff:
+		return "being changed to " + ms.target.resized()
 	case m.next() == vsphere.OperationReconfigure:
 		return "being changed to " + ms.target.resized() + ", and powered on after that"
 	case m.op != nil && m.op.Kind == vsphere.OperationPowerOn:

@@ -30,8 +30,12 @@ type membership struct {
 	instanceMismatches []*member
 	// orphans are VMs in our folder that an earlier VmGroup of our name has left.
 	orphans []*member
-	// readySince says since when each VM of ours is ready, see Clocks.
-	readySince map[vsphere.Ref]time.Time
+	// clocks are for the next plan, apart from that of the rollout.
+	clocks Clocks
+	// unhealthy are as many VMs, tooManyUnhealthy more than spec.health helps, and nextUnhealthy is when the next one is.
+	unhealthy        int
+	tooManyUnhealthy bool
+	nextUnhealthy    time.Duration
 	// usedSlots are those that a name or a stamp uses.
 	usedSlots map[int]bool
 	// unlisted is how many VMs are there besides, see unlistedReplicas.
@@ -57,7 +61,11 @@ func newMembership(in Input) membership {
 	slices.SortStableFunc(ms.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	ms.matchIncomplete(incomplete)
 	ms.setOld(in)
-	ms.readySince = ms.setReadiness(in)
+	ms.clocks.ReadySince = ms.setReadiness(in)
+	ms.clocks.BeenReady = ms.haveBeenReady(in)
+	ms.clocks.Replaced = ms.setCompleted(in, ms.clocks.BeenReady)
+	ms.clocks.UnreadySince = ms.unreadySince(in)
+	ms.clocks.Helped = ms.setHealth(in, ms.clocks.BeenReady, ms.clocks.UnreadySince)
 	ms.unlisted = ms.unlistedReplicas(v)
 	return ms
 }

@@ -32,7 +32,7 @@ func Compute(in Input) Plan {
 		return Plan{Problem: vCenterChanged(in), Clocks: in.Clocks.stop(in.Now)}
 	}
 	p := Plan{members: newMembership(in)}
-	p.Clocks.ReadySince = p.members.readySince
+	p.Clocks = p.members.clocks
 	p.RetryAfter = p.members.nextAvailable(in.Now)
 	p.Notices = memberNotices(&p.members)
 	unknown := unknownMetadata(g)
@@ -48,6 +48,7 @@ func Compute(in Input) Plan {
 	}
 	p.hold(in)
 	p.sortRequests()
+	p.forgetSwitched()
 	return p
 }
 

@@ -99,7 +99,8 @@ func vCenterChanged(in Input) *Problem {
 //  9. clones are due, and have to name a host, but no host can take one
 //  10. the rollout is halted
 //  11. VMs are surplus that spec.members does not let go
-//  12. only new VMs can be as the spec has them, and the strategy replaces none
+//  12. too many VMs are not healthy
+//  13. only new VMs can be as the spec has them, and the strategy replaces none
 func groupProblems(in Input, p *Plan) []*Problem {
 	ms := &p.members
 	var problems []*Problem
@@ -119,7 +120,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if p.due.clones > 0 {
 		problems = append(problems, noHost(in))
 	}
-	return append(problems, haltedRollout(in, p), unnamedVictims(in, p), replacementRequired(in, p))
+	return append(problems, haltedRollout(in, p), unnamedVictims(in, p), tooManyUnhealthy(in, p), replacementRequired(in, p))
 }
 
 // haltedRollout returns the problem that no new VM has become available in time. It blocks no clones: VMs that are missing are
@@ -193,7 +194,7 @@ const (
 // obstacleOf returns what stands in the way of a VM of ours, and how severe it is. The first that applies:
 //
 //  1. it is to be removed, and vCenter cannot reach it
-//  2. it is to be removed, or is off, and lies outside the root folder: a human has to move it
+//  2. it is to be removed or switched, and lies outside the root folder: a human has to move it
 //  3. the operation that it needs next fails
 //  4. it does not stay on
 //  5. it cannot be changed in place
@@ -204,11 +205,11 @@ func obstacleOf(in Input, m *member) (obstacle, severity) {
 	switch {
 	case m.victim && !m.reachable() && heldBy(in) == "":
 		return victimUnreachable, severityWaiting
-	case m.outsideRoot() && m.reachable() && heldBy(in) == "" && (m.victim || m.vm.Power != vsphere.PoweredOn):
+	case m.outsideRoot() && m.reachable() && heldBy(in) == "" && (m.victim || m.wrongPower()):
 		return vmOutsideRoot, severityStalled
 	case failure != nil:
 		return operationFails, ofFailure(failure).severity
-	case m.inCrashLoop(in.Now):
+	case m.inCrashLoop(in.Now), m.waitsCompleted(in.Now) > 0:
 		return crashLoop, severityWaiting
 	case m.resizes() && m.changeRefused():
 		return changeRefused, ofFailure(m.changeFailed).severity
@@ -258,6 +259,8 @@ func problemOf(in Input, m *member) *Problem {
 func outsideRoot(in Input, m *member) *Problem {
 	way := "or switch it on by hand"
 	switch {
+	case m.keepOff && !m.victim:
+		way = "or switch it off by hand"
 	case in.Group.DeletionTimestamp != nil:
 		way = fmt.Sprintf("or let the VmGroup go without its VMs by the annotation %s: %s", v1alpha1.OnDeleteAnnotation, v1alpha1.OnDeleteOrphan)
 	case m.victim:

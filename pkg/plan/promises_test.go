@@ -81,7 +81,9 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 		}
 	}
 	pending, old := len(p.members.pending), len(p.members.outdated())
-	cycled := countIf(p.members.ours, func(m *member) bool { return m.turn && m.change == coldChange })
+	cycled := countIf(p.members.ours, func(m *member) bool {
+		return m.turn && m.change == coldChange || m.completed != nil || m.help == v1alpha1.HealthReplace || m.keepOff && m.vm.Power != vsphere.PoweredOff
+	})
 	surge, _ := limits(in.Group)
 	if old == 0 {
 		surge = 0
@@ -135,10 +137,14 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 		return
 	}
 	checkChanges(t, in, p)
+	checkPower(t, in, p)
 	replaced, surplus := 0, 0
 	for _, m := range p.members.ours {
-		if m.turn { // see checkChanges
+		switch {
+		case m.turn: // see checkChanges
 			replaced += oneIf(m.change == coldChange && m.inService())
+			continue
+		case m.keepOff && !m.victim, m.completed != nil, m.help == v1alpha1.HealthReplace: // see checkPower
 			continue
 		}
 		goes := slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.VM == m.vm.Ref && removes(r.Kind) })
@@ -193,6 +199,33 @@ func checkChanges(t *rapid.T, in Input, p Plan) {
 		case removes(r.Kind) && m.turn && m.changeFailed != nil && m.changeFailed.Count >= maxPowerCycles && m.changeFailed.Err.Reason != vsphere.ReasonNotHotPluggable:
 			t.Errorf("%s is switched off for a change that fails", r.VM)
 		}
+	}
+}
+
+// checkPower proves what spec.power and spec.health promise: what goes for them does no work, is not protected, and more are not
+// wrong at once than may be.
+func checkPower(t *rapid.T, in Input, p Plan) {
+	ended, helped := 0, 0
+	for _, m := range p.members.ours {
+		i := slices.IndexFunc(p.Requests, func(r vsphere.Request) bool { return r.VM == m.vm.Ref })
+		switch {
+		case i < 0:
+			continue
+		case m.completed != nil:
+			ended++
+		case m.help != "":
+			helped++
+		case p.Requests[i].Kind == vsphere.OperationReset:
+			t.Errorf("%s is reset without need", m.vm.Ref)
+		case p.Requests[i].Kind == vsphere.OperationPowerOn && keepsOff(in.Group):
+			t.Errorf("%s is powered on, and is to be off", m.vm.Ref)
+		}
+		if (m.completed != nil || m.help == v1alpha1.HealthReplace) && (m.inService() || m.protected()) {
+			t.Errorf("%s does its work or is protected, and goes", m.vm.Ref)
+		}
+	}
+	if ended > maxUnhealthy(in.Group) || helped > 1 {
+		t.Errorf("%d VMs are replaced because they are off, and %d are helped", ended, helped)
 	}
 }
 
@@ -259,7 +292,7 @@ func checkStatus(t *rapid.T) {
 		checkCounts(t, in, p, status)
 	}
 	if isTrue(v1alpha1.ConditionReady) && !beyondReach(in.Group) && !p.Orphan {
-		if !known || status.AvailableReplicas < in.Group.DesiredReplicas() || status.ObservedGeneration != in.Group.Generation ||
+		if !known || !keepsOff(in.Group) && status.AvailableReplicas < in.Group.DesiredReplicas() || status.ObservedGeneration != in.Group.Generation ||
 			p.due.any() || p.Writes() || len(p.members.pending) > 0 {
 			t.Errorf("P7: Ready, yet %s, %v", sum(status), steps(p))
 		}

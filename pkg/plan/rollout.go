@@ -23,6 +23,8 @@ type counts struct {
 	// coldAvailable of them are in service. Unfinished changes have begun, or have failed.
 	hot, cold, coldAvailable int
 	unfinished               int
+	// going are VMs that go whatever the numbers say, see Plan.going.
+	going int
 	// cloning are VMs on their way, unidentified those that may be ours, see membership.
 	cloning, unidentified int
 	// halted is true if no further VM may be replaced, blocked if no new one can be made now.
@@ -31,7 +33,7 @@ type counts struct {
 
 // kept are the replicas that stay, or will.
 func (c counts) kept() int      { return c.stay + c.cloning + c.unidentified }
-func (c counts) total() int     { return c.kept() + c.old }
+func (c counts) total() int     { return c.kept() + c.old + c.going }
 func (c counts) available() int { return c.stayAvailable + c.oldAvailable }
 
 // numbers are what is to be done next.
@@ -100,7 +102,7 @@ func decideReplacements(c counts) numbers {
 		s.why = "no new VM can be made now"
 		return s
 	}
-	mayGo := c.total() - s.surplus - floor - (c.kept() - c.stayAvailable)
+	mayGo := c.total() - c.going - s.surplus - floor - (c.kept() - c.stayAvailable)
 	sick := max(0, min(c.old-c.oldAvailable, mayGo))
 	healthy := max(0, min(c.oldAvailable, c.available()-s.surplus-floor, mayGo-sick))
 	s.replace = sick + healthy
@@ -162,11 +164,12 @@ func replaces(g *v1alpha1.VmGroup) bool {
 //  2. spec.members asks for it: yes
 //  3. it takes a new VM to be as the spec has it, and the strategy replaces VMs: yes
 func (ms *membership) setOld(in Input) {
-	marks := deletionMarks(in.Group)
+	marks, keepOff := deletionMarks(in.Group), keepsOff(in.Group)
 	for _, m := range ms.ours {
 		m.mark = marks[m.vm.InstanceUUID]
 		m.age = ms.target.revisions.AgeOf(*m.vm)
 		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(*m.vm)
+		m.keepOff = keepOff
 		m.changeFailed = m.changeFailure(in)
 		m.changeWaits = !m.mayTryAgain(in)
 		m.change = ms.changeOf(in, m)
@@ -197,6 +200,8 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 	updated, refused := 0, 0
 	for _, m := range ms.ours {
 		switch {
+		case m.completed != nil || m.help == v1alpha1.HealthReplace:
+			c.going++
 		case m.old && m.inService():
 			c.old, c.oldAvailable = c.old+1, c.oldAvailable+1
 		case m.old:

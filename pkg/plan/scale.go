@@ -13,21 +13,25 @@ import (
 // scale plans for a group that is to live:
 //
 //  1. the numbers come first: see decideNumbers
-//  2. remove old VMs, and the surplus (see scaleDown), and cancel clones that are too many
+//  2. remove VMs that do no work any more (see going), old VMs, and the surplus (see scaleDown), and cancel clones that are too
+//     many
 //  3. change VMs in place (see changeInPlace)
-//  4. power on what is off and is not to go
-//  5. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
+//  4. switch off what is to be off, and power on what is not and stays
+//  5. reset what is not healthy
+//  6. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
 func (p *Plan) scale(in Input) {
 	ms := &p.members
 	c, clock := ms.count(in)
 	p.numbers, p.Clocks.Rollout = decideNumbers(c), clock
 	policy, surplus := scaleDownPolicy(in.Group), ms.surplus(in.Group)
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
-	p.scaleDown(slices.Concat(ms.replaced(p.numbers.replace), victims(surplus, p.numbers.surplus, policy)), in)
+	p.scaleDown(slices.Concat(p.going(in), ms.replaced(p.numbers.replace), victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
 	ms.chooseChanges(p.numbers)
 	p.changeInPlace(in)
+	p.powerOff(in)
 	p.powerOn(in)
+	p.help(in)
 	p.retryNames(in)
 	ms.setStates(in)
 	p.due.clones, p.due.updates, p.due.changes = p.numbers.clone, c.old, ms.changesLeft(in.Group)
@@ -83,7 +87,7 @@ func (p *Plan) scaleUp(in Input) {
 			Folder:  p.Folder,
 			Host:    host,
 			Slot:    slot,
-			PowerOn: true,
+			PowerOn: !keepsOff(in.Group),
 		})
 		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &specs[len(specs)-1]})
 	}

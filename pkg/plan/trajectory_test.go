@@ -29,7 +29,7 @@ type trajectory struct {
 
 func TestTrajectories(t *testing.T) {
 	all := map[string]trajectory{}
-	for _, some := range []map[string]trajectory{scaleTrajectories(), healTrajectories(), obstacleTrajectories(), endTrajectories(), updateTrajectories(), inPlaceTrajectories()} {
+	for _, some := range []map[string]trajectory{scaleTrajectories(), healTrajectories(), obstacleTrajectories(), endTrajectories(), updateTrajectories(), inPlaceTrajectories(), powerTrajectories()} {
 		maps.Copy(all, some)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {

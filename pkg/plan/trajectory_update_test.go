@@ -47,7 +47,7 @@ func explicitly(s *v1alpha1.VmGroupSpec) {
 }
 
 func graceOf(seconds int32) func(*v1alpha1.VmGroupSpec) {
-	return func(s *v1alpha1.VmGroupSpec) { s.Power = &v1alpha1.PowerSpec{GracePeriodSeconds: &seconds} }
+	return func(s *v1alpha1.VmGroupSpec) { power(s).GracePeriodSeconds = &seconds }
 }
 
 func badVMs(w *world)  { w.unready = true }

@@ -49,6 +49,7 @@ type task struct {
 	spec   vsphere.VMSpec
 	resize *vsphere.Resize
 	found  bool
+	off    bool // its VM is not powered on
 }
 
 func newWorld(replicas int32) *world {
@@ -169,7 +170,7 @@ func (w *world) clone(c vsphere.Request) {
 		w.fail(op, c.Clone.Hash(), vsphere.ClassConflict)
 		return
 	}
-	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Clone.Slot, spec: c.Clone.VMSpec})
+	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Clone.Slot, spec: c.Clone.VMSpec, off: !c.Clone.PowerOn})
 }
 
 func (w *world) nameInUse(name string) bool {
@@ -205,6 +206,8 @@ func (w *world) end(t *task, class vsphere.Class) {
 	case t.Kind == vsphere.OperationPowerOff, t.Kind == vsphere.OperationShutdown:
 		w.vms[i].Power = vsphere.PoweredOff
 		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == t.VM && o.Kind == vsphere.OperationShutdown })
+	case t.Kind == vsphere.OperationReset:
+		w.vms[i].ToolsRunning = !w.unready
 	case t.Kind == vsphere.OperationReconfigure:
 		w.reconfigure(t, &w.vms[i])
 	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
@@ -246,6 +249,9 @@ func (w *world) appear(t *task) {
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
 	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.spec.Revision()
 	v.CPU, v.MemoryMiB, v.ToolsRunning = t.spec.CPU, t.spec.MemoryMiB, !w.unready
+	if t.off {
+		v.Power = vsphere.PoweredOff
+	}
 	w.vms = append(w.vms, v)
 }
 

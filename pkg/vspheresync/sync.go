@@ -59,6 +59,9 @@ func New(cfg Config) *Syncer {
 // time it is reported.
 const freshFor = time.Second
 
+// atOnce is when to sync again for what a refusal leads to. The back-off of what was refused is longer.
+const atOnce = time.Millisecond
+
 // maxLag is how long the cache may go without the removal of a finalizer. After it, the API server has gone back in time, and
 // the group is there again.
 const maxLag = 2 * time.Minute
@@ -136,6 +139,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		in, p, err = s.decide(ctx, done.group, m)
 		err = lacks(in, p, err)
 		again = sooner(again, p.RetryAfter)
+		if done.refused() && !m.waits && p.Writes() { // a VM was refused another size, and is to be powered on, for example
+			again = atOnce
+		}
 	}
 	s.recordVMStates(vg.UID, p.VMStates(in))
 	after, reportErr := s.report(ctx, m, in, p, done)

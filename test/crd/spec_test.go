@@ -94,6 +94,17 @@ func TestSpec(t *testing.T) {
 
 		{"power", valid + "power: {gracePeriodSeconds: 86400}", ""},
 		{"power empty", valid + "power: {}", "spec.power in body should have at least 1 properties"},
+		{"power off", valid + "power: {state: PoweredOff, gracePeriodSeconds: 60}", ""},
+		{"power of no state", valid + "power: {state: Suspended}", `spec.power.state: Unsupported value: "Suspended"`},
+		{"power replaced", valid + "power: {state: PoweredOn, onPowerOff: Replace}", ""},
+		{"power off and replaced", valid + "power: {state: PoweredOff, onPowerOff: Replace}", "onPowerOff Replace needs state PoweredOn"},
+		{"power off and on", valid + "power: {state: PoweredOff, onPowerOff: PowerOn}", ""},
+		{"health empty", valid + "health: {}", "spec.health.action: Required value"},
+		{"health without a timeout", valid + "health: {action: Reset}", "set startupTimeoutSeconds, unreadyTimeoutSeconds, or both"},
+		{"health", valid + "health: {action: Replace, startupTimeoutSeconds: 60, unreadyTimeoutSeconds: 86400, maxUnhealthy: 100%}", ""},
+		{"health of no action", valid + "health: {action: Reboot, unreadyTimeoutSeconds: 60}", `spec.health.action: Unsupported value: "Reboot"`},
+		{"health too soon", valid + "health: {action: Reset, unreadyTimeoutSeconds: 59}", "should be greater than or equal to 60"},
+		{"health of 41.5 %", valid + "health: {action: Reset, unreadyTimeoutSeconds: 60, maxUnhealthy: 41.5%}", "must be 0 or more, or a percentage from 0% to 100%"},
 		{"power grace -1", valid + "power: {gracePeriodSeconds: -1}", "spec.power.gracePeriodSeconds in body should be greater than or equal to 0"},
 		{"power grace 86401", valid + "power: {gracePeriodSeconds: 86401}", "spec.power.gracePeriodSeconds in body should be less than or equal to 86400"},
 

@@ -81,6 +81,7 @@ func TestPowerCycleRequired(t *testing.T) {
 	for _, vm := range before {
 		harness.Must(t, w.VCenter.Control.PowerOff(t.Context(), vm.MoRef))
 	}
+	w.Eventually("both are changed", func() error { return upToDateIs(w, v1alpha1.ReasonAllReplicasUpdated) })
 	for _, vm := range w.VMs(updated(w, "web", 2)) {
 		if vm.NumCPU != 2 || index(before, vm) < 0 {
 			t.Errorf("%s has %d CPUs", vm.Name, vm.NumCPU)

@@ -34,6 +34,7 @@ type group struct {
 	releasing uint64    // resourceVersion that it asked for
 	reached   bool      // the last status said READY for the last generation
 	replaces  bool      // VMs may be replaced by others
+	keepsOff  bool      // VMs are to be off
 	rested    time.Time // since when nothing is to be done for it, zero if something is
 
 	replicas history // wanted
@@ -81,7 +82,8 @@ func (s *state) learn(g *group, vg *v1alpha1.VmGroup) {
 	surge, unavailable := replacing(vg)
 	g.replaces = surge+unavailable > 0
 	g.replicas.set(s.now, wanted)
-	g.floor.set(s.now, wanted-unavailable)
+	g.keepsOff = vg.Spec.Power != nil && ptr.Deref(vg.Spec.Power.State, "") == v1alpha1.StatePoweredOff
+	g.floor.set(s.now, wanted-unavailable-mayBeWrong(vg))
 	g.allowed.set(s.now, max(g.allowed.last(), wanted+surge))
 	g.reached = vg.Status.ObservedGeneration == vg.Generation && vg.Status.Phase == v1alpha1.PhaseReady
 	if g.reached {
@@ -107,17 +109,8 @@ func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
 		maxSurge, maxUnavailable = ptr.Deref(update.MaxSurge, maxSurge), ptr.Deref(update.MaxUnavailable, maxUnavailable)
 		onlyHot = update.MaxSurge == nil && (maxUnavailable == intstr.FromInt32(0) || maxUnavailable == intstr.FromString("0%"))
 	}
-	share := func(v intstr.IntOrString, round func(float64) float64) int {
-		if v.Type == intstr.Int {
-			return v.IntValue()
-		}
-		percent, err := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
-		if err != nil {
-			return 0
-		}
-		return int(round(float64(percent) * float64(vg.DesiredReplicas()) / 100))
-	}
-	surge, unavailable = share(maxSurge, math.Ceil), share(maxUnavailable, math.Floor)
+	replicas := int(vg.DesiredReplicas())
+	surge, unavailable = share(maxSurge, replicas, math.Ceil), share(maxUnavailable, replicas, math.Floor)
 	switch {
 	case surge+unavailable > 0:
 	case onlyHot:
@@ -126,6 +119,36 @@ func replacing(vg *v1alpha1.VmGroup) (surge, unavailable int) {
 		unavailable = 1
 	}
 	return surge, unavailable
+}
+
+// mayBeWrong returns how many VMs of a group go because they do no work: all of them if they are to be off, and otherwise what
+// the README says of spec.health.maxUnhealthy.
+func mayBeWrong(vg *v1alpha1.VmGroup) int {
+	power, health := vg.Spec.Power, vg.Spec.Health
+	switch {
+	case power != nil && ptr.Deref(power.State, "") == v1alpha1.StatePoweredOff:
+		return int(vg.DesiredReplicas())
+	case power != nil && ptr.Deref(power.OnPowerOff, "") == v1alpha1.OnPowerOffReplace, health != nil && health.Action == v1alpha1.HealthReplace:
+	default:
+		return 0
+	}
+	most := intstr.FromString("40%")
+	if health != nil {
+		most = ptr.Deref(health.MaxUnhealthy, most)
+	}
+	return share(most, int(vg.DesiredReplicas()), math.Ceil)
+}
+
+// share returns a number, or a percentage of replicas.
+func share(v intstr.IntOrString, replicas int, round func(float64) float64) int {
+	if v.Type == intstr.Int {
+		return v.IntValue()
+	}
+	percent, err := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
+	if err != nil {
+		return 0
+	}
+	return int(round(float64(percent) * float64(replicas) / 100))
 }
 
 // spare forgets whose turn it was to go: more are wanted again.
@@ -141,7 +164,7 @@ func (s *state) spare(g *group) {
 func (s *state) recount(g *group) {
 	members, n := s.members(g.uid), 0
 	for _, v := range members {
-		if s.available(v) {
+		if s.available(v) && !g.keepsOff || s.off(v) && g.keepsOff {
 			n++
 		}
 	}

@@ -55,6 +55,9 @@ func (s *state) checkStatus(g *group, status v1alpha1.VmGroupStatus) {
 		s.breach("I7", g, "the status of %s claims %d VMs in service; in the last %s there were %d", g.key, claimed, s.o.OutsideChange, seen)
 	}
 	if status.Phase == v1alpha1.PhaseReady {
+		if ready != nil && ready.Reason == v1alpha1.ReasonAllReplicasPoweredOff {
+			seen = s.offLately(g.uid)
+		}
 		s.checkReady(g, generation, seen)
 	}
 }

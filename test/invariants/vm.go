@@ -37,6 +37,8 @@ type vm struct {
 	byClient bool      // it has appeared while a client's clone of its name ran
 	served   string    // the group that it was in service for last
 	left     time.Time // when that ended
+	wasOff   string    // the group that it was off for last
+	offUntil time.Time // when that ended
 	inside   bool      // the root folder
 	outSince time.Time // when it was moved out of the root folder, zero if it is in it or never was
 	going    bool      // it was switched off or destroyed by a client, and not switched on since
@@ -87,11 +89,30 @@ func (s *state) available(v *vm) bool {
 	return s.ours(v) && v.PowerState == "poweredOn" && v.ConnectionState == "connected"
 }
 
-// serves notes, before a VM changes, that it has been in service until now.
+// off reports whether a VM of ours is off.
+func (s *state) off(v *vm) bool {
+	return s.ours(v) && v.PowerState == "poweredOff" && v.ConnectionState == "connected"
+}
+
+// serves notes, before a VM changes, that it has been in service, or off, until now.
 func (s *state) serves(v *vm) {
+	if s.off(v) {
+		v.wasOff, v.offUntil = v.stamp.UID, s.now
+	}
 	if s.available(v) {
 		v.served, v.left = v.stamp.UID, s.now
 	}
+}
+
+// offLately counts the VMs of a group that are off, or were a moment ago.
+func (s *state) offLately(uid string) int {
+	n := 0
+	for _, v := range s.vms {
+		if s.off(v) && v.stamp.UID == uid || v.wasOff == uid && s.now.Sub(v.offUntil) <= s.o.OutsideChange {
+			n++
+		}
+	}
+	return n
 }
 
 // servedLately counts the VMs of a group that are in service, or were a moment ago. The controller learns of each VM by itself:

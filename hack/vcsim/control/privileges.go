@@ -50,6 +50,7 @@ var privileges = []Privilege{
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed, or changed in place"},
+	{"VirtualMachine.ResetVM_Task", []string{"VirtualMachine.Interact.Reset"}, "to reset a VM that is not healthy"},
 	{"VirtualMachine.ReconfigVM_Task", []string{
 		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.AdvancedConfig",
 	}, "to change a VM's CPUs and memory in place, and its stamp with them; the first two are asked for only if they change"},
@@ -60,7 +61,6 @@ var privileges = []Privilege{
 // soon is what the simulator lets a client call besides, for what the controller is to do one day. Whoever makes it do that
 // moves the method up, and so into the documents.
 var soon = []Privilege{
-	{"VirtualMachine.ResetVM_Task", []string{"VirtualMachine.Interact.Reset"}, "to reset a VM whose guest hangs"},
 	{"VirtualMachine.ReconfigVM_Task", []string{
 		"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.DiskExtend",
 	}, "to let a VM's disk grow"},

@@ -21,6 +21,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=vsphere.vmware.com, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("FolderStatus"):
 		return &vspherev1alpha1.FolderStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HealthSpec"):
+		return &vspherev1alpha1.HealthSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
 		return &vspherev1alpha1.MemberSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PowerSpec"):

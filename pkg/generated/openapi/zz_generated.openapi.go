@@ -22,6 +22,7 @@ import (
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
+		v1alpha1.HealthSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref),
 		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
 		v1alpha1.PowerSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref),
 		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
@@ -125,6 +126,50 @@ func schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref common.ReferenceCallback)
 	}
 }
 
+func schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HealthSpec says when a VM that is powered on is not healthy, and what happens to it. One VM at a time is helped: the next waits until that one is ready, or its time is over again. The clocks run only while the controller's view of vCenter is current and the VM's host is connected. They begin anew after that, and after a restart of the controller.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"action": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What happens to a VM that is not healthy: Reset or Replace. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"startupTimeoutSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How long a VM that has never been ready may take for it, in seconds, from 60 to 86400. Omitted: for ever.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unreadyTimeoutSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How long a VM that was ready may not be, in seconds, from 60 to 86400. Omitted: for ever.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"maxUnhealthy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "While more VMs than this are not healthy, the controller helps none: something else is wrong. A number, or a percentage of replicas, rounded up. Defaults to 40%.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"action"},
+			},
+		},
+		Dependencies: []string{
+			intstr.IntOrString{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -159,9 +204,23 @@ func schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref common.ReferenceCallback) co
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PowerSpec says how VMs are switched off.",
+				Description: "PowerSpec says whether VMs are on, and how they are switched off.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
+					"state": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Whether the VMs are on. PoweredOff: guests shut down, and their VMs are kept; the group is READY when all are off, and new VMs are made and left off. Defaults to PoweredOn.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"onPowerOff": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What happens to a VM that somebody else, or its guest, has switched off. PowerOn: it is powered on. Replace: it is destroyed and made anew, if it has been ready before; for guests that do one job, such as CI runners. It is powered on all the same if its host was away meanwhile, or if more than spec.health.maxUnhealthy (40 %) are off at once. Each further time within minutes waits longer, from 10 seconds to 10 minutes. Defaults to PowerOn.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"gracePeriodSeconds": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the controller. Defaults to 0: hard, at once.",
@@ -348,7 +407,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
+							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -526,8 +585,14 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 					},
 					"power": {
 						SchemaProps: spec.SchemaProps{
-							Description: "How the controller switches VMs off. Omitted: hard.",
+							Description: "Whether the VMs are on, and how the controller switches them off. Omitted: on, and hard.",
 							Ref:         ref(v1alpha1.PowerSpec{}.OpenAPIModelName()),
+						},
+					},
+					"health": {
+						SchemaProps: spec.SchemaProps{
+							Description: "When a VM that is powered on is not healthy, and what happens to it. Omitted: the controller leaves it alone.",
+							Ref:         ref(v1alpha1.HealthSpec{}.OpenAPIModelName()),
 						},
 					},
 					"update": {
@@ -575,7 +640,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
+			v1alpha1.HealthSpec{}.OpenAPIModelName(), v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
 	}
 }
 

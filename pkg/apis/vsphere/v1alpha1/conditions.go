@@ -21,6 +21,10 @@ const (
 const (
 	// ReasonAllReplicasAvailable: as many VMs are in service as the spec wants.
 	ReasonAllReplicasAvailable = "AllReplicasAvailable"
+	// ReasonAllReplicasPoweredOff: spec.power.state is PoweredOff, there are as many VMs as the spec wants, and all are off.
+	ReasonAllReplicasPoweredOff = "AllReplicasPoweredOff"
+	// ReasonPoweringOff: the controller switches VMs off, as spec.power.state asks.
+	ReasonPoweringOff = "PoweringOff"
 	// ReasonScalingUp: the controller clones VMs or powers them on.
 	ReasonScalingUp = "ScalingUp"
 	// ReasonScalingDown: the controller powers surplus VMs off or destroys them.
@@ -35,9 +39,11 @@ const (
 	ReasonPaused = "Paused"
 	// ReasonReadOnly: the controller runs with -read-only and holds back the changes that are due.
 	ReasonReadOnly = "ReadOnly"
-	// ReasonCrashLoopBackOff: a VM is off again soon after the controller powered it on. The controller powers it on again
-	// after a pause that grows.
+	// ReasonCrashLoopBackOff: a VM is off again soon after the controller powered it on, or made it. The controller powers it
+	// on, or makes it anew, after a pause that grows.
 	ReasonCrashLoopBackOff = "CrashLoopBackOff"
+	// ReasonTooManyUnhealthy: more VMs than spec.health.maxUnhealthy are not healthy. The controller helps none of them.
+	ReasonTooManyUnhealthy = "TooManyUnhealthy"
 	// ReasonReplicasUnavailable: there are enough VMs, but not all of them are in service.
 	ReasonReplicasUnavailable = "ReplicasUnavailable"
 	// ReasonRetrying: an operation failed, and the controller will try it again.

@@ -118,10 +118,15 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:Maximum=86400
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
 
-	// How the controller switches VMs off. Omitted: hard.
+	// Whether the VMs are on, and how the controller switches them off. Omitted: on, and hard.
 	//
 	// +optional
 	Power *PowerSpec `json:"power,omitempty"`
+
+	// When a VM that is powered on is not healthy, and what happens to it. Omitted: the controller leaves it alone.
+	//
+	// +optional
+	Health *HealthSpec `json:"health,omitempty"`
 
 	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
 	//

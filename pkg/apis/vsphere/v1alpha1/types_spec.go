@@ -28,10 +28,49 @@ type ReadinessSpec struct {
 	Type ReadinessType `json:"type"`
 }
 
-// PowerSpec says how VMs are switched off.
+// PowerState is whether VMs are to be on or off.
+//
+// +kubebuilder:validation:Enum=PoweredOn;PoweredOff
+type PowerState string
+
+const (
+	// StatePoweredOn: VMs are on.
+	StatePoweredOn PowerState = "PoweredOn"
+	// StatePoweredOff: VMs are kept, and off.
+	StatePoweredOff PowerState = "PoweredOff"
+)
+
+// OnPowerOff is what happens to a VM that is found off.
+//
+// +kubebuilder:validation:Enum=PowerOn;Replace
+type OnPowerOff string
+
+const (
+	// OnPowerOffPowerOn: it is powered on.
+	OnPowerOffPowerOn OnPowerOff = "PowerOn"
+	// OnPowerOffReplace: it is destroyed, and made anew, if it has been ready before.
+	OnPowerOffReplace OnPowerOff = "Replace"
+)
+
+// PowerSpec says whether VMs are on, and how they are switched off.
 //
 // +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(self.onPowerOff) || self.onPowerOff != 'Replace' || !has(self.state) || self.state == 'PoweredOn'",message="onPowerOff Replace needs state PoweredOn"
 type PowerSpec struct {
+	// Whether the VMs are on. PoweredOff: guests shut down, and their VMs are kept; the group is READY when all are off, and
+	// new VMs are made and left off. Defaults to PoweredOn.
+	//
+	// +optional
+	State *PowerState `json:"state,omitempty"`
+
+	// What happens to a VM that somebody else, or its guest, has switched off. PowerOn: it is powered on. Replace: it is destroyed
+	// and made anew, if it has been ready before; for guests that do one job, such as CI runners. It is powered on all the same
+	// if its host was away meanwhile, or if more than spec.health.maxUnhealthy (40 %) are off at once. Each further time within
+	// minutes waits longer, from 10 seconds to 10 minutes. Defaults to PowerOn.
+	//
+	// +optional
+	OnPowerOff *OnPowerOff `json:"onPowerOff,omitempty"`
+
 	// How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is
 	// asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the
 	// controller. Defaults to 0: hard, at once.
@@ -40,6 +79,51 @@ type PowerSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400
 	GracePeriodSeconds *int32 `json:"gracePeriodSeconds,omitempty"`
+}
+
+// HealthAction is what happens to a VM that is not healthy.
+//
+// +kubebuilder:validation:Enum=Reset;Replace
+type HealthAction string
+
+const (
+	// HealthReset: the VM is reset, as by its reset button.
+	HealthReset HealthAction = "Reset"
+	// HealthReplace: the VM is destroyed, and made anew.
+	HealthReplace HealthAction = "Replace"
+)
+
+// HealthSpec says when a VM that is powered on is not healthy, and what happens to it. One VM at a time is helped: the next waits
+// until that one is ready, or its time is over again. The clocks run only while the controller's view of vCenter is current and
+// the VM's host is connected. They begin anew after that, and after a restart of the controller.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.startupTimeoutSeconds) || has(self.unreadyTimeoutSeconds)",message="set startupTimeoutSeconds, unreadyTimeoutSeconds, or both"
+type HealthSpec struct {
+	// What happens to a VM that is not healthy: Reset or Replace. Required.
+	//
+	// +required
+	Action HealthAction `json:"action"`
+
+	// How long a VM that has never been ready may take for it, in seconds, from 60 to 86400. Omitted: for ever.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	StartupTimeoutSeconds *int32 `json:"startupTimeoutSeconds,omitempty"`
+
+	// How long a VM that was ready may not be, in seconds, from 60 to 86400. Omitted: for ever.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	UnreadyTimeoutSeconds *int32 `json:"unreadyTimeoutSeconds,omitempty"`
+
+	// While more VMs than this are not healthy, the controller helps none: something else is wrong. A number, or a percentage of
+	// replicas, rounded up. Defaults to 40%.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	MaxUnhealthy *intstr.IntOrString `json:"maxUnhealthy,omitempty"`
 }
 
 // UpdateStrategy names a way in which a change of the spec reaches VMs that exist.

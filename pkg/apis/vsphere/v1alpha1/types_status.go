@@ -124,6 +124,8 @@ const (
 	VMPending VMState = "Pending"
 	// VMPoweredOff is a VM that is complete but not powered on.
 	VMPoweredOff VMState = "PoweredOff"
+	// VMCompleted is a VM that was found off after it had been ready, and that is made anew: see spec.power.onPowerOff.
+	VMCompleted VMState = "Completed"
 	// VMNotReady is a VM that is powered on, and not ready by the rule in spec.readiness, or not for spec.minReadySeconds.
 	VMNotReady VMState = "NotReady"
 	// VMFailed is a VM that a failed operation keeps out of service; the message says which.
@@ -207,8 +209,8 @@ type VMStatus struct {
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved,
-	// ConvertedToTemplate or Copy. Later versions may add states.
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting,
+	// Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.
 	//
 	// +optional
 	State VMState `json:"state,omitempty"`

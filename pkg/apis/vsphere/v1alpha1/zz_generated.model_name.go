@@ -14,6 +14,11 @@ func (in FolderStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HealthSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in MemberSpec) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.MemberSpec"
 }

@@ -38,6 +38,22 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: vCenter
       type:
         scalar: string
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec
+  map:
+    fields:
+    - name: action
+      type:
+        scalar: string
+      default: ""
+    - name: maxUnhealthy
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: startupTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: unreadyTimeoutSeconds
+      type:
+        scalar: numeric
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.MemberSpec
   map:
     fields:
@@ -55,6 +71,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: gracePeriodSeconds
       type:
         scalar: numeric
+    - name: onPowerOff
+      type:
+        scalar: string
+    - name: state
+      type:
+        scalar: string
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ReadinessSpec
   map:
     fields:
@@ -158,6 +180,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deletionPolicy
       type:
         scalar: string
+    - name: health
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec
     - name: members
       type:
         list:

@@ -5,11 +5,23 @@
 
 package v1alpha1
 
+import (
+	vspherev1alpha1 "github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
 // PowerSpecApplyConfiguration represents a declarative configuration of the PowerSpec type for use
 // with apply.
 //
-// PowerSpec says how VMs are switched off.
+// PowerSpec says whether VMs are on, and how they are switched off.
 type PowerSpecApplyConfiguration struct {
+	// Whether the VMs are on. PoweredOff: guests shut down, and their VMs are kept; the group is READY when all are off, and
+	// new VMs are made and left off. Defaults to PoweredOn.
+	State *vspherev1alpha1.PowerState `json:"state,omitempty"`
+	// What happens to a VM that somebody else, or its guest, has switched off. PowerOn: it is powered on. Replace: it is destroyed
+	// and made anew, if it has been ready before; for guests that do one job, such as CI runners. It is powered on all the same
+	// if its host was away meanwhile, or if more than spec.health.maxUnhealthy (40 %) are off at once. Each further time within
+	// minutes waits longer, from 10 seconds to 10 minutes. Defaults to PowerOn.
+	OnPowerOff *vspherev1alpha1.OnPowerOff `json:"onPowerOff,omitempty"`
 	// How long a guest may take to shut down before its VM is switched off hard, in seconds, from 0 to 86400. The guest is
 	// asked through VMware Tools; where they do not run, the VM is switched off at once. It holds for every power-off by the
 	// controller. Defaults to 0: hard, at once.
@@ -20,6 +32,22 @@ type PowerSpecApplyConfiguration struct {
 // apply.
 func PowerSpec() *PowerSpecApplyConfiguration {
 	return &PowerSpecApplyConfiguration{}
+}
+
+// WithState sets the State field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the State field is set to the value of the last call.
+func (b *PowerSpecApplyConfiguration) WithState(value vspherev1alpha1.PowerState) *PowerSpecApplyConfiguration {
+	b.State = &value
+	return b
+}
+
+// WithOnPowerOff sets the OnPowerOff field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnPowerOff field is set to the value of the last call.
+func (b *PowerSpecApplyConfiguration) WithOnPowerOff(value vspherev1alpha1.OnPowerOff) *PowerSpecApplyConfiguration {
+	b.OnPowerOff = &value
+	return b
 }
 
 // WithGracePeriodSeconds sets the GracePeriodSeconds field in the declarative configuration to the given value

@@ -32,8 +32,10 @@ type VmGroupSpecApplyConfiguration struct {
 	// How long a VM has to be ready, without a break, before it counts as available, in seconds. From 0 to 86400.
 	// Defaults to 0: a VM is available as soon as it is ready.
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
-	// How the controller switches VMs off. Omitted: hard.
+	// Whether the VMs are on, and how the controller switches them off. Omitted: on, and hard.
 	Power *PowerSpecApplyConfiguration `json:"power,omitempty"`
+	// When a VM that is powered on is not healthy, and what happens to it. Omitted: the controller leaves it alone.
+	Health *HealthSpecApplyConfiguration `json:"health,omitempty"`
 	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
 	Update *UpdateSpecApplyConfiguration `json:"update,omitempty"`
 	// Which VMs go when there are too many. Omitted: the youngest, after those that do not work.
@@ -113,6 +115,14 @@ func (b *VmGroupSpecApplyConfiguration) WithMinReadySeconds(value int32) *VmGrou
 // If called multiple times, the Power field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithPower(value *PowerSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
 	b.Power = value
+	return b
+}
+
+// WithHealth sets the Health field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Health field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithHealth(value *HealthSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Health = value
 	return b
 }
 

@@ -35,8 +35,8 @@ type VMStatusApplyConfiguration struct {
 	IP *string `json:"ip,omitempty"`
 	// Name of the ESXi host that runs the VM.
 	Host *string `json:"host,omitempty"`
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, NotReady, Failed, Deleting, Unreachable, Moved,
-	// ConvertedToTemplate or Copy. Later versions may add states.
+	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting,
+	// Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.
 	State *vspherev1alpha1.VMState `json:"state,omitempty"`
 	// Reason why the VM is not available, in one sentence. Empty if the VM is available.
 	Message *string `json:"message,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -55,7 +56,7 @@ func touch(m *Metrics) {
 	m.Faults.WithLabelValues("x", "x").Inc()
 	m.UnclassifiedFaults.WithLabelValues("x").Inc()
 	one := map[string]int{"x": 1}
-	m.Show(func() State { return State{one, one, one, one, one} })
+	m.Show(func() State { return State{one, one, one, one, one, time.Second, one} })
 }
 
 func TestNothingIsShownOnceHidden(t *testing.T) {

@@ -80,7 +80,7 @@ func (t *table) histograms(name, help string, buckets []float64, labels ...strin
 }
 
 // shown makes a gauge whose values are read at each scrape.
-func (t *table) shown(name, help, label string) *metrics.Desc {
-	t.add("gauge", name, help, []string{label}, nil)
-	return metrics.NewDesc(namespace+"_"+name, help, []string{label}, nil, metrics.ALPHA, "")
+func (t *table) shown(name, help string, labels ...string) *metrics.Desc {
+	t.add("gauge", name, help, labels, nil)
+	return metrics.NewDesc(namespace+"_"+name, help, labels, nil, metrics.ALPHA, "")
 }

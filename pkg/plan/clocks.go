@@ -3,6 +3,7 @@ package plan
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -25,6 +26,8 @@ type Clocks struct {
 	Helped *Help
 	// Rollout is the clock of spec.update.progressDeadlineSeconds.
 	Rollout RolloutClock
+	// RolloutSince says since when VMs are to be replaced. It is the zero time if none is.
+	RolloutSince time.Time
 }
 
 // RolloutClock says for how long new VMs have been awaited, and none has become available. The zero value is that of a group
@@ -85,6 +88,26 @@ func (c RolloutClock) advance(in Input, available int, running bool) RolloutCloc
 	default:
 		return c.tick(in.Now, running)
 	}
+}
+
+// rolloutSince returns since when VMs are to be replaced, of which there are so many. The first that applies:
+//
+//  1. there is none: the zero time
+//  2. the group has observed when it began
+//  3. the process has just started, and the status says that VMs are being replaced: since the group is not ready
+//  4. since now
+func rolloutSince(in Input, toReplace int) time.Time {
+	switch since := in.Clocks.RolloutSince; {
+	case toReplace == 0:
+		return time.Time{}
+	case !since.IsZero():
+		return since
+	}
+	ready := meta.FindStatusCondition(in.Group.Status.Conditions, v1alpha1.ConditionReady)
+	if ready != nil && (ready.Reason == v1alpha1.ReasonUpdating || ready.Reason == v1alpha1.ReasonProgressDeadlineExceeded) {
+		return ready.LastTransitionTime.Time
+	}
+	return in.Now
 }
 
 // halted reports whether the status says that the rollout of the present spec has passed its deadline.

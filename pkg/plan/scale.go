@@ -35,6 +35,7 @@ func (p *Plan) scale(in Input) {
 	p.retryNames(in)
 	ms.setStates(in)
 	p.due.clones, p.due.updates, p.due.changes = p.numbers.clone, c.old, ms.changesLeft(in.Group)
+	p.Clocks.RolloutSince = rolloutSince(in, c.old+p.due.changes)
 	if clock.Running && !c.halted {
 		p.RetryAfter = sooner(p.RetryAfter, progressDeadline(in.Group)-clock.Elapsed)
 	}

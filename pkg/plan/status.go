@@ -147,3 +147,33 @@ func (p Plan) VMStates(in Input) map[v1alpha1.VMState]int {
 	states[v1alpha1.VMCopy] += len(p.members.copies)
 	return states
 }
+
+// Rollout says how the replacement of VMs goes that the spec asks for.
+type Rollout string
+
+// Rollouts, see Plan.Rollout.
+const (
+	NoRollout          Rollout = ""
+	RolloutPaused      Rollout = "Paused"
+	RolloutHalted      Rollout = "Halted"
+	RolloutProgressing Rollout = "Progressing"
+)
+
+// Rollout returns how the replacement of VMs goes. Clocks.RolloutSince says since when. The first that applies:
+//
+//  1. no VM is to be replaced: NoRollout
+//  2. the group is paused, or the controller read-only: RolloutPaused
+//  3. no new VM has become available in time: RolloutHalted
+//  4. RolloutProgressing, whatever it waits for
+func (p Plan) Rollout() Rollout {
+	switch {
+	case p.due.updates == 0:
+		return NoRollout
+	case p.Held != "":
+		return RolloutPaused
+	case p.numbers.halted:
+		return RolloutHalted
+	default:
+		return RolloutProgressing
+	}
+}

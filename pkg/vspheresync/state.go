@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"cmp"
+	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
 )
 
 // Replicas are counted in these states.
@@ -25,18 +27,26 @@ const (
 // phaseNew stands for the phase of a group that has no status yet.
 const phaseNew v1alpha1.Phase = "NEW"
 
-// recordVMStates keeps in which states a group's VMs are. Without states, what was known before is kept.
-func (s *Syncer) recordVMStates(uid types.UID, states map[v1alpha1.VMState]int) {
-	if states == nil {
+// sight is what was last seen of a group that its status does not tell.
+type sight struct {
+	vms          map[v1alpha1.VMState]int
+	rollout      plan.Rollout
+	rolloutSince time.Time
+}
+
+// recordSight keeps what a plan has seen of a group. Of a plan without a view of vCenter, what was known before is kept.
+func (s *Syncer) recordSight(uid types.UID, in plan.Input, p plan.Plan) {
+	vms := p.VMStates(in)
+	if vms == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.states[uid] = states
+	s.sights[uid] = sight{vms: vms, rollout: p.Rollout(), rolloutSince: p.Clocks.RolloutSince}
 }
 
-// State sums up the groups that the cache holds: their phases and replicas as their statuses have them, and their VMs as
-// they were last seen. It may be called at any time.
+// State sums up the groups that the cache holds: their phases and replicas as their statuses have them, and their VMs and
+// rollouts as they were last seen. It may be called at any time.
 func (s *Syncer) State() metrics.State {
 	state := metrics.State{
 		Groups: map[string]int{
@@ -46,6 +56,9 @@ func (s *Syncer) State() metrics.State {
 			replicasDesired: 0, replicasCurrent: 0, replicasReady: 0, replicasAvailable: 0, replicasUpdated: 0, replicasTerminating: 0,
 		},
 		VMs: map[string]int{string(v1alpha1.VMAvailable): 0},
+		Rollouts: map[string]int{
+			string(plan.RolloutProgressing): 0, string(plan.RolloutHalted): 0, string(plan.RolloutPaused): 0,
+		},
 	}
 	groups, err := s.cfg.Lister.List(labels.Everything())
 	if err != nil {
@@ -63,8 +76,13 @@ func (s *Syncer) State() metrics.State {
 		state.Replicas[replicasAvailable] += int(vg.Status.AvailableReplicas)
 		state.Replicas[replicasUpdated] += int(ptr.Deref(vg.Status.UpdatedReplicas, 0))
 		state.Replicas[replicasTerminating] += int(ptr.Deref(vg.Status.TerminatingReplicas, 0))
-		for vmState, n := range s.states[vg.UID] {
+		seen := s.sights[vg.UID]
+		for vmState, n := range seen.vms {
 			state.VMs[string(vmState)] += n
+		}
+		if seen.rollout != plan.NoRollout {
+			state.Rollouts[string(seen.rollout)]++
+			state.LongestRollout = max(state.LongestRollout, s.cfg.Clock.Since(seen.rolloutSince))
 		}
 	}
 	return state

@@ -3,13 +3,17 @@ package vspheresync
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/metrics"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
 )
 
 // wantState hands the group to the cache, if it is there, as its informer does, and compares the sums without their zeros.
@@ -21,14 +25,14 @@ func (f *fixture) wantState(step string, want metrics.State) {
 		}
 	}
 	got := f.State()
-	for _, values := range []map[string]int{got.Groups, got.Replicas, got.VMs} {
+	for _, values := range []map[string]int{got.Groups, got.Replicas, got.VMs, got.Rollouts} {
 		for key, n := range values {
 			if n == 0 {
 				delete(values, key)
 			}
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		f.t.Errorf("%s: (-want +got):\n%s", step, diff)
 	}
 }
@@ -89,6 +93,62 @@ func TestState(t *testing.T) {
 	if n := f.State().VMs["Available"]; n != 0 {
 		t.Errorf("step 7/7, %d VMs are known of a group that was forgotten", n)
 	}
+}
+
+func TestRolloutState(t *testing.T) {
+	f := newFixture(t, group(2))
+	f.settle()
+	want := func(step, state string, age time.Duration) {
+		t.Helper()
+		if err := f.cache.Update(f.live()); err != nil {
+			t.Fatal(err)
+		}
+		got := f.State()
+		for _, each := range []string{"Progressing", "Halted", "Paused"} {
+			if n, shown := got.Rollouts[each]; !shown || (n == 1) != (each == state) {
+				t.Errorf("%s: %d rollouts are %s (shown: %t); want one %s", step, n, each, shown, state)
+			}
+		}
+		if got.LongestRollout != age {
+			t.Errorf("%s: a rollout has been under way for %s, want %s", step, got.LongestRollout, age)
+		}
+	}
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.CPU = 8 })
+	f.settle()
+	f.pass(time.Hour)
+	want("step 1/9, out of date, and nothing replaces that", "", 0)
+	f.world.Hold()
+	f.edit(func(vg *v1alpha1.VmGroup) {
+		vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, ProgressDeadlineSeconds: ptr.To[int32](600)}
+	})
+	f.try()
+	want("step 2/9, it begins", "Progressing", 0)
+	f.pass(9 * time.Minute)
+	f.try()
+	want("step 3/9, a clone takes its time", "Progressing", 9*time.Minute)
+	f.restart(fake.Config{}, Config{})
+	f.try()
+	want("step 4/9, another process: since the group is not ready", "Progressing", 9*time.Minute)
+	f.world.SetOutage(true)
+	f.pass(time.Minute)
+	f.try()
+	want("step 5/9, an outage: as last known", "Progressing", 10*time.Minute)
+	f.world.SetOutage(false)
+	f.try()
+	f.pass(10 * time.Minute)
+	f.try()
+	want("step 6/9, the deadline has passed", "Halted", 20*time.Minute)
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused = true })
+	f.try()
+	want("step 7/9, paused", "Paused", 20*time.Minute)
+	f.edit(func(vg *v1alpha1.VmGroup) { vg.Spec.Paused = false })
+	f.try()
+	want("step 8/9, it goes on", "Progressing", 20*time.Minute)
+	f.world.Release()
+	for range 10 {
+		f.settle()
+	}
+	want("step 9/9, its end", "", 0)
 }
 
 func TestEventsHaveTheOpID(t *testing.T) {

@@ -44,7 +44,7 @@ type Syncer struct {
 
 	mu       sync.Mutex
 	memories map[types.UID]*memory
-	states   map[types.UID]map[v1alpha1.VMState]int // of each group's VMs, as last seen
+	sights   map[types.UID]sight // of each group, as last seen
 }
 
 // New returns a Syncer.
@@ -52,7 +52,7 @@ func New(cfg Config) *Syncer {
 	if cfg.Sure == nil {
 		cfg.Sure = func() error { return nil }
 	}
-	return &Syncer{cfg: cfg, turns: newTurns(), memories: map[types.UID]*memory{}, states: map[types.UID]map[v1alpha1.VMState]int{}}
+	return &Syncer{cfg: cfg, turns: newTurns(), memories: map[types.UID]*memory{}, sights: map[types.UID]sight{}}
 }
 
 // freshFor is how old an input may be that a status is made from: what is submitted in hundreds has changed much of it by the
@@ -143,7 +143,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 			again = atOnce
 		}
 	}
-	s.recordVMStates(vg.UID, p.VMStates(in))
+	s.recordSight(vg.UID, in, p)
 	after, reportErr := s.report(ctx, m, in, p, done)
 	again, err = sooner(again, after), joinErrors(done.err, unlessPending(err), reportErr)
 	m.rest = rested(in, p, m.statusStands, again, err)
@@ -201,7 +201,7 @@ func joinErrors(errs ...error) error {
 func (s *Syncer) Forget(key cache.ObjectName, uid types.UID) {
 	s.mu.Lock()
 	delete(s.memories, uid)
-	delete(s.states, uid)
+	delete(s.sights, uid)
 	s.mu.Unlock()
 	s.cfg.VCenter.Forget(vsphere.GroupID{Namespace: key.Namespace, Name: key.Name, UID: string(uid)})
 }

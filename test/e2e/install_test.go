@@ -32,10 +32,16 @@ type site struct {
 // newSite makes nodes that run the controller's Pods, and a namespace for VmGroups, by a name of its own if none is given.
 func newSite(t *testing.T, groups string, o vcsim.Options) *site {
 	t.Helper()
+	return newSiteWith(t, groups, o, nil)
+}
+
+// newSiteWith is newSite with images that hold other binaries than the one that ships.
+func newSiteWith(t *testing.T, groups string, o vcsim.Options, images map[string]string) *site {
+	t.Helper()
 	s := install.New(t, cluster, groups, o)
 	return &site{Site: s, desk: newDesk(t, s.Dir, s.Namespace), auditFrom: auditSize(t), nodes: node.Start(t, node.Options{
 		Kubeconfig: cluster.Kubeconfig(), Namespace: install.System, Names: []string{"node-a", "node-b"},
-		Binary: filepath.Join(harness.Root(), "bin", "vmgroup-controller"),
+		Binary: filepath.Join(harness.Root(), "bin", "vmgroup-controller"), Images: images,
 	})}
 }
 

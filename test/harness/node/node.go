@@ -34,7 +34,8 @@ type Options struct {
 	Kubeconfig string // of an administrator, who is scheduler and kubelet
 	Namespace  string // whose Pods are run
 	Names      []string
-	Binary     string // what every image holds
+	Binary     string            // what every image holds that is not among Images
+	Images     map[string]string // what other images hold, by their names
 }
 
 // Nodes are the nodes. Their methods may be called concurrently.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func (n *Nodes) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
 		return nil, fmt.Errorf("a command and envFrom are more than this node knows")
 	}
 	p := &pod{
-		name: object.Name, node: object.Spec.NodeName, dir: filepath.Join(n.dir, string(object.UID)), binary: n.options.Binary,
+		name: object.Name, node: object.Spec.NodeName, dir: filepath.Join(n.dir, string(object.UID)), binary: cmp.Or(n.options.Images[container.Image], n.options.Binary),
 		mounts: map[string]string{}, written: map[string]string{}, ports: map[string]string{},
 	}
 	if err := n.fill(ctx, p, object); err != nil {

@@ -38,7 +38,8 @@ func (c Call) kind() string {
 
 // changes are the SOAP methods that change vCenter.
 var changes = []string{
-	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "UnregisterAndDestroy_Task", "CreateFolder", "CancelTask",
+	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest", "Destroy_Task", "UnregisterAndDestroy_Task", "CreateFolder",
+	"CancelTask",
 }
 
 // Mutating reports whether the call changes what matters. An event does not.

@@ -35,6 +35,8 @@ var (
 		"PowerOffVM_Task": {"task:TaskInProgress", "task:GenericVmConfigFault", "task:HostNotConnected"},
 		"Destroy_Task":    {"task:TaskInProgress", "task:ResourceInUse", "task:NoPermission", "task:GenericVmConfigFault"},
 	}
+	// refusals are faults with which vCenter refuses one method alone.
+	refusals   = map[string][]Mode{"ShutdownGuest": {"ToolsUnavailable"}}
 	anyREST    = []Mode{"500", "503", "429"}
 	changeREST = []Mode{"409", "403"}
 )
@@ -51,7 +53,7 @@ func (c Call) Modes() []Mode {
 	case c.Verb == "Logout":
 		return basic
 	case c.Mutating():
-		return slices.Concat(basic, anySOAP, changeSOAP, ends[c.Verb])
+		return slices.Concat(basic, anySOAP, changeSOAP, refusals[c.Verb], ends[c.Verb])
 	default:
 		return slices.Concat(basic, anySOAP)
 	}

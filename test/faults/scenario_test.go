@@ -7,8 +7,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -141,6 +139,14 @@ var scenarios = []scenario{
 	{name: "rolling-without-surge", vcenter: twoTemplates, args: alone, work: 8, play: func(r *run) {
 		r.rollingOut(0, 1)
 	}},
+	{name: "halted", vcenter: twoTemplates, args: alone, work: 8, play: (*run).halting},
+	{name: "now", args: alone, work: 5, play: func(r *run) {
+		vg := r.created(2)
+		r.Update(group, marked(r.VMs(vg)[0], v1alpha1.DeletionNow))
+		r.settled(2)
+	}},
+	{name: "protected", args: alone, work: 9, play: (*run).protecting},
+	{name: "hanging-shutdown", args: alone, work: 8, play: (*run).hanging},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)
 		r.start()
@@ -154,19 +160,6 @@ func (r *run) created(n int32) *v1alpha1.VmGroup {
 	r.Create(r.Group(group, n))
 	r.start()
 	return r.settled(n)
-}
-
-// rollingOut makes the group, and replaces its VMs by those of another template and size.
-func (r *run) rollingOut(surge, unavailable int32) {
-	vg := r.Group(group, 2)
-	vg.Spec.Update = &v1alpha1.UpdateSpec{
-		Strategy: v1alpha1.UpdateReplace, MaxSurge: ptr.To(intstr.FromInt32(surge)), MaxUnavailable: ptr.To(intstr.FromInt32(unavailable)),
-	}
-	r.Create(vg)
-	r.start()
-	r.settled(2)
-	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.CPU = newTemplate, 2 })
-	r.settled(2)
 }
 
 // cloning makes the group, starts a controller, and waits until its VMs are being made.

@@ -95,7 +95,7 @@ test-slow: build devcluster ## Run all tests, the slow ones too
 	go test -timeout 4h -p 1 ./test/input ./test/e2e ./test/faults
 
 .PHONY: test-e2e
-test-e2e: build devcluster ## Install what ships into a control plane, and live through upgrades, failures and removal; about 2 minutes
+test-e2e: build devcluster ## Install what ships into a control plane, and live through upgrades, failures and removal; about 3 minutes
 	go test -count=1 -v -timeout 15m ./test/e2e
 
 # BASE and the like are for the image, see hack/build-image.sh.

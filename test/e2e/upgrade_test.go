@@ -56,36 +56,33 @@ func TestUpgrade(t *testing.T) {
 func checkOut(t *testing.T, commit string) string {
 	t.Helper()
 	dir, root := t.TempDir(), absolute(t, harness.Root())
-	if _, err := run(t, root, "git", "rev-parse", "--quiet", "--verify", commit+"^{commit}"); err != nil {
-		t.Fatalf("this clone lacks commit %s, which the upgrade begins from; fetch the whole history: git fetch --unshallow (%v)", commit, err)
+	if err := run(t, root, "git", "cat-file", "-e", commit+"^{commit}"); err != nil {
+		t.Fatalf("this clone lacks the commit that the upgrade begins from; fetch the whole history: git fetch --unshallow (%v)", err)
 	}
 	archive := filepath.Join(dir, "source.tar")
-	_, err := run(t, root, "git", "archive", "--output", archive, commit, "go.mod", "go.sum", "main.go", "pkg", "artifacts")
-	harness.Must(t, err)
-	_, err = run(t, dir, "tar", "-xf", archive)
-	harness.Must(t, err)
+	harness.Must(t, run(t, root, "git", "archive", "--output", archive, commit, "go.mod", "go.sum", "main.go", "pkg", "artifacts"))
+	harness.Must(t, run(t, dir, "tar", "-xf", archive))
 	return dir
 }
 
 // build returns the controller that is built from a directory.
 func build(t *testing.T, source string) string {
 	t.Helper()
-	_, err := run(t, source, "go", "build", "-mod=readonly", "-buildvcs=false", "-o", "vmgroup-controller", ".")
-	harness.Must(t, err)
+	harness.Must(t, run(t, source, "go", "build", "-mod=readonly", "-buildvcs=false", "-o", "vmgroup-controller", "."))
 	return filepath.Join(source, "vmgroup-controller")
 }
 
 // run runs a command in a directory. Packages are compiled as those of the controller that ships are, and so only once.
-func run(t *testing.T, dir, name string, args ...string) (string, error) {
+func run(t *testing.T, dir, name string, args ...string) error {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
 	}
-	return string(out), err
+	return nil
 }
 
 // predates installs an earlier controller as it shipped, under the name of another image, and has it make groups: that of the

@@ -90,15 +90,15 @@ func (c RolloutClock) advance(in Input, available int, running bool) RolloutCloc
 	}
 }
 
-// rolloutSince returns since when VMs are to be replaced, of which there are so many. The first that applies:
+// rolloutSince returns since when VMs are to be replaced or changed in place, of which there are so many. The first that applies:
 //
 //  1. there is none: the zero time
 //  2. the group has observed when it began
-//  3. the process has just started, and the status says that VMs are being replaced: since the group is not ready
+//  3. the process has just started, and the status says that VMs are being updated: since the group is not ready
 //  4. since now
-func rolloutSince(in Input, toReplace int) time.Time {
+func rolloutSince(in Input, toUpdate int) time.Time {
 	switch since := in.Clocks.RolloutSince; {
-	case toReplace == 0:
+	case toUpdate == 0:
 		return time.Time{}
 	case !since.IsZero():
 		return since

@@ -148,7 +148,7 @@ func (p Plan) VMStates(in Input) map[v1alpha1.VMState]int {
 	return states
 }
 
-// Rollout says how the replacement of VMs goes that the spec asks for.
+// Rollout says how the update of VMs goes that the spec asks for.
 type Rollout string
 
 // Rollouts, see Plan.Rollout.
@@ -159,15 +159,15 @@ const (
 	RolloutProgressing Rollout = "Progressing"
 )
 
-// Rollout returns how the replacement of VMs goes. Clocks.RolloutSince says since when. The first that applies:
+// Rollout returns how the update of VMs goes. Clocks.RolloutSince says since when. The first that applies:
 //
-//  1. no VM is to be replaced: NoRollout
+//  1. no VM is to be replaced, or changed in place: NoRollout
 //  2. the group is paused, or the controller read-only: RolloutPaused
 //  3. no new VM has become available in time: RolloutHalted
 //  4. RolloutProgressing, whatever it waits for
 func (p Plan) Rollout() Rollout {
 	switch {
-	case p.due.updates == 0:
+	case p.due.updates+p.due.changes == 0:
 		return NoRollout
 	case p.Held != "":
 		return RolloutPaused

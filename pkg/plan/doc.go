@@ -20,6 +20,7 @@
 //	victims.go    which go first?
 //	place.go      on which host is a VM made, where vCenter chooses none?
 //	removal.go    how does the group end?
+//	forecast.go   what becomes of the VMs in the end, in numbers?
 //	policies.go   what holds a change back: read-only, paused, back-off, exhaustion?
 //	problem.go    what stands in the way?
 //	notices.go    what should people know that does not stand in the way?

@@ -14,8 +14,10 @@ import (
 var planCommand = command{
 	name: "plan", args: "[NAME]", vCenter: true,
 	short: "Show what the controller would do next, for a VmGroup or for a file",
-	long: `The plan is made by the controller's own code, from vCenter as it is now. It is the next step: what follows depends on what
-comes of it. What the controller has under way already is not in it, nor is how long it waits after a failure.
+	long: `The plan is made by the controller's own code, from vCenter as it is now. The line "in all" says what becomes of the VMs in
+the end: how many are made, replaced and removed, and which stay although they are out of date. The table is the next step: what
+follows depends on what comes of it. What the controller has under way already is not in it, nor is how long it waits after a
+failure.
 
 With -f, the VmGroups of the file are planned as if they were applied: the API server is asked, by a dry run, what it would
 store. A VmGroup that does not exist yet has no UID; "?????" stands in its place in the names of its VMs.
@@ -75,6 +77,9 @@ func printPlan(out io.Writer, p preview) error {
 	vg := p.in.Group.DeepCopy()
 	vg.Status = p.status
 	fmt.Fprintf(out, "VmGroup %s/%s  %s\n", vg.Namespace, vg.Name, summary(vg))
+	if text := forecast(vg, p.plan.Forecast(p.in)); text != "" {
+		fmt.Fprintf(out, "  in all: %s\n", text)
+	}
 	t := newTable(out, "  ", "STEP", "WHAT", "DETAIL")
 	for _, s := range steps(p.in, p.plan) {
 		t.row(s.do, s.what, s.detail)

@@ -2,12 +2,14 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
@@ -105,4 +107,44 @@ func TestPlanOfAGroup(t *testing.T) {
 		return errors.Join(errors.New("it is still there"), err)
 	})
 	want(t, kubectl.Run("vmgroup", "plan", "new", "-n", w.Namespace), 1, "error: there is no VmGroup new in namespace "+w.Namespace)
+}
+
+func replacing(vg *v1alpha1.VmGroup) {
+	vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace}
+}
+
+func cpus(n int32) func(*v1alpha1.VmGroup) { return func(vg *v1alpha1.VmGroup) { vg.Spec.CPU = n } }
+
+// TestPlanInAll says what a change will come to, before the next step, and then it does.
+func TestPlanInAll(t *testing.T) {
+	w := newWorld(t, vcsim.Options{})
+	w.StartController()
+	w.Create(w.Group("new", 3))
+	vg := w.Ready("new", 3)
+	kubectl := w.Kubectl()
+	larger := strings.NewReplacer("replicas: 2", "replicas: 3", "memory: 4", "memory: 1").Replace(newGroup) // 2 CPUs
+	inAll := func(file string, parts ...string) {
+		t.Helper()
+		want(t, kubectl.RunWith(file, "vmgroup", "plan", "-f", "-", "-n", w.Namespace), 0, append([]string{"VmGroup "}, append(parts, "Nothing was changed.")...)...)
+	}
+	if ran := kubectl.Run("vmgroup", "plan", "new", "-n", w.Namespace); strings.Contains(ran.Stdout, "in all") {
+		t.Errorf("there is something to do: %s", ran)
+	}
+	inAll(larger, "in all: 3 VMs out of date, and none is replaced: no spec.update.strategy\n", "nothing to do now")
+	replace := larger + "  update: {strategy: Replace}\n"
+	inAll(replace, "in all: 3 VMs to replace, at most 1 at a time (up to 1 more for a while, 3 stay available)\n", "STEP", "clone")
+	inAll(larger+"  update: {strategy: OnDelete}\n", "in all: 3 VMs out of date, and none is replaced: strategy OnDelete\n", "nothing to do now")
+	name, instance := vg.Status.VMs[0].Name, vg.Status.VMs[0].Instance
+	inAll(replace+fmt.Sprintf("  members: [{instance: %s, deletion: Never}]\n", instance), "in all: 2 VMs to replace, at most 1 at a time", "; "+name+" out of date and protected\n")
+	inAll(strings.Replace(larger, "replicas: 3", "replicas: 5", 1)+"  update: {strategy: Replace, maxSurge: 0, maxUnavailable: 2}\n",
+		"in all: 2 VMs to make; 3 VMs to replace, at most 2 at a time (3 stay available)\n")
+
+	w.Update("new", func(vg *v1alpha1.VmGroup) { replacing(vg); cpus(2)(vg) })
+	w.Ready("new", 3)
+	w.Meets("new", func(vg *v1alpha1.VmGroup) error {
+		if ptr.Deref(vg.Status.UpdatedReplicas, 0) != 3 {
+			return errors.New("not all are updated")
+		}
+		return nil
+	})
 }

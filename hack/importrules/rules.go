@@ -41,9 +41,9 @@ var rooms = []room{
 		path: "pkg/cli",
 		may: []string{
 			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/login", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim",
-			"pkg/vspheresync", kubernetes,
+			"pkg/vspheresync", kubernetes, "sigs.k8s.io/structured-merge-diff",
 		},
-		why: "the plugin reads with the controller's own code, and starts nothing",
+		why: "the plugin reads with the controller's own code, writes specs alone, and starts nothing",
 	},
 	{
 		path: "pkg/connect",

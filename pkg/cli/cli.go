@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -48,12 +49,15 @@ type process struct {
 	version  string
 }
 
-// command is one word after "kubectl vmgroup".
+// command is what follows "kubectl vmgroup": one word, or two.
 type command struct {
 	name  string
 	args  string // as the usage shows them
+	vms   bool   // names of VMs follow NAME
 	short string
 	long  string
+	// writes is true if it changes the spec of a VmGroup.
+	writes bool
 	// vCenter is true if it takes the flags that say which vCenter is meant.
 	vCenter bool
 	// flags registers what is its own; nil: nothing.
@@ -61,12 +65,30 @@ type command struct {
 	run   func(context.Context, *invocation) error
 }
 
-func commands() []command { return []command{treeCommand, statusCommand, planCommand, orphansCommand} }
+// words are those of the command's name.
+func (c command) words() []string { return strings.Fields(c.name) }
 
-const overview = `Look at VmGroups, and at what is behind them in vCenter. Nothing is ever changed.
+func commands() []command {
+	return []command{
+		treeCommand, statusCommand, planCommand, orphansCommand,
+		protectCommand, unprotectCommand, replaceCommand,
+	}
+}
+
+const overview = `Look at VmGroups, and at what is behind them in vCenter; say which VMs are to stay and which are to be replaced.
 
 Usage:
   kubectl vmgroup COMMAND [NAME] [flags]
+
+These commands only read:
+%s
+These commands write the spec of a VmGroup, and nothing else. What follows from it, the controller does:
+%s
+No command changes anything in vCenter. "kubectl vmgroup COMMAND -h" explains a command and lists its flags.
+`
+
+const partOverview = `Usage:
+  kubectl vmgroup COMMAND NAME [flags]
 
 Commands:
 %s
@@ -76,20 +98,39 @@ Commands:
 // run finds the command and runs it.
 func (p process) run(ctx context.Context, args []string) int {
 	if len(args) == 0 || isHelp(args[0]) {
-		var list strings.Builder
-		for _, c := range commands() {
-			fmt.Fprintf(&list, "  %-9s %s\n", c.name, c.short)
-		}
-		fmt.Fprintf(p.out, overview, list.String())
+		reads, writes := filter(commands(), func(c command) bool { return !c.writes }), filter(commands(), func(c command) bool { return c.writes })
+		fmt.Fprintf(p.out, overview, listed(reads), listed(writes))
 		return exitOK
 	}
 	for _, c := range commands() {
-		if c.name == args[0] {
-			return p.runCommand(ctx, c, args[1:])
+		if words := c.words(); len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return p.runCommand(ctx, c, args[len(words):])
 		}
 	}
-	fmt.Fprintf(p.err, "error: unknown command %q; \"kubectl vmgroup -h\" lists the commands\n", args[0])
+	parts := filter(commands(), func(c command) bool { return len(c.words()) > 1 && c.words()[0] == args[0] })
+	if len(parts) > 0 && (len(args) == 1 || isHelp(args[1])) {
+		fmt.Fprintf(p.out, partOverview, listed(parts))
+		return exitOK
+	}
+	unknown := args[0]
+	if len(parts) > 0 {
+		unknown += " " + args[1]
+	}
+	fmt.Fprintf(p.err, "error: unknown command %q; \"kubectl vmgroup -h\" lists the commands\n", unknown)
 	return exitUsage
+}
+
+// listed returns a line for each command.
+func listed(all []command) string {
+	var list strings.Builder
+	for _, c := range all {
+		fmt.Fprintf(&list, "  %-16s %s\n", c.name, c.short)
+	}
+	return list.String()
+}
+
+func filter(all []command, is func(command) bool) []command {
+	return slices.DeleteFunc(all, func(c command) bool { return !is(c) })
 }
 
 func isHelp(arg string) bool {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/options"
 )
@@ -17,9 +18,12 @@ type invocation struct {
 	flags   *flag.FlagSet
 
 	kubeContext   string
-	name          string // of a VmGroup; empty: none was given
+	name          string   // of a VmGroup; empty: none was given
+	vms           []string // names of VMs, or instances
 	file          string
 	watch         bool
+	timeout       time.Duration // of a wait; 0: none
+	dryRun        string
 	allNamespaces bool
 	limit         int  // of VMs that are shown; 0: none
 	logs          bool // a verbosity was asked for
@@ -53,10 +57,15 @@ func (p process) parse(c command, args []string) (*invocation, error) {
 		if rest = inv.flags.Args(); len(rest) == 0 {
 			break
 		}
-		if inv.name != "" || c.args == "" {
+		switch {
+		case inv.name == "" && c.args != "":
+			inv.name = rest[0]
+		case c.vms:
+			inv.vms = append(inv.vms, rest[0])
+		default:
 			return nil, usagef("unexpected argument %q; the usage is: kubectl vmgroup %s %s", rest[0], c.name, c.args)
 		}
-		inv.name, rest = rest[0], rest[1:]
+		rest = rest[1:]
 	}
 	inv.logs = inv.flags.Lookup("v").Value.String() != "0"
 	return inv, nil

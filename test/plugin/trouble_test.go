@@ -19,10 +19,14 @@ import (
 
 func TestHelp(t *testing.T) {
 	kubectl := newWorld(t, vcsim.Options{}).Kubectl()
-	want(t, kubectl.Run("vmgroup"), 0, "Usage:", "tree", "status", "plan", "orphans", "-h")
+	want(t, kubectl.Run("vmgroup"), 0, "Usage:", "only read", "tree", "status", "plan", "orphans",
+		"write the spec of a VmGroup", "protect", "unprotect", "replace", "No command changes anything in vCenter", "-h")
 	want(t, kubectl.Run("vmgroup", "-h"), 0, "Usage:")
-	for command, vCenter := range map[string]bool{"tree": true, "status": false, "plan": true, "orphans": true} {
-		ran := kubectl.Run("vmgroup", command, "-h")
+	for command, vCenter := range map[string]bool{
+		"tree": true, "status": false, "plan": true, "orphans": true,
+		"protect": true, "unprotect": true, "replace": true,
+	} {
+		ran := kubectl.Run(append(append([]string{"vmgroup"}, strings.Fields(command)...), "-h")...)
 		want(t, ran, 0, "Usage:\n  kubectl vmgroup "+command, "Flags:", "-kubeconfig")
 		if says := strings.Contains(ran.Stdout, "lockout"); says != vCenter {
 			t.Errorf("%s speaks of the lockout: %t, want %t", command, says, vCenter)
@@ -41,6 +45,9 @@ func TestMistakes(t *testing.T) {
 		parts []string
 	}{
 		"unknown command":      {nil, []string{"trees"}, 2, []string{`unknown command "trees"`, "kubectl vmgroup -h"}},
+		"no VM":                {nil, []string{"protect", "web"}, 2, []string{"kubectl vmgroup protect NAME VM..."}},
+		"another dry run":      {nil, []string{"protect", "web", "vm", "-dry-run=client"}, 2, []string{`-dry-run is "client"`, "none or server"}},
+		"no such group: write": {nil, []string{"replace", "web", "vm"}, 1, []string{"there is no VmGroup web in namespace default"}},
 		"unknown flag":         {nil, []string{"tree", "web", "-x"}, 2, []string{"-x", "kubectl vmgroup tree -h"}},
 		"no name":              {nil, []string{"tree"}, 2, []string{"kubectl vmgroup tree NAME"}},
 		"two names":            {nil, []string{"tree", "web", "db"}, 2, []string{`"db"`}},
@@ -125,7 +132,7 @@ func TestMissingCRD(t *testing.T) {
 	bare := harness.NewCluster(t, devcluster.Options{})
 	w := harness.NewWorld(t, bare, vcsim.Options{})
 	invariants.Watch(w, invariants.Options{})
-	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}} {
+	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}} {
 		want(t, w.Kubectl().Run(append([]string{"vmgroup"}, args...)...), 1, "error: ", "not installed", "kubectl create -f artifacts/crd.yaml")
 	}
 	want(t, w.Kubectl().With("KUBECONFIG="+w.Impersonate("nobody")).Run("vmgroup", "status"), 1, "not installed")
@@ -138,7 +145,7 @@ func TestPermissions(t *testing.T) {
 	w.Create(w.Group("web", 1))
 	w.Ready("web", 1)
 	nobody := w.Kubectl().With("KUBECONFIG=" + w.Impersonate("nobody"))
-	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}} {
+	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}} {
 		want(t, nobody.Run(append([]string{"vmgroup"}, args...)...), 1, "error: ", "denies it", `User "nobody" cannot`, "vmgroups")
 	}
 

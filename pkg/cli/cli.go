@@ -70,8 +70,8 @@ func (c command) words() []string { return strings.Fields(c.name) }
 
 func commands() []command {
 	return []command{
-		treeCommand, statusCommand, planCommand, orphansCommand,
-		protectCommand, unprotectCommand, replaceCommand,
+		treeCommand, statusCommand, planCommand, orphansCommand, rolloutStatusCommand,
+		rolloutRestartCommand, protectCommand, unprotectCommand, replaceCommand,
 	}
 }
 

@@ -25,23 +25,38 @@ func watchStatus(ctx context.Context, inv *invocation, c *cluster, namespace str
 	} else if _, err := c.list(ctx, namespace); err != nil {
 		return err
 	}
+	s := &screen{process: inv.process, namespaces: namespace == "", text: statusLine}
+	err := s.follow(ctx, c, namespace, inv.name, func(change) (bool, error) { return false, nil })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// statusLine is a group in one line.
+func statusLine(vg *v1alpha1.VmGroup) string {
+	return strings.Join([]string{string(cmp.Or(vg.Status.Phase, "-")), progress(vg), message(vg)}, "  ")
+}
+
+// follow watches the groups of a namespace, or the one of a name, and shows what changes, until seen says that it is enough or
+// returns an error, or until ctx ends.
+func (s *screen) follow(ctx context.Context, c *cluster, namespace, name string, seen func(change) (bool, error)) error {
 	changes := make(chan change)
 	factory := informers.NewSharedInformerFactoryWithOptions(c.watches, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			if inv.name != "" {
-				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, inv.name).String()
+			if name != "" {
+				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 			}
 		}))
-	informer := factory.Vsphere().V1alpha1().VmGroups().Informer()
-	if err := subscribe(ctx, informer, changes); err != nil {
+	watching, stop := context.WithCancel(ctx)
+	if err := subscribe(watching, factory.Vsphere().V1alpha1().VmGroups().Informer(), changes); err != nil {
+		stop()
 		return err
 	}
-	watching, stop := context.WithCancel(ctx)
 	factory.StartWithContext(watching)
 	defer factory.Shutdown()
 	defer stop()
-	show(ctx, &screen{process: inv.process, namespaces: namespace == ""}, changes)
-	return nil
+	return s.show(ctx, changes, seen)
 }
 
 // change is a group that was seen, is gone, or could not be watched.
@@ -79,18 +94,21 @@ func subscribe(ctx context.Context, informer cache.SharedIndexInformer, changes 
 	return nil
 }
 
-// show takes changes over until ctx ends.
-func show(ctx context.Context, s *screen, changes <-chan change) {
+// show takes changes over until seen says that it is enough, or ctx ends.
+func (s *screen) show(ctx context.Context, changes <-chan change, seen func(change) (bool, error)) error {
 	defer s.leave()
 	said := ""
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return context.Cause(ctx)
 		case c := <-changes:
 			switch {
 			case c.err == nil:
 				s.update(c)
+				if enough, err := seen(c); enough || err != nil {
+					return err
+				}
 			case c.err.Error() != said:
 				said = c.err.Error()
 				s.complain(said)
@@ -114,6 +132,7 @@ const (
 type screen struct {
 	process
 	namespaces bool // are shown
+	text       func(*v1alpha1.VmGroup) string
 	lines      []line
 	drawn      int // lines on the terminal, the last of which the cursor is below
 }
@@ -125,7 +144,7 @@ type line struct {
 
 // update shows what has changed of a group. What looks as before is not shown again.
 func (s *screen) update(c change) {
-	text := strings.Join([]string{string(cmp.Or(c.group.Status.Phase, "-")), progress(c.group), message(c.group)}, "  ")
+	text := s.text(c.group)
 	if c.gone {
 		text = "deleted"
 	}

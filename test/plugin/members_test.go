@@ -242,7 +242,7 @@ func TestFilesBeside(t *testing.T) {
 	w := newWorld(t, vcsim.Options{})
 	c := w.StartController()
 	kubectl := w.Kubectl()
-	updating := newGroup + "  update: {strategy: Replace}\n"
+	plain, updating := newGroup, newGroup+"  update: {strategy: Replace}\n"
 	apply := func(file string, more ...string) harness.Ran {
 		t.Helper()
 		return kubectl.RunWith(file, append([]string{"apply", "-n", w.Namespace, "-f", "-"}, more...)...)
@@ -251,8 +251,11 @@ func TestFilesBeside(t *testing.T) {
 	vms := w.Ready("new", 2).Status.VMs
 	c.Stop()
 	want(t, kubectl.Run("vmgroup", "protect", "new", vms[0].Name, "-n", w.Namespace), 0)
+	want(t, kubectl.Run("vmgroup", "rollout", "restart", "new", "-n", w.Namespace), 0)
 	other := fmt.Sprintf("  members: [{instance: %s, deletion: First}]\n", vms[1].Instance)
 	want(t, apply(updating+other, "--server-side"), 0)
+	wantMarks(t, w, "new", deletions{vms[0].Instance: never, vms[1].Instance: first})
+	want(t, apply(plain, "--server-side"), 1, "spec.update.strategy", "Required")
 	wantMarks(t, w, "new", deletions{vms[0].Instance: never, vms[1].Instance: first})
 	want(t, apply(updating+other), 0)
 	wantMarks(t, w, "new", deletions{vms[1].Instance: first})

@@ -35,19 +35,25 @@ func TestStatus(t *testing.T) {
 	want(t, kubectl.Run("vmgroup", "status", "-n", w.Namespace), 0, "[##########----------] 3/6", "(of an earlier spec) 3 of 3 VMs available")
 }
 
-// watcher is a "status -watch" that runs.
+// watcher is a command that runs for long.
 type watcher struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines chan string
 }
 
-// watch starts one whose output goes to out, which is read from in.
+// watch starts a "status -watch", see start.
 func watch(t *testing.T, kubectl *harness.Kubectl, in, out *os.File, args ...string) *watcher {
+	t.Helper()
+	return start(t, kubectl, in, out, append([]string{"status"}, args...)...)
+}
+
+// start starts a command of the plugin whose output goes to out, which is read from in.
+func start(t *testing.T, kubectl *harness.Kubectl, in, out *os.File, args ...string) *watcher {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	t.Cleanup(cancel)
-	w := &watcher{t: t, cmd: kubectl.Command(ctx, append([]string{"vmgroup", "status"}, args...)...), lines: make(chan string, 1000)}
+	w := &watcher{t: t, cmd: kubectl.Command(ctx, append([]string{"vmgroup"}, args...)...), lines: make(chan string, 1000)}
 	w.cmd.Stdout, w.cmd.Stderr = out, out
 	harness.Must(t, w.cmd.Start())
 	harness.Must(t, out.Close())
@@ -90,6 +96,18 @@ func (w *watcher) interrupt() string {
 		w.t.Errorf("after Ctrl-C: %v", err)
 	}
 	return strings.Join(rest, "\n")
+}
+
+// ended waits for its end, which comes by itself, and checks its exit code.
+func (w *watcher) ended(code int) {
+	w.t.Helper()
+	for line := range w.lines {
+		w.t.Logf("after the end: %q", line)
+	}
+	_ = w.cmd.Wait() // the exit code says more
+	if got := w.cmd.ProcessState.ExitCode(); got != code {
+		w.t.Errorf("exit code %d, want %d", got, code)
+	}
 }
 
 // TestWatch follows a group by lines, as a log has them.

@@ -19,11 +19,14 @@ import (
 
 func TestHelp(t *testing.T) {
 	kubectl := newWorld(t, vcsim.Options{}).Kubectl()
-	want(t, kubectl.Run("vmgroup"), 0, "Usage:", "only read", "tree", "status", "plan", "orphans",
-		"write the spec of a VmGroup", "protect", "unprotect", "replace", "No command changes anything in vCenter", "-h")
+	want(t, kubectl.Run("vmgroup"), 0, "Usage:", "only read", "tree", "status", "plan", "orphans", "rollout status",
+		"write the spec of a VmGroup", "rollout restart", "protect", "unprotect", "replace", "No command changes anything in vCenter", "-h")
 	want(t, kubectl.Run("vmgroup", "-h"), 0, "Usage:")
+	for _, args := range [][]string{{"rollout"}, {"rollout", "-h"}} {
+		want(t, kubectl.Run(append([]string{"vmgroup"}, args...)...), 0, "Usage:", "rollout status", "rollout restart")
+	}
 	for command, vCenter := range map[string]bool{
-		"tree": true, "status": false, "plan": true, "orphans": true,
+		"tree": true, "status": false, "plan": true, "orphans": true, "rollout status": false, "rollout restart": false,
 		"protect": true, "unprotect": true, "replace": true,
 	} {
 		ran := kubectl.Run(append(append([]string{"vmgroup"}, strings.Fields(command)...), "-h")...)
@@ -45,8 +48,12 @@ func TestMistakes(t *testing.T) {
 		parts []string
 	}{
 		"unknown command":      {nil, []string{"trees"}, 2, []string{`unknown command "trees"`, "kubectl vmgroup -h"}},
+		"unknown second word":  {nil, []string{"rollout", "undo"}, 2, []string{`unknown command "rollout undo"`, "kubectl vmgroup -h"}},
 		"no VM":                {nil, []string{"protect", "web"}, 2, []string{"kubectl vmgroup protect NAME VM..."}},
+		"no name: rollout":     {nil, []string{"rollout", "status"}, 2, []string{"kubectl vmgroup rollout status NAME"}},
+		"no name: restart":     {nil, []string{"rollout", "restart"}, 2, []string{"kubectl vmgroup rollout restart NAME"}},
 		"another dry run":      {nil, []string{"protect", "web", "vm", "-dry-run=client"}, 2, []string{`-dry-run is "client"`, "none or server"}},
+		"a negative timeout":   {nil, []string{"rollout", "status", "web", "-timeout=-1s"}, 2, []string{"-timeout is -1s"}},
 		"no such group: write": {nil, []string{"replace", "web", "vm"}, 1, []string{"there is no VmGroup web in namespace default"}},
 		"unknown flag":         {nil, []string{"tree", "web", "-x"}, 2, []string{"-x", "kubectl vmgroup tree -h"}},
 		"no name":              {nil, []string{"tree"}, 2, []string{"kubectl vmgroup tree NAME"}},
@@ -132,7 +139,7 @@ func TestMissingCRD(t *testing.T) {
 	bare := harness.NewCluster(t, devcluster.Options{})
 	w := harness.NewWorld(t, bare, vcsim.Options{})
 	invariants.Watch(w, invariants.Options{})
-	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}} {
+	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}, {"rollout", "status", "web"}} {
 		want(t, w.Kubectl().Run(append([]string{"vmgroup"}, args...)...), 1, "error: ", "not installed", "kubectl create -f artifacts/crd.yaml")
 	}
 	want(t, w.Kubectl().With("KUBECONFIG="+w.Impersonate("nobody")).Run("vmgroup", "status"), 1, "not installed")
@@ -145,7 +152,7 @@ func TestPermissions(t *testing.T) {
 	w.Create(w.Group("web", 1))
 	w.Ready("web", 1)
 	nobody := w.Kubectl().With("KUBECONFIG=" + w.Impersonate("nobody"))
-	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}} {
+	for _, args := range [][]string{{"tree", "web"}, {"status"}, {"status", "-watch"}, {"orphans"}, {"protect", "web", "vm"}, {"rollout", "status", "web"}} {
 		want(t, nobody.Run(append([]string{"vmgroup"}, args...)...), 1, "error: ", "denies it", `User "nobody" cannot`, "vmgroups")
 	}
 

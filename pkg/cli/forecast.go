@@ -24,6 +24,9 @@ func forecast(vg *v1alpha1.VmGroup, f plan.Forecast) string {
 	}
 	add(f.Made, "to make")
 	add(f.Replaced, "to replace, at most %d at a time (%s)", f.AtOnce, bounds(f))
+	add(f.Hot, "to change in place, hot")
+	add(f.Cold, "to change in place, off for it")
+	add(f.Waiting, "to change in place when somebody switches them off")
 	add(f.Removed, "to remove")
 	add(f.Unnamed, "too many, which nothing may remove")
 	add(f.Kept, "%s", keptBy(vg, f))
@@ -52,6 +55,8 @@ func keptBy(vg *v1alpha1.VmGroup, f plan.Forecast) string {
 		why = "no spec.update.strategy"
 	case vg.Spec.Update.Strategy == v1alpha1.UpdateOnDelete:
 		why = "strategy OnDelete"
+	case vg.Spec.Update.Strategy == v1alpha1.UpdateInPlaceOnly:
+		why = "strategy InPlaceOnly"
 	}
 	if f.Replaced == 0 {
 		return "out of date, and none is replaced: " + why

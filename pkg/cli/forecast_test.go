@@ -18,6 +18,7 @@ func TestForecastText(t *testing.T) {
 		"a rollout": {nothing, plan.Forecast{Replaced: 3, Surge: 1, Floor: 3, AtOnce: 1}, "3 VMs to replace, at most 1 at a time (up to 1 more for a while, 3 stay available)"},
 		"all sorts": {nothing, plan.Forecast{Made: 1, Replaced: 3, Floor: 1, AtOnce: 2, Protected: []string{"web-1"}},
 			"1 VM to make; 3 VMs to replace, at most 2 at a time (1 stay available); web-1 out of date and protected"},
+		"in place":       {nothing, plan.Forecast{Hot: 2, Cold: 1, Waiting: 3}, "2 VMs to change in place, hot; 1 VM to change in place, off for it; 3 VMs to change in place when somebody switches them off"},
 		"fewer":          {nothing, plan.Forecast{Removed: 1, Unnamed: 2}, "1 VM to remove; 2 VMs too many, which nothing may remove"},
 		"no strategy":    {noUpdate, plan.Forecast{Kept: 3}, "3 VMs out of date, and none is replaced: no spec.update.strategy"},
 		"OnDelete":       {onDelete, plan.Forecast{Kept: 1}, "1 VM out of date, and none is replaced: strategy OnDelete"},

@@ -1,5 +1,10 @@
 package plan
 
+import (
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
 // Forecast is what becomes of the VMs of a group until it is as its spec has it, in numbers. A plan is the next step alone. It
 // supposes that nothing fails, that nobody changes anything, and that what holds the changes back ends.
 type Forecast struct {
@@ -18,6 +23,10 @@ type Forecast struct {
 	// AtOnce is how many VMs are replaced at the same time, at most.
 	AtOnce int
 
+	// Hot are VMs that get another size while they are on, Cold those that are off for it, and Waiting those that wait until
+	// somebody else switches them off.
+	Hot, Cold, Waiting int
+
 	// Kept are VMs that are out of date and that spec.update leaves as they are.
 	Kept int
 	// Protected are the names of the VMs that are out of date and that spec.members protects, sorted.
@@ -31,10 +40,11 @@ type Forecast struct {
 //
 //  1. the plan does not look at vCenter, or knows too little: nothing
 //  2. the group is being deleted: all VMs go
-//  3. old VMs, see setOld, and the surplus go
+//  3. old VMs, see setOld, those that do no work any more, see going, and the surplus go
 //  4. of the VMs that go, new ones replace as many as are still to be made; so do those on their way, as far as the surge
 //     allows more VMs than replicas
-//  5. what is out of date and not old stays: protected, or kept by spec.update
+//  5. what is out of date and not old is changed in place
+//  6. or stays: protected, or kept by spec.update
 func (p Plan) Forecast(in Input) Forecast {
 	ms := &p.members
 	switch {
@@ -49,7 +59,13 @@ func (p Plan) Forecast(in Input) Forecast {
 	f.Removed = max(0, f.Removed-f.Unnamed)
 	for _, m := range ms.ours {
 		switch {
-		case !m.differs || m.old:
+		case !m.differs || m.old || m.completed != nil || m.help == v1alpha1.HealthReplace:
+		case m.resizes() && m.change == hotChange:
+			f.Hot++
+		case m.resizes() && m.vm.Power != vsphere.PoweredOff && !powerCycles(in.Group):
+			f.Waiting++
+		case m.resizes():
+			f.Cold++
 		case m.protected():
 			f.Protected = append(f.Protected, m.name)
 		default:
@@ -61,13 +77,13 @@ func (p Plan) Forecast(in Input) Forecast {
 
 // forecast applies rules 3 and 4.
 func (c counts) forecast() Forecast {
-	going := c.old + max(0, c.kept()-c.replicas)
+	going := c.old + c.going + max(0, c.kept()-c.replicas)
 	toMake := max(0, c.replicas-c.kept())
 	coming := 0 // new VMs that are there, or on their way, for old ones that have not gone yet
 	if c.kept() <= c.replicas {
 		coming = min(c.surge, c.kept())
 	}
-	f := Forecast{Replaced: min(c.old, toMake+coming)}
+	f := Forecast{Replaced: min(c.old+c.going, toMake+coming)}
 	f.Removed = going - f.Replaced
 	f.Made = max(0, toMake-f.Replaced)
 	if f.Replaced > 0 {

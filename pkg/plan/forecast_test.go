@@ -14,7 +14,7 @@ import (
 
 func TestForecast(t *testing.T) {
 	replace := func(in *Input) { replacing(1, 0)(&in.Group.Spec) }
-	replaceInPlace := func(in *Input) { replacing(0, 2)(&in.Group.Spec) }
+	replaceWithoutSurge := func(in *Input) { replacing(0, 2)(&in.Group.Spec) }
 	explicit := func(in *Input) { explicitly(&in.Group.Spec) }
 	small := func(v *vsphere.VM) { v.CPU = 1 }
 	old := func(slots ...int) []vsphere.VM {
@@ -30,28 +30,30 @@ func TestForecast(t *testing.T) {
 		given []func(*Input)
 		want  Forecast
 	}{
-		"1: vCenter is away":               {group(3), nil, []func(*Input){func(in *Input) { in.Unavailable = &vsphere.Error{} }}, Forecast{}},
-		"1: another vCenter":               {group(3, recorded("vcenter-2")), nil, nil, Forecast{}},
-		"1: the VMs stay":                  {group(3, deleting, orphaning), old(0), nil, Forecast{}},
-		"1: beyond our reach":              {group(3, deleting, noFinalizer), old(0), nil, Forecast{}},
-		"2: deleted":                       {group(3, deleting), old(0, 1), nil, Forecast{Removed: 2, Deleting: true}},
-		"3: all is well":                   {group(2), []vsphere.VM{vm(0), vm(1)}, nil, Forecast{}},
-		"3: missing":                       {group(3), []vsphere.VM{vm(0)}, nil, Forecast{Made: 2}},
-		"3: too many":                      {group(1), []vsphere.VM{vm(0), vm(1), vm(2)}, nil, Forecast{Removed: 2}},
-		"3: too many, and nobody is named": {group(1), []vsphere.VM{vm(0), vm(1), vm(2)}, []func(*Input){explicit, members("instance-2", v1alpha1.DeletionFirst)}, Forecast{Removed: 1, Unnamed: 1}},
-		"4: a rollout":                     {group(3), old(0, 1, 2), []func(*Input){replace}, Forecast{Replaced: 3, Surge: 1, Floor: 3, AtOnce: 1}},
-		"4: no surge":                      {group(3), old(0, 1, 2), []func(*Input){replaceInPlace}, Forecast{Replaced: 3, Floor: 1, AtOnce: 2}},
-		"4: not more at once than all":     {group(3), []vsphere.VM{vm(0), vm(1), vm(2, small)}, []func(*Input){replaceInPlace}, Forecast{Replaced: 1, Floor: 1, AtOnce: 1}},
-		"4: a rollout, one is there":       {group(3), append(old(0, 1, 2), vm(3)), []func(*Input){replace}, Forecast{Replaced: 3, Surge: 1, Floor: 3, AtOnce: 1}},
-		"4: one is gone":                   {group(3), append(old(0, 1), vm(2)), []func(*Input){replace}, Forecast{Replaced: 2, Surge: 1, Floor: 3, AtOnce: 1}},
-		"4: a rollout, and more":           {group(5), old(0, 1, 2), []func(*Input){replace}, Forecast{Made: 2, Replaced: 3, Surge: 1, Floor: 5, AtOnce: 1}},
-		"4: a rollout, and fewer":          {group(1), old(0, 1, 2), []func(*Input){replace}, Forecast{Replaced: 1, Removed: 2, Surge: 1, Floor: 1, AtOnce: 1}},
-		"4: fewer, and new ones are there": {group(1), append(old(0), vm(1), vm(2)), []func(*Input){replace}, Forecast{Removed: 2}},
-		"4: on demand":                     {group(2), []vsphere.VM{vm(0), vm(1)}, []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Replaced: 1, Surge: 1, Floor: 2, AtOnce: 1}},
-		"5: no strategy":                   {group(3), old(0, 1, 2), nil, Forecast{Kept: 3}},
-		"5: no strategy, but on demand":    {group(3), old(0, 1, 2), []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Kept: 2, Replaced: 1, Surge: 1, Floor: 3, AtOnce: 1}},
-		"5: protected":                     {group(3), old(0, 1, 2), []func(*Input){replace, members("instance-1", v1alpha1.DeletionNever)}, Forecast{Replaced: 2, Surge: 1, Floor: 3, AtOnce: 1, Protected: []string{VMName("web", testUID, 1)}}},
-		"5: protected, and as the spec":    {group(2), []vsphere.VM{vm(0), vm(1)}, []func(*Input){replace, members("instance-1", v1alpha1.DeletionNever)}, Forecast{}},
+		"1: vCenter is away":                {group(3), nil, []func(*Input){func(in *Input) { in.Unavailable = &vsphere.Error{} }}, Forecast{}},
+		"1: another vCenter":                {group(3, recorded("vcenter-2")), nil, nil, Forecast{}},
+		"1: the VMs stay":                   {group(3, deleting, orphaning), old(0), nil, Forecast{}},
+		"1: beyond our reach":               {group(3, deleting, noFinalizer), old(0), nil, Forecast{}},
+		"2: deleted":                        {group(3, deleting), old(0, 1), nil, Forecast{Removed: 2, Deleting: true}},
+		"3: all is well":                    {group(2), []vsphere.VM{vm(0), vm(1)}, nil, Forecast{}},
+		"3: missing":                        {group(3), []vsphere.VM{vm(0)}, nil, Forecast{Made: 2}},
+		"3: too many":                       {group(1), []vsphere.VM{vm(0), vm(1), vm(2)}, nil, Forecast{Removed: 2}},
+		"3: too many, and nobody is named":  {group(1), []vsphere.VM{vm(0), vm(1), vm(2)}, []func(*Input){explicit, members("instance-2", v1alpha1.DeletionFirst)}, Forecast{Removed: 1, Unnamed: 1}},
+		"4: a rollout":                      {group(3), old(0, 1, 2), []func(*Input){replace}, Forecast{Replaced: 3, Surge: 1, Floor: 3, AtOnce: 1}},
+		"4: no surge":                       {group(3), old(0, 1, 2), []func(*Input){replaceWithoutSurge}, Forecast{Replaced: 3, Floor: 1, AtOnce: 2}},
+		"4: not more at once than all":      {group(3), []vsphere.VM{vm(0), vm(1), vm(2, small)}, []func(*Input){replaceWithoutSurge}, Forecast{Replaced: 1, Floor: 1, AtOnce: 1}},
+		"4: a rollout, one is there":        {group(3), append(old(0, 1, 2), vm(3)), []func(*Input){replace}, Forecast{Replaced: 3, Surge: 1, Floor: 3, AtOnce: 1}},
+		"4: one is gone":                    {group(3), append(old(0, 1), vm(2)), []func(*Input){replace}, Forecast{Replaced: 2, Surge: 1, Floor: 3, AtOnce: 1}},
+		"4: a rollout, and more":            {group(5), old(0, 1, 2), []func(*Input){replace}, Forecast{Made: 2, Replaced: 3, Surge: 1, Floor: 5, AtOnce: 1}},
+		"4: a rollout, and fewer":           {group(1), old(0, 1, 2), []func(*Input){replace}, Forecast{Replaced: 1, Removed: 2, Surge: 1, Floor: 1, AtOnce: 1}},
+		"4: fewer, and new ones are there":  {group(1), append(old(0), vm(1), vm(2)), []func(*Input){replace}, Forecast{Removed: 2}},
+		"4: on demand":                      {group(2), []vsphere.VM{vm(0), vm(1)}, []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Replaced: 1, Surge: 1, Floor: 2, AtOnce: 1}},
+		"5: in place":                       {group(3), []vsphere.VM{vm(0, small, hotAdd), vm(1, small), vm(2, small, off)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, nil)}, Forecast{Hot: 1, Cold: 2}},
+		"5: in place, none is switched off": {group(2), []vsphere.VM{vm(0, small), vm(1, small, off)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, ptr.To(intstr.FromInt32(0)))}, Forecast{Cold: 1, Waiting: 1}},
+		"6: no strategy":                    {group(3), old(0, 1, 2), nil, Forecast{Kept: 3}},
+		"6: no strategy, but on demand":     {group(3), old(0, 1, 2), []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Kept: 2, Replaced: 1, Surge: 1, Floor: 3, AtOnce: 1}},
+		"6: protected":                      {group(3), old(0, 1, 2), []func(*Input){replace, members("instance-1", v1alpha1.DeletionNever)}, Forecast{Replaced: 2, Surge: 1, Floor: 3, AtOnce: 1, Protected: []string{VMName("web", testUID, 1)}}},
+		"6: protected, and as the spec":     {group(2), []vsphere.VM{vm(0), vm(1)}, []func(*Input){replace, members("instance-1", v1alpha1.DeletionNever)}, Forecast{}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -28,8 +28,8 @@ func member(instance string, deletion v1alpha1.MemberDeletion, managers ...strin
 			}
 			vg.ManagedFields = append(vg.ManagedFields, metav1.ManagedFieldsEntry{
 				Manager: manager, Operation: operation, APIVersion: v1alpha1.SchemeGroupVersion.String(), FieldsType: "FieldsV1",
-				FieldsV1: &metav1.FieldsV1{Raw: fmt.Appendf(nil,
-					`{"f:spec":{"f:members":{"k:{\"instance\":\"%s\"}":{".":{},"f:deletion":{},"f:instance":{}}}}}`, instance)},
+				FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(
+					`{"f:spec":{"f:members":{"k:{\"instance\":\"%s\"}":{".":{},"f:deletion":{},"f:instance":{}}}}}`, instance)),
 			})
 		}
 	}

@@ -140,11 +140,7 @@ var scenarios = []scenario{
 		r.rollingOut(0, 1)
 	}},
 	{name: "halted", vcenter: twoTemplates, args: alone, work: 8, play: (*run).halting},
-	{name: "now", args: alone, work: 5, play: func(r *run) {
-		vg := r.created(2)
-		r.Update(group, marked(r.VMs(vg)[0], v1alpha1.DeletionNow))
-		r.settled(2)
-	}},
+	{name: "now", args: alone, work: 5, play: (*run).replacingOne},
 	{name: "protected", args: alone, work: 9, play: (*run).protecting},
 	{name: "hanging-shutdown", args: alone, work: 8, play: (*run).hanging},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {

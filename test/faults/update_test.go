@@ -84,6 +84,17 @@ func (r *run) protecting() {
 	}
 }
 
+// replacingOne replaces one VM of a group that replaces none by itself.
+func (r *run) replacingOne() {
+	vms := r.VMs(r.created(2))
+	r.Update(group, marked(vms[0], v1alpha1.DeletionNow))
+	for _, vm := range r.VMs(r.settled(2)) {
+		if vm.MoRef == vms[0].MoRef {
+			r.T.Errorf("%s is left, and was to be replaced", vm.Name)
+		}
+	}
+}
+
 // hanging replaces a VM, and deletes the group, whose guests ignore that they are to shut down: their VMs are switched off.
 func (r *run) hanging() {
 	vg := r.Group(group, 1)

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/controller"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/scheme"
 	informers "github.com/vmgroup/vmgroup-controller/pkg/generated/informers/externalversions"
@@ -49,6 +49,7 @@ type components struct {
 	informers  informers.SharedInformerFactory
 	release    func() // lets go of the informers' name
 	listing    *state // the last error of the first list
+	revisions  *revisions
 	vcenter    *vCenter
 	events     record.EventBroadcaster
 	syncer     *vspheresync.Syncer
@@ -69,6 +70,9 @@ func (a *app) build(ctx context.Context, owner string, lead leadership) (*compon
 	if err == nil {
 		c.vcenter, err = a.newVCenter(owner, c.controller, a.guard(lead))
 	}
+	if err == nil {
+		c.revisions, err = a.newRevisions(c.controller)
+	}
 	if err != nil {
 		c.release()
 		return nil, err
@@ -77,14 +81,16 @@ func (a *app) build(ctx context.Context, owner string, lead leadership) (*compon
 	c.events = record.NewBroadcaster(record.WithContext(ctx))
 	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.events.CoreV1().Events("")})
 	c.syncer = vspheresync.New(vspheresync.Config{
-		VCenter:  c.vcenter,
-		Client:   a.clients.groups.VsphereV1alpha1(),
-		Lister:   groups.Lister(),
-		Recorder: c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
-		Clock:    a.clock,
-		Wrote:    writes.Wrote,
-		Sure:     lead.sure,
-		ReadOnly: a.options.ReadOnly,
+		VCenter:        c.vcenter,
+		Client:         a.clients.groups.VsphereV1alpha1(),
+		Lister:         groups.Lister(),
+		Revisions:      c.revisions.of,
+		RevisionClient: a.clients.kube.AppsV1(),
+		Recorder:       c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
+		Clock:          a.clock,
+		Wrote:          writes.Wrote,
+		Sure:           lead.sure,
+		ReadOnly:       a.options.ReadOnly,
 	})
 	c.orphans = vspheresync.NewOrphans(vspheresync.OrphansConfig{
 		VCenter:   c.vcenter,
@@ -132,8 +138,8 @@ func (a *app) newInformers() (factory informers.SharedInformerFactory, release f
 
 // dropManagedFields keeps out of memory what nobody reads, and what is half of a small object.
 func dropManagedFields(obj any) (any, error) {
-	if vg, ok := obj.(*v1alpha1.VmGroup); ok {
-		vg.ManagedFields = nil
+	if object, ok := obj.(metav1.Object); ok {
+		object.SetManagedFields(nil)
 	}
 	return obj, nil
 }
@@ -160,7 +166,7 @@ func watchErrors(informer cache.SharedIndexInformer, last *state) error {
 		cache.DefaultWatchErrorHandler(ctx, r, err)
 	})
 	if err != nil {
-		return fmt.Errorf("watch VmGroups: %w", err)
+		return fmt.Errorf("keep the errors of a watch: %w", err)
 	}
 	return nil
 }

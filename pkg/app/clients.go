@@ -30,11 +30,12 @@ type clients struct {
 	host      string
 	namespace string // where our Leases are
 
-	watches versioned.Interface // without a timeout, which would end a watch
-	groups  versioned.Interface
-	kube    kubernetes.Interface
-	events  kubernetes.Interface // with a rate limit of its own, see eventQPS
-	leases  kubernetes.Interface // with a rate limit of its own, so that no burst of work delays a renewal
+	watches     versioned.Interface // without a timeout, which would end a watch
+	kubeWatches kubernetes.Interface
+	groups      versioned.Interface
+	kube        kubernetes.Interface
+	events      kubernetes.Interface // with a rate limit of its own, see eventQPS
+	leases      kubernetes.Interface // with a rate limit of its own, so that no burst of work delays a renewal
 
 	transports []*http.Client
 }
@@ -74,6 +75,9 @@ func (c *clients) build(config *rest.Config, leaseTimeout time.Duration) error {
 		return err
 	}
 	if c.watches, err = versioned.NewForConfigAndClient(watchConfig, watchClient); err != nil {
+		return fmt.Errorf("make a client for watches: %w", err)
+	}
+	if c.kubeWatches, err = kubernetes.NewForConfigAndClient(watchConfig, watchClient); err != nil {
 		return fmt.Errorf("make a client for watches: %w", err)
 	}
 	callConfig, callClient, err := client(requestTimeout)

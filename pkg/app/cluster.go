@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,6 +88,11 @@ func (a *app) permissions() []authorizationv1.ResourceAttributes {
 			Verb: verb, Group: v1alpha1.SchemeGroupVersion.Group, Resource: "vmgroups", Subresource: subresource, Namespace: a.options.Namespace,
 		}
 	}
+	revision := func(verb string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Verb: verb, Group: appsv1.GroupName, Resource: "controllerrevisions", Namespace: a.options.Namespace,
+		}
+	}
 	lease := func(verb, name string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{
 			Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Name: name, Namespace: a.clients.namespace,
@@ -95,6 +101,7 @@ func (a *app) permissions() []authorizationv1.ResourceAttributes {
 	name := a.options.LeaderElection.ResourceName
 	wanted := []authorizationv1.ResourceAttributes{
 		group("list", ""), group("watch", ""), group("get", ""), group("patch", ""), group("update", "status"),
+		revision("list"), revision("watch"), revision("create"), revision("delete"),
 		lease("create", ""), lease("get", loginLease(name)), lease("update", loginLease(name)),
 	}
 	if a.options.LeaderElection.LeaderElect {

@@ -19,7 +19,9 @@ func (a *app) work(ctx context.Context, owner string, lead leadership) error {
 	c.informers.StartWithContext(serving)
 	var session sync.WaitGroup
 	session.Go(func() { c.vcenter.run(serving) })
+	session.Go(func() { c.revisions.informer.RunWithContext(serving) })
 	c.vcenter.await(ctx)
+	c.revisions.await(ctx)
 	session.Go(func() { c.orphans.Run(ctx) })
 	c.controller.Run(ctx, c.syncer) // returns when the last worker has ended
 	stop()

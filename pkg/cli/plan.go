@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -107,6 +108,9 @@ func steps(in plan.Input, p plan.Plan) []step {
 	if p.AddFinalizer {
 		out = append(out, step{"add finalizer", v1alpha1.Finalizer, ""})
 	}
+	for _, r := range p.Record {
+		out = append(out, step{"record revision", r.Name, fmt.Sprintf("%s, %s, %d MiB", cmp.Or(r.Template, "unknown template"), count(r.CPU, "CPU"), r.MemoryMiB)})
+	}
 	if p.EnsureFolder {
 		out = append(out, step{"make folder", in.Snapshot.Path, ""})
 	}
@@ -120,6 +124,9 @@ func steps(in plan.Input, p plan.Plan) []step {
 			continue
 		}
 		out = append(out, step{kind.Verb, vmName(in, r.VM), string(r.VM)})
+	}
+	for _, name := range p.Forget {
+		out = append(out, step{"forget revision", name, ""})
 	}
 	for _, ref := range p.RemoveFolders {
 		out = append(out, step{"remove folder", folderPath(in, ref), string(ref)})

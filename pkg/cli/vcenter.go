@@ -125,7 +125,9 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 		if err != nil {
 			return err
 		}
-		syncer := vspheresync.New(vspheresync.Config{VCenter: withTasks{v, tasks}, Lister: lister, Clock: clock.RealClock{}})
+		syncer := vspheresync.New(vspheresync.Config{
+			VCenter: withTasks{v, tasks}, Lister: lister, Revisions: c.revisionsOf(ctx), Clock: clock.RealClock{},
+		})
 		for _, vg := range groups {
 			in, p, err := previewOf(ctx, syncer, vg, news)
 			if err != nil {

@@ -58,15 +58,26 @@ type chaos struct {
 	*world
 	limit  int // how many VMs of ours there may be
 	others []vsphere.Ref
+	// violation says what a plan did that it must not.
+	violation string
 }
 
 func (c *chaos) step() {
+	kept := c.keptByPartition()
 	c.sync()
+	for _, r := range c.plan.Requests {
+		if removes(r.Kind) && slices.Contains(kept, r.VM) && !c.goesByItself() && c.group.DeletionTimestamp == nil && c.plan.numbers.surplus == 0 {
+			c.violation = fmt.Sprintf("%s is replaced, which the partition keeps", r.VM)
+		}
+	}
 	atRest := c.group != nil && c.plan.Problem == nil && !c.plan.due.any() && len(c.tasks) == 0
 	if atRest && !c.away {
 		c.limit = max(c.mayHave(), len(c.ours()))
 	}
 }
+
+// goesByItself reports whether VMs are switched off or made anew whatever they are made from.
+func (c *chaos) goesByItself() bool { return c.group.Spec.Power != nil || c.group.Spec.Health != nil }
 
 // mayHave returns how many VMs the spec allows at most.
 func (c *chaos) mayHave() int {
@@ -107,6 +118,9 @@ func (c *chaos) changeGuests(t *rapid.T) {
 func (c *chaos) check(t *rapid.T) {
 	if n := len(c.ours()); n > c.limit {
 		t.Fatalf("P2: there are %d VMs, at most %d may be", n, c.limit)
+	}
+	if c.violation != "" {
+		t.Fatal(c.violation)
 	}
 	theirs := c.theirs()
 	for _, ref := range c.others {
@@ -246,6 +260,7 @@ func (c *chaos) add(vm vsphere.VM) {
 
 func (c *chaos) weather(t *rapid.T) {
 	c.away, c.noTemplate = rarely(t, "vCenter is away"), rarely(t, "no template")
+	c.keptGone = rarely(t, "no earlier template")
 	c.readOnly = rarely(t, "read-only")
 	if c.group != nil {
 		c.group.Spec.Paused = rarely(t, "paused")
@@ -254,7 +269,7 @@ func (c *chaos) weather(t *rapid.T) {
 
 // calm ends all faults and lets the group come to rest.
 func (c *chaos) calm(t *rapid.T) {
-	c.away, c.noTemplate, c.readOnly, c.unready = false, false, false, false
+	c.away, c.noTemplate, c.readOnly, c.unready, c.keptGone = false, false, false, false, false
 	for i := range c.vms {
 		connected(&c.vms[i])
 		readable(&c.vms[i])
@@ -272,6 +287,20 @@ func (c *chaos) calm(t *rapid.T) {
 		})
 		c.limit = max(c.limit, c.mayHave())
 	}
+	c.settle(t)
+	if c.group != nil && c.group.DeletionTimestamp == nil && KeepsHistory(c.group) {
+		c.checkPartition(t)
+		c.edit(func(s *v1alpha1.VmGroupSpec) { s.Update.Partition = nil })
+		c.settle(t)
+		if len(c.revisions) > 0 {
+			t.Fatalf("revisions are left: %v", c.revisions)
+		}
+	}
+	c.checkRest(t)
+}
+
+// settle lets everything that is under way end, and time pass, until the group rests.
+func (c *chaos) settle(t *rapid.T) {
 	for range 120 {
 		for _, task := range c.tasks {
 			task.Unknown, task.Overdue = false, false
@@ -281,6 +310,10 @@ func (c *chaos) calm(t *rapid.T) {
 		c.step()
 		c.check(t)
 	}
+}
+
+// checkRest proves that a group at rest is as its spec says.
+func (c *chaos) checkRest(t *rapid.T) {
 	if c.group == nil {
 		return
 	}

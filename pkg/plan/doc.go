@@ -16,6 +16,8 @@
 //	readiness.go  is it ready, is it available?
 //	clocks.go     since when? What vCenter does not tell, the group has observed
 //	rollout.go    how many are to be made and to go: the numbers
+//	partition.go  which VMs keep an earlier revision, and what is one of them made from again?
+//	history.go    which revisions are recorded?
 //	scale.go      which operations bring that about?
 //	victims.go    which go first?
 //	place.go      on which host is a VM made, where vCenter chooses none?

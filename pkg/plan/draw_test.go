@@ -78,12 +78,38 @@ func drawInput(t *rapid.T) Input {
 	if flip(t, "observed before") {
 		in.Clocks = drawClocks(t)
 	}
+	drawRevisions(t, &in)
 	in.SpecSince = testNow.Add(-pick(t, "edited", 0, time.Second, time.Hour))
 	in.OrphanAsked = rarely(t, "orphan asked")
 	if flip(t, "others live") {
 		in.Living = map[string]bool{"another": true}
 	}
 	return in
+}
+
+// drawRevisions draws what is recorded of the group, and whether the template of that is there.
+func drawRevisions(t *rapid.T, in *Input) {
+	now := targetOf(in.Group).current()
+	for i := range pick(t, "revisions", 0, 1, 2, 3) {
+		r := Revision{
+			Object: fmt.Sprintf("web-%d", i), Number: rapid.Int64Range(0, 3).Draw(t, "number"), Name: now.Name, VMSpec: now.VMSpec,
+			Source: pick(t, "source", vsphere.Ref("vm-golden"), "vm-old", ""), VCenter: pick(t, "in vCenter", "vcenter-1", "vcenter-1", "vcenter-2"),
+		}
+		if flip(t, "of an earlier spec") {
+			r.Name, r.Template = "old", "old"
+		}
+		if rarely(t, "of another size") {
+			r.CPU = 8
+		}
+		in.Revisions = append(in.Revisions, r)
+	}
+	switch {
+	case KeptRevision(*in) == nil:
+	case rarely(t, "earlier template error"):
+		in.KeptTemplateError = pick(t, "earlier template error", newError(vsphere.ClassInvalid), newError(vsphere.ClassTransient), errSearching)
+	default:
+		in.KeptTemplate = vsphere.Template{Ref: KeptRevision(*in).Source}
+	}
 }
 
 func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
@@ -131,9 +157,11 @@ func drawUpdate(t *rapid.T, s *v1alpha1.VmGroupSpec) {
 	case v1alpha1.UpdateOnDelete:
 		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy}
 	case v1alpha1.UpdateInPlaceOnly:
-		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxUnavailable: number("unavailable")}
+		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxUnavailable: number("unavailable"), Partition: number("partition")}
 	default:
-		s.Update = &v1alpha1.UpdateSpec{Strategy: strategy, MaxSurge: number("surge"), MaxUnavailable: number("unavailable")}
+		s.Update = &v1alpha1.UpdateSpec{
+			Strategy: strategy, MaxSurge: number("surge"), MaxUnavailable: number("unavailable"), Partition: number("partition"),
+		}
 	}
 	if flip(t, "readiness") {
 		toolsMustRun(s)

@@ -273,6 +273,9 @@ func steps(p Plan) []string {
 		}
 	}
 	say(p.AddFinalizer, "add finalizer")
+	for _, r := range p.Record {
+		out = append(out, fmt.Sprintf("record %q with %d CPUs", r.Template, r.CPU))
+	}
 	say(p.EnsureFolder, "make folder")
 	for _, op := range p.Cancel {
 		out = append(out, "cancel "+op.Name)
@@ -280,6 +283,9 @@ func steps(p Plan) []string {
 	for _, r := range p.Requests {
 		kind, _ := r.Kind.Info()
 		out = append(out, kind.Verb+" "+r.Name+string(r.VM))
+	}
+	for _, name := range p.Forget {
+		out = append(out, "forget "+name)
 	}
 	say(p.Sweep, "sweep")
 	list("remove folder", p.RemoveFolders)

@@ -102,7 +102,9 @@ func (m *member) refusesHot(in Input) bool {
 }
 
 // resizes reports whether the VM is to get another size as it is.
-func (m *member) resizes() bool { return !m.old && (m.change == hotChange || m.change == coldChange) }
+func (m *member) resizes() bool {
+	return !m.old && !m.partitioned && (m.change == hotChange || m.change == coldChange)
+}
 
 // changeRefused reports whether a change in place has failed in a way that the next attempt will hardly settle.
 func (m *member) changeRefused() bool { return m.changeFailed != nil && !isTolerated(m.changeFailed) }
@@ -240,5 +242,5 @@ func replacementRequired(in Input, p *Plan) *Problem {
 
 // stuck reports whether only a new VM could be as the spec has it, and nobody makes one.
 func (m *member) stuck() bool {
-	return !m.old && m.mark != v1alpha1.DeletionNever && m.differs && m.age == vsphere.Old
+	return !m.old && !m.partitioned && m.mark != v1alpha1.DeletionNever && m.differs && m.age == vsphere.Old
 }

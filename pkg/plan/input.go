@@ -25,6 +25,14 @@ type Input struct {
 	Template      vsphere.Template
 	TemplateError *vsphere.Error
 
+	// Revisions are those that ControllerRevisions of the group record, in any order. UnreadableRevisions say of others what is
+	// wrong with them.
+	Revisions           []Revision
+	UnreadableRevisions []string
+	// KeptTemplate is the template of KeptRevision, unless KeptTemplateError says why there is none, see Template.
+	KeptTemplate      vsphere.Template
+	KeptTemplateError *vsphere.Error
+
 	// SweepAsked is the number of the sweep that the group has asked for when the controller saw nothing left of it. It is 0
 	// if there is none, or if the controller has seen something of the group since.
 	SweepAsked int
@@ -58,6 +66,10 @@ type Plan struct {
 	EnsureFolder bool
 	Folder       vsphere.Ref
 	Cancel       []vsphere.Operation
+	// Record are the revisions to record before anything is cloned. Forget are the names of ControllerRevisions to delete after
+	// that.
+	Record []Revision
+	Forget []string
 	// Requests are the operations to start, in the order of their kinds (see vsphere.Kinds). Victims alone are destroyed: VMs
 	// that are surplus or replaced, or whose group goes. They are switched off before, as are VMs for a change in place.
 	Requests []vsphere.Request
@@ -90,6 +102,7 @@ type Plan struct {
 // due counts the changes that the group needs, whether or not they can be made now.
 type due struct {
 	clones, cancels, powerOns, removals int
+	remakes                             int // of clones, those from an earlier revision
 	updates                             int // VMs that new ones are to take the place of
 	changes                             int // VMs to change in place
 	powerOffs                           int // VMs to switch off and keep
@@ -102,6 +115,9 @@ func (d due) any() bool {
 
 // makes returns how many VMs have to be made, now or in the course of a rollout.
 func (d due) makes() int { return d.clones + d.updates }
+
+// fromSpec returns how many of these are made from the present spec.
+func (d due) fromSpec() int { return d.makes() - d.remakes }
 
 // Writes reports whether the plan changes anything in vCenter.
 func (p Plan) Writes() bool {
@@ -158,9 +174,9 @@ func (p *Plan) sortRequests() {
 	})
 }
 
-// WarnsOfTemplate reports whether the template is unusable and no clone is due: the group lacks nothing, and gets a warning.
+// WarnsOfTemplate reports whether the template is unusable and no clone from it is due: the group lacks nothing, and gets a warning.
 func (p Plan) WarnsOfTemplate(in Input) bool {
-	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.makes() == 0
+	return in.TemplateError != nil && in.TemplateError.Class == vsphere.ClassInvalid && p.due.fromSpec() == 0
 }
 
 // Finishes reports whether the controller sees nothing left of a group that goes: the plan is its last one, or waits for the

@@ -40,6 +40,7 @@ type member struct {
 	changeFailed *vsphere.Failure
 	changeWaits  bool
 	keepOff      bool // it is to be off
+	partitioned  bool // spec.update.partition keeps it as it is
 	// completed is set if the VM has done its work and is to be made anew, see setCompleted: the last replacement of its slot.
 	completed   *Replacement
 	unhealthy   bool                  // see setHealth

@@ -32,6 +32,8 @@ type membership struct {
 	orphans []*member
 	// clocks are for the next plan, apart from that of the rollout.
 	clocks Clocks
+	// partition says which VMs keep an earlier revision.
+	partition partition
 	// unhealthy are as many VMs, tooManyUnhealthy more than spec.health helps, and nextUnhealthy is when the next one is.
 	unhealthy        int
 	tooManyUnhealthy bool
@@ -61,6 +63,8 @@ func newMembership(in Input) membership {
 	slices.SortStableFunc(ms.pending, func(a, b *member) int { return cmp.Or(cmp.Compare(a.slot, b.slot), byName(a, b)) })
 	ms.matchIncomplete(incomplete)
 	ms.setOld(in)
+	ms.partition = partitionOf(in, &ms)
+	ms.setPartitioned()
 	ms.clocks.ReadySince = ms.setReadiness(in)
 	ms.clocks.BeenReady = ms.haveBeenReady(in)
 	ms.clocks.Replaced = ms.setCompleted(in, ms.clocks.BeenReady)

@@ -39,6 +39,7 @@ func memberNotices(ms *membership) []Notice {
 //  1. its deletion would be held (see unknownMetadata)
 //  2. its template is unusable, or there is no place for VMs, and no clone is due, now or by an update: the next one would fail
 //  3. VMs of an earlier VmGroup of its name lie in its folder (see isOrphan)
+//  4. a ControllerRevision of it cannot be read
 func warnings(in Input, p *Plan) []Notice {
 	var out []Notice
 	if unknown := unknownMetadata(in.Group); unknown != "" {
@@ -60,6 +61,9 @@ func warnings(in Input, p *Plan) []Notice {
 		out = append(out, Notice{Reason: v1alpha1.ReasonOrphaned, Message: fmt.Sprintf(
 			"%s of an earlier VmGroup of this name in the folder, neither counted nor touched: see VmGroupOrphans in docs/runbook.md",
 			count(n, "VM"))})
+	}
+	for _, why := range in.UnreadableRevisions {
+		out = append(out, Notice{Reason: v1alpha1.ReasonRevisionUnavailable, Message: why})
 	}
 	return out
 }

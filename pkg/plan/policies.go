@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -34,19 +35,21 @@ func (p *Plan) hold(in Input) {
 	}
 	*p = Plan{
 		AddFinalizer: p.AddFinalizer && p.members.needsFinalizer(),
-		Held:         held, Problem: p.Problem, Notices: p.Notices, Clocks: p.Clocks, members: p.members, due: p.due,
+		Record:       p.Record, Forget: p.Forget,
+		Held: held, Problem: p.Problem, Notices: p.Notices, Clocks: p.Clocks, members: p.members, due: p.due,
 		RetryAfter: p.members.nextAvailable(in.Now),
 	}
 }
 
-// cloningBlocked reports whether clones have to wait that are due. The first that applies:
+// cloningBlocked reports whether all clones have to wait that are due. Those without a template do in any case, see clonesDue.
+// The first that applies:
 //
-//  1. the template is unusable, or there is no place for VMs
+//  1. there is no place for VMs
 //  2. a problem has to be solved first
 //  3. a mass disappearance is under investigation: the missing VMs may be there
 //  4. the status counts VMs that nobody can list: they may be there
 func (p *Plan) cloningBlocked(in Input) bool {
-	return in.TemplateError != nil || in.Snapshot.PlacementError != nil ||
+	return in.Snapshot.PlacementError != nil ||
 		p.Problem != nil && p.Problem.blocksClones ||
 		in.Snapshot.Disappearance != nil ||
 		p.members.unlisted > 0
@@ -73,14 +76,21 @@ func clonesAllowed(failure *vsphere.Failure, wanted, inFlight int, now time.Time
 	}
 }
 
-// cloneFailure returns the last failure that concerns all clones of the group, nil if there is none. A failure of another
-// spec does not count, nor does an outdated one: a spec that somebody has changed gets a new chance at once.
+// cloneFailure returns the last failure that concerns all clones of the group, nil if there is none. A failure of a spec that
+// nothing is made from now does not count, nor does an outdated one: a spec that somebody has changed gets a new chance at
+// once.
 func cloneFailure(in Input) *vsphere.Failure {
 	var latest *vsphere.Failure
-	hash := SpecOf(in.Group).Hash()
+	if len(in.Snapshot.Failures) == 0 { // mostly
+		return nil
+	}
+	hashes := []string{SpecOf(in.Group).Hash()}
+	if kept := KeptRevision(in); kept != nil {
+		hashes = append(hashes, kept.Hash())
+	}
 	for i := range in.Snapshot.Failures {
 		f := &in.Snapshot.Failures[i]
-		concernsAll := f.Kind.Makes() && f.SpecHash == hash && !vsphere.ConcernsName(f.Err)
+		concernsAll := f.Kind.Makes() && slices.Contains(hashes, f.SpecHash) && !vsphere.ConcernsName(f.Err)
 		if concernsAll && !in.outdated(f) && (latest == nil || latestFirst(f, latest) < 0) {
 			latest = f
 		}

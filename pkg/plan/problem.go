@@ -99,8 +99,9 @@ func vCenterChanged(in Input) *Problem {
 //  9. clones are due, and have to name a host, but no host can take one
 //  10. the rollout is halted
 //  11. VMs are surplus that spec.members does not let go
-//  12. too many VMs are not healthy
-//  13. only new VMs can be as the spec has them, and the strategy replaces none
+//  12. a VM is missing that spec.update.partition keeps at an earlier revision, and cannot be made
+//  13. too many VMs are not healthy
+//  14. only new VMs can be as the spec has them, and the strategy replaces none
 func groupProblems(in Input, p *Plan) []*Problem {
 	ms := &p.members
 	var problems []*Problem
@@ -111,7 +112,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 			m.name, m.vm.Ref)))
 	}
 	if p.due.makes() > 0 {
-		problems = append(problems, cloningProblems(in, ms)...)
+		problems = append(problems, cloningProblems(in, p)...)
 	}
 	if f := cloneFailure(in); f != nil && !isTolerated(f) && p.due.makes()+len(ms.pending) > 0 {
 		problems = append(problems, ofFailure(f))
@@ -120,7 +121,8 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if p.due.clones > 0 {
 		problems = append(problems, noHost(in))
 	}
-	return append(problems, haltedRollout(in, p), unnamedVictims(in, p), tooManyUnhealthy(in, p), replacementRequired(in, p))
+	return append(problems, haltedRollout(in, p), unnamedVictims(in, p), keptRevisionLacks(in, p), tooManyUnhealthy(in, p),
+		replacementRequired(in, p))
 }
 
 // haltedRollout returns the problem that no new VM has become available in time. It blocks no clones: VMs that are missing are
@@ -151,7 +153,8 @@ func unnamedVictims(in Input, p *Plan) *Problem {
 }
 
 // cloningProblems returns the problems 2 to 5 of groupProblems: the clones that are due have to wait for them.
-func cloningProblems(in Input, ms *membership) []*Problem {
+func cloningProblems(in Input, p *Plan) []*Problem {
+	ms := &p.members
 	var problems []*Problem
 	if !in.Snapshot.RootExists && in.FolderRecorded {
 		problems = append(problems, stalled(v1alpha1.ReasonRootFolderLost, fmt.Sprintf(
@@ -164,8 +167,10 @@ func cloningProblems(in Input, ms *membership) []*Problem {
 		problems = append(problems, waiting(v1alpha1.ReasonVMsUnreadable, fmt.Sprintf(
 			"%d VMs that were counted last are not to be seen, while others cannot be read: nothing is cloned until those can be read, or are proven gone; check the permissions of the controller's account", ms.unlisted)))
 	}
-	if in.TemplateError != nil && !in.searchesTemplate() {
-		problems = append(problems, ofError(in.TemplateError))
+	if in.TemplateError != nil && !in.searchesTemplate() && p.due.fromSpec() > 0 {
+		problem := ofError(in.TemplateError)
+		problem.blocksClones = false // only those from this template, see clonesDue
+		problems = append(problems, problem)
 	}
 	if in.Snapshot.PlacementError != nil {
 		problems = append(problems, ofError(in.Snapshot.PlacementError))

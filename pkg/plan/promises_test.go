@@ -33,6 +33,7 @@ func checkPromises(t *rapid.T) {
 	checkRollout(t, in, p)
 	checkUnknown(t, in, p)
 	checkNames(t, in, p)
+	checkHistory(t, in, p)
 
 	if diff := diffPlans(p, Compute(in)); diff != "" {
 		t.Errorf("the same input makes another plan:\n%s", diff)
@@ -153,6 +154,8 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 			continue
 		case m.mark == v1alpha1.DeletionNever:
 			t.Errorf("%s is protected, and goes", m.vm.Ref)
+		case m.partitioned && p.numbers.surplus == 0:
+			t.Errorf("the partition keeps %s, and it goes", m.vm.Ref)
 		case m.old && m.inService():
 			replaced++
 		case !m.old && m.inService():
@@ -255,7 +258,7 @@ func checkUnknown(t *rapid.T, in Input, p Plan) {
 		t.Error("the group is past our reach")
 	case (p.Writes() || p.RemoveFinalizer && !p.Orphan) && (in.ReadOnly || in.Group.Spec.Paused):
 		t.Error("it is held back")
-	case p.Makes() && (in.TemplateError != nil || !in.Snapshot.RootExists && in.FolderRecorded):
+	case p.Makes() && (in.TemplateError != nil && in.KeptTemplate.Ref == "" || !in.Snapshot.RootExists && in.FolderRecorded):
 		t.Error("something is made without template or root folder")
 	}
 }
@@ -349,9 +352,11 @@ func diffPlans(a, b Plan) string {
 		Problem *Problem
 		Notices []Notice
 		Due     due
+		Record  []Revision
+		Forget  []string
 	}
 	see := func(p Plan) visible {
-		return visible{steps(p), clonesIn(p), p.RetryAfter, p.Problem, p.Notices, p.due}
+		return visible{steps(p), clonesIn(p), p.RetryAfter, p.Problem, p.Notices, p.due, p.Record, p.Forget}
 	}
 	return cmp.Diff(see(a), see(b), cmp.AllowUnexported(Problem{}, due{}))
 }
@@ -361,6 +366,7 @@ func shuffle(t *rapid.T, in Input) Input {
 	in.Snapshot.Operations = rapid.Permutation(in.Snapshot.Operations).Draw(t, "order of operations")
 	in.Snapshot.Failures = rapid.Permutation(in.Snapshot.Failures).Draw(t, "order of failures")
 	in.Snapshot.PowerOns = rapid.Permutation(in.Snapshot.PowerOns).Draw(t, "order of power-ons")
+	in.Revisions = rapid.Permutation(in.Revisions).Draw(t, "order of revisions")
 	in.Snapshot.Folders = rapid.Permutation(in.Snapshot.Folders).Draw(t, "order of folders")
 	return in
 }

@@ -27,6 +27,9 @@ type counts struct {
 	going int
 	// cloning are VMs on their way, unidentified those that may be ours, see membership.
 	cloning, unidentified int
+	// partitioned are those of stay that spec.update.partition keeps at an earlier revision, and are available; lacking are
+	// those that it keeps and that are missing.
+	partitioned, lacking int
 	// halted is true if no further VM may be replaced, blocked if no new one can be made now.
 	halted, blocked bool
 }
@@ -38,7 +41,8 @@ func (c counts) available() int { return c.stayAvailable + c.oldAvailable }
 
 // numbers are what is to be done next.
 type numbers struct {
-	clone   int // VMs to make, from the present spec
+	clone   int // VMs to make
+	remake  int // of these, from an earlier revision
 	cancel  int // clones to cancel
 	surplus int // VMs to remove, of those that stay
 	replace int // VMs to remove now, of the old ones
@@ -60,9 +64,11 @@ type numbers struct {
 //     replicas - unavailable can be in service without it.
 //  4. Remove old VMs that are available, as long as replicas - unavailable VMs stay in service.
 //  5. While the rollout is halted, or no VM can be made, keep the old ones, and make none beyond replicas.
-//  6. Change at most unavailable VMs in place at once, and those in service that have to be off for it only as 4 says. One that
+//  6. A VM that spec.update.partition keeps at an earlier revision stays. Of the VMs to make, as many are of that revision as
+//     the partition lacks.
+//  7. Change at most unavailable VMs in place at once, and those in service that have to be off for it only as 4 says. One that
 //     can be changed while it is on needs no place of 4: there is always one at least.
-//  7. While the rollout is halted, begin no change in place.
+//  8. While the rollout is halted, begin no change in place.
 func decideNumbers(c counts) numbers {
 	s := decideReplacements(c)
 	if c.halted {
@@ -80,7 +86,7 @@ func decideNumbers(c counts) numbers {
 	return s
 }
 
-// decideReplacements are rules 1 to 5 of decideNumbers.
+// decideReplacements are rules 1 to 6 of decideNumbers.
 func decideReplacements(c counts) numbers {
 	surge := c.surge
 	if c.old == 0 || c.halted {
@@ -91,6 +97,7 @@ func decideReplacements(c counts) numbers {
 		cancel:  max(0, c.stay+c.cloning-c.replicas),
 		surplus: max(0, c.stay-c.replicas),
 	}
+	s.remake = min(s.clone, c.lacking)
 	floor := max(0, c.replicas-c.unavailable)
 	switch {
 	case c.old == 0:
@@ -162,7 +169,8 @@ func replaces(g *v1alpha1.VmGroup) bool {
 //
 //  1. spec.members protects it: no
 //  2. spec.members asks for it: yes
-//  3. it takes a new VM to be as the spec has it, and the strategy replaces VMs: yes
+//  3. it takes a new VM to be as the spec has it, and the strategy replaces VMs: yes, unless the partition keeps it, see
+//     setPartitioned
 func (ms *membership) setOld(in Input) {
 	marks, keepOff := deletionMarks(in.Group), keepsOff(in.Group)
 	for _, m := range ms.ours {
@@ -197,6 +205,7 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 		blocked: in.TemplateError != nil || in.Snapshot.PlacementError != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
 	}
 	c.surge, c.unavailable = limits(in.Group)
+	c.lacking = ms.lacking()
 	updated, refused := 0, 0
 	for _, m := range ms.ours {
 		switch {
@@ -208,10 +217,13 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 			c.old++
 		case m.inService():
 			c.stay, c.stayAvailable = c.stay+1, c.stayAvailable+1
-			updated += oneIf(!m.resizes())
+			updated += oneIf(!m.resizes() && !m.partitioned)
 			refused += oneIf(m.resizes() && m.changeRefused())
 		default:
 			c.stay++
+		}
+		if m.partitioned && m.inService() {
+			c.partitioned++
 		}
 	}
 	ms.countChanges(in, &c)

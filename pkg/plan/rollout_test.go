@@ -37,15 +37,20 @@ func TestDecideNumbers(t *testing.T) {
 		"4: down to none":                              {counts{old: 3, oldAvailable: 3}, numbers{replace: 3}},
 		"5: halted":                                    {counts{replicas: 3, surge: 1, unavailable: 1, stay: 1, old: 2, oldAvailable: 2, halted: true}, numbers{halted: true, why: "no new VM has become available in time"}},
 		"5: halted, and one is lost":                   {counts{replicas: 3, surge: 1, old: 2, oldAvailable: 2, halted: true}, numbers{clone: 1, halted: true, why: "no new VM has become available in time"}},
-		"6: one at a time, while it is on":             {counts{replicas: 3, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 1}},
-		"6: two at a time, while they are on":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 2}},
-		"6: off for it, one at a time":                 {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{cold: 1, why: "2 have to stay available"}},
-		"6: one is off for it":                         {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 2, cold: 2, coldAvailable: 2, unfinished: 1}, numbers{why: "2 have to stay available"}},
-		"6: none may be off for it":                    {counts{replicas: 3, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{why: "3 have to stay available"}},
-		"6: the idle before those in service":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 2, cold: 3, coldAvailable: 2}, numbers{idle: 1, cold: 1, why: "1 have to stay available"}},
-		"6: another is replaced":                       {counts{replicas: 3, unavailable: 1, stay: 2, stayAvailable: 2, cold: 2, coldAvailable: 2, old: 1, oldAvailable: 1}, numbers{replace: 1, why: "2 have to stay available"}},
-		"7: halted, and changed in place":              {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, hot: 1, cold: 2, coldAvailable: 2, halted: true}, numbers{halted: true}},
+		"7: one at a time, while it is on":             {counts{replicas: 3, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 1}},
+		"7: two at a time, while they are on":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 3, hot: 3}, numbers{hot: 2}},
+		"7: off for it, one at a time":                 {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{cold: 1, why: "2 have to stay available"}},
+		"7: one is off for it":                         {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 2, cold: 2, coldAvailable: 2, unfinished: 1}, numbers{why: "2 have to stay available"}},
+		"7: none may be off for it":                    {counts{replicas: 3, stay: 3, stayAvailable: 3, cold: 3, coldAvailable: 3}, numbers{why: "3 have to stay available"}},
+		"7: the idle before those in service":          {counts{replicas: 3, unavailable: 2, stay: 3, stayAvailable: 2, cold: 3, coldAvailable: 2}, numbers{idle: 1, cold: 1, why: "1 have to stay available"}},
+		"7: another is replaced":                       {counts{replicas: 3, unavailable: 1, stay: 2, stayAvailable: 2, cold: 2, coldAvailable: 2, old: 1, oldAvailable: 1}, numbers{replace: 1, why: "2 have to stay available"}},
+		"8: halted, and changed in place":              {counts{replicas: 3, unavailable: 1, stay: 3, stayAvailable: 3, hot: 1, cold: 2, coldAvailable: 2, halted: true}, numbers{halted: true}},
 		"5: no VM can be made":                         {counts{replicas: 3, unavailable: 1, old: 3, oldAvailable: 3, blocked: true}, numbers{why: "no new VM can be made now"}},
+		"6: the partition lacks some":                  {counts{replicas: 3, stay: 1, stayAvailable: 1, lacking: 1}, numbers{clone: 2, remake: 1}},
+		"6: it lacks more than are missing":            {counts{replicas: 3, stay: 2, stayAvailable: 2, lacking: 2}, numbers{clone: 1, remake: 1}},
+		"6: it lacks one, beside the surge":            {counts{replicas: 3, surge: 1, stay: 1, stayAvailable: 1, old: 1, oldAvailable: 1, lacking: 1}, numbers{clone: 2, remake: 1, why: waits}},
+		"6: none is missing":                           {counts{replicas: 2, stay: 2, stayAvailable: 2, lacking: 1}, numbers{}},
+		"6: halted, and one is lost":                   {counts{replicas: 3, surge: 1, stay: 1, stayAvailable: 1, old: 1, oldAvailable: 1, lacking: 1, halted: true}, numbers{clone: 1, remake: 1, halted: true, why: "no new VM has become available in time"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +68,7 @@ func TestNumbersKeepTheirBounds(t *testing.T) {
 		c := counts{
 			replicas: upTo(8, "replicas"), surge: upTo(4, "surge"), unavailable: upTo(4, "unavailable"),
 			stay: upTo(8, "stay"), old: upTo(8, "old"), cloning: upTo(3, "cloning"), unidentified: upTo(2, "unidentified"),
-			halted: rarely(t, "halted"), blocked: rarely(t, "blocked"),
+			lacking: upTo(3, "lacking"), halted: rarely(t, "halted"), blocked: rarely(t, "blocked"),
 		}
 		c.stayAvailable, c.oldAvailable = upTo(c.stay, "of these available"), upTo(c.old, "of these available")
 		c.coldAvailable = upTo(c.stayAvailable, "changes in service")
@@ -98,6 +103,9 @@ func checkBounds(t *rapid.T, c counts, n numbers) {
 	}
 	if c.old == 0 && n.clone > 0 && c.total()+n.clone > c.replicas {
 		t.Fatal("a surge without an old VM")
+	}
+	if n.remake > n.clone || n.remake > c.lacking {
+		t.Fatalf("%d are made of an earlier revision, %d are lacking: %+v", n.remake, c.lacking, n)
 	}
 	if n.replace > c.old || n.surplus > c.stay {
 		t.Fatalf("more go than there are: %+v", n)

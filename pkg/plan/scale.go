@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -34,13 +35,18 @@ func (p *Plan) scale(in Input) {
 	p.help(in)
 	p.retryNames(in)
 	ms.setStates(in)
-	p.due.clones, p.due.updates, p.due.changes = p.numbers.clone, c.old, ms.changesLeft(in.Group)
+	p.due.clones, p.due.remakes, p.due.updates = p.numbers.clone, p.numbers.remake, c.old
+	p.due.changes = ms.changesLeft(in.Group)
 	p.Clocks.RolloutSince = rolloutSince(in, c.old+p.due.changes)
+	p.keepHistory(in)
 	if clock.Running && !c.halted {
 		p.RetryAfter = sooner(p.RetryAfter, progressDeadline(in.Group)-clock.Elapsed)
 	}
 	if p.WarnsOfTemplate(in) { // no clone waits for the template, but the warning has to stay true
 		p.RetryAfter = sooner(p.RetryAfter, vsphere.RetryDelay(vsphere.ClassInvalid, 1))
+	}
+	if err := in.KeptTemplateError; err != nil && p.due.remakes > 0 && !errors.Is(err, vsphere.ErrPending) {
+		p.RetryAfter = sooner(p.RetryAfter, vsphere.RetryDelay(err.Class, 1))
 	}
 	p.Problem = mostSevere(p.Problem, groupProblems(in, p)...)
 	p.scaleUp(in)
@@ -56,8 +62,12 @@ func (p *Plan) scaleUp(in Input) {
 	if p.due.clones == 0 || p.cloningBlocked(in) {
 		return
 	}
+	clones := p.clonesDue(in)
 	failure := cloneFailure(in)
-	n, delay := clonesAllowed(failure, p.due.clones, ms.clonesInFlight(), in.Now)
+	if failure != nil && failure.SpecHash != ms.target.Hash() { // the others are not to wait for ever behind these
+		slices.Reverse(clones)
+	}
+	n, delay := clonesAllowed(failure, len(clones), ms.clonesInFlight(), in.Now)
 	p.RetryAfter = sooner(p.RetryAfter, delay)
 	if n == 0 {
 		return
@@ -72,26 +82,43 @@ func (p *Plan) scaleUp(in Input) {
 	}
 	p.EnsureFolder = ms.folder == nil
 	p.Requests = slices.Grow(p.Requests, n)
-	specs := make([]vsphere.CloneSpec, 0, n) // in one piece, for a plan may have thousands
 	names := slotNamesOf(in.Group)
-	for slot := 0; len(specs) < n; slot++ {
+	for i := range clones[:n] {
+		spec := &clones[i]
+		name := names.name(spec.Slot)
+		if in.Snapshot.HostNeeded {
+			spec.Host = hosts.pick(name, failed)
+		}
+		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec})
+	}
+}
+
+// clonesDue returns the clones that are due and have a template, by their slots, in one piece, for a plan may have thousands:
+//
+//  1. the lowest free slots are for those that the partition lacks, made from the revision that it keeps
+//  2. the next ones are for those from the present spec
+//
+// The slots of clones without a template stay free.
+func (p *Plan) clonesDue(in Input) []vsphere.CloneSpec {
+	ms := &p.members
+	early := vsphere.CloneSpec{VMSpec: ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
+	present := vsphere.CloneSpec{VMSpec: ms.target.VMSpec, Source: in.Template, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
+	canRemake, canMake := ms.partition.cannot == "" && !ms.partition.pending, in.TemplateError == nil
+	clones := make([]vsphere.CloneSpec, 0, p.due.clones)
+	for slot, n := 0, 0; n < p.due.clones; slot++ {
 		if ms.usedSlots[slot] {
 			continue
 		}
-		name, host := names.name(slot), vsphere.Ref("")
-		if in.Snapshot.HostNeeded {
-			host = hosts.pick(name, failed)
+		spec, can := present, canMake
+		if n < p.due.remakes {
+			spec, can = early, canRemake
 		}
-		specs = append(specs, vsphere.CloneSpec{
-			VMSpec:  ms.target.VMSpec,
-			Source:  in.Template,
-			Folder:  p.Folder,
-			Host:    host,
-			Slot:    slot,
-			PowerOn: !keepsOff(in.Group),
-		})
-		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &specs[len(specs)-1]})
+		if n++; can {
+			spec.Slot = slot
+			clones = append(clones, spec)
+		}
 	}
+	return clones
 }
 
 // scaleDown plans the removal of victims, one step each. The first that applies:

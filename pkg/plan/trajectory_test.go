@@ -29,7 +29,10 @@ type trajectory struct {
 
 func TestTrajectories(t *testing.T) {
 	all := map[string]trajectory{}
-	for _, some := range []map[string]trajectory{scaleTrajectories(), healTrajectories(), obstacleTrajectories(), endTrajectories(), updateTrajectories(), inPlaceTrajectories(), powerTrajectories()} {
+	for _, some := range []map[string]trajectory{
+		scaleTrajectories(), healTrajectories(), obstacleTrajectories(), endTrajectories(), updateTrajectories(), partitionTrajectories(),
+		inPlaceTrajectories(), powerTrajectories(),
+	} {
 		maps.Copy(all, some)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -22,31 +22,47 @@ func (m *member) updated() bool { return !m.differs && m.age != vsphere.AgeUnkno
 // protected reports whether spec.members keeps the VM.
 func (m *member) protected() bool { return m.mark == v1alpha1.DeletionNever }
 
+// keptByMembers reports whether spec.members keeps the VM from what it takes to be as the spec has it.
+func keptByMembers(m *member) bool { return m.protected() && m.change == replacement }
+
 // upToDate says whether all VMs are as the spec has them. The first that applies:
 //
 //  1. VMs differ, and spec.members protects all of these from what it takes: False, Protected
-//  2. VMs are not replaced that would have to be, with the strategy InPlaceOnly: False, ReplacementRequired
-//  3. all VMs that differ have to be switched off for a change, and the strategy does not: False, PowerCycleRequired
-//  4. VMs differ: False, OutOfDate
-//  5. of some VMs nobody can tell: Unknown
-//  6. True
+//  2. VMs differ, or the partition lacks some, and spec.update.partition or spec.members keeps all of these: False, Partitioned
+//  3. VMs are not replaced that would have to be, with the strategy InPlaceOnly: False, ReplacementRequired
+//  4. all other VMs that differ have to be switched off for a change, and the strategy does not: False, PowerCycleRequired
+//  5. VMs differ: False, OutOfDate
+//  6. of some VMs nobody can tell: Unknown
+//  7. True
 //
-// The message also tells of entries of spec.members that name no VM of the group. They are no error: VMs go.
+// The message also tells of entries of spec.members that name no VM of the group. They are no error: VMs go. With 2, it tells
+// if a VM that is lost could not be made again.
 func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
 	u := upToDate{status: metav1.ConditionTrue, reason: v1alpha1.ReasonAllReplicasUpdated}
 	all := count(len(ms.ours), "VM")
 	differ := filter(ms.ours, func(m *member) bool { return m.differs })
 	unknown := countIf(ms.ours, func(m *member) bool { return m.age == vsphere.AgeUnknown })
+	lacking, part := ms.lacking(), &ms.partition
+	kept := countIf(differ, func(m *member) bool { return keptByMembers(m) || m.partitioned })
 	switch {
-	case len(differ) > 0 && countIf(differ, func(m *member) bool { return m.protected() && m.change == replacement }) == len(differ):
+	case lacking == 0 && len(differ) > 0 && countIf(differ, keptByMembers) == len(differ):
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonProtected
 		u.message = fmt.Sprintf("%d of %s out of date; spec.members protects them", len(differ), all)
+	case len(differ)+lacking > 0 && kept == len(differ):
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonPartitioned
+		u.message = fmt.Sprintf("%d of %s at an earlier revision, as spec.update.partition asks", len(differ), all)
+		if lacking > 0 {
+			u.message += fmt.Sprintf(", which lacks %d", lacking)
+		}
+		if part.cannot != "" {
+			u.message += fmt.Sprintf("; one that is lost cannot be made again: %s; lower spec.update.partition to go on", part.cannot)
+		}
 	case strategyOf(g) == v1alpha1.UpdateInPlaceOnly && countIf(differ, (*member).stuck) > 0:
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonReplacementRequired
 		u.message = fmt.Sprintf("%d of %s made from an earlier spec: only new VMs can be as the spec has them", countIf(differ, (*member).stuck), all)
-	case len(differ) > 0 && ms.changesLeft(g) == 0 && countIf(differ, (*member).needsPowerCycle) == len(differ):
+	case len(differ) > 0 && ms.changesLeft(g) == 0 && countIf(differ, (*member).needsPowerCycle)+kept == len(differ):
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonPowerCycleRequired
-		u.message = fmt.Sprintf("%d of %s not of the size in the spec: they are changed when somebody switches them off", len(differ), all)
+		u.message = fmt.Sprintf("%d of %s not of the size in the spec: they are changed when somebody switches them off", len(differ)-kept, all)
 	case len(differ) > 0:
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonOutOfDate
 		u.message = fmt.Sprintf("%d of %s made from an earlier spec, or of another size", len(differ), all)

@@ -64,7 +64,7 @@ func scaleDownPolicy(g *v1alpha1.VmGroup) v1alpha1.ScaleDownPolicy {
 //  8. not powered on
 //  9. not ready, or not for long enough
 //  10. another operation is in flight
-//  11. made from an earlier spec, or not of the size in the spec
+//  11. made from an earlier spec, or not of the size in the spec, unless spec.update.partition keeps it so
 //  12. younger
 //  13. the highest slot, then the name that sorts last
 //
@@ -126,7 +126,7 @@ func (m *member) rank() int {
 		m.vm.Power != vsphere.PoweredOn,
 		!m.available(),
 		m.op != nil,
-		m.differs,
+		m.differs && !m.partitioned,
 	} {
 		rank <<= 1
 		if !goesFirst {

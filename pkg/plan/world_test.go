@@ -29,6 +29,8 @@ type world struct {
 	hidden     map[vsphere.Ref]bool // VMs that the controller does not see yet
 	tasks      []*task
 	noTemplate bool
+	revisions  []Revision
+	keptGone   bool // the templates of earlier revisions are gone
 	readOnly   bool
 	failures   []vsphere.Failure
 	powerOns   map[vsphere.Ref]vsphere.PowerOn
@@ -96,7 +98,15 @@ func (w *world) input() Input {
 	case w.noTemplate:
 		in.TemplateError = &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonTemplateNotFound, Message: "no template"}
 	default:
-		in.Template = vsphere.Template{Ref: "vm-golden"}
+		in.Template = vsphere.Template{Ref: vsphere.Ref("vm-" + w.group.Spec.Template)}
+	}
+	in.Revisions = slices.Clone(w.revisions)
+	switch kept := KeptRevision(in); {
+	case kept == nil:
+	case w.keptGone:
+		in.KeptTemplateError = &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonTemplateNotFound, Message: "no template"}
+	default:
+		in.KeptTemplate = vsphere.Template{Ref: kept.Source}
 	}
 	return in
 }
@@ -132,6 +142,10 @@ func (w *world) sync() {
 	if p.AddFinalizer {
 		w.group.Finalizers = append(w.group.Finalizers, v1alpha1.Finalizer)
 	}
+	for _, r := range p.Record {
+		r.Object = string(w.newRef("revision"))
+		w.revisions = append(w.revisions, r)
+	}
 	var out Outcome
 	if p.EnsureFolder {
 		w.root, w.folder = true, w.newRef("group")
@@ -148,6 +162,7 @@ func (w *world) sync() {
 		}
 	}
 	w.group.Status = Status(in, p, out)
+	w.revisions = slices.DeleteFunc(w.revisions, func(r Revision) bool { return slices.Contains(p.Forget, r.Object) })
 	if len(p.RemoveFolders) > 0 {
 		w.folder = ""
 	}
@@ -165,7 +180,8 @@ func (w *world) submit(r vsphere.Request) {
 }
 
 func (w *world) clone(c vsphere.Request) {
-	op := vsphere.Operation{Kind: vsphere.OperationClone, Name: c.Name, Task: w.newRef("task"), Started: w.now}
+	op := c.Operation()
+	op.Task, op.Started = w.newRef("task"), w.now
 	if w.nameInUse(c.Name) {
 		w.fail(op, c.Clone.Hash(), vsphere.ClassConflict)
 		return

@@ -38,6 +38,12 @@ type Interface interface {
 	// look-up has failed is notified when the answer may have changed.
 	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
 
+	// FindTemplateByRef returns the template that a VM was once cloned from, whatever its name is by now. It goes by the same
+	// answers as FindTemplate, and makes no call of its own. Fails with ClassInvalid and reason TemplateNotFound if it is gone or
+	// lies outside the template folder, TemplateUnusable, or ErrPending. Where the template folder is watched, a group whose
+	// look-up has failed is notified when the answer may have changed. Elsewhere it has to look again.
+	FindTemplateByRef(ctx context.Context, g GroupID, template Ref) (Template, error)
+
 	// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. Those that are not proven gone
 	// (ManagedObjectNotFound for that very object) and are ours, or cannot be read, are in the next snapshot after it has
 	// returned nil. It may return ErrPending first: call it with the same VMs until there is an answer.

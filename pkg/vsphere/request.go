@@ -193,7 +193,7 @@ func (r Resize) ShownBy(vm VM) bool {
 func (r Request) Operation() Operation {
 	op := Operation{Kind: r.Kind, Name: r.Name, VM: r.VM}
 	if r.Clone != nil {
-		op.Host = r.Clone.Host
+		op.Host, op.SpecHash = r.Clone.Host, r.Clone.Hash()
 	}
 	return op
 }

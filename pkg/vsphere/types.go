@@ -155,6 +155,8 @@ type Operation struct {
 	VM   Ref    // of all others; of a clone once its task has ended and its VM is not in the view yet
 	Host Ref    // of a clone that names one
 	Task Ref    // empty while it is being submitted or its outcome is unknown
+	// SpecHash is VMSpec.Hash of what a clone is made from.
+	SpecHash string
 	// Unknown is true if the answer to the submission was lost and nobody has looked yet.
 	Unknown bool
 	// Cancelled is true once Cancel was called for it.

@@ -28,6 +28,8 @@ type result struct {
 	finished bool  // the finalizer is gone, and with it perhaps the group
 	outdated error // the plan names a template that is not what it was; all else of it was carried out
 	waits    bool  // requests are left out because it is not the group's turn
+	// unrecorded is true if a revision could not be recorded: nothing may be cloned.
+	unrecorded bool
 }
 
 // act carries a plan out, in the order of its fields, and submits only. An error of one kind of change does not keep the
@@ -39,7 +41,7 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 		r.waits = len(p.Requests) < planned
 	}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
-		s.confirm, s.addFinalizer, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.removeFinalizer,
+		s.confirm, s.addFinalizer, s.record, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.forget, s.removeFinalizer,
 	} {
 		for _, err := range vsphere.Errors(step(ctx, in, p, &r)) {
 			if !r.note(err) {
@@ -120,10 +122,7 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 		return fmt.Errorf("marshal finalizers: %w", err)
 	}
 	if err := s.cfg.Sure(); err != nil {
-		return &vsphere.Error{
-			Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Err: err,
-			Message: fmt.Sprintf("no finalizer is changed: %v.", err),
-		}
+		return notSure("no finalizer is changed", err)
 	}
 	group, err := s.cfg.Client.VmGroups(r.group.Namespace).Patch(
 		ctx, r.group.Name, types.MergePatchType, patch, metav1.PatchOptions{})
@@ -133,6 +132,14 @@ func (s *Syncer) patchFinalizers(ctx context.Context, r *result, finalizers []st
 	s.wrote(r.group, group)
 	r.group = group
 	return nil
+}
+
+// notSure is the error of a write to the API server that was not sent.
+func notSure(what string, err error) error {
+	return &vsphere.Error{
+		Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Err: err,
+		Message: fmt.Sprintf("%s: %v.", what, err),
+	}
 }
 
 // wrote keeps the version that a write has made of the version before it. It is the live one. No version lies between the two,
@@ -162,6 +169,9 @@ func (s *Syncer) ensureFolder(ctx context.Context, in plan.Input, p plan.Plan, r
 // start submits the requests of the plan.
 func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
 	requests := p.Requests
+	if r.unrecorded {
+		requests = slices.DeleteFunc(slices.Clone(requests), func(request vsphere.Request) bool { return request.Kind.Makes() })
+	}
 	if p.EnsureFolder {
 		requests = intoFolder(requests, r.outcome.Folder)
 	}

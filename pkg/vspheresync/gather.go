@@ -57,11 +57,13 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 		return err
 	}
 	in.Template, err = s.cfg.VCenter.FindTemplate(ctx, groupID(vg), vg.Spec.Template)
-	if err != nil && vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+	switch {
+	case vsphere.ClassOf(err) == vsphere.ClassUnavailable:
+		return err
+	case err != nil:
 		in.TemplateError = asError(err)
-		return nil
 	}
-	return err
+	return s.lookAtRevisions(ctx, vg, in)
 }
 
 // verified lets vCenter verify, once, the VMs that the status lists and the snapshot lacks. It returns the snapshot after

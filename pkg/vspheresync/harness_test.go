@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	k8sfake "k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -46,10 +47,13 @@ type fixture struct {
 	golden   vsphere.Ref // the template
 	client   *fake.Client
 	kube     *kubefake.Clientset
+	apps     *k8sfake.Clientset // has the ControllerRevisions
 	recorder *record.FakeRecorder
 	cache    cache.Indexer
 	journal  []string
 	wrote    []string
+	// clonedFrom are the templates of the clones that were to be started.
+	clonedFrom []vsphere.Ref
 	// beforeClones is called when clones are to be started, after all that the plan was made from was read.
 	beforeClones func()
 }
@@ -86,6 +90,7 @@ func newFixture(t *testing.T, groups ...*v1alpha1.VmGroup) *fixture {
 		f.say("%s", strings.TrimSpace(action.GetVerb()+" "+action.GetSubresource()))
 		return false, nil, nil
 	})
+	f.apps = newApps(f)
 	f.world = fake.NewVCenter(f.clock)
 	t.Cleanup(func() {
 		for _, violation := range f.world.Violations() {
@@ -109,6 +114,10 @@ func (f *fixture) restart(vc fake.Config, cfg Config) {
 	cfg.Client = f.kube.VsphereV1alpha1()
 	cfg.Lister = listers.NewVmGroupLister(f.cache)
 	cfg.Recorder, cfg.Clock = f.recorder, f.clock
+	if cfg.Revisions == nil {
+		cfg.Revisions = f.revisions
+	}
+	cfg.RevisionClient = f.apps.AppsV1()
 	cfg.Wrote = func(key cache.ObjectName, version string) { f.wrote = append(f.wrote, key.String()+"@"+version) }
 	f.Syncer = New(cfg)
 }
@@ -359,6 +368,7 @@ func (r *recordingVCenter) Start(ctx context.Context, g vsphere.GroupID, request
 	for _, request := range requests {
 		if request.Kind.Makes() {
 			cloning = true
+			r.clonedFrom = append(r.clonedFrom, request.Clone.Source.Ref)
 			r.say("Start%s %s", request.Kind, request.Name)
 		} else {
 			r.say("Start%s", request.Kind)

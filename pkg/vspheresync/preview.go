@@ -11,7 +11,7 @@ import (
 
 // Preview returns what Sync would go by and decide now, and changes nothing. It fails if nothing is known; an unusable
 // template is a problem of the plan. It fails with vsphere.ErrPending if vCenter was asked and has not answered yet: to be
-// called again when the adapter notifies the group. Of the configuration it needs VCenter, Lister and Clock.
+// called again when the adapter notifies the group. Of the configuration it needs VCenter, Lister, Revisions and Clock.
 //
 // Before the end of a group Sync waits for a sweep. Preview takes the one that the connection began with for it.
 func (s *Syncer) Preview(ctx context.Context, vg *v1alpha1.VmGroup) (plan.Input, plan.Plan, error) {
@@ -20,8 +20,10 @@ func (s *Syncer) Preview(ctx context.Context, vg *v1alpha1.VmGroup) (plan.Input,
 	switch {
 	case in.Unavailable != nil:
 		return in, plan.Plan{}, in.Unavailable
-	case in.TemplateError != nil && errors.Is(in.TemplateError, vsphere.ErrPending):
+	case isPending(in.TemplateError), isPending(in.KeptTemplateError):
 		return in, plan.Plan{}, vsphere.ErrPending
 	}
 	return in, plan.Compute(in), nil
 }
+
+func isPending(err *vsphere.Error) bool { return err != nil && errors.Is(err, vsphere.ErrPending) }

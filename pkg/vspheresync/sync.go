@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
+	appsclient "k8s.io/client-go/kubernetes/typed/apps/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
@@ -23,11 +25,14 @@ import (
 
 // Config is what a Syncer needs. All fields are required, except Sure and ReadOnly.
 type Config struct {
-	VCenter  vsphere.Interface
-	Client   client.VmGroupsGetter
-	Lister   listers.VmGroupLister
-	Recorder record.EventRecorder
-	Clock    clock.PassiveClock
+	VCenter vsphere.Interface
+	Client  client.VmGroupsGetter
+	Lister  listers.VmGroupLister
+	// Revisions returns the ControllerRevisions that a VmGroup controls, from memory. RevisionClient writes them.
+	Revisions      func(*v1alpha1.VmGroup) ([]*appsv1.ControllerRevision, error)
+	RevisionClient appsclient.ControllerRevisionsGetter
+	Recorder       record.EventRecorder
+	Clock          clock.PassiveClock
 	// Wrote is told the resourceVersion of each object written, so that nobody syncs from a cache that is older.
 	Wrote func(key cache.ObjectName, resourceVersion string)
 	// Sure is asked immediately before every write to the API server; if it fails nothing is sent, for another process may

@@ -2,6 +2,7 @@ package vspheresync
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/plan"
@@ -16,7 +17,7 @@ const restFor = 5 * time.Minute
 // stands for a verification, TemplateError for a search, and a group that waits for a sweep or a removal is being deleted.
 func rested(in plan.Input, p plan.Plan, statusStands bool, again time.Duration, err error) *plan.Input {
 	if in.Group.DeletionTimestamp != nil || in.Unavailable != nil || in.TemplateError != nil ||
-		p.Writes() || p.AddFinalizer || p.RemoveFinalizer || !statusStands || again != 0 || err != nil {
+		p.Writes() || len(p.Record)+len(p.Forget) > 0 || p.AddFinalizer || p.RemoveFinalizer || !statusStands || again != 0 || err != nil {
 		return nil
 	}
 	return &in
@@ -28,6 +29,8 @@ func unmoved(rest *plan.Input, in plan.Input) bool {
 		in.Group.ResourceVersion == rest.Group.ResourceVersion && in.Group.DeletionTimestamp == nil &&
 		in.Unavailable == nil && in.Snapshot.Version == rest.Snapshot.Version &&
 		in.TemplateError == nil && in.Template == rest.Template &&
+		in.KeptTemplateError == nil && rest.KeptTemplateError == nil && in.KeptTemplate == rest.KeptTemplate &&
+		slices.Equal(in.Revisions, rest.Revisions) && slices.Equal(in.UnreadableRevisions, rest.UnreadableRevisions) &&
 		maps.Equal(in.Living, rest.Living) && in.FolderRecorded == rest.FolderRecorded &&
 		in.OrphanAsked == rest.OrphanAsked && in.ReadOnly == rest.ReadOnly && in.SpecSince.Equal(rest.SpecSince)
 }

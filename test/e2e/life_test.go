@@ -22,6 +22,7 @@ func TestLife(t *testing.T) {
 
 	install.Play(t, s, []install.Chapter[*site]{
 		{Name: "a group is made and scaled", Play: (*site).makes},
+		{Name: "what its VMs are made from is recorded", Play: (*site).recordsRevisions},
 		{Name: "another manager takes over a field", Play: (*site).sharesFields},
 		{Name: "the controller is upgraded while a group grows", Play: (*site).upgrades},
 		{Name: "the leader is killed", Play: (*site).losesLeader},
@@ -222,6 +223,7 @@ func (s *site) deletes() {
 	harness.Must(s.T, err)
 	s.User("delete", "vg", install.Web, "--as=jane", "--timeout=90s")
 	s.Gone(vg)
+	s.revisions("", 0) // the garbage collector has taken what was left
 }
 
 // uninstalls removes everything.

@@ -29,6 +29,7 @@ func TestNamespaced(t *testing.T) {
 		s.User("scale", "vg/"+install.Web, "--replicas=2")
 		s.Ready(install.Web, 2)
 	}
+	s.recordsRevisions()
 	// It asks for a list only to be sure that somebody is an orphan.
 	s.Checker.Close()
 	s.Admin("-n", install.System, "scale", "deployment", install.Deployment, "--replicas=0")

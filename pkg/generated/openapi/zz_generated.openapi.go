@@ -305,6 +305,12 @@ func schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref common.ReferenceCallback) c
 							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
 						},
 					},
+					"partition": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How many VMs keep the revision and the size that they were made with, while the others are replaced: a number, or a percentage of replicas, rounded up. They are the old VMs in the lowest slots. One of them that is lost is made again as it was. For that, the controller keeps what VMs are made from in ControllerRevisions, from when this field is set: set it, be it to 0, before you change the template. Defaults to 0.",
+							Ref:         ref(intstr.IntOrString{}.OpenAPIModelName()),
+						},
+					},
 					"progressDeadlineSeconds": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The clock stands while the group is paused, while vCenter does not answer and while it is out of resources. Defaults to 1800.",

@@ -77,7 +77,7 @@ var cloneScenarios = []scenario{
 		f.must(f.start(f.group, name, f.spec(folder, 0)))
 		ops := f.snapshot(f.group).Operations
 		if len(ops) != 1 || ops[0].Kind != vsphere.OperationClone || ops[0].Name != name || ops[0].Task == "" ||
-			ops[0].Started.IsZero() {
+			ops[0].Started.IsZero() || ops[0].SpecHash != f.spec(folder, 0).Hash() {
 			f.t.Errorf("operations are %+v", ops)
 		}
 		f.mustBe(vsphere.ClassConflict, f.start(f.group, name, f.spec(folder, 0)))

@@ -31,6 +31,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Root", rootScenarios},
 		{"Template", templateScenarios},
 		{"ChangedTemplate", changedTemplateScenarios},
+		{"TemplateByRef", templateRefScenarios},
 		{"Names", nameScenarios},
 		{"Hosts", hostScenarios},
 		{"Outage", outageScenarios},

@@ -16,20 +16,21 @@ func methodOf(kind vsphere.OperationKind) Method { return Method("Start" + kind)
 
 // Methods.
 const (
-	Snapshot         Method = "Snapshot"
-	FindTemplate     Method = "FindTemplate"
-	Verify           Method = "Verify"
-	Sweep            Method = "Sweep"
-	EnsureFolder     Method = "EnsureFolder"
-	StartClone       Method = "StartClone"
-	StartPowerOn     Method = "StartPowerOn"
-	StartReset       Method = "StartReset"
-	StartReconfigure Method = "StartReconfigure"
-	StartShutdown    Method = "StartShutdown"
-	StartPowerOff    Method = "StartPowerOff"
-	StartDestroy     Method = "StartDestroy"
-	Cancel           Method = "Cancel"
-	RemoveFolder     Method = "RemoveFolder"
+	Snapshot          Method = "Snapshot"
+	FindTemplate      Method = "FindTemplate"
+	FindTemplateByRef Method = "FindTemplateByRef"
+	Verify            Method = "Verify"
+	Sweep             Method = "Sweep"
+	EnsureFolder      Method = "EnsureFolder"
+	StartClone        Method = "StartClone"
+	StartPowerOn      Method = "StartPowerOn"
+	StartReset        Method = "StartReset"
+	StartReconfigure  Method = "StartReconfigure"
+	StartShutdown     Method = "StartShutdown"
+	StartPowerOff     Method = "StartPowerOff"
+	StartDestroy      Method = "StartDestroy"
+	Cancel            Method = "Cancel"
+	RemoveFolder      Method = "RemoveFolder"
 )
 
 // Call is a request that changed the vCenter, or was to. What needs no request (a folder that exists) or is not sent (no

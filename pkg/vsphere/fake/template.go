@@ -30,6 +30,31 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent}, nil
 }
 
+// FindTemplateByRef implements vsphere.Interface, with the same answers.
+func (c *Client) FindTemplateByRef(_ context.Context, g vsphere.GroupID, template vsphere.Ref) (vsphere.Template, error) {
+	c.vc.mu.Lock()
+	defer c.vc.unlock()
+	if err := c.read(FindTemplateByRef, g); err != nil {
+		return vsphere.Template{}, err
+	}
+	m, why := c.vc.machines[template], ""
+	switch {
+	case c.vc.silent && c.cfg.TemplateFolder == VMFolder:
+		c.lookups[g.UID] = g
+		return vsphere.Template{}, vsphere.ErrPending
+	case m == nil || !c.vc.below(m.Parent, c.cfg.TemplateFolder):
+		c.lookups[g.UID] = g
+		return vsphere.Template{}, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateNotFound, "template %s is gone", template)
+	default:
+		why = c.unfit(m)
+	}
+	if why != "" {
+		c.lookups[g.UID] = g
+		return vsphere.Template{}, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateUnusable, "template %s: %s", template, why)
+	}
+	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent}, nil
+}
+
 // findTemplate looks for a name anywhere below the template folder, and for a path at that path only.
 func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	if strings.Trim(path, "/ ") == "" {

@@ -102,14 +102,14 @@ func (t *Tracker) fail(o *operation, err *vsphere.Error) {
 	}
 	key := keyOf(o.Operation, vsphere.ConcernsName(err))
 	f := group.byKey[key]
-	if f.SpecHash != o.specHash || (f.Err != nil && f.Err.Class != err.Class) {
+	if f.SpecHash != o.SpecHash || (f.Err != nil && f.Err.Class != err.Class) {
 		f.Count = 0
 	}
 	if f.Count == 0 || !o.Started.Before(f.At) {
 		f.Count++
 	}
 	group.put(key, vsphere.Failure{
-		Kind: o.Kind, Name: o.Name, VM: o.VM, SpecHash: o.specHash,
+		Kind: o.Kind, Name: o.Name, VM: o.VM, SpecHash: o.SpecHash,
 		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
 	})
 }

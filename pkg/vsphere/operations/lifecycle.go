@@ -32,7 +32,6 @@ type operation struct {
 	id       ID
 	group    vsphere.GroupID
 	subject  subject
-	specHash string          // of a clone
 	resize   *vsphere.Resize // of a reconfiguration
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it

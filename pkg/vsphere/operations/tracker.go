@@ -123,9 +123,6 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	t.last++
 	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
 	o.Started, o.resize = now, r.Resize
-	if r.Clone != nil {
-		o.specHash = r.Clone.Hash()
-	}
 	t.add(o)
 	return o.id, nil
 }

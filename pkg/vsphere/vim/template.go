@@ -2,6 +2,7 @@ package vim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -85,6 +86,52 @@ func (c *connection) pickTemplate(source templateSource, path string) (vsphere.T
 			"No template %q was found %s.%s Correct spec.template, or add the template.",
 			path, source.where, wanted.hint(c.candidates(source, wanted.mayLookLike))))
 	}
+}
+
+// FindTemplateByRef implements vsphere.Interface. It leaves the look-up of a group alone whose FindTemplate has failed: that one
+// is notified in any case.
+func (v *VCenter) FindTemplateByRef(ctx context.Context, g vsphere.GroupID, template vsphere.Ref) (vsphere.Template, error) {
+	v.shared.mu.Lock()
+	_, looks := v.lookups[g]
+	if !looks {
+		v.lookups[g] = lookup{waits: true} // first of all, as in FindTemplate
+	}
+	v.shared.mu.Unlock()
+	t, err := v.findTemplateByRef(ctx, template)
+	if looks {
+		return t, err
+	}
+	v.shared.mu.Lock()
+	defer v.shared.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(v.lookups, g)
+	case !errors.Is(err, vsphere.ErrPending): // what is gone does not come back: no search is worth it
+		v.lookups[g] = lookup{}
+	}
+	return t, err
+}
+
+func (v *VCenter) findTemplateByRef(ctx context.Context, ref vsphere.Ref) (vsphere.Template, error) {
+	c, err := v.synced()
+	if err != nil {
+		return vsphere.Template{}, err
+	}
+	source, newer := c.findTemplateSource(ctx)
+	if source.where == "" {
+		return vsphere.Template{}, newer
+	}
+	props, ok := source.vms[ref]
+	if !ok || source.below != "" && !c.inv.Within(props.Parent, source.below) {
+		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateNotFound, fmt.Sprintf(
+			"There is no template with the reference %s any more %s.", ref, source.where))
+	}
+	t := c.candidate(ref, props)
+	if why := unusable(t); why != "" {
+		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateUnusable, fmt.Sprintf(
+			"%q cannot be cloned from: %s.", ref, whyUnusable([]candidate{t})))
+	}
+	return vsphere.Template{Ref: ref, Path: t.path, Parent: t.props.Parent}, nil
 }
 
 func templateError(reason, message string) *vsphere.Error {

@@ -96,6 +96,13 @@ const (
 	// ReasonVictimsNotNamed: there are too many VMs, spec.scaleDown.policy is Explicit, and spec.members names too few of
 	// them.
 	ReasonVictimsNotNamed = "VictimsNotNamed"
+	// ReasonRevisionUnavailable: a VM is missing that spec.update.partition keeps at an earlier revision, and nobody can make
+	// it again: its template is gone, or what it was made from is not known. The controller leaves its slot empty until the
+	// template is back, or until the partition is lowered.
+	ReasonRevisionUnavailable = "RevisionUnavailable"
+	// ReasonRevisionNotRecorded: the API server does not let the controller write the ControllerRevision that
+	// spec.update.partition needs. The controller clones nothing until it does.
+	ReasonRevisionNotRecorded = "RevisionNotRecorded"
 	// ReasonNoPermission: vCenter denies the controller a privilege; the message names it and the object.
 	ReasonNoPermission = "NoPermission"
 	// ReasonInvalidConfiguration: vCenter refuses the operation as such, for example the number of CPUs.
@@ -165,6 +172,8 @@ const (
 	ReasonAllReplicasUpdated = "AllReplicasUpdated"
 	// ReasonOutOfDate: VMs are made from an earlier spec, or have another size. What happens to them is in spec.update.
 	ReasonOutOfDate = "OutOfDate"
+	// ReasonPartitioned: the VMs that are out of date are those that spec.update.partition keeps.
+	ReasonPartitioned = "Partitioned"
 	// ReasonProtected: the VMs that are out of date are those that spec.members protects.
 	ReasonProtected = "Protected"
 	// ReasonPowerCycleRequired: VMs of another size have to be switched off to be changed, and spec.update lets nobody but

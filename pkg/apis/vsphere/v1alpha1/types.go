@@ -15,7 +15,8 @@ const (
 	OnDeleteOrphan = "orphan"
 	// OnDeleteDelete is the value of OnDeleteAnnotation that destroys the VMs. It is the default.
 	OnDeleteDelete = "delete"
-	// GroupLabel is the label in status.selector. No object carries it; on a VmGroup it means nothing.
+	// GroupLabel is the label in status.selector, and that of the ControllerRevisions of a group (see spec.update.partition).
+	// No Pod carries it; on a VmGroup it means nothing.
 	GroupLabel = "vsphere.vmware.com/vmgroup"
 	// OpIDAnnotation is on Events. It holds the opID of the sync that recorded the Event. The controller's log has the opID
 	// too, and vCenter's log has it as the operationID of the sync's requests.

@@ -146,7 +146,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!(self.strategy in ['Replace', 'InPlaceIfPossible']) || !(has(self.maxSurge) && has(self.maxUnavailable) && (type(self.maxSurge) == int ? self.maxSurge == 0 : self.maxSurge == '0%') && (type(self.maxUnavailable) == int ? self.maxUnavailable == 0 : self.maxUnavailable == '0%'))",message="maxSurge and maxUnavailable cannot both be 0"
 // +kubebuilder:validation:XValidation:rule="self.strategy in ['Replace', 'InPlaceIfPossible'] || !has(self.maxSurge)",message="maxSurge needs strategy Replace or InPlaceIfPossible"
-// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxUnavailable) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxUnavailable or progressDeadlineSeconds"
+// +kubebuilder:validation:XValidation:rule="self.strategy != 'OnDelete' || (!has(self.maxUnavailable) && !has(self.partition) && !has(self.progressDeadlineSeconds))",message="strategy OnDelete takes no maxUnavailable, partition or progressDeadlineSeconds"
 type UpdateSpec struct {
 	// The way in which a change reaches VMs that exist. OnDelete: a VM keeps what it was made from until somebody destroys
 	// it. Replace: new VMs take the place of old ones. InPlaceIfPossible: VMs get another cpu or memory as they are, while they
@@ -171,6 +171,15 @@ type UpdateSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// How many VMs keep the revision and the size that they were made with, while the others are replaced: a number, or a
+	// percentage of replicas, rounded up. They are the old VMs in the lowest slots. One of them that is lost is made again as
+	// it was. For that, the controller keeps what VMs are made from in ControllerRevisions, from when this field is set: set
+	// it, be it to 0, before you change the template. Defaults to 0.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",message="must be 0 or more, or a percentage from 0% to 100%"
+	Partition *intstr.IntOrString `json:"partition,omitempty"`
 
 	// How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The
 	// group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The

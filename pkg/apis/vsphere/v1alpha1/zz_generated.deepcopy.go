@@ -153,6 +153,11 @@ func (in *UpdateSpec) DeepCopyInto(out *UpdateSpec) {
 		*out = new(intstr.IntOrString)
 		**out = **in
 	}
+	if in.Partition != nil {
+		in, out := &in.Partition, &out.Partition
+		*out = new(intstr.IntOrString)
+		**out = **in
+	}
 	if in.ProgressDeadlineSeconds != nil {
 		in, out := &in.ProgressDeadlineSeconds, &out.ProgressDeadlineSeconds
 		*out = new(int32)

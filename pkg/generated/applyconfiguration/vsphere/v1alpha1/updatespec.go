@@ -28,6 +28,11 @@ type UpdateSpecApplyConfiguration struct {
 	// for a change: what needs that waits until somebody else does. Defaults to 0, with the strategies InPlaceIfPossible and
 	// InPlaceOnly to 1.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+	// How many VMs keep the revision and the size that they were made with, while the others are replaced: a number, or a
+	// percentage of replicas, rounded up. They are the old VMs in the lowest slots. One of them that is lost is made again as
+	// it was. For that, the controller keeps what VMs are made from in ControllerRevisions, from when this field is set: set
+	// it, be it to 0, before you change the template. Defaults to 0.
+	Partition *intstr.IntOrString `json:"partition,omitempty"`
 	// How long the controller goes on replacing VMs while no new one becomes available, in seconds, from 60 to 604800. The
 	// group is Stalled after that, and no further VM is replaced, until a new VM becomes available or the spec changes. The
 	// clock stands while the group is paused, while vCenter does not answer and while it is out of resources. Defaults to
@@ -65,6 +70,14 @@ func (b *UpdateSpecApplyConfiguration) WithMaxSurge(value intstr.IntOrString) *U
 // If called multiple times, the MaxUnavailable field is set to the value of the last call.
 func (b *UpdateSpecApplyConfiguration) WithMaxUnavailable(value intstr.IntOrString) *UpdateSpecApplyConfiguration {
 	b.MaxUnavailable = &value
+	return b
+}
+
+// WithPartition sets the Partition field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Partition field is set to the value of the last call.
+func (b *UpdateSpecApplyConfiguration) WithPartition(value intstr.IntOrString) *UpdateSpecApplyConfiguration {
+	b.Partition = &value
 	return b
 }
 

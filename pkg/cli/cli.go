@@ -71,7 +71,7 @@ func (c command) words() []string { return strings.Fields(c.name) }
 func commands() []command {
 	return []command{
 		treeCommand, statusCommand, planCommand, orphansCommand, rolloutStatusCommand,
-		rolloutRestartCommand, protectCommand, unprotectCommand, replaceCommand,
+		rolloutRestartCommand, rolloutPauseCommand, rolloutResumeCommand, protectCommand, unprotectCommand, replaceCommand,
 	}
 }
 

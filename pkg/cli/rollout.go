@@ -202,7 +202,12 @@ func rolloutRestart(ctx context.Context, inv *invocation) error {
 	}
 	trigger := time.Now().Format(time.RFC3339)
 	err = c.write(ctx, vg, dryRun, func(now *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) error {
+		paused, err := isPaused(now)
 		switch {
+		case err != nil:
+			return err
+		case paused:
+			return fmt.Errorf("the rollout of VmGroup %s is paused, and nothing was changed; first: kubectl vmgroup rollout resume %s -n %s", now.Name, now.Name, now.Namespace)
 		case !hasRollouts(now):
 			return noRollouts(now)
 		case now.Spec.Paused:

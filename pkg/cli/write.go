@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -64,6 +66,20 @@ type edit func(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration)
 // drops what its manager does not send again. So all of it is sent, for the very version that it was read from: what another
 // call of the plugin writes meanwhile is never lost.
 func (c *cluster) write(ctx context.Context, vg *v1alpha1.VmGroup, dryRun []string, change edit) error {
+	return c.apply(ctx, vg, dryRun, func(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (any, error) {
+		err := change(vg, own)
+		if equality.Semantic.DeepEqual(own.Spec, applyconfig.VmGroupSpec()) {
+			own.Spec = nil // an empty struct would be owned like a value
+		}
+		return own, err
+	})
+}
+
+// apply is write for what change makes of what the plugin owns.
+func (c *cluster) apply(
+	ctx context.Context, vg *v1alpha1.VmGroup, dryRun []string,
+	change func(*v1alpha1.VmGroup, *applyconfig.VmGroupApplyConfiguration) (any, error),
+) error {
 	uid, read := vg.UID, true
 	err := retry.OnError(conflictRetry, isOvertaken, func() error {
 		if !read {
@@ -84,13 +100,15 @@ func (c *cluster) write(ctx context.Context, vg *v1alpha1.VmGroup, dryRun []stri
 			return fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
 		}
 		own.WithUID(vg.UID).WithResourceVersion(vg.ResourceVersion)
-		if err := change(vg, own); err != nil {
+		changed, err := change(vg, own)
+		if err != nil {
 			return err
 		}
-		if equality.Semantic.DeepEqual(own.Spec, applyconfig.VmGroupSpec()) {
-			own.Spec = nil // an empty struct would be owned like a value
+		data, err := json.Marshal(changed)
+		if err != nil {
+			return fmt.Errorf("write what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
 		}
-		_, err = c.groups.VmGroups(vg.Namespace).Apply(ctx, own, metav1.ApplyOptions{FieldManager: fieldManager, DryRun: dryRun})
+		_, err = c.groups.VmGroups(vg.Namespace).Patch(ctx, vg.Name, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: fieldManager, DryRun: dryRun})
 		if err != nil && !apierrors.IsConflict(err) {
 			return c.explain(ctx, err)
 		}
@@ -124,11 +142,16 @@ func conflictError(vg *v1alpha1.VmGroup, err error) error {
 		strings.Join(conflicts, "; "), vg.Name, vg.Namespace)
 }
 
+// isOwn reports whether an entry tells what the plugin has applied.
+func isOwn(entry metav1.ManagedFieldsEntry) bool {
+	return entry.Manager == fieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
+}
+
 // otherOwners returns the field managers, other than the plugin, that have set a field.
 func otherOwners(vg *v1alpha1.VmGroup, path fieldpath.Path) ([]string, error) {
 	var names []string
 	for _, entry := range vg.ManagedFields {
-		if entry.FieldsV1 == nil || entry.Manager == fieldManager && entry.Operation == metav1.ManagedFieldsOperationApply {
+		if entry.FieldsV1 == nil || isOwn(entry) {
 			continue
 		}
 		var fields fieldpath.Set

@@ -26,7 +26,7 @@ func TestHelp(t *testing.T) {
 		want(t, kubectl.Run(append([]string{"vmgroup"}, args...)...), 0, "Usage:", "rollout status", "rollout restart")
 	}
 	for command, vCenter := range map[string]bool{
-		"tree": true, "status": false, "plan": true, "orphans": true, "rollout status": false, "rollout restart": false,
+		"tree": true, "status": false, "plan": true, "orphans": true, "rollout status": false, "rollout restart": false, "rollout pause": false, "rollout resume": false,
 		"protect": true, "unprotect": true, "replace": true,
 	} {
 		ran := kubectl.Run(append(append([]string{"vmgroup"}, strings.Fields(command)...), "-h")...)

@@ -72,21 +72,59 @@ func conditionMessages(vg *v1alpha1.VmGroup) string {
 	return strings.Join(all, "\n")
 }
 
-// A ControllerRevision of somebody else may have the name. The next one is taken.
+// A ControllerRevision that is not the group's, or that nobody finds as such, may have the name. The next one is taken.
 func TestRevisionNameTaken(t *testing.T) {
-	vg := group(1, partitioned)
-	f := newFixture(t, vg)
-	f.settle()
-	first := f.recorded()[0]
-	f = newFixture(t, group(1, partitioned))
-	first.OwnerReferences = nil
-	f.write(first)
-	f.settle()
-	recorded := f.recorded()
-	if len(recorded) != 2 || recorded[0].Name == recorded[1].Name || !cmp.Equal(recorded[0].Data, recorded[1].Data) {
-		t.Errorf("recorded are %v", recorded)
+	for name, change := range map[string]func(*appsv1.ControllerRevision){
+		"nobody's":          func(o *appsv1.ControllerRevision) { o.OwnerReferences = nil },
+		"without its label": func(o *appsv1.ControllerRevision) { o.Labels = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, group(1, partitioned))
+			f.settle()
+			first := f.recorded()[0]
+			f = newFixture(t, group(1, partitioned))
+			change(first)
+			f.write(first)
+			f.settle()
+			recorded := f.recorded()
+			if len(recorded) != 2 || recorded[0].Name == recorded[1].Name || !cmp.Equal(recorded[0].Data, recorded[1].Data) {
+				t.Errorf("recorded are %v", recorded)
+			}
+			f.wantStatus("then", "1/1 READY AllReplicasAvailable")
+		})
 	}
-	f.wantStatus("then", "1/1 READY AllReplicasAvailable")
+}
+
+// What is not the group's means nothing, whoever hands it in.
+func TestRevisionsOfOthers(t *testing.T) {
+	f := newCanary(t)
+	all := func(*v1alpha1.VmGroup) ([]*appsv1.ControllerRevision, error) { return f.recorded(), nil }
+	f.restart(fake.Config{}, Config{Revisions: all})
+	for _, object := range f.recorded() {
+		object.OwnerReferences[0].UID = "another"
+		if err := f.apps.Tracker().Update(appsv1.SchemeGroupVersion.WithResource("controllerrevisions"), object, "default"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.world.Destroy(f.vm(0).Ref)
+	for range 3 {
+		f.pass(lastInterval)
+		f.try()
+	}
+	if made := f.clonedFrom[len(f.clonedFrom)-1]; made == f.golden {
+		t.Errorf("a VM is made from %s, of which somebody else's record tells", made)
+	}
+}
+
+// A group at rest looks again when its records change.
+func TestRevisionRemovedAtRest(t *testing.T) {
+	f := newFixture(t, group(1, partitioned))
+	f.settle()
+	f.want("at rest")
+	if err := f.apps.Tracker().Delete(appsv1.SchemeGroupVersion.WithResource("controllerrevisions"), "default", f.recorded()[0].Name); err != nil {
+		t.Fatal(err)
+	}
+	f.want("its record is removed", "create controllerrevision")
 }
 
 // A cache that does not have the last write yet leads to no second object.
@@ -95,8 +133,10 @@ func TestRevisionCacheLags(t *testing.T) {
 	empty := func(*v1alpha1.VmGroup) ([]*appsv1.ControllerRevision, error) { return nil, nil }
 	f.restart(fake.Config{}, Config{Revisions: empty})
 	for range 3 {
+		f.pass(lastInterval)
 		f.try()
 	}
+	f.wantStatus("it does not mind", "1/1 READY AllReplicasAvailable")
 	if recorded := f.recorded(); len(recorded) != 1 {
 		t.Errorf("recorded are %v", recorded)
 	}

@@ -154,7 +154,7 @@ type Rollout string
 // Rollouts, see Plan.Rollout.
 const (
 	NoRollout          Rollout = ""
-	RolloutPaused      Rollout = "Paused"
+	RolloutPaused      Rollout = v1alpha1.ReasonPaused
 	RolloutHalted      Rollout = "Halted"
 	RolloutProgressing Rollout = "Progressing"
 )

@@ -125,7 +125,7 @@ func (m *member) pendingChange() v1alpha1.VMPendingChange {
 //
 //  1. it has not failed, or the next attempt may well settle it: yes
 //  2. vCenter says that the VM must be off: yes
-//  3. vCenter has refused it, or it has failed maxPowerCycles times: no
+//  3. vCenter refuses the size, or the change has failed maxPowerCycles times: no. A privilege that is missing may be granted
 //  4. once the back-off is over
 //
 // Until then the VM is on, with the size that it has: no VM stays off for a change that fails.
@@ -134,7 +134,7 @@ func (m *member) mayTryAgain(in Input) bool {
 	switch {
 	case f == nil || isTolerated(f) || f.Err.Reason == vsphere.ReasonNotHotPluggable:
 		return true
-	case f.Err.Class == vsphere.ClassInvalid || f.Count >= maxPowerCycles:
+	case f.Err.Class == vsphere.ClassInvalid && f.Err.Reason != v1alpha1.ReasonNoPermission || f.Count >= maxPowerCycles:
 		return false
 	default:
 		return backOff(f, in.Now) == 0

@@ -33,6 +33,7 @@ var (
 		},
 		"PowerOnVM_Task":  {"task:InsufficientResourcesFault", "task:GenericVmConfigFault", "task:HostNotConnected", "task:TaskInProgress"},
 		"PowerOffVM_Task": {"task:TaskInProgress", "task:GenericVmConfigFault", "task:HostNotConnected"},
+		"ReconfigVM_Task": {"task:TaskInProgress", "task:NoPermission", "task:GenericVmConfigFault"},
 		"Destroy_Task":    {"task:TaskInProgress", "task:ResourceInUse", "task:NoPermission", "task:GenericVmConfigFault"},
 	}
 	// refusals are faults with which vCenter refuses one method alone.

@@ -143,6 +143,11 @@ var scenarios = []scenario{
 	{name: "now", args: alone, work: 5, play: (*run).replacingOne},
 	{name: "protected", args: alone, work: 9, play: (*run).protecting},
 	{name: "hanging-shutdown", args: alone, work: 8, play: (*run).hanging},
+	{name: "in-place-hot", args: alone, work: 5, play: func(r *run) { r.resizing(true) }},
+	{name: "in-place-cold", args: alone, work: 8, play: func(r *run) { r.resizing(false) }},
+	{name: "partition", vcenter: twoTemplates, args: alone, work: 8, play: (*run).partitioning},
+	{name: "on-power-off", args: alone, work: 5, play: (*run).completing},
+	{name: "unhealthy", args: alone, work: 6, play: (*run).unhealthy},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)
 		r.start()

@@ -108,6 +108,62 @@ func (r *run) hanging() {
 	r.gone()
 }
 
+// resizing gives VMs another size, and then the old one again. They stay the VMs that they are.
+func (r *run) resizing(hot bool) {
+	harness.Must(r.T, r.VCenter.Control.SetHotAdd(r.T.Context(), harness.Template, hot, hot))
+	vg := r.Group(group, 2)
+	vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceOnly}
+	before := r.VMs(r.createdFrom(vg))
+	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.CPU, vg.Spec.Memory = 2, 2 })
+	for i, vm := range r.VMs(r.settled(2)) {
+		if vm.NumCPU != 2 || vm.MemoryMB != 2048 || vm.MoRef != before[i].MoRef {
+			r.T.Errorf("%s has %d CPUs and %d MiB, and was %s", vm.Name, vm.NumCPU, vm.MemoryMB, before[i].MoRef)
+		}
+	}
+}
+
+// partitioning updates one of two VMs, and loses the other: it is made again from the old template.
+func (r *run) partitioning() {
+	vg := r.Group(group, 2)
+	vg.Spec.Update = replacing(0, 1)
+	vg.Spec.Update.Partition = ptr.To(intstr.FromInt32(1))
+	r.createdFrom(vg)
+	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.Template, vg.Spec.CPU = newTemplate, 2 })
+	vms := r.VMs(r.settled(2))
+	harness.Must(r.T, r.VCenter.Control.DestroyVM(r.T.Context(), vms[0].MoRef))
+	r.settled(2)
+	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.Update.Partition = ptr.To(intstr.FromInt32(0)) })
+	for _, vm := range r.VMs(r.settled(2)) {
+		if vm.NumCPU != 2 {
+			r.T.Errorf("%s is not updated", vm.Name)
+		}
+	}
+}
+
+// completing shuts a guest down from inside. Its VM is made anew, or powered on if the controller cannot know any more that it had
+// been ready.
+func (r *run) completing() {
+	vg := r.Group(group, 2)
+	vg.Spec.Power = &v1alpha1.PowerSpec{OnPowerOff: ptr.To(v1alpha1.OnPowerOffReplace)}
+	vms := r.VMs(r.createdFrom(vg))
+	harness.Must(r.T, r.VCenter.Control.PowerOff(r.T.Context(), vms[0].MoRef))
+	r.settled(2)
+}
+
+// unhealthy has a VM whose guest does not come up after it was made. It is made anew until one does.
+func (r *run) unhealthy() {
+	vg := r.Group(group, 2)
+	vg.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyToolsRunning}
+	vg.Spec.Health = &v1alpha1.HealthSpec{Action: v1alpha1.HealthReplace, StartupTimeoutSeconds: ptr.To[int32](minute)}
+	r.guests(control.Guest{Tools: true})
+	vms := r.VMs(r.createdFrom(vg))
+	r.guests(control.Guest{})
+	harness.Must(r.T, r.VCenter.Control.DestroyVM(r.T.Context(), vms[0].MoRef))
+	r.told(v1alpha1.VMNotReady)
+	r.guests(control.Guest{Tools: true})
+	r.settled(2)
+}
+
 // stalled waits until the group says that somebody has to act, and why.
 func (r *run) stalled(reason string) {
 	r.ends++

@@ -86,7 +86,7 @@ func TestHalted(t *testing.T) {
 	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Template = newTemplate })
 	halted := condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonProgressDeadlineExceeded)
 	vg = w.Phase("web", v1alpha1.PhaseError, halted, counting(3, 2, 1), notUpToDate(v1alpha1.ReasonOutOfDate, "2 of 3 VMs"),
-		saying("within 5m0s", "2 VMs still to be updated", "look at the new VMs", "go back to the old one"))
+		saying("within 5m0s", "2 VMs still to be updated", "look at the VMs that are not available", "go back to the old one"))
 	if n := left(w, vg, old); n != 2 {
 		t.Errorf("%d of the 2 old VMs are left", n)
 	}

@@ -20,8 +20,12 @@ const (
 	replacement        // a new VM
 )
 
-// maxPowerCycles is how often a VM is switched off for a change that vCenter refuses then. Another edit of the spec begins anew.
-const maxPowerCycles = 3
+// A VM is switched off maxPowerCycles times for a change that fails then, and maxRefusals times if vCenter refuses the size as such.
+// Another edit of the spec begins anew.
+const (
+	maxPowerCycles = 3
+	maxRefusals    = 2
+)
 
 // strategyOf returns the update strategy of a group.
 func strategyOf(g *v1alpha1.VmGroup) v1alpha1.UpdateStrategy {
@@ -125,16 +129,19 @@ func (m *member) pendingChange() v1alpha1.VMPendingChange {
 //
 //  1. it has not failed, or the next attempt may well settle it: yes
 //  2. vCenter says that the VM must be off: yes
-//  3. vCenter refuses the size, or the change has failed maxPowerCycles times: no. A privilege that is missing may be granted
+//  3. vCenter has refused the size maxRefusals times, or the change has failed maxPowerCycles times: no. A privilege that is
+//     missing may be granted
 //  4. once the back-off is over
 //
 // Until then the VM is on, with the size that it has: no VM stays off for a change that fails.
 func (m *member) mayTryAgain(in Input) bool {
 	f := m.changeFailed
-	switch {
-	case f == nil || isTolerated(f) || f.Err.Reason == vsphere.ReasonNotHotPluggable:
+	if f == nil || isTolerated(f) || f.Err.Reason == vsphere.ReasonNotHotPluggable {
 		return true
-	case f.Err.Class == vsphere.ClassInvalid && f.Err.Reason != v1alpha1.ReasonNoPermission || f.Count >= maxPowerCycles:
+	}
+	refused := f.Err.Class == vsphere.ClassInvalid && f.Err.Reason != v1alpha1.ReasonNoPermission
+	switch {
+	case refused && f.Count >= maxRefusals, f.Count >= maxPowerCycles:
 		return false
 	default:
 		return backOff(f, in.Now) == 0

@@ -90,7 +90,10 @@ func inPlaceTrajectories() map[string]trajectory {
 			{"it is off", allEnd, []string{"reconfigure vm-1"}, "1/2 PENDING Updating"},
 			{"refused: it is switched on with what it has", allFail(vsphere.ClassInvalid), []string{"power on vm-1"}, "1/2 ERROR InvalidConfiguration"},
 			{"it stays on, and the other too", allEnd, nil, "2/2 ERROR InvalidConfiguration"},
-			{"for long", passes(time.Hour), nil, "2/2 ERROR InvalidConfiguration"},
+			{"another attempt", passes(10 * time.Minute), []string{"power off vm-1"}, "2/2 ERROR InvalidConfiguration"},
+			{"it is off", allEnd, []string{"reconfigure vm-1"}, "1/2 ERROR InvalidConfiguration"},
+			{"refused again", allFail(vsphere.ClassInvalid), []string{"power on vm-1"}, "1/2 ERROR InvalidConfiguration"},
+			{"no other attempt", both(allEnd, passes(10*time.Minute)), nil, "2/2 ERROR InvalidConfiguration"},
 			{"a size that it takes", edited(cpus(4)), []string{"power off vm-1"}, "2/2 PENDING Updating"},
 		}},
 		"in place, fails while it is off": {running(2), []step{

@@ -38,8 +38,8 @@ func (c Call) kind() string {
 
 // changes are the SOAP methods that change vCenter.
 var changes = []string{
-	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest", "Destroy_Task", "UnregisterAndDestroy_Task", "CreateFolder",
-	"CancelTask",
+	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest", "ResetVM_Task", "ReconfigVM_Task", "Destroy_Task",
+	"UnregisterAndDestroy_Task", "CreateFolder", "CancelTask",
 }
 
 // Mutating reports whether the call changes what matters. An event does not.
@@ -47,8 +47,11 @@ func (c Call) Mutating() bool {
 	if c.Side == VCenter {
 		return slices.Contains(changes, c.Verb)
 	}
-	return slices.Contains([]string{"create", "update", "patch"}, c.Verb) && c.Object != "events"
+	return slices.Contains([]string{"create", "update", "patch", "delete"}, c.Verb) && c.Object != "events"
 }
+
+// asksPermission reports whether the call only asks what the controller may do, as at each start, whatever the scenario.
+func (c Call) asksPermission() bool { return strings.HasSuffix(c.Object, "selfsubjectaccessreviews") }
 
 // Task reports whether the call starts a task, which may fail later.
 func (c Call) Task() bool { return c.Side == VCenter && strings.HasSuffix(c.Verb, "_Task") }

@@ -143,6 +143,8 @@ func settled(group *v1alpha1.VmGroup) error {
 	case s.ObservedGeneration != group.Generation || ready == nil || stalled == nil:
 	case s.Phase == v1alpha1.PhaseReady && s.AvailableReplicas == want && s.Replicas == want:
 		return nil
+	case s.Phase == v1alpha1.PhaseReady && ready.Reason == v1alpha1.ReasonAllReplicasPoweredOff && s.Replicas == want && keepsOff(group):
+		return nil
 	case s.Phase == v1alpha1.PhaseError && stalled.Status == metav1.ConditionTrue && stalled.Reason != "" && s.Message != "":
 		return nil
 	case s.Phase == v1alpha1.PhasePending && group.Spec.Paused && ready.Reason == v1alpha1.ReasonPaused:
@@ -154,6 +156,11 @@ func settled(group *v1alpha1.VmGroup) error {
 	}
 	return fmt.Errorf("generation %d of %d is %s, %d of %d: %s",
 		s.ObservedGeneration, group.Generation, s.Phase, s.AvailableReplicas, s.Replicas, s.Message)
+}
+
+// keepsOff reports whether the VMs of a group are to be off.
+func keepsOff(group *v1alpha1.VmGroup) bool {
+	return group.Spec.Power != nil && ptr.Deref(group.Spec.Power.State, "") == v1alpha1.StatePoweredOff
 }
 
 // isReadyLate reports whether the VMs of a group are ready later than anybody waits for here: their guests, which have no Tools,

@@ -212,6 +212,9 @@ func (m *mutations) settle(attempts []*attempt, fresh bool) {
 		case v1alpha1.PhaseReady:
 			m.ready++
 			cloned = append(cloned, group)
+			if keepsOff(&group) {
+				want = 0
+			}
 		case v1alpha1.PhaseError:
 			m.stalled[meta.FindStatusCondition(group.Status.Conditions, v1alpha1.ConditionStalled).Reason]++
 			if want = 1; fresh { // what runs is left alone

@@ -55,15 +55,7 @@ func mark(ctx context.Context, inv *invocation, deletion v1alpha1.MemberDeletion
 	if inv.name == "" || len(inv.vms) == 0 {
 		return usagef("which VmGroup, and which of its VMs? The usage is: kubectl vmgroup %s NAME VM...", inv.flags.Name())
 	}
-	dryRun, err := inv.dryRunOption()
-	if err != nil {
-		return err
-	}
-	c, err := inv.connectKubernetes()
-	if err != nil {
-		return err
-	}
-	vg, err := c.get(ctx, c.namespace, inv.name)
+	c, vg, dryRun, err := inv.toWrite(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -34,37 +33,23 @@ var rolloutResumeCommand = command{
 // wholeGroup is a partition that keeps the revision of all VMs.
 const wholeGroup = "100%"
 
-var partitionFields = []string{"spec", "update", "partition"}
-
 // partition writes the partition that pauses a rollout, or removes it.
 func partition(ctx context.Context, inv *invocation, pause bool) error {
 	if inv.name == "" {
 		return usagef("which VmGroup? The usage is: kubectl vmgroup %s NAME", inv.flags.Name())
 	}
-	dryRun, err := inv.dryRunOption()
-	if err != nil {
-		return err
-	}
-	c, err := inv.connectKubernetes()
-	if err != nil {
-		return err
-	}
-	vg, err := c.get(ctx, c.namespace, inv.name)
+	c, vg, dryRun, err := inv.toWrite(ctx)
 	if err != nil {
 		return err
 	}
 	did := ""
-	err = c.apply(ctx, vg, dryRun, func(now *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (any, error) {
-		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(own)
-		if err != nil {
-			return nil, fmt.Errorf("write what %s owns of VmGroup %s: %w", fieldManager, now.Name, err)
-		}
+	err = c.write(ctx, vg, dryRun, func(now *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (err error) {
 		if pause {
-			did, err = setPartition(now, fields)
+			did, err = setPartition(now, own)
 		} else {
-			did, err = removePartition(now, fields)
+			did, err = removePartition(now, own)
 		}
-		return fields, err
+		return err
 	})
 	if err != nil {
 		return err
@@ -74,17 +59,12 @@ func partition(ctx context.Context, inv *invocation, pause bool) error {
 }
 
 // setPartition adds the partition to what the plugin owns, and says what becomes of the rollout.
-func setPartition(vg *v1alpha1.VmGroup, own map[string]any) (string, error) {
+func setPartition(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (string, error) {
 	if !hasRollouts(vg) {
 		return "", noRollouts(vg)
 	}
-	paused, err := isPaused(vg)
-	if err != nil {
-		return "", err
-	}
-	if err := unstructured.SetNestedField(own, wholeGroup, partitionFields...); err != nil {
-		return "", err
-	}
+	paused := isPaused(own)
+	ownUpdate(own).WithPartition(intstr.FromString(wholeGroup))
 	if paused {
 		return "already paused", nil
 	}
@@ -95,43 +75,23 @@ func setPartition(vg *v1alpha1.VmGroup, own map[string]any) (string, error) {
 //
 //  1. others have set it, alone or too: an error
 //  2. the plugin has not: nothing
-//  3. remove it, and what is empty without it: an empty struct would be owned like a value
-func removePartition(vg *v1alpha1.VmGroup, own map[string]any) (string, error) {
+//  3. remove it
+func removePartition(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (string, error) {
 	others, err := otherOwners(vg, fieldpath.MakePathOrDie("spec", "update", "partition"))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if len(others) > 0 {
+	case len(others) > 0:
 		return "", fmt.Errorf("the field manager %q has set spec.update.partition of VmGroup %s, and is not overridden; nothing was changed. "+
 			"Change it there, or with: kubectl edit vg %s -n %s", strings.Join(others, `", "`), vg.Name, vg.Name, vg.Namespace)
-	}
-	paused, err := isPaused(vg)
-	if err != nil {
-		return "", err
-	}
-	unstructured.RemoveNestedField(own, partitionFields...)
-	for _, path := range [][]string{{"spec", "update"}, {"spec"}} {
-		if fields, found, err := unstructured.NestedMap(own, path...); err == nil && found && len(fields) == 0 {
-			unstructured.RemoveNestedField(own, path...)
-		}
-	}
-	if !paused {
+	case !isPaused(own):
 		return "is not paused", nil
 	}
+	own.Spec.Update.Partition = nil
 	return "resumed", nil
 }
 
-// isPaused reports whether the plugin has paused a rollout.
-func isPaused(vg *v1alpha1.VmGroup) (bool, error) {
-	for _, entry := range vg.ManagedFields {
-		if !isOwn(entry) || entry.FieldsV1 == nil {
-			continue
-		}
-		var fields fieldpath.Set
-		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
-			return false, fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
-		}
-		return fields.Has(fieldpath.MakePathOrDie("spec", "update", "partition")), nil
-	}
-	return false, nil
+// isPaused reports whether the plugin has paused a rollout, from what it owns of the VmGroup.
+func isPaused(own *applyconfig.VmGroupApplyConfiguration) bool {
+	return own.Spec != nil && own.Spec.Update != nil && own.Spec.Update.Partition != nil
 }

@@ -188,38 +188,21 @@ func rolloutRestart(ctx context.Context, inv *invocation) error {
 	if inv.name == "" {
 		return usagef("which VmGroup? The usage is: kubectl vmgroup rollout restart NAME")
 	}
-	dryRun, err := inv.dryRunOption()
-	if err != nil {
-		return err
-	}
-	c, err := inv.connectKubernetes()
-	if err != nil {
-		return err
-	}
-	vg, err := c.get(ctx, c.namespace, inv.name)
+	c, vg, dryRun, err := inv.toWrite(ctx)
 	if err != nil {
 		return err
 	}
 	trigger := time.Now().Format(time.RFC3339)
 	err = c.write(ctx, vg, dryRun, func(now *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) error {
-		paused, err := isPaused(now)
 		switch {
-		case err != nil:
-			return err
-		case paused:
+		case isPaused(own):
 			return fmt.Errorf("the rollout of VmGroup %s is paused, and nothing was changed; first: kubectl vmgroup rollout resume %s -n %s", now.Name, now.Name, now.Namespace)
 		case !hasRollouts(now):
 			return noRollouts(now)
 		case now.Spec.Paused:
 			return fmt.Errorf("VmGroup %s is paused, and nothing was changed; set spec.paused to false first", now.Name)
 		}
-		if own.Spec == nil {
-			own.WithSpec(applyconfig.VmGroupSpec())
-		}
-		if own.Spec.Update == nil {
-			own.Spec.WithUpdate(applyconfig.UpdateSpec())
-		}
-		own.Spec.Update.WithTrigger(trigger)
+		ownUpdate(own).WithTrigger(trigger)
 		return nil
 	})
 	if err != nil {

@@ -62,24 +62,43 @@ func (inv *invocation) done() string {
 // edit changes what the plugin owns of a VmGroup, which it may only read.
 type edit func(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) error
 
+// toWrite reads the VmGroup that a command is to change. dryRun is -dry-run as the API server takes it.
+func (inv *invocation) toWrite(ctx context.Context) (c *cluster, vg *v1alpha1.VmGroup, dryRun []string, err error) {
+	if dryRun, err = inv.dryRunOption(); err != nil {
+		return nil, nil, nil, err
+	}
+	if c, err = inv.connectKubernetes(); err != nil {
+		return nil, nil, nil, err
+	}
+	vg, err = c.get(ctx, c.namespace, inv.name)
+	return c, vg, dryRun, err
+}
+
+// ownUpdate returns what the plugin owns of spec.update, to be changed.
+func ownUpdate(own *applyconfig.VmGroupApplyConfiguration) *applyconfig.UpdateSpecApplyConfiguration {
+	if own.Spec == nil {
+		own.WithSpec(applyconfig.VmGroupSpec())
+	}
+	if own.Spec.Update == nil {
+		own.Spec.WithUpdate(applyconfig.UpdateSpec())
+	}
+	return own.Spec.Update
+}
+
+// dropEmpty removes structs without a field: the plugin would own them like a value.
+func dropEmpty(own *applyconfig.VmGroupApplyConfiguration) {
+	if own.Spec != nil && equality.Semantic.DeepEqual(own.Spec.Update, applyconfig.UpdateSpec()) {
+		own.Spec.Update = nil
+	}
+	if equality.Semantic.DeepEqual(own.Spec, applyconfig.VmGroupSpec()) {
+		own.Spec = nil
+	}
+}
+
 // write applies what the plugin owns of a VmGroup, after a change. vg is the VmGroup as it was just read. A server-side apply
 // drops what its manager does not send again. So all of it is sent, for the very version that it was read from: what another
 // call of the plugin writes meanwhile is never lost.
 func (c *cluster) write(ctx context.Context, vg *v1alpha1.VmGroup, dryRun []string, change edit) error {
-	return c.apply(ctx, vg, dryRun, func(vg *v1alpha1.VmGroup, own *applyconfig.VmGroupApplyConfiguration) (any, error) {
-		err := change(vg, own)
-		if equality.Semantic.DeepEqual(own.Spec, applyconfig.VmGroupSpec()) {
-			own.Spec = nil // an empty struct would be owned like a value
-		}
-		return own, err
-	})
-}
-
-// apply is write for what change makes of what the plugin owns.
-func (c *cluster) apply(
-	ctx context.Context, vg *v1alpha1.VmGroup, dryRun []string,
-	change func(*v1alpha1.VmGroup, *applyconfig.VmGroupApplyConfiguration) (any, error),
-) error {
 	uid, read := vg.UID, true
 	err := retry.OnError(conflictRetry, isOvertaken, func() error {
 		if !read {
@@ -100,11 +119,11 @@ func (c *cluster) apply(
 			return fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
 		}
 		own.WithUID(vg.UID).WithResourceVersion(vg.ResourceVersion)
-		changed, err := change(vg, own)
-		if err != nil {
+		if err := change(vg, own); err != nil {
 			return err
 		}
-		data, err := json.Marshal(changed)
+		dropEmpty(own)
+		data, err := json.Marshal(own)
 		if err != nil {
 			return fmt.Errorf("write what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
 		}

@@ -36,21 +36,14 @@ func dataOf(r plan.Revision) revisionData {
 	}
 }
 
-// encoded returns the data as it is stored.
-func (d revisionData) encoded() []byte {
-	b, err := json.Marshal(d)
-	if err != nil {
-		// unreachable: strings and ints can always be marshalled
-		panic(err)
-	}
-	return b
-}
-
 // revisionObject returns the ControllerRevision that records a revision. Its name follows from its data, so that whoever writes
 // it twice writes one. try counts the names that were taken. As for those of a StatefulSet, the group is the controller, so
 // that the garbage collector removes them with the group; it does not keep the group waiting for that.
-func revisionObject(vg *v1alpha1.VmGroup, r plan.Revision, try int) *appsv1.ControllerRevision {
-	data := dataOf(r).encoded()
+func revisionObject(vg *v1alpha1.VmGroup, r plan.Revision, try int) (*appsv1.ControllerRevision, error) {
+	data, err := json.Marshal(dataOf(r))
+	if err != nil {
+		return nil, fmt.Errorf("marshal revision %s: %w", r.Name, err)
+	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", data, try))
 	return &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
@@ -63,7 +56,7 @@ func revisionObject(vg *v1alpha1.VmGroup, r plan.Revision, try int) *appsv1.Cont
 		},
 		Data:     runtime.RawExtension{Raw: data},
 		Revision: r.Number,
-	}
+	}, nil
 }
 
 // readRevision reads what a ControllerRevision records. People may have written it: what does not say exactly what this

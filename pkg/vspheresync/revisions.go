@@ -89,8 +89,11 @@ var errNamesTaken = errors.New("its names are taken by other ControllerRevisions
 func (s *Syncer) recordOne(ctx context.Context, vg *v1alpha1.VmGroup, revision plan.Revision) error {
 	client := s.cfg.RevisionClient.ControllerRevisions(vg.Namespace)
 	for try := range maxTries {
-		object := revisionObject(vg, revision, try)
-		_, err := client.Create(ctx, object, metav1.CreateOptions{})
+		object, err := revisionObject(vg, revision, try)
+		if err != nil {
+			return err
+		}
+		_, err = client.Create(ctx, object, metav1.CreateOptions{})
 		if err == nil {
 			klog.FromContext(ctx).V(2).Info("Revision recorded", "controllerRevision", object.Name, "revision", revision.Name, "number", revision.Number)
 			return nil

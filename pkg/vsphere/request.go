@@ -1,6 +1,9 @@
 package vsphere
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // OperationKind is what an operation does. The table of kinds says all that does not depend on a single operation.
 type OperationKind string
@@ -187,6 +190,17 @@ type Resize struct {
 // ShownBy reports whether a VM has all of it.
 func (r Resize) ShownBy(vm VM) bool {
 	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && vm.Stamp != nil && vm.Stamp.Revision == r.Revision
+}
+
+// Refuse says why a VM must not be changed after all. The revision of a stamp changes together with the size, or not at all.
+func (r Resize) Refuse(vm VM) *Error {
+	if vm.CPU != r.CPU || vm.MemoryMiB != r.MemoryMiB || r.ShownBy(vm) {
+		return nil
+	}
+	return &Error{
+		Class: ClassConflict, Reason: ReasonChangedMeanwhile,
+		Message: fmt.Sprintf("VM %s has been given its new size by somebody else meanwhile.", vm.Name),
+	}
 }
 
 // Operation returns the operation that a request asks for.

@@ -344,9 +344,11 @@ func (w *world) LoseAnswer(kind vsphere.OperationKind) {
 	w.fault(control.Fault{Method: methods[kind], Type: control.LostReply, Count: 1})
 }
 
-func (w *world) RefuseHotPlug(vm vsphere.Ref) {
+func (w *world) SetHotAdd(vm vsphere.Ref, possible bool) {
 	w.t.Helper()
-	w.fault(control.Fault{Method: "ReconfigVM_Task", Entity: string(vm), Type: "CpuHotPlugNotSupported", TaskLevel: true, Count: 1})
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetHotAdd(ctx, string(vm), possible, possible)
+	})
 }
 
 func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {

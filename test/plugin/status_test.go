@@ -151,11 +151,22 @@ func TestWatchOnATerminal(t *testing.T) {
 	}
 }
 
-// TestInterrupted ends a command while it reads vCenter's inventory: it says nothing, and leaves no session behind.
+// TestInterrupted ends a command while it logs in, and while it reads vCenter's inventory: it says nothing, and leaves no
+// session behind.
 func TestInterrupted(t *testing.T) {
+	t.Run("while it reads", func(t *testing.T) {
+		interrupt(t, control.Fault{Method: "CreateContainerView", Type: control.Hang})
+	})
+	t.Run("while it logs in", func(t *testing.T) {
+		interrupt(t, control.Fault{Method: "Login", Type: control.LateReply, Slow: time.Second})
+	})
+}
+
+// interrupt ends a command once it has a session, whether it knows that or not.
+func interrupt(t *testing.T, fault control.Fault) {
 	w := newWorld(t, vcsim.Options{})
 	vc := w.VCenter.Control
-	harness.Must(t, vc.AddFault(t.Context(), control.Fault{Method: "CreateContainerView", Type: control.Hang}))
+	harness.Must(t, vc.AddFault(t.Context(), fault))
 	ran := w.Kubectl().Interrupt(func() error {
 		sessions, err := vc.Sessions(t.Context())
 		if err == nil && len(sessions) == 0 {

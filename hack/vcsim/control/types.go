@@ -134,6 +134,7 @@ const (
 // Values of [Fault.Type] that are no vim faults.
 const (
 	LostReply   = "lostReply" // the call takes effect, and the connection is cut instead of an answer
+	LateReply   = "LateReply" // the call takes effect, and its answer comes Slow later
 	Cut         = "Cut"       // the connection is cut, and the call has no effect
 	Hang        = "Hang"      // no answer and no effect until ClearFaults; then the call is carried out, unless its client gave up
 	Unavailable = "HTTP503"   // the call has no effect and is answered with 503
@@ -144,7 +145,7 @@ type Fault struct {
 	Method string `json:"method"` // such as "CloneVM_Task"; "*" is every method
 	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target.
 	Entity string `json:"entity,omitempty"`
-	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, Cut, Hang and Unavailable. Empty is no
+	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, LateReply, Cut, Hang and Unavailable. Empty is no
 	// fault at all: the call is only Slow.
 	Type string `json:"type,omitempty"`
 	// Slow is how long the call waits before the fault, or before it is carried out, whether its client waits or not.

@@ -166,6 +166,10 @@ func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *requ
 	if rule == nil {
 		return serve()
 	}
+	if rule.Type == control.LateReply {
+		defer s.sleep(rule.Slow, nil)
+		return serve()
+	}
 	s.sleep(rule.Slow, nil)
 	switch rule.Type {
 	case "":

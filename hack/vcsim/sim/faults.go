@@ -34,7 +34,7 @@ func (f *faults) add(fault control.Fault) error {
 		return fmt.Errorf("entity %q: %w", fault.Entity, err)
 	}
 	switch fault.Type {
-	case control.LostReply, control.Cut, control.Hang, control.Unavailable:
+	case control.LostReply, control.LateReply, control.Cut, control.Hang, control.Unavailable:
 	case "":
 		if fault.Slow <= 0 {
 			return fmt.Errorf("a fault needs a type, or has to be slow")

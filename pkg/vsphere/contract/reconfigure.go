@@ -16,9 +16,7 @@ var reconfigureScenarios = []scenario{
 	{name: "one of them changes, and the others stay", run: func(f *fixture) {
 		vm := f.madeOff(f.group, 0)
 		want := sizeOf(vm)
-		for _, change := range []func(){
-			func() { want.CPU = 1 }, func() { want.MemoryMiB = 512 }, func() { want.Revision = "2:new" },
-		} {
+		for _, change := range []func(){func() { want.CPU = 1 }, func() { want.MemoryMiB = 512 }} {
 			change()
 			vm = f.resizes(vm, want)
 		}
@@ -27,17 +25,29 @@ var reconfigureScenarios = []scenario{
 		vm := f.madeOff(f.group, 0)
 		f.resizes(vm, sizeOf(vm))
 	}},
-	{name: "the revision of a VM that is on changes", run: func(f *fixture) {
+	{name: "the size and the revision of a VM that is on change", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
 		want := sizeOf(vm)
-		want.Revision = "2:new"
+		want.CPU, want.Revision = want.CPU+1, "2:new"
+		f.SetHotAdd(vm.Ref, true)
 		if got := f.resizes(vm, want); got.Power != vsphere.PoweredOn {
 			f.t.Errorf("it is %s", got.Power)
 		}
 	}},
+	{name: "it refuses a change of the revision alone", run: func(f *fixture) {
+		vm := f.madeOff(f.group, 0)
+		want := sizeOf(vm)
+		want.Revision = "2:new"
+		err := f.resize(vm.Ref, want)
+		f.mustBe(vsphere.ClassConflict, err)
+		f.wantReason(vsphere.ReasonChangedMeanwhile, err)
+		if got, _ := byRef(f.snapshot(f.group), vm.Ref); sizeOf(got) != sizeOf(vm) {
+			f.t.Errorf("it has changed: %s", describe(f.snapshot(f.group)))
+		}
+	}},
 	{name: "what is refused while a VM is on is done while it is off", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
-		f.RefuseHotPlug(vm.Ref)
+		f.SetHotAdd(vm.Ref, false)
 		want := vsphere.Resize{CPU: 4, MemoryMiB: 1024, Revision: "2:new"}
 		f.notifies(f.group, func() { f.must(f.resize(vm.Ref, want)) })
 		s := f.await(f.group, "the refusal is told", func(s vsphere.Snapshot) bool { return idle(s) && len(s.Failures) == 1 })
@@ -147,7 +157,7 @@ func (f *fixture) resizesStamp(format string) {
 	})
 	vm, _ = byRef(s, vm.Ref)
 	want := sizeOf(vm)
-	want.Revision = "2:new"
+	want.CPU, want.Revision = want.CPU+1, "2:new"
 	f.resizes(vm, want)
 }
 

@@ -97,8 +97,8 @@ type World interface {
 	LoseAnswer(kind vsphere.OperationKind)
 	// FailClone lets the task of the next clone fail for lack of disk space.
 	FailClone()
-	// RefuseHotPlug lets a VM that is on be refused another size, once at least.
-	RefuseHotPlug(vm vsphere.Ref)
+	// SetHotAdd says whether a VM that is on can be given more CPUs and memory.
+	SetHotAdd(vm vsphere.Ref, possible bool)
 
 	// SetGuest says how the guest of a VM that is on behaves from now on.
 	SetGuest(vm vsphere.Ref, guest Guest)

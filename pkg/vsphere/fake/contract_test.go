@@ -65,7 +65,7 @@ func (w *world) LoseAnswer(kind vsphere.OperationKind) {
 	w.Inject(fake.Fault{Method: fake.Method("Start" + kind), Lost: true})
 }
 
-func (w *world) RefuseHotPlug(vm vsphere.Ref) { w.SetHotPlug(vm, false) }
+func (w *world) SetHotAdd(vm vsphere.Ref, possible bool) { w.SetHotPlug(vm, possible) }
 
 func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {
 	w.VCenter.SetGuest(vm, fake.Guest{NoTools: !guest.Tools, IgnoresShutdown: guest.IgnoreShutdown})

@@ -25,6 +25,10 @@ func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
 		return err
 	}
 	read := c.vc.view(m)
+	if err := r.Resize.Refuse(read); err != nil {
+		c.tracker.Withdraw(id, err)
+		return err
+	}
 	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		m := c.vc.machines[r.VM]
 		switch {

@@ -27,6 +27,8 @@ const (
 	// unansweredFor and maxUnanswered bound the logins whose answer was lost: each may have been a failure.
 	unansweredFor = 3 * time.Minute
 	maxUnanswered = 3
+	// loginGrace is how long a login that is under way is waited for when the process is to end.
+	loginGrace = 2 * time.Second
 )
 
 // loginThrottle remembers what came of the last logins. Only the session loop uses it. It repeats the rules of the gate on
@@ -72,13 +74,22 @@ func (t *loginThrottle) login(ctx context.Context, client *vim25.Client) (*types
 	if err := t.mayLogin(ctx, user, password, key); err != nil {
 		return nil, err
 	}
-	res, err := methods.Login(ctx, client, &types.Login{
-		This: *client.ServiceContent.SessionManager, UserName: user, Password: password, Locale: govmomisession.Locale,
-	})
+	res, err := askToLogin(ctx, client, user, password)
 	if err := t.noteLogin(ctx, user, key, err); err != nil {
 		return nil, err
 	}
 	return &res.Returnval, nil
+}
+
+// askToLogin sends the login. Once ctx has ended, it waits a little longer for the answer: without its cookie nobody can end the
+// session that the login may have made.
+func askToLogin(ctx context.Context, client *vim25.Client, user, password string) (*types.LoginResponse, error) {
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(loginGrace, cancel) })()
+	return methods.Login(patient, client, &types.Login{
+		This: *client.ServiceContent.SessionManager, UserName: user, Password: password, Locale: govmomisession.Locale,
+	})
 }
 
 // mayLogin asks the throttles, our own and the persisted one, for one attempt.

@@ -21,6 +21,9 @@ func (c *connection) startReconfigure(ctx context.Context, g vsphere.GroupID, r 
 	}
 	asked := c.cfg.Clock.Now()
 	vm, version, refusal := c.readToChange(ctx, g, r.VM)
+	if refusal == nil {
+		refusal = r.Resize.Refuse(vm)
+	}
 	if refusal == nil && c.cfg.Clock.Since(asked) > proofFor {
 		refusal = errProofTooOld
 	}

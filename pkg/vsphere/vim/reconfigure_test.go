@@ -58,10 +58,9 @@ func TestWhatAReconfigurationSends(t *testing.T) {
 		cpu    int32
 		memory int64
 	}{
-		"all of it":     {large, 4, 2048},
-		"CPUs":          {vsphere.Resize{CPU: 4, MemoryMiB: 1024, Revision: "2:new"}, 4, 0},
-		"memory":        {vsphere.Resize{CPU: 2, MemoryMiB: 2048, Revision: "2:new"}, 0, 2048},
-		"revision only": {vsphere.Resize{CPU: 2, MemoryMiB: 1024, Revision: "2:new"}, 0, 0},
+		"all of it": {large, 4, 2048},
+		"CPUs":      {vsphere.Resize{CPU: 4, MemoryMiB: 1024, Revision: "2:new"}, 4, 0},
+		"memory":    {vsphere.Resize{CPU: 2, MemoryMiB: 2048, Revision: "2:new"}, 0, 2048},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read := asRead(small)
@@ -108,6 +107,8 @@ func TestTroubleWithAReconfiguration(t *testing.T) {
 			vsphere.ClassConflict, v1alpha1.ReasonVMOutsideRoot, false, false, true},
 		{"its host is lost by now", script{reads: reads{vm: {asRead(properties{propConnection: types.VirtualMachineConnectionStateDisconnected})}}},
 			vsphere.ClassTransient, v1alpha1.ReasonVMUnreachable, false, false, true},
+		{"it has the size by now, of another revision", script{reads: reads{vm: {asRead(properties{propNumCPU: large.CPU, propMemoryMB: int32(large.MemoryMiB)})}}},
+			vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile, false, false, true},
 		{"vCenter takes it", script{reads: reads{vm: mine}}, "", "", true, true, false},
 		{"the answer is lost", script{reads: reads{vm: mine}, fails: fails{"ReconfigVM_Task": {lostAnswer}}},
 			vsphere.ClassUnknown, v1alpha1.ReasonOutcomeUnknown, true, true, true},

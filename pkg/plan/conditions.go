@@ -24,7 +24,7 @@ type summary struct {
 // summarize says where the group stands. Warnings end the message where there is no problem to tell first.
 func summarize(in Input, p Plan, out Outcome) summary {
 	s := progress(in, p, out)
-	s.upToDate = p.members.upToDate(in.Group)
+	s.upToDate = p.members.upToDate(in)
 	if in.Group.DeletionTimestamp == nil && !s.problem {
 		s.message = appendWarnings(s.message, warnings(in, &p))
 	}

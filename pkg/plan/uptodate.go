@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -32,17 +33,21 @@ func keptByMembers(m *member) bool { return m.protected() && m.change == replace
 //  3. VMs are not replaced that would have to be, with the strategy InPlaceOnly: False, ReplacementRequired
 //  4. all other VMs that differ have to be switched off for a change, and the strategy does not: False, PowerCycleRequired
 //  5. VMs differ: False, OutOfDate
-//  6. of some VMs nobody can tell: Unknown
-//  7. True
+//  6. another template has taken the place of the one that VMs were cloned from: False, TemplateRebuilt
+//  7. of some VMs nobody can tell: Unknown
+//  8. True
 //
 // The message also tells of entries of spec.members that name no VM of the group. They are no error: VMs go. With 2, it tells
-// if a VM that is lost could not be made again.
-func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
+// if a VM that is lost could not be made again. While the template is looked for, 6 holds as long as it was true before.
+func (ms *membership) upToDate(in Input) upToDate {
+	g := in.Group
 	u := upToDate{status: metav1.ConditionTrue, reason: v1alpha1.ReasonAllReplicasUpdated}
 	all := count(len(ms.ours), "VM")
 	differ := filter(ms.ours, func(m *member) bool { return m.differs })
 	unknown := countIf(ms.ours, func(m *member) bool { return m.age == vsphere.AgeUnknown })
 	lacking, part := ms.lacking(), &ms.partition
+	rebuilt := countIf(ms.ours, func(m *member) bool { return m.ofAnotherTemplate(in.Template) })
+	before := meta.FindStatusCondition(g.Status.Conditions, v1alpha1.ConditionUpToDate)
 	kept := countIf(differ, func(m *member) bool { return keptByMembers(m) || m.partitioned })
 	switch {
 	case lacking == 0 && len(differ) > 0 && countIf(differ, keptByMembers) == len(differ):
@@ -66,6 +71,12 @@ func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
 	case len(differ) > 0:
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonOutOfDate
 		u.message = fmt.Sprintf("%d of %s made from an earlier spec, or of another size", len(differ), all)
+	case rebuilt > 0:
+		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonTemplateRebuilt
+		u.message = fmt.Sprintf("%d of %s cloned from another template, whose place %s has taken; for new VMs set spec.update.trigger to another text",
+			rebuilt, all, in.Template.Path)
+	case before != nil && before.Reason == v1alpha1.ReasonTemplateRebuilt && in.searchesTemplate():
+		return upToDate{before.Status, before.Reason, before.Message}
 	case unknown > 0:
 		u.status, u.reason = metav1.ConditionUnknown, v1alpha1.ReasonRevisionUnknown
 		u.message = fmt.Sprintf("a newer version of the controller has made %d of %s: whether from the present spec cannot be told", unknown, all)
@@ -77,6 +88,13 @@ func (ms *membership) upToDate(g *v1alpha1.VmGroup) upToDate {
 		u.message += fmt.Sprintf("spec.members has %d without a VM, the first is %s", len(unknownOnes), unknownOnes[0])
 	}
 	return u
+}
+
+// ofAnotherTemplate reports whether a VM is made from the present spec, and was cloned from a template in whose place there is
+// another one by now. Nobody replaces it for that: only a change of the spec begins a rollout.
+func (m *member) ofAnotherTemplate(now vsphere.Template) bool {
+	of := m.vm.Stamp.Template
+	return m.age == vsphere.Current && of != "" && now.InstanceUUID != "" && of != now.InstanceUUID
 }
 
 // needsPowerCycle reports whether the VM has to be switched off to be changed.

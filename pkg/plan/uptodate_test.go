@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -14,6 +15,15 @@ import (
 func TestUpToDate(t *testing.T) {
 	newer := func(v *vsphere.VM) { v.Stamp.Revision = "3:abc" }
 	small := func(v *vsphere.VM) { v.CPU = 1 }
+	clonedFrom := func(template string) func(*vsphere.VM) { return func(v *vsphere.VM) { v.Stamp.Template = template } }
+	rebuilt := func(in *Input) { in.Template.InstanceUUID = "golden-2" }
+	toldOf := func(reason string) func(*Input) {
+		return func(in *Input) {
+			in.Group.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.ConditionUpToDate, Status: metav1.ConditionFalse, Reason: reason, Message: "as told before",
+			}}
+		}
+	}
 	tests := map[string]struct {
 		vms     []vsphere.VM
 		given   []func(*Input)
@@ -38,10 +48,22 @@ func TestUpToDate(t *testing.T) {
 			"False OutOfDate", "2 of 2 VMs made from an earlier spec, or of another size", 0},
 		"5: another size":              {[]vsphere.VM{vm(0, small)}, nil, "False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
 		"5: old, and one is not known": {[]vsphere.VM{vm(0, oldRevision), vm(1, newer)}, nil, "False OutOfDate", "1 of 2 VMs made from an earlier spec, or of another size", 0},
-		"6: not known": {[]vsphere.VM{vm(0), vm(1, newer)}, nil,
+		"6: another template": {[]vsphere.VM{vm(0), vm(1, clonedFrom("golden-1")), vm(2, clonedFrom("golden-2"))}, []func(*Input){rebuilt},
+			"False TemplateRebuilt", "1 of 3 VMs cloned from another template, whose place /dc1/vm/templates/golden has taken; for new VMs set spec.update.trigger to another text", 3},
+		"6: another template, and one is not known": {[]vsphere.VM{vm(0, newer), vm(1, clonedFrom("golden-1"))}, []func(*Input){rebuilt},
+			"False TemplateRebuilt", "1 of 2 VMs cloned from another template, whose place /dc1/vm/templates/golden has taken; for new VMs set spec.update.trigger to another text", 1},
+		"6: the template is looked for again": {[]vsphere.VM{vm(0, clonedFrom("golden-1"))}, []func(*Input){rebuilt, toldOf(v1alpha1.ReasonTemplateRebuilt), searched, members("gone", v1alpha1.DeletionNow)},
+			"False TemplateRebuilt", "as told before", 1},
+		"8: the template is looked for": {[]vsphere.VM{vm(0, clonedFrom("golden-1"))}, []func(*Input){rebuilt, toldOf(v1alpha1.ReasonOutOfDate), searched},
+			"True AllReplicasUpdated", "", 1},
+		"5: another template, and another size": {[]vsphere.VM{vm(0, clonedFrom("golden-1"), small)}, []func(*Input){rebuilt},
+			"False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
+		"5: an earlier spec": {[]vsphere.VM{vm(0, clonedFrom("golden-1"), oldRevision)}, []func(*Input){rebuilt},
+			"False OutOfDate", "1 of 1 VM made from an earlier spec, or of another size", 0},
+		"7: not known": {[]vsphere.VM{vm(0), vm(1, newer)}, nil,
 			"Unknown RevisionUnknown", "a newer version of the controller has made 1 of 2 VMs: whether from the present spec cannot be told", 1},
-		"7: all":          {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
-		"7: none to tell": {nil, nil, "True AllReplicasUpdated", "", 0},
+		"8: all":          {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
+		"8: none to tell": {nil, nil, "True AllReplicasUpdated", "", 0},
 		"an entry without a VM": {[]vsphere.VM{vm(0)}, []func(*Input){members("gone", v1alpha1.DeletionNever), members("gone too", v1alpha1.DeletionNow)},
 			"True AllReplicasUpdated", "spec.members has 2 without a VM, the first is gone", 1},
 	}

@@ -18,7 +18,7 @@ const StampKey = "vmgroup.stamp"
 const StampVersion = 2
 
 // Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. After that it changes
-// in one way only, see Revised: Owner, UID, Slot, Disks and Instance never do.
+// in one way only, see Revised: Owner, UID, Slot, Disks, Instance and Template never do.
 type Stamp struct {
 	Version   int     `json:"v,omitempty"`         // see StampVersion; 0 is version 1
 	Owner     string  `json:"owner"`               // the controller
@@ -29,6 +29,7 @@ type Stamp struct {
 	Revision  string  `json:"revision"`            // what it is made from, see VMSpec
 	Disks     []int32 `json:"disks"`               // device keys of the template's disks: see ForeignDisks
 	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
+	Template  string  `json:"template,omitempty"`  // instanceUuid of the template; empty if an earlier controller has made the VM
 
 	// Unknown are the fields that a newer controller has written. They are written back as they are.
 	Unknown map[string]json.RawMessage `json:"-"`

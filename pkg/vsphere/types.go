@@ -193,4 +193,6 @@ type Template struct {
 	Ref    Ref
 	Path   string // inventory path, as far as it is visible
 	Parent Ref    // the folder that holds it
+	// InstanceUUID tells it from another one that has taken its place and its name.
+	InstanceUUID string
 }

@@ -91,7 +91,7 @@ func TestATemplateThatHasChanged(t *testing.T) {
 		"another one has its name": {func(f *fixture) {
 			f.world.Rename(f.golden, "old")
 			f.world.AddTemplate("templates", "golden")
-		}, "", slices.Concat(askFirst, []string{"get"}, ask), "3/3 READY AllReplicasAvailable"},
+		}, "", slices.Concat(askFirst, []string{"get"}, ask, []string{"update status"}), "3/3 READY AllReplicasAvailable"},
 		"it is gone": {func(f *fixture) { f.world.Destroy(f.golden) },
 			vsphere.ClassInvalid, slices.Concat(askFirst, []string{"update status"}), "1/1 ERROR TemplateNotFound"},
 		"it is a VM now": {func(f *fixture) { f.world.MarkAsTemplate(f.golden, false) },

@@ -96,8 +96,27 @@ func TestTemplateChanges(t *testing.T) {
 					}
 				}
 				wantClones(w, 3)
+				if name == "replaced" {
+					rebuilt(w, template)
+				}
 			})
 		}
+	}
+}
+
+// rebuilt expects that a group tells of its one VM of four from a template in whose place there is another one, and that a new
+// text in spec.update.trigger replaces the VMs.
+func rebuilt(w *harness.World, template string) {
+	w.T.Helper()
+	vg := w.Phase("web", v1alpha1.PhaseReady, notUpToDate(v1alpha1.ReasonTemplateRebuilt, "1 of 4 VMs", "spec.update.trigger"))
+	if all := sources(w, vg); all[0] != template {
+		w.T.Errorf("the VMs come from %v", all)
+	}
+	w.Update("web", func(vg *v1alpha1.VmGroup) {
+		vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, Trigger: "rebuilt"}
+	})
+	if all := sources(w, updated(w, "web", 4)); slices.Contains(all, template) {
+		w.T.Errorf("the VMs come from %v", all)
 	}
 }
 

@@ -14,11 +14,10 @@ import (
 )
 
 // lasting is the fields of a stamp that never change once its virtual machine is made. The revision may.
-var lasting = []string{"owner", "uid", "slot", "disks", "instance"}
+var lasting = []string{"owner", "uid", "slot", "disks", "instance", "template"}
 
 // restamps says what a reconfiguration does to the answer to whose a virtual machine is, or to what it is made from without a
-// change of its size, or returns "". The caller holds the
-// virtual machine's lock, and the virtual machine is the session's own.
+// change of its size, or returns "". The caller holds the virtual machine's lock, and the virtual machine is the session's own.
 func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 	req, ok := m.Body.(*types.ReconfigVM_Task)
 	if !ok {

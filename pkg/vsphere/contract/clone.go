@@ -18,8 +18,9 @@ var cloneScenarios = []scenario{
 		if f.identify(s, vm) != vsphere.Ours {
 			f.t.Fatalf("it is not ours: %s", describe(s))
 		}
-		st := vm.Stamp
-		if st.Name != "web" || st.Slot != 3 || st.Namespace != f.group.Namespace || st.Revision != f.spec("", 3).Revision() || len(st.Disks) == 0 {
+		st, template := vm.Stamp, f.found("linux", f.template)
+		if st.Name != "web" || st.Slot != 3 || st.Namespace != f.group.Namespace || st.Revision != f.spec("", 3).Revision() || len(st.Disks) == 0 ||
+			st.Template == "" || st.Template != template.InstanceUUID {
 			f.t.Errorf("stamp is %+v", st)
 		}
 		if len(s.Failures) != 0 || s.Folders[0].Children != 1 {

@@ -116,6 +116,7 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 		Stamp: &vsphere.Stamp{
 			Version: vsphere.StampVersion, Owner: c.cfg.Owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
 			Slot: spec.Slot, Revision: spec.Revision(), Disks: keysOf(template.disks), Instance: instance,
+			Template: template.InstanceUUID,
 		},
 	}
 	if spec.PowerOn {

@@ -27,7 +27,7 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 		return vsphere.Template{}, err
 	}
 	delete(c.lookups, g.UID)
-	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent}, nil
+	return c.vc.template(m), nil
 }
 
 // FindTemplateByRef implements vsphere.Interface, with the same answers.
@@ -52,7 +52,12 @@ func (c *Client) FindTemplateByRef(_ context.Context, g vsphere.GroupID, templat
 		c.lookups[g.UID] = g
 		return vsphere.Template{}, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateUnusable, "template %s: %s", template, why)
 	}
-	return vsphere.Template{Ref: m.Ref, Path: c.vc.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent}, nil
+	return c.vc.template(m), nil
+}
+
+// template returns what the port tells of a template.
+func (v *VCenter) template(m *machine) vsphere.Template {
+	return vsphere.Template{Ref: m.Ref, Path: v.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent, InstanceUUID: m.InstanceUUID}
 }
 
 // findTemplate looks for a name anywhere below the template folder, and for a path at that path only.

@@ -69,6 +69,7 @@ func shareTexts(vm, sibling *vsphere.VM) {
 	share(&s.Namespace, known.Namespace)
 	share(&s.Name, known.Name)
 	share(&s.Revision, known.Revision)
+	share(&s.Template, known.Template)
 }
 
 // share replaces a text by one that says the same.

@@ -91,6 +91,7 @@ func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneS
 	stamp := vsphere.Stamp{
 		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
 		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
+		Template: spec.Source.InstanceUUID,
 	}
 	var host *types.ManagedObjectReference
 	if spec.Host != "" {

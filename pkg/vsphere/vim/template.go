@@ -74,7 +74,7 @@ func (c *connection) pickTemplate(source templateSource, path string) (vsphere.T
 	switch {
 	case len(usable) == 1:
 		t := usable[0]
-		return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.Parent}, nil
+		return t.template(), nil
 	case len(usable) > 1:
 		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateAmbiguous, fmt.Sprintf(
 			"Several templates are named %q. Give the path of one: %s.", path, pathsOf(usable)))
@@ -131,7 +131,7 @@ func (v *VCenter) findTemplateByRef(ctx context.Context, ref vsphere.Ref) (vsphe
 		return vsphere.Template{}, templateError(v1alpha1.ReasonTemplateUnusable, fmt.Sprintf(
 			"%q cannot be cloned from: %s.", ref, whyUnusable([]candidate{t})))
 	}
-	return vsphere.Template{Ref: ref, Path: t.path, Parent: t.props.Parent}, nil
+	return t.template(), nil
 }
 
 func templateError(reason, message string) *vsphere.Error {

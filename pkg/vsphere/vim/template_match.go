@@ -68,6 +68,11 @@ type candidate struct {
 	props     inventory.Properties
 }
 
+// template returns what the port tells of a template.
+func (t candidate) template() vsphere.Template {
+	return vsphere.Template{Ref: t.ref, Path: t.path, Parent: t.props.Parent, InstanceUUID: t.props.InstanceUUID}
+}
+
 // candidate returns what is to be known of a VM.
 func (c *connection) candidate(ref vsphere.Ref, props inventory.Properties) candidate {
 	path, underRoot := c.inv.Locate(props.Parent)

@@ -179,6 +179,9 @@ const (
 	// ReasonPowerCycleRequired: VMs of another size have to be switched off to be changed, and spec.update lets nobody but
 	// their owners do that.
 	ReasonPowerCycleRequired = "PowerCycleRequired"
+	// ReasonTemplateRebuilt: VMs were cloned from a template in whose place there is another one by now. Nobody replaces them
+	// for that: a new text in spec.update.trigger does.
+	ReasonTemplateRebuilt = "TemplateRebuilt"
 	// ReasonRevisionUnknown: a newer controller has made VMs. Whether they are as the spec has them cannot be told.
 	ReasonRevisionUnknown = "RevisionUnknown"
 )

@@ -170,9 +170,10 @@ func (m *member) hasFailed() bool {
 //
 //  1. vCenter cannot read it, or its host does not answer: Unreachable
 //  2. the operation that it needs next has failed: Failed
-//  3. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
-//  4. its clone has not ended, and it is not powered on: Pending
-//  5. it was found off after it had been ready, and is made anew: Completed
+//  3. it was found off after it had been ready, and is made anew: Completed, also while it is removed. A process that starts
+//     meanwhile knows of it by that alone
+//  4. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
+//  5. its clone has not ended, and it is not powered on: Pending
 //  6. it is not powered on: PoweredOff
 //  7. it lies outside the group's folder: Moved
 //  8. it is not ready, or not for long enough: NotReady
@@ -188,14 +189,14 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	switch {
 	case failure != nil:
 		return v1alpha1.VMFailed, failure.Err.Error()
+	case m.completed != nil:
+		return v1alpha1.VMCompleted, m.whyCompleted(heldBy(in) == "")
 	case m.victim && heldBy(in) == "" && m.outsideRoot():
 		return v1alpha1.VMMoved, "it is to be removed, and lies in " + m.location(in) + ", where nothing is removed"
 	case m.victim && heldBy(in) == "":
 		return v1alpha1.VMDeleting, "being removed"
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
 		return v1alpha1.VMPending, cloneMessage(m.op)
-	case m.completed != nil:
-		return v1alpha1.VMCompleted, m.whyCompleted()
 	case m.keepOff && m.vm.Power == vsphere.PoweredOff && m.next() == "":
 		return v1alpha1.VMPoweredOff, ""
 	case m.vm.Power != vsphere.PoweredOn:

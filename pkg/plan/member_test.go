@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -21,41 +23,44 @@ func TestStateIn(t *testing.T) {
 		want     v1alpha1.VMState
 		message  string
 	}{
-		"1: not readable":                                {1, vm(0, unreadable), nil, v1alpha1.VMUnreachable, "no longer be read"},
-		"1: host away":                                   {1, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
-		"1: host away, failed and off":                   {1, vm(0, disconnected, off), []func(*Input){powerOnFailed}, v1alpha1.VMUnreachable, "disconnected"},
-		"1: surplus and host away":                       {0, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
-		"2: cannot be powered on":                        {1, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMFailed, "Transient"},
-		"2: also while it is tried again":                {1, vm(0, off), []func(*Input){powerOnFailed, operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMFailed, "Transient"},
-		"2: cannot be destroyed":                         {0, vm(0, off), []func(*Input){destroyFailed}, v1alpha1.VMFailed, "Invalid"},
-		"2: a conflict that lasts":                       {1, vm(0, off), []func(*Input){failures(times(6, conflict))}, v1alpha1.VMFailed, "Conflict"},
-		"3: surplus":                                     {0, vm(0), nil, v1alpha1.VMDeleting, "being removed"},
-		"3: surplus, outside the root folder":            {0, vm(0, outside), nil, v1alpha1.VMMoved, "it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed"},
-		"3: surplus, outside, off and failed before":     {0, vm(0, outside, off), []func(*Input){destroyFailed}, v1alpha1.VMMoved, "it is to be removed"},
-		"3: surplus, failed in what is no longer wanted": {0, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMDeleting, ""},
-		"4: its clone has not ended":                     {1, vm(0, off), []func(*Input){operations(cloning(0))}, v1alpha1.VMPending, "being cloned"},
-		"4: its clone is overdue":                        {1, vm(0, off), []func(*Input){operations(cloning(0, overdue))}, v1alpha1.VMPending, "deadline"},
-		"5: off":                                         {1, vm(0, off), nil, v1alpha1.VMPoweredOff, "waiting"},
-		"5: off, it does not stay on":                    {1, vm(0, off), []func(*Input){powerOns(0, 3, 10*time.Second)}, v1alpha1.VMPoweredOff, "3 times in a row; powered on again after 2026-01-02T03:04:35Z"},
-		"5: off, that is waited out":                     {1, vm(0, off), []func(*Input){powerOns(0, 3, time.Minute)}, v1alpha1.VMPoweredOff, "waiting"},
-		"5: suspended":                                   {1, vm(0, suspended), nil, v1alpha1.VMPoweredOff, "waiting"},
-		"5: off, something under way":                    {1, vm(0, off), []func(*Input){operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMPoweredOff, "being powered on"},
-		"5: off, conflicts are settled quietly":          {1, vm(0, off), []func(*Input){failures(times(5, conflict))}, v1alpha1.VMPoweredOff, "waiting"},
-		"5: off, outside the root folder":                {1, vm(0, outside, off), nil, v1alpha1.VMPoweredOff, "it lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is switched on"},
-		"5: off, outside, who knows where":               {1, vm(0, outside, off, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMPoweredOff, "a place that cannot be read"},
-		"5: surplus and off, but held back":              {0, vm(0, off), []func(*Input){readOnly}, v1alpha1.VMPoweredOff, ""},
-		"6: elsewhere":                                   {1, vm(0, moved), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/vmgroups/attic"},
-		"6: outside the root folder":                     {1, vm(0, outside), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups"},
-		"6: outside, surplus and held back":              {0, vm(0, outside), []func(*Input){readOnly}, v1alpha1.VMMoved, "it was moved to"},
-		"6: elsewhere, who knows where":                  {1, vm(0, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMMoved, "cannot be read"},
-		"6: the folder is gone":                          {1, vm(0), []func(*Input){noFolder}, v1alpha1.VMMoved, testPath},
-		"7: at work":                                     {1, vm(0), nil, v1alpha1.VMAvailable, ""},
-		"7: at work, a failed power on is history":       {1, vm(0), []func(*Input){powerOnFailed}, v1alpha1.VMAvailable, ""},
-		"7: at work, a failed destruction is history":    {1, vm(0), []func(*Input){destroyFailed}, v1alpha1.VMAvailable, ""},
-		"7: at work, its clone is just ending":           {1, vm(0), []func(*Input){operations(cloning(0))}, v1alpha1.VMAvailable, ""},
-		"7: at work, from an earlier spec":               {1, vm(0, oldRevision), nil, v1alpha1.VMAvailable, "earlier spec"},
-		"7: at work, from a newer controller":            {1, vm(0, func(v *vsphere.VM) { v.Stamp.Revision = "3:0a1b" }), nil, v1alpha1.VMAvailable, "newer version"},
-		"7: at work, of another size":                    {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
+		"1: not readable":                                 {1, vm(0, unreadable), nil, v1alpha1.VMUnreachable, "no longer be read"},
+		"1: host away":                                    {1, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
+		"1: host away, failed and off":                    {1, vm(0, disconnected, off), []func(*Input){powerOnFailed}, v1alpha1.VMUnreachable, "disconnected"},
+		"1: surplus and host away":                        {0, vm(0, disconnected), nil, v1alpha1.VMUnreachable, "disconnected"},
+		"2: cannot be powered on":                         {1, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMFailed, "Transient"},
+		"2: also while it is tried again":                 {1, vm(0, off), []func(*Input){powerOnFailed, operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMFailed, "Transient"},
+		"2: cannot be destroyed":                          {0, vm(0, off), []func(*Input){destroyFailed}, v1alpha1.VMFailed, "Invalid"},
+		"2: a conflict that lasts":                        {1, vm(0, off), []func(*Input){failures(times(6, conflict))}, v1alpha1.VMFailed, "Conflict"},
+		"3: it has done its work":                         {1, vm(0, off), []func(*Input){hasDoneItsWork}, v1alpha1.VMCompleted, "being removed"},
+		"3: it has done its work, and is being destroyed": {1, vm(0, off), []func(*Input){hasDoneItsWork, operations(operation(vsphere.OperationDestroy, 0))}, v1alpha1.VMCompleted, "being removed"},
+		"3: it has done its work, held back":              {1, vm(0, off), []func(*Input){hasDoneItsWork, readOnly}, v1alpha1.VMCompleted, "found off after it had been ready, and is to be made anew"},
+		"4: surplus":                                      {0, vm(0), nil, v1alpha1.VMDeleting, "being removed"},
+		"4: surplus, outside the root folder":             {0, vm(0, outside), nil, v1alpha1.VMMoved, "it is to be removed, and lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is removed"},
+		"4: surplus, outside, off and failed before":      {0, vm(0, outside, off), []func(*Input){destroyFailed}, v1alpha1.VMMoved, "it is to be removed"},
+		"4: surplus, failed in what is no longer wanted":  {0, vm(0, off), []func(*Input){powerOnFailed}, v1alpha1.VMDeleting, ""},
+		"5: its clone has not ended":                      {1, vm(0, off), []func(*Input){operations(cloning(0))}, v1alpha1.VMPending, "being cloned"},
+		"5: its clone is overdue":                         {1, vm(0, off), []func(*Input){operations(cloning(0, overdue))}, v1alpha1.VMPending, "deadline"},
+		"6: off":                                          {1, vm(0, off), nil, v1alpha1.VMPoweredOff, "waiting"},
+		"6: off, it does not stay on":                     {1, vm(0, off), []func(*Input){powerOns(0, 3, 10*time.Second)}, v1alpha1.VMPoweredOff, "3 times in a row; powered on again after 2026-01-02T03:04:35Z"},
+		"6: off, that is waited out":                      {1, vm(0, off), []func(*Input){powerOns(0, 3, time.Minute)}, v1alpha1.VMPoweredOff, "waiting"},
+		"6: suspended":                                    {1, vm(0, suspended), nil, v1alpha1.VMPoweredOff, "waiting"},
+		"6: off, something under way":                     {1, vm(0, off), []func(*Input){operations(operation(vsphere.OperationPowerOn, 0))}, v1alpha1.VMPoweredOff, "being powered on"},
+		"6: off, conflicts are settled quietly":           {1, vm(0, off), []func(*Input){failures(times(5, conflict))}, v1alpha1.VMPoweredOff, "waiting"},
+		"6: off, outside the root folder":                 {1, vm(0, outside, off), nil, v1alpha1.VMPoweredOff, "it lies in /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups, where nothing is switched on"},
+		"6: off, outside, who knows where":                {1, vm(0, outside, off, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMPoweredOff, "a place that cannot be read"},
+		"6: surplus and off, but held back":               {0, vm(0, off), []func(*Input){readOnly}, v1alpha1.VMPoweredOff, ""},
+		"7: elsewhere":                                    {1, vm(0, moved), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/vmgroups/attic"},
+		"7: outside the root folder":                      {1, vm(0, outside), nil, v1alpha1.VMMoved, "it was moved to /dc1/vm/elsewhere, outside the root folder /dc1/vm/vmgroups"},
+		"7: outside, surplus and held back":               {0, vm(0, outside), []func(*Input){readOnly}, v1alpha1.VMMoved, "it was moved to"},
+		"7: elsewhere, who knows where":                   {1, vm(0, func(v *vsphere.VM) { v.Parent, v.ParentPath = "", "" }), nil, v1alpha1.VMMoved, "cannot be read"},
+		"7: the folder is gone":                           {1, vm(0), []func(*Input){noFolder}, v1alpha1.VMMoved, testPath},
+		"9: at work":                                      {1, vm(0), nil, v1alpha1.VMAvailable, ""},
+		"9: at work, a failed power on is history":        {1, vm(0), []func(*Input){powerOnFailed}, v1alpha1.VMAvailable, ""},
+		"9: at work, a failed destruction is history":     {1, vm(0), []func(*Input){destroyFailed}, v1alpha1.VMAvailable, ""},
+		"9: at work, its clone is just ending":            {1, vm(0), []func(*Input){operations(cloning(0))}, v1alpha1.VMAvailable, ""},
+		"9: at work, from an earlier spec":                {1, vm(0, oldRevision), nil, v1alpha1.VMAvailable, "earlier spec"},
+		"9: at work, from a newer controller":             {1, vm(0, func(v *vsphere.VM) { v.Stamp.Revision = "3:0a1b" }), nil, v1alpha1.VMAvailable, "newer version"},
+		"9: at work, of another size":                     {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -69,6 +74,12 @@ func TestStateIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hasDoneItsWork lets the VM of slot 0, which is off, be one that was ready before, in a group that makes such VMs anew.
+func hasDoneItsWork(in *Input) {
+	in.Group.Spec.Power = &v1alpha1.PowerSpec{OnPowerOff: ptr.To(v1alpha1.OnPowerOffReplace)}
+	in.Clocks.BeenReady = map[vsphere.Ref]bool{in.Snapshot.VMs[0].Ref: true}
 }
 
 func TestNext(t *testing.T) {

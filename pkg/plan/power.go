@@ -157,8 +157,15 @@ func (p *Plan) powerOff(in Input) {
 	}
 }
 
-// whyCompleted says why a VM that has done its work is still there.
-func (m *member) whyCompleted() string {
-	return fmt.Sprintf("it was found off after it had been ready, %s in a row; made anew after %s",
-		count(m.completed.Count, "time"), m.completed.At.Add(vsphere.PowerOnDelay(m.completed.Count)).UTC().Format(time.RFC3339))
+// whyCompleted says why a VM that has done its work is still there. goes is true if VMs may go.
+func (m *member) whyCompleted(goes bool) string {
+	const found = "it was found off after it had been ready"
+	switch {
+	case m.victim && goes:
+		return found + "; being removed"
+	case m.completed.Count == 0:
+		return found + ", and is to be made anew"
+	}
+	return fmt.Sprintf("%s, %s in a row; made anew after %s",
+		found, count(m.completed.Count, "time"), m.completed.At.Add(vsphere.PowerOnDelay(m.completed.Count)).UTC().Format(time.RFC3339))
 }

@@ -14,11 +14,17 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/test/harness/devcluster"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
-const template = "kopf-vm-template"
+// The templates of the simulator. The example names the first.
+const (
+	template       = "kopf-vm-template"
+	newTemplate    = "kopf-vm-template-v2"
+	brokenTemplate = "kopf-vm-template-v3"
+)
 
 // environment is a control plane, a simulator, and, once it is started, the controller.
 type environment struct {
@@ -26,6 +32,7 @@ type environment struct {
 	cluster    *devcluster.Cluster
 	vcenter    *vcsim.Process
 	vars       []string // what a second terminal needs
+	template   string   // that the group names
 	controller *exec.Cmd
 	exited     chan error
 }
@@ -38,7 +45,13 @@ func (e *environment) start(ctx context.Context) (err error) {
 	if e.cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
 		return err
 	}
-	if e.vcenter, err = vcsim.Start(ctx, vcsim.Options{Templates: []string{template}, CloneDelay: time.Second}); err != nil {
+	if e.vcenter, err = vcsim.Start(ctx, vcsim.Options{
+		Templates: []string{template, newTemplate, brokenTemplate}, CloneDelay: time.Second,
+	}); err != nil {
+		return err
+	}
+	e.template = template
+	if err := e.vcenter.Control.SetUsualGuest(ctx, control.Guest{Tools: true}); err != nil {
 		return err
 	}
 	u, err := url.Parse(e.vcenter.URL)
@@ -60,6 +73,7 @@ func (e *environment) start(ctx context.Context) (err error) {
 // environ is the environment of what is run here: nothing in it leads to another vCenter.
 func (e *environment) environ() []string {
 	env := slices.DeleteFunc(os.Environ(), leadsToVCenter)
+	env = append(env, "PATH=bin"+string(os.PathListSeparator)+os.Getenv("PATH")) // for the plugin of kubectl
 	return append(env, e.vars...)
 }
 

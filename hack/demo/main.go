@@ -44,7 +44,7 @@ func main() {
 
 func run(ctx context.Context, keep bool) (err error) {
 	began := time.Now()
-	fmt.Println("Starting etcd and kube-apiserver, and a vCenter simulator with the template kopf-vm-template.")
+	fmt.Println("Starting etcd and kube-apiserver, and a vCenter simulator with three versions of a template.")
 	env := &environment{}
 	defer func() { err = errors.Join(err, env.stop()) }()
 	if keep {

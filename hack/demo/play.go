@@ -25,7 +25,9 @@ func (e *environment) play(ctx context.Context) error {
 		{"The controller starts, and the VMs arrive", e.arrive},
 		{"Scale up, scale down", e.scale},
 		{"Somebody destroys a VM in vCenter, and switches another off: both heal", e.heal},
-		{"Another size: new VMs take the place of the old ones, one more at a time", e.update},
+		{"A new template: new VMs take the place of the old ones, one more at a time, and never fewer than 3 run", e.rollOut},
+		{"A template whose guest never comes up: the update stops at one VM, and the others run on; taken back, it heals", e.halt},
+		{"Another size, in place: the VMs stay the VMs that they are", e.resize},
 		{"The controller is killed in the middle of a scale-up: nothing is doubled", e.crash},
 		{"A template that does not exist: READY while no VM is due, then ERROR, with a message; patched, it heals", e.mistake},
 		{"The group is deleted: VMs and folder are gone", e.remove},
@@ -109,43 +111,6 @@ func (e *environment) heal(ctx context.Context) error {
 	return e.settle(ctx, 3)
 }
 
-func (e *environment) update(ctx context.Context) error {
-	before, err := e.members(ctx)
-	if err != nil {
-		return err
-	}
-	if err := e.kubectl(ctx, "patch", "vg", group, "--type=merge", "-p", `{"spec":{"cpu":2,"update":{"strategy":"Replace"}}}`); err != nil {
-		return err
-	}
-	if err := e.watch(ctx, "PENDING"); err != nil {
-		return err
-	}
-	if err := e.kubectl(ctx, "get", "vg", group, "-o", "jsonpath={.status.message}{\"\\n\"}"); err != nil {
-		return err
-	}
-	if err := e.settle(ctx, len(before)); err != nil {
-		return err
-	}
-	if err := e.status(ctx, "{.status.updatedReplicas}", fmt.Sprint(len(before))); err != nil {
-		return err
-	}
-	after, err := e.members(ctx)
-	if err != nil {
-		return err
-	}
-	for _, vm := range after {
-		isOld := slices.ContainsFunc(before, func(old control.VM) bool { return old.MoRef == vm.MoRef })
-		if isOld || vm.NumCPU != 2 {
-			return fmt.Errorf("%s has %d CPUs, and is an old VM: %t", vm.Name, vm.NumCPU, isOld)
-		}
-	}
-	if err := e.vcsim(ctx, "vms"); err != nil {
-		return err
-	}
-	// From here on, a change reaches only new VMs, as without a word about updates.
-	return e.kubectl(ctx, "patch", "vg", group, "--type=merge", "-p", `{"spec":{"update":null}}`)
-}
-
 func (e *environment) crash(ctx context.Context) error {
 	if err := e.kubectl(ctx, "scale", "vg", group, "--replicas=6"); err != nil {
 		return err
@@ -171,9 +136,7 @@ func (e *environment) crash(ctx context.Context) error {
 }
 
 func (e *environment) mistake(ctx context.Context) error {
-	patch := func(template string) error {
-		return e.kubectl(ctx, "patch", "vg", group, "--type=merge", "-p", fmt.Sprintf(`{"spec":{"template":%q}}`, template))
-	}
+	patch := func(template string) error { return e.patch(ctx, fmt.Sprintf(`{"template":%q}`, template)) }
 	if err := patch("no-such-template"); err != nil {
 		return err
 	}
@@ -186,10 +149,10 @@ func (e *environment) mistake(ctx context.Context) error {
 	if err := e.watch(ctx, "ERROR"); err != nil {
 		return err
 	}
-	if err := e.kubectl(ctx, "get", "vg", group, "-o", "jsonpath={.status.message}{\"\\n\"}"); err != nil {
+	if err := e.message(ctx); err != nil {
 		return err
 	}
-	if err := patch(template); err != nil {
+	if err := patch(e.template); err != nil {
 		return err
 	}
 	return e.settle(ctx, 7)
@@ -219,7 +182,7 @@ func (e *environment) remove(ctx context.Context) error {
 // settle shows the table until it is READY with n VMs, and then asks vCenter itself whether that is true.
 func (e *environment) settle(ctx context.Context, n int) error {
 	count := fmt.Sprint(n)
-	if err := e.watch(ctx, template, count, count, "READY"); err != nil {
+	if err := e.watch(ctx, e.template, count, count, "READY"); err != nil {
 		return err
 	}
 	vms, err := e.members(ctx)
@@ -239,16 +202,31 @@ func (e *environment) members(ctx context.Context) ([]control.VM, error) {
 }
 
 func running(vms []control.VM, n int) error {
-	on := 0
-	for _, vm := range vms {
-		if vm.PowerState == "poweredOn" {
-			on++
-		}
-	}
-	if len(vms) != n || on != n {
-		return fmt.Errorf("vCenter has %d VMs, %d of them on, instead of %d", len(vms), on, n)
+	if len(vms) != n || on(vms) != n {
+		return fmt.Errorf("vCenter has %d VMs, %d of them on, instead of %d", len(vms), on(vms), n)
 	}
 	return nil
+}
+
+// on counts the VMs that are on.
+func on(vms []control.VM) int {
+	n := 0
+	for _, vm := range vms {
+		if vm.PowerState == "poweredOn" {
+			n++
+		}
+	}
+	return n
+}
+
+// patch changes the group's spec.
+func (e *environment) patch(ctx context.Context, spec string) error {
+	return e.kubectl(ctx, "patch", "vg", group, "--type=merge", "-p", fmt.Sprintf(`{"spec":%s}`, spec))
+}
+
+// message shows what the group says.
+func (e *environment) message(ctx context.Context) error {
+	return e.kubectl(ctx, "get", "vg", group, "-o", `jsonpath={.status.message}{"\n"}`)
 }
 
 // status fails unless a part of the group's status reads as wanted.

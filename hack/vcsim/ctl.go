@@ -83,6 +83,7 @@ func actions() map[string]action {
 			_, err := c.AttachDisk(ctx, a[0], a[1])
 			return err
 		}},
+		"guests":     {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
 		"snapshot":   vm("take a snapshot of a VM", (*control.Client).TakeSnapshot),
 		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
@@ -124,11 +125,18 @@ func listVMs(ctx context.Context, c *control.Client, out io.Writer, _ []string) 
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PATH\tMOREF\tPOWER\tTEMPLATE\tOURS")
+	fmt.Fprintln(w, "PATH\tMOREF\tPOWER\tCPUS\tTEMPLATE\tOURS")
 	for _, vm := range vms {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%t\t%t\n", vm.Path, vm.MoRef, vm.PowerState, vm.Template, vm.Stamp != "")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%t\t%t\n", vm.Path, vm.MoRef, vm.PowerState, vm.NumCPU, vm.Template, vm.Stamp != "")
 	}
 	return w.Flush()
+}
+
+func setGuests(ctx context.Context, c *control.Client, _ io.Writer, args []string) error {
+	if how := args[0]; how != "run" && how != "hang" {
+		return fmt.Errorf("guests can run or hang, not %q", how)
+	}
+	return c.SetUsualGuest(ctx, control.Guest{Tools: true, Hung: args[0] == "hang"})
 }
 
 func listFolders(ctx context.Context, c *control.Client, out io.Writer, _ []string) error {

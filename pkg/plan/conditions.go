@@ -92,6 +92,13 @@ func updating(p Plan) string {
 	if n := len(p.members.pending); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d being cloned", n))
 	}
+	starting := map[string]int{}
+	for _, m := range p.members.ours {
+		if m.starting() {
+			starting[m.startingBriefly()]++
+		}
+	}
+	parts = append(parts, counted(starting)...)
 	if p.numbers.why != "" {
 		parts = append(parts, p.numbers.why)
 	}
@@ -144,19 +151,29 @@ func remarks(ms *membership) string {
 		case m.state == v1alpha1.VMUnreachable:
 			counts["unreachable"]++
 		case m.starting():
-			what, _, _ := strings.Cut(m.message, ",")
-			counts[what]++
+			counts[m.startingBriefly()]++
 		case m.message != "" && m.available():
 			what, _, _ := strings.Cut(m.message, ":")
 			counts[what]++
 		}
 	}
+	return asEnd(counted(counts))
+}
+
+// startingBriefly says in a few words what a VM lacks that is powered on and not available.
+func (m *member) startingBriefly() string {
+	what, _, _ := strings.Cut(m.whyUnavailable(), ",")
+	return what
+}
+
+// counted lists what there is so often.
+func counted(counts map[string]int) []string {
 	var parts []string
 	for what, n := range counts {
 		parts = append(parts, fmt.Sprintf("%d %s", n, what))
 	}
 	slices.Sort(parts)
-	return asEnd(parts)
+	return parts
 }
 
 // asEnd joins the parts of the end of a message.

@@ -167,3 +167,26 @@ func TestLimits(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatARolloutWaitsFor is what the message says of new VMs that hold a rollout up.
+func TestWhatARolloutWaitsFor(t *testing.T) {
+	toolsMustRun := func(in *Input) {
+		in.Group.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace}
+		in.Group.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyToolsRunning}
+	}
+	for name, tc := range map[string]struct {
+		in   Input
+		want string
+	}{
+		"a clone": {input(group(2), vm(0, oldRevision, tools), vm(1, oldRevision, tools)).with(toolsMustRun, operations(cloning(2))),
+			"2 of 2 VMs available; 2 to be replaced, 1 being cloned, 2 have to stay available"},
+		"its guest": {input(group(2), vm(0, oldRevision, tools), vm(1, oldRevision, tools), vm(2, noTools)).with(toolsMustRun),
+			"2 of 2 VMs available; 2 to be replaced, 1 not ready: VMware Tools do not run in the guest, 2 have to stay available"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Status(tc.in, Compute(tc.in), Outcome{}).Message; got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}

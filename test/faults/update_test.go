@@ -156,10 +156,16 @@ func (r *run) unhealthy() {
 	vg.Spec.Readiness = &v1alpha1.ReadinessSpec{Type: v1alpha1.ReadyToolsRunning}
 	vg.Spec.Health = &v1alpha1.HealthSpec{Action: v1alpha1.HealthReplace, StartupTimeoutSeconds: ptr.To[int32](minute)}
 	r.guests(control.Guest{Tools: true})
-	vms := r.VMs(r.createdFrom(vg))
+	vg = r.createdFrom(vg)
+	vms := r.VMs(vg)
 	r.guests(control.Guest{})
 	harness.Must(r.T, r.VCenter.Control.DestroyVM(r.T.Context(), vms[0].MoRef))
 	r.told(v1alpha1.VMNotReady)
+	for _, vm := range r.VMs(vg) { // it does not come up by being powered on again, as by a process that starts meanwhile
+		if vm.MoRef != vms[1].MoRef {
+			harness.Must(r.T, r.VCenter.Control.SetGuest(r.T.Context(), vm.MoRef, control.Guest{}))
+		}
+	}
 	r.guests(control.Guest{Tools: true})
 	r.settled(2)
 }

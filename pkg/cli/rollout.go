@@ -84,7 +84,7 @@ func (inv *invocation) awaitRollout(ctx context.Context, c *cluster, vg *v1alpha
 	}
 	var r rollout
 	s := &screen{process: inv.process, text: rolloutLine}
-	err := s.follow(ctx, c, vg.Namespace, vg.Name, func(seen change) (bool, error) {
+	err := s.follow(ctx, c, vg.Namespace, vg, func(seen change) (bool, error) {
 		if seen.gone || seen.group.UID != vg.UID {
 			return false, fmt.Errorf("VmGroup %s was deleted", vg.Name)
 		}

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"io"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/fake"
 )
 
 func TestRolloutOf(t *testing.T) {
@@ -38,6 +40,15 @@ func TestRolloutOf(t *testing.T) {
 				t.Errorf("got %+v, want %q or %q", got, tc.end, tc.fail)
 			}
 		})
+	}
+}
+
+// TestAGroupThatGoesBeforeTheWatch has the watch of a rollout begin when the group is gone: no event tells so.
+func TestAGroupThatGoesBeforeTheWatch(t *testing.T) {
+	inv := &invocation{process: process{out: io.Discard, err: io.Discard}}
+	_, err := inv.awaitRollout(t.Context(), &cluster{watches: fake.NewClientset()}, rolling())
+	if err == nil || err.Error() != "VmGroup web was deleted" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -18,15 +18,17 @@ import (
 // watchStatus shows the groups, and again whatever changes, until ctx ends. That it ends is no error: nothing else ends it.
 func watchStatus(ctx context.Context, inv *invocation, c *cluster, namespace string) error {
 	// What is wrong is said at once, in full, and not by a watch that tries again.
+	var one *v1alpha1.VmGroup
 	if inv.name != "" {
-		if _, err := c.get(ctx, namespace, inv.name); err != nil {
+		var err error
+		if one, err = c.get(ctx, namespace, inv.name); err != nil {
 			return err
 		}
 	} else if _, err := c.list(ctx, namespace); err != nil {
 		return err
 	}
 	s := &screen{process: inv.process, namespaces: namespace == "", text: statusLine}
-	err := s.follow(ctx, c, namespace, inv.name, func(change) (bool, error) { return false, nil })
+	err := s.follow(ctx, c, namespace, one, func(change) (bool, error) { return false, nil })
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -38,24 +40,28 @@ func statusLine(vg *v1alpha1.VmGroup) string {
 	return strings.Join([]string{string(cmp.Or(vg.Status.Phase, "-")), progress(vg), message(vg)}, "  ")
 }
 
-// follow watches the groups of a namespace, or the one of a name, and shows what changes, until seen says that it is enough or
-// returns an error, or until ctx ends.
-func (s *screen) follow(ctx context.Context, c *cluster, namespace, name string, seen func(change) (bool, error)) error {
+// follow watches the groups of a namespace, or one that was just read if it is not nil, and shows what changes, until seen says
+// that it is enough or returns an error, or until ctx ends.
+func (s *screen) follow(ctx context.Context, c *cluster, namespace string, one *v1alpha1.VmGroup, seen func(change) (bool, error)) error {
 	changes := make(chan change)
 	factory := informers.NewSharedInformerFactoryWithOptions(c.watches, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			if name != "" {
-				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+			if one != nil {
+				o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, one.Name).String()
 			}
 		}))
 	watching, stop := context.WithCancel(ctx)
-	if err := subscribe(watching, factory.Vsphere().V1alpha1().VmGroups().Informer(), changes); err != nil {
+	informer := factory.Vsphere().V1alpha1().VmGroups().Informer()
+	if err := subscribe(watching, informer, changes); err != nil {
 		stop()
 		return err
 	}
 	factory.StartWithContext(watching)
 	defer factory.Shutdown()
 	defer stop()
+	if one != nil {
+		go sendGone(watching, informer, one, changes)
+	}
 	return s.show(ctx, changes, seen)
 }
 
@@ -64,6 +70,20 @@ type change struct {
 	group *v1alpha1.VmGroup
 	gone  bool
 	err   error
+}
+
+// sendGone tells that a group is gone if the watch has begun after that: no event does.
+func sendGone(ctx context.Context, informer cache.SharedIndexInformer, vg *v1alpha1.VmGroup, changes chan<- change) {
+	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+		return
+	}
+	if _, exists, err := informer.GetStore().Get(vg); exists || err != nil {
+		return
+	}
+	select {
+	case changes <- change{group: vg, gone: true}:
+	case <-ctx.Done():
+	}
 }
 
 // subscribe has what the informer sees sent to changes.

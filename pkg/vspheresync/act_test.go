@@ -302,3 +302,32 @@ func TestRefusalIsToldOfItsVM(t *testing.T) {
 		t.Errorf("phase %s", status.Phase)
 	}
 }
+
+// A VM that is off for a change which is refused is powered on by the next sync, which does not wait for the back-off of the
+// refusal.
+func TestAChangeThatIsRefusedIsSyncedAgainAtOnce(t *testing.T) {
+	f := newFixture(t, group(1))
+	f.settle()
+	f.world.SetHotPlug(f.vm(0).Ref, false)
+	f.edit(func(vg *v1alpha1.VmGroup) {
+		vg.Spec.CPU++
+		vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceOnly}
+	})
+	f.world.Inject(fake.Fault{Method: fake.StartReconfigure, Err: &vsphere.Error{Class: vsphere.ClassInvalid, Message: "too many CPUs"}})
+	for range 10 {
+		if f.vm(0).Power == vsphere.PoweredOff {
+			break
+		}
+		f.pass(lastInterval)
+		f.try()
+	}
+	f.journal = nil
+	f.pass(lastInterval)
+	again, err := f.sync()
+	if vsphere.ClassOf(err) != vsphere.ClassInvalid || again != atOnce {
+		t.Errorf("again after %s, %v", again, err)
+	}
+	f.said("it is refused", "StartReconfigure", "update status")
+	f.try()
+	f.said("it is powered on", "StartPowerOn")
+}

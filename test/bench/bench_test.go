@@ -12,7 +12,7 @@ import (
 // What a benchmark measures is its own; that it works, with an account that may do no more than the controller needs, is
 // not: nobody runs it for weeks. What waits for minutes is left out.
 func TestMeasurements(t *testing.T) {
-	const cheap = "throughput,life,groups,large,failing,foreign,scale,rollout"
+	const cheap = "throughput,life,groups,large,failing,foreign,scale,rollout,resize,updating"
 	b := &bench{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	b.flags(fs)
@@ -47,6 +47,8 @@ func TestMeasurements(t *testing.T) {
 		"one group of 100 beside 50 foreign VMs: resident memory / without them",
 		"resident memory, MiB: groups of 3, at 6",
 		"SOAP calls per VM replaced",
+		"SOAP calls per VM resized while it is on",
+		"one sync, 20 VMs, in the middle of a rollout",
 	} {
 		if !slices.ContainsFunc(got.Rows, func(r row) bool { return r.Name == want && len(r.Values) > 0 && r.Values[0] > 0 }) {
 			t.Errorf("there is no value of %q", want)

@@ -62,12 +62,12 @@ func (b *bench) flags(fs *flag.FlagSet) (only *string) {
 	fs.IntVar(&b.runs, "runs", 5, "how often each measurement is made, but for the large ones")
 	fs.IntVar(&b.vms, "vms", 300, "VMs in one group")
 	fs.IntVar(&b.heals, "heals", 100, "VMs that are destroyed to see how fast each is replaced")
-	fs.IntVar(&b.rolled, "rolled", 100, "VMs that are replaced in rollout")
+	fs.IntVar(&b.rolled, "rolled", 100, "VMs that are replaced in rollout, or resized in resize")
 	fs.DurationVar(&b.rest, "rest", 5*time.Minute, "how long a controller of one group is watched at rest")
 	fs.DurationVar(&b.settle, "settle", 15*time.Second, "how long a controller is left alone until it has written the last progress and events")
-	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, quiet, foreign, scale")
+	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, updating, quiet, foreign, scale")
 	fs.IntVar(&b.groups, "groups", 1000, "groups of 3 VMs in groups and quiet")
-	fs.IntVar(&b.large, "large", 10_000, "VMs in large and failing")
+	fs.IntVar(&b.large, "large", 10_000, "VMs in large, failing and updating")
 	fs.IntVar(&b.foreign, "foreign", 50_000, "foreign VMs in foreign")
 	fs.DurationVar(&b.quiet, "quiet", 12*time.Minute, "how long the groups are watched in quiet")
 	b.sizes = sizes{100, 300, 1000, 3000}
@@ -91,7 +91,8 @@ func (b *bench) measurements() []measurement {
 		{"throughput", b.throughput}, {"slow", b.slowClones}, {"heal", b.heal}, {"start", b.startUp}, {"takeover", b.takeOver},
 		{"loss", b.loss}, {"rest", b.atRest},
 		{"life", b.life}, {"groups", b.manyGroups}, {"large", b.largeGroup}, {"failing", b.failing}, {"quiet", b.quietGroups},
-		{"foreign", b.foreignVMs}, {"scale", b.scale}, {"rollout", b.rollout},
+		{"foreign", b.foreignVMs}, {"scale", b.scale}, {"rollout", b.rollout}, {"resize", b.resize},
+		{"updating", b.updating},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/generated/clientset/versioned/fake"
@@ -321,19 +322,19 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 		f := startWith(t, &syncer{}, Config{Workers: 1}, 0, group("a"), group("b"))
 		f.syncer.take()
 		began := time.Now()
-		for range 25 { // one in 10 ms
+		for range 25 { // ten in an interval
 			f.Notify(id("uid-a"))
 			synctest.Wait()
-			time.Sleep(notifyInterval / 10)
+			time.Sleep(usual.interval / 10)
 		}
 		f.Notify(id("uid-b"))
-		f.want("a burst at once, then one in each interval, and another key meanwhile", "a", "a", "a", "a", "a", "b")
-		time.Sleep(notifyInterval)
+		f.want("a burst at once, then one in each interval, and another key meanwhile", "a", "a", "a", "a", "a", "a", "a", "a", "b")
+		time.Sleep(usual.interval)
 		f.want("the last is not lost", "a")
-		if took := f.syncer.at[len(f.syncer.at)-1].Sub(began).Round(time.Millisecond); took != 3*notifyInterval {
-			t.Errorf("the last sync came after %s, want %s", took, 3*notifyInterval)
+		if took := f.syncer.at[len(f.syncer.at)-1].Sub(began).Round(time.Millisecond); took != 3*usual.interval {
+			t.Errorf("the last sync came after %s, want %s", took, 3*usual.interval)
 		}
-		for range notifyBurst {
+		for range usual.burst {
 			f.Notify(id("uid-b"))
 			synctest.Wait()
 		}
@@ -344,10 +345,31 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 		if got := f.syncer.take(); len(got) == 0 {
 			t.Error("an edit waits for the end of an interval")
 		}
-		time.Sleep(notifyInterval)
+		time.Sleep(usual.interval)
 		f.syncer.take()
 		time.Sleep(time.Hour)
 		f.want("then it is quiet")
+	})
+}
+
+// Notifications of a large group are further apart, also if the group has become one just now.
+func TestNotificationsOfALargeGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startWith(t, &syncer{}, Config{Workers: 1}, 0, group("a"))
+		for range usual.burst {
+			f.Notify(id("uid-a"))
+			synctest.Wait()
+		}
+		f.update("a", func(vg *v1alpha1.VmGroup) {
+			vg.ResourceVersion, vg.Generation, vg.Spec.Replicas = "11", 2, ptr.To[int32](largeGroup)
+		})
+		f.syncer.take()
+		for range 25 { // ten in an interval
+			f.Notify(id("uid-a"))
+			synctest.Wait()
+			time.Sleep(unhasty.interval / 10)
+		}
+		f.want("a burst at once, then one in each interval", "a", "a", "a", "a", "a")
 	})
 }
 

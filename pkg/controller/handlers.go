@@ -97,7 +97,11 @@ func (c *Controller) addEdited(key cache.ObjectName) {
 
 // addNotified adds a key at once if its last notification was long ago, and otherwise a moment later.
 func (c *Controller) addNotified(key cache.ObjectName) {
-	c.queue.AddAfter(key, c.notifications.delay(key))
+	at := usual
+	if vg, err := c.lister.VmGroups(key.Namespace).Get(key.Name); err == nil { // one that the cache lacks is no large one yet, or gone
+		at = paceOf(vg)
+	}
+	c.queue.AddAfter(key, c.notifications.delay(key, at))
 }
 
 // deletedUIDs remembers VmGroups that have left the API until their key is synced, so that the worker that holds the key

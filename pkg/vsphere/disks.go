@@ -1,10 +1,42 @@
 package vsphere
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
+
+// FirstDisk returns which of the device keys of a VM's disks is its first disk: the lowest of those that came from the template,
+// which its stamp names. Of a template, all are its own. It returns false if there is none.
+func FirstDisk(keys, own []int32) (first int32, ok bool) {
+	for _, key := range keys {
+		if slices.Contains(own, key) && (!ok || key < first) {
+			first, ok = key, true
+		}
+	}
+	return first, ok
+}
+
+// CompareDisk compares the first disk of a VM with a size in GiB, as cmp.Compare does. What is not known is equal, and so is a size
+// of 0, which asks for nothing.
+func CompareDisk(vm VM, gib int32) int {
+	if gib == 0 || vm.DiskBytes == 0 {
+		return 0
+	}
+	return cmp.Compare(vm.DiskBytes, GiB(gib))
+}
+
+// GiB returns a number of GiB in bytes.
+func GiB(n int32) int64 { return int64(n) << 30 }
+
+// DiskSize returns the size of a disk as people write it: in GiB, with as many decimals as it takes to tell it from its
+// neighbours, three at most.
+func DiskSize(bytes int64) string {
+	return strconv.FormatFloat(math.Round(float64(bytes)/(1<<30)*1000)/1000, 'f', -1, 64) + " GiB"
+}
 
 // DatastorePath is a file on a datastore. Both parts are compared exactly, as a datastore does.
 type DatastorePath struct {

@@ -49,6 +49,13 @@ type Interface interface {
 	// returned nil. It may return ErrPending first: call it with the same VMs until there is an answer.
 	Verify(ctx context.Context, g GroupID, vms []Ref) error
 
+	// ReadDisks asks for the sizes of the first disks of VMs in the snapshot that does not tell them (VM.DiskBytes is 0). It
+	// makes no call. Nobody watches devices, for they are many times as large as all else. It returns ErrPending until they are
+	// read, and the group is notified then; those that vCenter does not show stay unknown, and are not read again before the
+	// next resync or connection. Sizes that are known are read again after a reconfiguration, and by each resync: that somebody
+	// else has changed one is seen no sooner.
+	ReadDisks(ctx context.Context, g GroupID, vms []Ref) error
+
 	// Sweep asks for a sweep that begins after the call: a read of the stamps of all VMs of the datacenter, all pages, and of
 	// the tasks that run there. It makes no call, and returns the number of that sweep. Once Snapshot.Swept has reached the
 	// number, no VM of ours that existed at the time of the call is missing from the snapshots, wherever it lies.
@@ -80,7 +87,8 @@ type Interface interface {
 	//     the template any more that FindTemplate has returned (gone, renamed, moved, no template, a VM of a VmGroup), nothing
 	//     is sent, the answer of the look-up is forgotten, and the batch ends with ClassConflict and ReasonTemplateChanged.
 	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
-	//     that had to wait for a turn. Where the snapshot says that a host is needed, each spec names one of its hosts. An
+	//     that had to wait for a turn. A template whose first disk is larger than the spec asks for is ClassInvalid and
+	//     DiskTooSmall, and nothing is sent. Where the snapshot says that a host is needed, each spec names one of its hosts. An
 	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
 	//  3. PowerOn, PowerOff, Reset, Shutdown: one that is not the group's, or that is seen outside the root folder, is refused
 	//     (ClassConflict). A VM that has the wanted state already is a success. A VM that is not on is not reset: a Failure.
@@ -95,7 +103,7 @@ type Interface interface {
 	//     its place back and has a Failure in the next snapshot.
 	//  6. Reconfigure: the VM is read live, and refused as by Destroy unless it is ours, below the root folder, and connected.
 	//     At once one call changes its size and the revision of its stamp (see Stamp.Revised), provided that nobody has changed
-	//     the VM since it was read. Whether a VM that is on can be changed is vCenter's answer: a Failure with
+	//     the VM since it was read, and that no disk would have to shrink (see Resize.Refuse). Whether a VM that is on can be changed is vCenter's answer: a Failure with
 	//     ReasonNotHotPluggable if not. The operation is under way until the snapshot shows what was asked for, or until that
 	//     is overdue after the end of the task. A lost answer is a Failure, and leaves the operation in the snapshot until the
 	//     adapter has read the VM.

@@ -184,23 +184,36 @@ type Request struct {
 type Resize struct {
 	CPU       int32 // vCPUs
 	MemoryMiB int64
+	DiskGiB   int32  // of its first disk; 0: it is not to be changed
 	Revision  string // of its stamp
 }
 
-// ShownBy reports whether a VM has all of it.
+// ShownBy reports whether a VM has all of it. A disk that is to grow has to be seen grown.
 func (r Resize) ShownBy(vm VM) bool {
-	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && vm.Stamp != nil && vm.Stamp.Revision == r.Revision
+	return r.sizeOf(vm) && vm.Stamp != nil && vm.Stamp.Revision == r.Revision
 }
 
-// Refuse says why a VM must not be changed after all. The revision of a stamp changes together with the size, or not at all.
+func (r Resize) sizeOf(vm VM) bool {
+	disk := r.DiskGiB == 0 || vm.DiskBytes != 0 && CompareDisk(vm, r.DiskGiB) == 0
+	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && disk
+}
+
+// Refuse says why a VM must not be changed after all. In order:
+//
+//  1. its disk is larger than asked for: a disk does not shrink
+//  2. it has the size already, and another revision: the revision of a stamp changes together with the size, or not at all
 func (r Resize) Refuse(vm VM) *Error {
-	if vm.CPU != r.CPU || vm.MemoryMiB != r.MemoryMiB || r.ShownBy(vm) {
+	message := ""
+	switch {
+	case CompareDisk(vm, r.DiskGiB) > 0:
+		message = fmt.Sprintf("VM %s has a disk of %s by now, more than the %d GiB asked for, and a disk does not shrink.",
+			vm.Name, DiskSize(vm.DiskBytes), r.DiskGiB)
+	case r.sizeOf(vm) && !r.ShownBy(vm):
+		message = fmt.Sprintf("VM %s has been given its new size by somebody else meanwhile.", vm.Name)
+	default:
 		return nil
 	}
-	return &Error{
-		Class: ClassConflict, Reason: ReasonChangedMeanwhile,
-		Message: fmt.Sprintf("VM %s has been given its new size by somebody else meanwhile.", vm.Name),
-	}
+	return &Error{Class: ClassConflict, Reason: ReasonChangedMeanwhile, Message: message}
 }
 
 // Operation returns the operation that a request asks for.

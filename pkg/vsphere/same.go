@@ -16,7 +16,7 @@ func SameVM(a, b *VM) bool {
 
 func sameConfiguration(a, b *VM) bool {
 	return a.Configured == b.Configured && sameStamp(a.Stamp, b.Stamp) && a.InstanceUUID == b.InstanceUUID &&
-		a.Template == b.Template && a.CPU == b.CPU && a.MemoryMiB == b.MemoryMiB && a.Created.Equal(b.Created) &&
+		a.Template == b.Template && a.CPU == b.CPU && a.MemoryMiB == b.MemoryMiB && a.DiskBytes == b.DiskBytes && a.Created.Equal(b.Created) &&
 		a.CPUHotAdd == b.CPUHotAdd && a.MemoryHotAdd == b.MemoryHotAdd &&
 		a.MemoryHotAddLimitMiB == b.MemoryHotAddLimitMiB && a.MemoryHotAddIncrementMiB == b.MemoryHotAddIncrementMiB
 }

@@ -15,6 +15,7 @@ type VMSpec struct {
 	Trigger   string // as spec.update.trigger has it: another text is another revision
 	CPU       int32  // vCPUs
 	MemoryMiB int64
+	DiskGiB   int32 // of the first disk; 0: as in the template
 }
 
 // revisionVersion begins the revisions that are written now.
@@ -32,7 +33,7 @@ type revised struct {
 // controller that writes version 2.
 func (s VMSpec) Revision() string { return revisionVersion + hash(revised{s.Template, s.Trigger}) }
 
-// revisionV1 is the revision that controllers wrote before there were versions. It covers the size.
+// revisionV1 is the revision that controllers wrote before there were versions. It covers CPUs and memory.
 func (s VMSpec) revisionV1() string {
 	return short(fmt.Appendf(nil, "%q/%d/%d", s.Template, s.CPU, s.MemoryMiB/1024))
 }
@@ -106,5 +107,8 @@ func (r Revisions) AgeOf(vm VM) Age {
 	}
 }
 
-// SizeOf tells whether a VM has the size that s asks for.
-func (s VMSpec) SizeOf(vm VM) bool { return vm.CPU == s.CPU && vm.MemoryMiB == s.MemoryMiB }
+// SizeOf tells whether a VM has the size that s asks for. A disk whose size is not known has it: nobody is changed or replaced
+// for what cannot be read.
+func (s VMSpec) SizeOf(vm VM) bool {
+	return vm.CPU == s.CPU && vm.MemoryMiB == s.MemoryMiB && CompareDisk(vm, s.DiskGiB) == 0
+}

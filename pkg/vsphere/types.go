@@ -43,7 +43,10 @@ type VM struct {
 	GuestReady bool
 	CPU        int32 // vCPUs
 	MemoryMiB  int64
-	Created    time.Time // zero if vCenter does not tell
+	// DiskBytes is the capacity of its first disk (see FirstDisk), as last read. 0 means that it is not known: it is read on
+	// demand alone, see Interface.ReadDisks.
+	DiskBytes int64
+	Created   time.Time // zero if vCenter does not tell
 	// MemoryHotAddLimitMiB is the most memory that can be added while it is on (config.hotPlugMemoryLimit), and
 	// MemoryHotAddIncrementMiB what that has to be a multiple of. 0 means that vCenter does not tell, as of a VM that is off.
 	MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB int64

@@ -155,6 +155,17 @@ func (c *Client) Reconfigure(ctx context.Context, vm string, cpu int32, memoryMB
 	return c.do(ctx, "reconfigure", Request{VM: vm, CPU: cpu, MemoryMB: memoryMB}, nil)
 }
 
+// GrowDisk gives the first disk of a virtual machine another size. It cannot shrink.
+func (c *Client) GrowDisk(ctx context.Context, vm string, gib int32) error {
+	return c.do(ctx, "grow-disk", Request{VM: vm, DiskGiB: gib}, nil)
+}
+
+// HideDevices withholds the devices of a virtual machine from those who read it, or shows them again: what it takes to read them
+// may be missing.
+func (c *Client) HideDevices(ctx context.Context, vm string, on bool) error {
+	return c.do(ctx, "hide-devices", Request{VM: vm, On: on}, nil)
+}
+
 // SetStamp writes the ExtraConfig key that carries the controller's stamp; "" takes the stamp away.
 func (c *Client) SetStamp(ctx context.Context, vm, stamp string) error {
 	return c.do(ctx, "set-stamp", Request{VM: vm, Stamp: stamp}, nil)

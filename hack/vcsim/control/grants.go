@@ -88,7 +88,7 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 		grants = append(grants, Grant{VMFolder, false, []string{createFolder}, "only if the controller is to make the root folder"})
 	}
 	grants = append(grants,
-		Grant{RootFolder, true, belowRoot(privileges), "to make, switch and destroy VMs and folders, here and nowhere else"},
+		Grant{RootFolder, true, belowRoot(), "to make, switch and destroy VMs and folders, here and nowhere else"},
 		Grant{ResourcePool, false, []string{assignToPool}, "the one that VMs are made in; without -resource-pool, the cluster's own"},
 		Grant{Datastore, false, []string{allocateSpace}, "the one that VMs are made on"},
 		Grant{Network, false, []string{assignNetwork}, "each that a template is connected to"},
@@ -99,21 +99,10 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 	return grants
 }
 
-// Granted returns what the simulator grants in strict mode: Grants, and what the controller is to need one day.
-func Granted(templateFolder, rootGiven bool) []Grant {
-	grants := Grants(templateFolder, rootGiven)
-	for i := range grants {
-		if grants[i].On == RootFolder {
-			grants[i].Privileges = append([]string{read, view}, belowRoot(slices.Concat(privileges, soon))...)
-		}
-	}
-	return grants
-}
-
 // belowRoot returns the privileges that methods ask for below the root folder.
-func belowRoot(methods []Privilege) []string {
+func belowRoot() []string {
 	var ids []string
-	for _, p := range methods {
+	for _, p := range privileges {
 		for _, id := range p.Privileges {
 			target := TargetOf(p.Method, id)
 			here := target == OnDestination || target == OnItself && id != deployTemplate

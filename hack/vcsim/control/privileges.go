@@ -15,6 +15,9 @@ const (
 	read = "System.Read"
 )
 
+// diskPrivileges are asked for only if a disk gets another size.
+var diskPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.DiskExtend"}
+
 // privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
 // place to add to.
 var privileges = []Privilege{
@@ -47,6 +50,7 @@ var privileges = []Privilege{
 		"VirtualMachine.Config.AdvancedConfig", "VirtualMachine.Config.Settings", "VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory",
 		"VirtualMachine.Interact.PowerOn", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "Network.Assign",
 	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
+	{"VirtualMachine.CloneVM_Task", diskPrivileges, "to make a VM with a larger disk than its template's, where spec.disk asks for one"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed, or changed in place"},
@@ -54,16 +58,9 @@ var privileges = []Privilege{
 	{"VirtualMachine.ReconfigVM_Task", []string{
 		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.AdvancedConfig",
 	}, "to change a VM's CPUs and memory in place, and its stamp with them; the first two are asked for only if they change"},
+	{"VirtualMachine.ReconfigVM_Task", diskPrivileges, "to let a VM's disk grow in place, where spec.disk asks for a larger one"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
-}
-
-// soon is what the simulator lets a client call besides, for what the controller is to do one day. Whoever makes it do that
-// moves the method up, and so into the documents.
-var soon = []Privilege{
-	{"VirtualMachine.ReconfigVM_Task", []string{
-		"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.DiskExtend",
-	}, "to let a VM's disk grow"},
 }
 
 // Privileges returns what the simulator lets a client do in strict mode, method by method.
@@ -73,10 +70,13 @@ func Privileges() []Privilege { return slices.Clone(privileges) }
 func PrivilegesOf(method string) ([]string, bool) {
 	var asked []string
 	known := false
-	for _, p := range slices.Concat(privileges, soon) {
+	for _, p := range privileges {
 		if p.Method == method {
 			asked, known = append(asked, p.Privileges...), true
 		}
 	}
 	return asked, known
 }
+
+// DiskPrivileges returns what methods ask for only if they give a disk another size.
+func DiskPrivileges() []string { return slices.Clone(diskPrivileges) }

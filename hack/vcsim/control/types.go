@@ -1,6 +1,9 @@
 package control
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Request carries the arguments of every operation. An operation reads the fields it names and ignores the rest.
 type Request struct {
@@ -13,6 +16,7 @@ type Request struct {
 	Stamp      string        `json:"stamp,omitempty"`
 	CPU        int32         `json:"cpu,omitempty"`
 	MemoryMB   int64         `json:"memoryMB,omitempty"`
+	DiskGiB    int32         `json:"diskGiB,omitempty"`
 	On         bool          `json:"on,omitempty"`
 	User       string        `json:"user,omitempty"`
 	Password   string        `json:"password,omitempty"`
@@ -61,6 +65,14 @@ type VM struct {
 	DiskKiB         []int64 `json:"diskKiB,omitempty"` // their sizes, in the same order
 	// FirstClassDisks is the device keys of those disks that have a life of their own.
 	FirstClassDisks []int32 `json:"firstClassDisks,omitempty"`
+}
+
+// FirstDiskKiB is the size of the first disk: the one with the lowest key. It is 0 if there is none.
+func (vm VM) FirstDiskKiB() int64 {
+	if len(vm.Disks) == 0 {
+		return 0
+	}
+	return vm.DiskKiB[slices.Index(vm.Disks, slices.Min(vm.Disks))]
 }
 
 // Folder is one folder of virtual machines.

@@ -97,6 +97,8 @@ type clone struct {
 	host *types.ManagedObjectReference
 	pool *types.ManagedObjectReference
 	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
+	// changes is the device changes that are made once the virtual machine is there.
+	changes []types.BaseVirtualDeviceConfigSpec
 }
 
 // run is the task. It reserves the name first, unless told otherwise, and makes the virtual machine last.
@@ -207,8 +209,8 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
 	}
-	if changes := c.changes(); len(changes) > 0 {
-		spec := types.VirtualMachineConfigSpec{DeviceChange: changes}
+	if len(c.changes) > 0 {
+		spec := types.VirtualMachineConfigSpec{DeviceChange: c.changes}
 		// On nobody's behalf: it is the clone that was asked for.
 		if fault := c.await(c.sim.background(), vm, "ReconfigVM_Task", &types.ReconfigVM_Task{This: ref, Spec: spec}); fault != nil {
 			return fault

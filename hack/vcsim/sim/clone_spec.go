@@ -60,17 +60,44 @@ func (c *clone) config(ctx *simulator.Context) {
 		CpuHotRemoveEnabled: source.CpuHotRemoveEnabled,
 		MemoryHotAddEnabled: source.MemoryHotAddEnabled,
 	}
-	c.sim.macs.clone(c.spec.DeviceChange, c.changes(), source.Hardware.Device)
+	c.changes = deviceChanges(c.req)
+	if c.bad = c.resizeDisks(source.Hardware.Device); c.bad != nil {
+		return
+	}
+	c.sim.macs.clone(c.spec.DeviceChange, c.changes, source.Hardware.Device)
 	c.override()
 }
 
-// changes is the device changes that the request asks for, which are made once the virtual machine is there.
-func (c *clone) changes() []types.BaseVirtualDeviceConfigSpec {
-	changes := c.req.Spec.Location.DeviceChange
-	if config := c.req.Spec.Config; config != nil {
-		changes = append(slices.Clip(changes), config.DeviceChange...)
+// deviceChanges is the device changes that a request asks for.
+func deviceChanges(req *types.CloneVM_Task) []types.BaseVirtualDeviceConfigSpec {
+	changes := slices.Clone(req.Spec.Location.DeviceChange)
+	if config := req.Spec.Config; config != nil {
+		changes = append(changes, config.DeviceChange...)
 	}
 	return changes
+}
+
+// resizeDisks makes the disks as large as the request asks for: the virtual machine is born with them, and nobody sees it with the
+// source's sizes. A size that is refused is refused before anything is made. Nothing else of a disk can be edited: the files of
+// those that are edited are the source's, and a virtual machine that took them over would share them.
+func (c *clone) resizeDisks(source object.VirtualDeviceList) types.BaseMethodFault {
+	resizes, fault := resizesOf(source, c.changes)
+	if fault != nil {
+		return fault
+	}
+	for _, r := range resizes {
+		for _, base := range c.spec.DeviceChange {
+			change := base.GetVirtualDeviceConfigSpec()
+			if change.Device.GetVirtualDevice().Key == r.disk.Key {
+				change.Device = r.disk
+			}
+		}
+	}
+	c.changes = slices.DeleteFunc(c.changes, func(change types.BaseVirtualDeviceConfigSpec) bool {
+		old, _ := editedDisk(source, change.GetVirtualDeviceConfigSpec())
+		return old != nil
+	})
+	return nil
 }
 
 // directory is a directory for the files of a virtual machine that no other ever had. The stock simulator names it after

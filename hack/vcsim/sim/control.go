@@ -60,6 +60,8 @@ var changes = map[string]operation{
 	"mark-template":   (*Simulator).opMarkTemplate,
 	"reconfigure":     (*Simulator).opReconfigure,
 	"set-hot-add":     (*Simulator).opSetHotAdd,
+	"grow-disk":       (*Simulator).opGrowDisk,
+	"hide-devices":    (*Simulator).opHideDevices,
 	"set-stamp":       (*Simulator).opSetStamp,
 	"set-instance":    (*Simulator).opSetInstance,
 	"add-template":    (*Simulator).opAddTemplate,

@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"path"
+	"slices"
+	"sync"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -151,4 +153,57 @@ func (s *Simulator) opRegisterDisk(r control.Request) (any, error) {
 	registered := copyOf(*disk)
 	registered.VDiskId = &types.ID{Id: newUUID()}
 	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key}, s.reconfigureDisks(vm, without(disk), with(&registered, ""))
+}
+
+// opGrowDisk gives a disk another size.
+func (s *Simulator) opGrowDisk(r control.Request) (any, error) {
+	vm, disk, err := s.diskOf(r.VM, r.Key)
+	if err != nil {
+		return nil, err
+	}
+	disk.CapacityInBytes = int64(r.DiskGiB) << 30
+	disk.CapacityInKB = disk.CapacityInBytes >> 10
+	edit := types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: disk}
+	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key}, s.reconfigureDisks(vm, edit)
+}
+
+// withheld is the virtual machines whose devices are shown to nobody.
+type withheld struct {
+	mu  sync.Mutex
+	vms map[types.ManagedObjectReference]bool
+}
+
+func (w *withheld) set(vm types.ManagedObjectReference, on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.vms == nil {
+		w.vms = map[types.ManagedObjectReference]bool{}
+	}
+	w.vms[vm] = on
+}
+
+// from takes the devices out of what was read of a virtual machine, and says that they are withheld.
+func (w *withheld) from(o *types.ObjectContent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.vms[o.Obj] {
+		return
+	}
+	o.PropSet = slices.DeleteFunc(o.PropSet, func(p types.DynamicProperty) bool {
+		hide := p.Name == "config.hardware.device"
+		if hide {
+			fault := types.LocalizedMethodFault{Fault: &types.NoPermission{Object: &o.Obj, PrivilegeId: "System.Read"}}
+			o.MissingSet = append(o.MissingSet, types.MissingProperty{Path: p.Name, Fault: fault})
+		}
+		return hide
+	})
+}
+
+func (s *Simulator) opHideDevices(r control.Request) (any, error) {
+	vm, err := s.findVM(r.VM)
+	if err != nil {
+		return nil, err
+	}
+	s.withheld.set(vm.Self, r.On)
+	return control.Reply{MoRef: vm.Self.Value}, nil
 }

@@ -148,6 +148,7 @@ func (c *collector) read(ctx *simulator.Context, req *types.RetrievePropertiesEx
 	for i := range body.Res.Returnval.Objects {
 		o := &body.Res.Returnval.Objects[i]
 		o.PropSet = withoutHotPlug(o.PropSet)
+		c.sim.withheld.from(o)
 		if _, ok := before[o.Obj]; !ok && !c.sim.hub.isEmbryo(o.Obj) {
 			continue
 		}

@@ -43,7 +43,7 @@ type Options struct {
 	// Strict refuses, and records as violations, what a controller of ours must never do: see strict.go, privileges.go and
 	// lockout.go. It also refuses names that are too long for vCenter.
 	Strict bool
-	// In strict mode the account has what [control.Granted] says, where it says.
+	// In strict mode the account has what [control.Grants] says, where it says.
 
 	// DeniedPrivileges is privileges that no account has; a method that asks for one fails with NoPermission.
 	DeniedPrivileges []string

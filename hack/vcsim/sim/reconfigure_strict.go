@@ -65,18 +65,28 @@ func stampChange(old, text string) string {
 }
 
 // privilegesOf returns what a call asks for, and whether it is allowed at all. A reconfiguration asks for what it changes; the
-// table says what of that the account has.
+// table says what of that the account has. A clone asks for what it changes of the devices, as a reconfiguration does: the API
+// reference says nothing of that.
 func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([]string, bool) {
 	ids, ok := control.PrivilegesOf(m.This.Type + "." + m.Name)
-	req, reconfigures := m.Body.(*types.ReconfigVM_Task)
-	if !reconfigures {
+	switch req := m.Body.(type) {
+	case *types.ReconfigVM_Task:
+		return specPrivileges(req.Spec, s.devicesOf(ctx, m.This)), ok
+	case *types.CloneVM_Task:
+		disks := control.DiskPrivileges()
+		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(disks, id) })
+		changes := types.VirtualMachineConfigSpec{DeviceChange: deviceChanges(req)}
+		return append(ids, specPrivileges(changes, s.devicesOf(ctx, m.This))...), ok
+	default:
 		return ids, ok
 	}
-	var devices object.VirtualDeviceList
-	if vm, ok := ctx.Map.Get(m.This).(*simulator.VirtualMachine); ok {
+}
+
+func (s *Simulator) devicesOf(ctx *simulator.Context, ref types.ManagedObjectReference) (devices object.VirtualDeviceList) {
+	if vm, ok := ctx.Map.Get(ref).(*simulator.VirtualMachine); ok {
 		ctx.WithLock(vm, func() { devices = slices.Clone(vm.Config.Hardware.Device) })
 	}
-	return specPrivileges(req.Spec, devices), ok
+	return devices
 }
 
 // specPrivileges is what a config spec asks for, as the API reference has it field by field. Resource allocations count as

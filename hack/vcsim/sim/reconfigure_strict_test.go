@@ -8,7 +8,6 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/sim"
 )
 
@@ -118,18 +117,5 @@ func TestReconfigureAsksForWhatItChanges(t *testing.T) {
 	}
 	if v := e.violations(); len(v) != 0 {
 		t.Errorf("violations: %v", v)
-	}
-}
-
-// TestSoonIsNotDocumented has what the controller does not do yet granted, and in no document.
-func TestSoonIsNotDocumented(t *testing.T) {
-	const id = "VirtualMachine.Config.DiskExtend"
-	has := func(grants []control.Grant) bool {
-		return slices.ContainsFunc(grants, func(g control.Grant) bool {
-			return g.On == control.RootFolder && slices.Contains(g.Privileges, id)
-		})
-	}
-	if has(control.Grants(true, false)) || !has(control.Granted(true, false)) {
-		t.Errorf("%s is documented, or not granted", id)
 	}
 }

@@ -34,6 +34,7 @@ type Simulator struct {
 	violations violations
 	owners     owners
 	disks      diskFiles
+	withheld   withheld
 	macs       macs
 	guests     guests
 	denied     denied
@@ -69,7 +70,7 @@ func Start(o Options) (*Simulator, error) {
 	s.guests.usual, s.guests.all = o.Guest, make(map[types.ManagedObjectReference]*guest)
 	s.guests.clock.stopped, s.guests.clock.started = o.GuestClockStopped, time.Now()
 	s.grants = map[control.Object]control.Grant{}
-	for _, g := range control.Granted(o.TemplateFolder != "", o.RootGiven) {
+	for _, g := range control.Grants(o.TemplateFolder != "", o.RootGiven) {
 		s.grants[g.On] = g
 	}
 	if o.Strict {

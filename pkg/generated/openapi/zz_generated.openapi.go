@@ -555,6 +555,13 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "int32",
 						},
 					},
+					"disk": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Size of the first disk of each VM in GiB, from 1 to 63488; at least the template's. Omitted: as in the template. A disk grows and never shrinks. The controller does not grow the file system in the guest.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and its message warns of the template. At most 1024 characters. No default.",

@@ -7,7 +7,8 @@
 //  2. Refresh takes what a read of all VMs has answered. A filter that has reported since the read began knows better.
 //  3. Verified, MarkUnreadable and Delete take the outcome of reading one VM that no filter holds. A VM of ours leaves the
 //     inventory by Delete only, which needs a proof that it is gone.
-//  4. UpdateFolder, DeleteFolder and RefreshTree do the same for folders and templates.
+//  4. SetDisk takes what a read of disks has answered. No filter reports these.
+//  5. UpdateFolder, DeleteFolder and RefreshTree do the same for folders and templates.
 //
 // Each of them adds to Changes which groups to notify and what to read next.
 //

@@ -55,6 +55,8 @@ type Inventory struct {
 	pathsOutside map[vsphere.Ref]string
 	// vmsVersion counts the reports of filters on VMs, treeVersion what has become known of folders and templates.
 	vmsVersion, treeVersion uint64
+	// diskReads counts the reads of disks.
+	diskReads uint64
 	// absences are the VMs of ours that have left the filters other than by our own hand.
 	absences *operations.Absences
 }

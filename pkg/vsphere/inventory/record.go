@@ -24,6 +24,7 @@ type record struct {
 	props   Properties
 	stamp   string // that vm.Stamp was read from
 	host    vsphere.Ref
+	disk    disk
 	sources Sources
 	// version is Inventory.vmsVersion of the last report of a filter.
 	version uint64
@@ -50,10 +51,14 @@ func (r *record) describe(props *Properties) vsphere.VM {
 	if slices.Equal(props.IPs, r.vm.IPs) {
 		props.IPs = r.vm.IPs
 	}
+	var vm vsphere.VM
 	if r.vm.Stamp != nil && props.Stamp == r.stamp {
-		return props.describe(r.vm.Ref, r.vm, r.vm.Stamp)
+		vm = props.describe(r.vm.Ref, r.vm, r.vm.Stamp)
+	} else {
+		vm = props.VM(r.vm.Ref, *r.vm)
 	}
-	return props.VM(r.vm.Ref, *r.vm)
+	vm.DiskBytes = r.disk.bytes
+	return vm
 }
 
 // shareTexts has a stamp that was just read say what its VM and another VM of its group say already by their texts, so that

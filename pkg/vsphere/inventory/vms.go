@@ -14,7 +14,7 @@ func (inv *Inventory) Restart(layout Layout) {
 	inv.clearTree()
 	var ch Changes
 	for _, r := range inv.vms {
-		r.sources = 0
+		r.sources, r.disk.read = 0, false
 		inv.indexOutsider(r)
 		inv.replace(r, *r.vm, r.host, &ch)
 	}

@@ -44,6 +44,10 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		b.tracker.Refused(id, failure)
 		return failure
 	}
+	if refusal := refuseDisk(spec.Source.Path, b.read.first, spec.DiskGiB); refusal != nil {
+		b.tracker.Refused(id, refusal)
+		return refusal
+	}
 	b.pending.begin(id, spec.Folder)
 	task, err := b.send(ctx, r.Name, spec)
 	if err != nil {
@@ -75,11 +79,12 @@ func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
 	if b.read.template == t && !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
-	disks, err := b.readTemplate(ctx, t)
+	read, err := b.readTemplate(ctx, t)
 	if err != nil {
 		return err
 	}
-	b.read = templateRead{t, disks, now}
+	b.read = read
+	b.read.at = now // before it was read
 	return nil
 }
 
@@ -97,6 +102,10 @@ func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneS
 	if spec.Host != "" {
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
 	}
+	var devices []types.BaseVirtualDeviceConfigSpec
+	if spec.DiskGiB != 0 && capacityOf(b.read.first) != vsphere.GiB(spec.DiskGiB) {
+		devices = append(devices, resized(b.read.first, spec.DiskGiB))
+	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
 		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(name),
 		Spec: types.VirtualMachineCloneSpec{
@@ -109,6 +118,7 @@ func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneS
 				NumCPUs:      spec.CPU,
 				MemoryMB:     spec.MemoryMiB,
 				InstanceUuid: instance,
+				DeviceChange: devices,
 				ExtraConfig: []types.BaseOptionValue{
 					&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()},
 					// What the guest of the template has said of itself is not true of the clone. Empty takes the key away.

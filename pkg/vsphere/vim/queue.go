@@ -31,7 +31,7 @@ func (c *connection) processQueue(ctx context.Context) {
 	var recheck <-chan time.Time
 	for wait := readRetry; ; {
 		var retry <-chan time.Time
-		for _, read := range []func(context.Context) error{c.verifyQueued, c.resolveUnknowns, c.readQueuedHosts, c.readQueuedFolders} {
+		for _, read := range []func(context.Context) error{c.verifyQueued, c.resolveUnknowns, c.readQueuedHosts, c.readQueuedFolders, c.readQueuedDisks} {
 			if err := read(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
 				retry = c.cfg.Clock.After(wait)

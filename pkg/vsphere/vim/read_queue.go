@@ -20,6 +20,7 @@ type readQueue struct {
 	vms     map[vsphere.Ref]bool // VMs that have left all filters
 	hosts   map[vsphere.Ref]bool // hosts whose name is not known
 	folders map[vsphere.Ref]bool // folders with VMs of ours whose path is not known
+	disks   map[vsphere.Ref]bool // VMs whose disks somebody has asked for, or whose disks have changed
 	// rechecks counts the rechecks since something new came up.
 	rechecks int
 	kick     chan struct{}
@@ -27,7 +28,8 @@ type readQueue struct {
 
 func newReadQueue() *readQueue {
 	return &readQueue{
-		vms: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, folders: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1),
+		vms: map[vsphere.Ref]bool{}, hosts: map[vsphere.Ref]bool{}, folders: map[vsphere.Ref]bool{},
+		disks: map[vsphere.Ref]bool{}, kick: make(chan struct{}, 1),
 	}
 }
 
@@ -37,17 +39,24 @@ func (q *readQueue) addHosts(refs ...vsphere.Ref) { q.add(q.hosts, refs) }
 
 func (q *readQueue) addFolders(refs ...vsphere.Ref) { q.add(q.folders, refs) }
 
+func (q *readQueue) addDisks(refs ...vsphere.Ref) { q.add(q.disks, refs) }
+
 func (q *readQueue) add(set map[vsphere.Ref]bool, refs []vsphere.Ref) {
 	if len(refs) == 0 {
 		return
 	}
+	q.put(set, refs)
+	q.wake()
+}
+
+// put is add, and wakes nobody: what could not be read is read again after a while.
+func (q *readQueue) put(set map[vsphere.Ref]bool, refs []vsphere.Ref) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	for _, ref := range refs {
 		set[ref] = true
 	}
 	q.rechecks = 0
-	q.mu.Unlock()
-	q.wake()
 }
 
 func (q *readQueue) wake() {

@@ -27,6 +27,9 @@ func (c *connection) reread(ctx context.Context) error {
 	if err := c.rereadVMs(ctx); err != nil {
 		return fmt.Errorf("read the VMs again: %w", err)
 	}
+	if err := c.rereadDisks(ctx); err != nil {
+		return fmt.Errorf("read the disks again: %w", err)
+	}
 	if err := c.rereadAround(ctx); err != nil {
 		return fmt.Errorf("read folders and templates again: %w", err)
 	}

@@ -143,6 +143,9 @@ func (c *connection) taskSucceeded(task vsphere.Ref, op pendingTask, result vsph
 		c.inv.Show(op.vm, ch)
 		c.queue.wake() // or it is read soon
 	}
+	if op.kind == vsphere.OperationReconfigure && c.inv.DiskChanged(op.vm) {
+		c.queue.addDisks(op.vm)
+	}
 }
 
 // lookAfter looks at what a failed task was about: the VM that would not go, or the one that has the name already.

@@ -14,36 +14,38 @@ var errTemplateHidden = &vsphere.Error{
 	Message: "vCenter does not show what the template is, and is asked again. If that lasts, the controller's account may not read it (System.Read).",
 }
 
-// readTemplate reads a template live and returns the device keys of its disks: those that a clone is born with. It fails
-// with ReasonTemplateChanged, and the answer that it was found by is forgotten, if it
+// readTemplate reads a template live and returns its disks: those that a clone is born with. It fails with
+// ReasonTemplateChanged, and the answer that it was found by is forgotten, if it
 //
 //  1. is gone
 //  2. has another path, be it renamed or moved, or a folder on the way
 //  3. cannot be cloned from any more (see unusable)
-func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) ([]int32, error) {
+func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) (templateRead, error) {
+	nothing := templateRead{}
 	ref := vmRef(t.Ref)
 	o, err := c.retrieveOne(ctx, ref, append(templateProps(), propDevices)...)
 	switch {
 	case isGone(err, ref):
-		return nil, c.templateChanged(t, nil, "it is gone")
+		return nothing, c.templateChanged(t, nil, "it is gone")
 	case err != nil:
-		return nil, err
+		return nothing, err
 	case len(o.props) == 0:
-		return nil, errNothingReadable
+		return nothing, errNothingReadable
 	case !o.props.configured():
-		return nil, errTemplateHidden
+		return nothing, errTemplateHidden
 	}
 	now := c.candidate(t.Ref, o.props.ofVM())
 	if now.path != t.Path || o.props.ref(propParent) != t.Parent { // of a path that is not visible as a whole, little is left
-		return nil, c.templateChanged(t, o.props, "it is "+now.path+" now")
+		return nothing, c.templateChanged(t, o.props, "it is "+now.path+" now")
 	}
 	if why := unusable(now); why != "" {
-		return nil, c.templateChanged(t, o.props, why)
+		return nothing, c.templateChanged(t, o.props, why)
 	}
 	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
-		return nil, errDisksHidden
+		return nothing, errDisksHidden
 	}
-	return o.props.diskKeys(), nil
+	keys := o.props.diskKeys()
+	return templateRead{template: t, disks: keys, first: o.props.firstDisk(keys)}, nil
 }
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it

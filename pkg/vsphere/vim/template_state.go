@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vmware/govmomi/vim25/types"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
@@ -88,8 +90,9 @@ func (s *templateSearch) end(by *requests, now time.Time, found map[vsphere.Ref]
 // templateRead is what a template was when it was read.
 type templateRead struct {
 	template vsphere.Template
-	disks    []int32   // keys of its disks
-	at       time.Time // zero: not yet
+	disks    []int32            // keys of its disks
+	first    *types.VirtualDisk // of these, nil if there is none
+	at       time.Time          // zero: not yet
 }
 
 // templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its

@@ -88,6 +88,8 @@ const (
 	// ReasonTemplateUnusable: the controller must not clone the VM of that name: it is no template, it is a VM of a VmGroup
 	// that somebody converted to a template, or it lies below the root folder.
 	ReasonTemplateUnusable = "TemplateUnusable"
+	// ReasonDiskTooSmall: VMs are due, and spec.disk is less than the first disk of the template. A disk does not shrink.
+	ReasonDiskTooSmall = "DiskTooSmall"
 	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller
 	// replaces no further VM until one does, or until the spec changes.
 	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"

@@ -84,6 +84,14 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:Maximum=24576
 	Memory int32 `json:"memory"`
 
+	// Size of the first disk of each VM in GiB, from 1 to 63488; at least the template's. Omitted: as in the template. A disk
+	// grows and never shrinks. The controller does not grow the file system in the guest.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=63488
+	Disk *int32 `json:"disk,omitempty"`
+
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
 	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and

@@ -183,6 +183,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deletionPolicy
       type:
         scalar: string
+    - name: disk
+      type:
+        scalar: numeric
     - name: health
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec

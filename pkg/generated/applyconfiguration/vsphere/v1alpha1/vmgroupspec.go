@@ -18,6 +18,9 @@ type VmGroupSpecApplyConfiguration struct {
 	CPU *int32 `json:"cpu,omitempty"`
 	// Memory of each VM in GiB, from 1 to 24576. Required.
 	Memory *int32 `json:"memory,omitempty"`
+	// Size of the first disk of each VM in GiB, from 1 to 63488; at least the template's. Omitted: as in the template. A disk
+	// grows and never shrinks. The controller does not grow the file system in the guest.
+	Disk *int32 `json:"disk,omitempty"`
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
 	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
@@ -67,6 +70,14 @@ func (b *VmGroupSpecApplyConfiguration) WithCPU(value int32) *VmGroupSpecApplyCo
 // If called multiple times, the Memory field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithMemory(value int32) *VmGroupSpecApplyConfiguration {
 	b.Memory = &value
+	return b
+}
+
+// WithDisk sets the Disk field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Disk field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithDisk(value int32) *VmGroupSpecApplyConfiguration {
+	b.Disk = &value
 	return b
 }
 

@@ -134,6 +134,7 @@ func (w *world) VMs() []vsphere.VM {
 			out = append(out, vsphere.VM{
 				Ref: vsphere.Ref(vm.MoRef), Name: vm.Name, Parent: vsphere.Ref(vm.Folder),
 				InstanceUUID: vm.InstanceUUID, Template: vm.Template, Power: vsphere.PowerState(vm.PowerState),
+				DiskBytes: vm.FirstDiskKiB() << 10,
 			})
 		}
 		return err
@@ -234,6 +235,16 @@ func (w *world) AddDisk(vm vsphere.Ref) {
 		_, err := c.AddDisk(ctx, string(vm))
 		return err
 	})
+}
+
+func (w *world) GrowDisk(vm vsphere.Ref, gib int32) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.GrowDisk(ctx, string(vm), gib) })
+}
+
+func (w *world) HideDevices(vm vsphere.Ref, hidden bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.HideDevices(ctx, string(vm), hidden) })
 }
 
 func (w *world) ReplaceDisk(vm, other vsphere.Ref) {

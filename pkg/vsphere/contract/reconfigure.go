@@ -110,7 +110,9 @@ var reconfigureScenarios = []scenario{
 
 // sizeOf returns what a VM has by now.
 func sizeOf(vm vsphere.VM) vsphere.Resize {
-	return vsphere.Resize{CPU: vm.CPU, MemoryMiB: vm.MemoryMiB, Revision: vm.Stamp.Revision}
+	return vsphere.Resize{
+		CPU: vm.CPU, MemoryMiB: vm.MemoryMiB, DiskGiB: int32(vm.DiskBytes >> 30), Revision: vm.Stamp.Revision,
+	}
 }
 
 // resize asks for another size and revision of a VM.

@@ -27,6 +27,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Reconfigure", reconfigureScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
+		{"DiskSize", diskSizeScenarios},
 		{"Drift", driftScenarios},
 		{"Root", rootScenarios},
 		{"Template", templateScenarios},

@@ -7,6 +7,9 @@ import (
 // RootFolder is where an implementation under test has its root folder. It does not exist at first.
 const RootFolder = "vmgroups"
 
+// TemplateDiskGiB is the size of the one disk that templates have.
+const TemplateDiskGiB int32 = 10
+
 // Options are what a scenario wants of an implementation.
 type Options struct {
 	Notifier vsphere.Notifier
@@ -31,12 +34,12 @@ type World interface {
 	// Restart ends Client as if its process had died, and replaces it by one that remembers nothing.
 	Restart()
 
-	// VMs returns every VM and template there is, with Ref, Name, Parent, InstanceUUID, Template and Power at least.
+	// VMs returns every VM and template there is, with Ref, Name, Parent, InstanceUUID, Template, Power and DiskBytes at least.
 	VMs() []vsphere.VM
 	// Folders returns the paths of all folders.
 	Folders() []string
 
-	// AddTemplate and AddForeignVM make the folder on demand.
+	// AddTemplate and AddForeignVM make the folder on demand. Each has a disk of TemplateDiskGiB.
 	AddTemplate(folder, name string) vsphere.Ref
 	AddForeignVM(folder, name string) vsphere.Ref
 	// CopyVM clones a VM by hand, into its own folder.
@@ -60,6 +63,10 @@ type World interface {
 	SetReady(vm vsphere.Ref, value string)
 	// AddDisk attaches a disk to a VM that it did not get from its template.
 	AddDisk(vm vsphere.Ref)
+	// GrowDisk gives a VM's disk another size by hand. Nobody hears of it.
+	GrowDisk(vm vsphere.Ref, gib int32)
+	// HideDevices withholds the devices of a VM from those who read it, or shows them again.
+	HideDevices(vm vsphere.Ref, hidden bool)
 	// ReplaceDisk detaches a VM's disk and attaches that of another VM in its place, under the same device key.
 	ReplaceDisk(vm, other vsphere.Ref)
 	// DetachDisks detaches all disks of a VM, and leaves their files.

@@ -73,11 +73,17 @@ func (c *Client) answerAll() {
 			c.outbox.Notify(q.group)
 		}
 	}
+	c.readDisksAsked()
 	c.sweepNext()
 }
 
 // disconnect ends all requests without an answer. The next connection sweeps for the groups that wait for a sweep.
-func (c *Client) disconnect() { c.answers.requests = nil }
+func (c *Client) disconnect() {
+	c.answers.requests = nil
+	for _, d := range c.disks {
+		d.answered = d.bytes != 0
+	}
+}
 
 // forgetAnswers drops the requests of a group that exists no more.
 func (c *Client) forgetAnswers(g vsphere.GroupID) {

@@ -20,6 +20,7 @@ const (
 	FindTemplate      Method = "FindTemplate"
 	FindTemplateByRef Method = "FindTemplateByRef"
 	Verify            Method = "Verify"
+	ReadDisks         Method = "ReadDisks"
 	Sweep             Method = "Sweep"
 	EnsureFolder      Method = "EnsureFolder"
 	StartClone        Method = "StartClone"

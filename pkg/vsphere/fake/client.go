@@ -41,6 +41,7 @@ type Client struct {
 
 	// Below is guarded by vc.mu.
 	known   map[vsphere.Ref]bool       // VMs that it has seen, wherever they are now
+	disks   map[vsphere.Ref]*diskRead  // of those whose disks were asked for
 	lookups map[string]vsphere.GroupID // groups whose template was not found, by UID
 	// absences are the VMs with a stamp of ours that have become unreadable, or were destroyed by others.
 	absences *operations.Absences
@@ -70,6 +71,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 			Notifier:     box,
 		}),
 		known:    map[vsphere.Ref]bool{},
+		disks:    map[vsphere.Ref]*diskRead{},
 		lookups:  map[string]vsphere.GroupID{},
 		absences: operations.NewAbsences(v.clock),
 		versions: operations.NewVersions(),
@@ -250,6 +252,7 @@ func (c *Client) lose(m *machine) {
 		c.absences.Gone(m.Ref)
 	}
 	delete(c.known, m.Ref)
+	delete(c.disks, m.Ref)
 	c.tracker.Gone(m.Ref)
 	c.notify(m)
 }
@@ -305,6 +308,10 @@ func (c *Client) stamped(m *machine, uid string) bool {
 func (c *Client) view(m *machine) vsphere.VM {
 	vm := c.vc.view(m)
 	vm.UnderRoot = c.underRoot(m)
+	vm.DiskBytes = 0
+	if d := c.disks[m.Ref]; d != nil {
+		vm.DiskBytes = d.bytes
+	}
 	return vm
 }
 

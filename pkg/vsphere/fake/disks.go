@@ -32,6 +32,7 @@ func (v *VCenter) ReplaceDisk(ref, other vsphere.Ref) {
 	defer v.unlock()
 	m := v.machine(ref)
 	m.disks[0] = vsphere.Disk{Key: m.disks[0].Key, Files: slices.Clone(v.machine(other).disks[0].Files)}
+	m.DiskBytes = v.machine(other).DiskBytes
 }
 
 // TakeSnapshot takes a snapshot of a VM: each disk gets a new file in the VM's directory, on top of those that it has.
@@ -61,7 +62,7 @@ func (v *VCenter) MoveDisk(ref vsphere.Ref, directory string) {
 func (v *VCenter) DetachDisks(ref vsphere.Ref) {
 	v.mu.Lock()
 	defer v.unlock()
-	v.machine(ref).disks = nil
+	v.machine(ref).disks, v.machine(ref).DiskBytes = nil, 0
 }
 
 // RemoveDisks detaches the disks of a VM that are not its own.

@@ -1,6 +1,9 @@
 package fake
 
-import "github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+import (
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
 
 // SetHotPlug says whether the size of a VM can be changed while the VM is on. At first it can.
 func (v *VCenter) SetHotPlug(ref vsphere.Ref, possible bool) {
@@ -25,6 +28,11 @@ func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
 		return err
 	}
 	read := c.vc.view(m)
+	if m.hidden && r.Resize.DiskGiB != 0 {
+		err := newError(vsphere.ClassTransient, v1alpha1.ReasonRetrying, "the disks of %s cannot be seen", m.Name)
+		c.tracker.Withdraw(id, err)
+		return err
+	}
 	if err := r.Resize.Refuse(read); err != nil {
 		c.tracker.Withdraw(id, err)
 		return err
@@ -34,7 +42,7 @@ func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
 		switch {
 		case m == nil:
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "VM %s does not exist", r.VM)
-		case m.CPU != read.CPU || m.MemoryMiB != read.MemoryMiB || m.Stamp == nil || m.Stamp.String() != read.Stamp.String():
+		case m.CPU != read.CPU || m.MemoryMiB != read.MemoryMiB || m.DiskBytes != read.DiskBytes || m.Stamp == nil || m.Stamp.String() != read.Stamp.String():
 			err := faultError(vsphere.ClassConflict, "ConcurrentAccess", "%s is not as it was read", m.Name)
 			err.Reason = vsphere.ReasonChangedMeanwhile
 			return "", err
@@ -45,6 +53,9 @@ func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
 		}
 		stamp := m.Stamp.Revised(r.Resize.Revision)
 		m.CPU, m.MemoryMiB, m.Stamp = r.Resize.CPU, r.Resize.MemoryMiB, &stamp
+		if r.Resize.DiskGiB != 0 {
+			m.DiskBytes = vsphere.GiB(r.Resize.DiskGiB)
+		}
 		return r.VM, nil
 	})
 }

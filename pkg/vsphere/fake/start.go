@@ -87,6 +87,10 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		return err
 	}
 	template := c.vc.machines[spec.Source.Ref]
+	if err := refuseDisk(template, spec.DiskGiB); err != nil {
+		c.tracker.Refused(id, err)
+		return err
+	}
 	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		if c.vc.folders[spec.Folder] == nil {
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
@@ -109,7 +113,7 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 	instance := c.vc.newInstance()
 	vm := vsphere.VM{
 		Name: name, Parent: spec.Folder, Configured: true,
-		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, InstanceUUID: instance,
+		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, DiskBytes: template.DiskBytes, InstanceUUID: instance,
 		CPUHotAdd: template.CPUHotAdd, MemoryHotAdd: template.MemoryHotAdd,
 		MemoryHotAddLimitMiB: template.MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB: template.MemoryHotAddIncrementMiB,
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
@@ -118,6 +122,9 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 			Slot: spec.Slot, Revision: spec.Revision(), Disks: keysOf(template.disks), Instance: instance,
 			Template: template.InstanceUUID,
 		},
+	}
+	if spec.DiskGiB != 0 {
+		vm.DiskBytes = vsphere.GiB(spec.DiskGiB)
 	}
 	if spec.PowerOn {
 		vm.Power = vsphere.PoweredOn

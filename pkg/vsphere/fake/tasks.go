@@ -106,6 +106,11 @@ func (v *VCenter) end(t *task) {
 		c.tracker.Ended(t.Ref, vm, err)
 	}
 	if m := v.machines[vm]; m != nil {
+		for _, c := range v.clients {
+			if d := c.disks[vm]; d != nil && d.answered && c.ready() == nil {
+				c.readDisk(m)
+			}
+		}
 		v.changed(m)
 	}
 }

@@ -49,10 +49,11 @@ type folder struct {
 // machine is a VM or a template. Its ParentPath means nothing: it is worked out when somebody asks.
 type machine struct {
 	vsphere.VM
-	file  vsphere.DatastorePath // its configuration file, in a directory of its own
-	disks []vsphere.Disk
-	held  []vsphere.Disk // the disks of its snapshots, as they were
-	guest Guest
+	file   vsphere.DatastorePath // its configuration file, in a directory of its own
+	disks  []vsphere.Disk
+	held   []vsphere.Disk // the disks of its snapshots, as they were
+	guest  Guest
+	hidden bool // its devices
 	// noHotPlug: its size can be changed only while it is off.
 	noHotPlug bool
 }

@@ -61,6 +61,7 @@ func (v *VCenter) AddVM(folder string, vm vsphere.VM) vsphere.Ref {
 	vm.InstanceUUID = cmp.Or(vm.InstanceUUID, v.newInstance())
 	vm.Power = cmp.Or(vm.Power, vsphere.PoweredOff)
 	vm.Connection = cmp.Or(vm.Connection, vsphere.Connected)
+	vm.DiskBytes = cmp.Or(vm.DiskBytes, vsphere.GiB(TemplateDiskGiB))
 	m := v.addMachine(vm, []vsphere.Disk{{Key: TemplateDisk}})
 	v.changed(m)
 	v.templatesChanged()

@@ -109,7 +109,7 @@ func steps(in plan.Input, p plan.Plan) []step {
 		out = append(out, step{"add finalizer", v1alpha1.Finalizer, ""})
 	}
 	for _, r := range p.Record {
-		out = append(out, step{"record revision", r.Name, fmt.Sprintf("%s, %s, %d MiB", cmp.Or(r.Template, "unknown template"), count(r.CPU, "CPU"), r.MemoryMiB)})
+		out = append(out, step{"record revision", r.Name, cmp.Or(r.Template, "unknown template") + ", " + sizeOf(r.VMSpec)})
 	}
 	if p.EnsureFolder {
 		out = append(out, step{"make folder", in.Snapshot.Path, ""})
@@ -120,7 +120,7 @@ func steps(in plan.Input, p plan.Plan) []step {
 	for _, r := range p.Requests {
 		kind, _ := r.Kind.Info()
 		if spec := r.Clone; spec != nil {
-			out = append(out, step{kind.Verb, r.Name, fmt.Sprintf("from %s, %s, %d MiB", spec.Source.Path, count(spec.CPU, "CPU"), spec.MemoryMiB)})
+			out = append(out, step{kind.Verb, r.Name, "from " + spec.Source.Path + ", " + sizeOf(spec.VMSpec)})
 			continue
 		}
 		out = append(out, step{kind.Verb, vmName(in, r.VM), string(r.VM)})
@@ -135,6 +135,15 @@ func steps(in plan.Input, p plan.Plan) []step {
 		out = append(out, step{"remove finalizer", v1alpha1.Finalizer, "and with it the VmGroup"})
 	}
 	return out
+}
+
+// sizeOf says how large VMs are.
+func sizeOf(spec vsphere.VMSpec) string {
+	size := fmt.Sprintf("%s, %d MiB", count(spec.CPU, "CPU"), spec.MemoryMiB)
+	if spec.DiskGiB != 0 {
+		size += fmt.Sprintf(", %d GiB of disk", spec.DiskGiB)
+	}
+	return size
 }
 
 func vmName(in plan.Input, ref vsphere.Ref) string {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -96,6 +97,7 @@ func (c *chaos) editSpec(t *rapid.T) {
 	}
 	c.edit(func(s *v1alpha1.VmGroupSpec) {
 		s.Template, s.CPU = pick(t, "template", "golden", "new"), pick(t, "CPUs", int32(2), 4)
+		s.Disk = pick(t, "disk", nil, nil, ptr.To(templateDisk), ptr.To[int32](20), ptr.To[int32](30))
 		s.Readiness, s.MinReadySeconds, s.Members, s.Power, s.Health = nil, nil, nil, nil, nil
 		drawUpdate(t, s)
 		for i := range s.Members {
@@ -262,6 +264,7 @@ func (c *chaos) weather(t *rapid.T) {
 	c.away, c.noTemplate = rarely(t, "vCenter is away"), rarely(t, "no template")
 	c.keptGone = rarely(t, "no earlier template")
 	c.readOnly = rarely(t, "read-only")
+	c.noDisks = rarely(t, "disks are hidden")
 	if c.group != nil {
 		c.group.Spec.Paused = rarely(t, "paused")
 	}
@@ -269,7 +272,7 @@ func (c *chaos) weather(t *rapid.T) {
 
 // calm ends all faults and lets the group come to rest.
 func (c *chaos) calm(t *rapid.T) {
-	c.away, c.noTemplate, c.readOnly, c.unready, c.keptGone = false, false, false, false, false
+	c.away, c.noTemplate, c.readOnly, c.unready, c.keptGone, c.noDisks = false, false, false, false, false, false
 	for i := range c.vms {
 		connected(&c.vms[i])
 		readable(&c.vms[i])

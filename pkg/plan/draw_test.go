@@ -101,6 +101,9 @@ func drawRevisions(t *rapid.T, in *Input) {
 		if rarely(t, "of another size") {
 			r.CPU = 8
 		}
+		if rarely(t, "with another disk") {
+			r.DiskGiB = 15
+		}
 		in.Revisions = append(in.Revisions, r)
 	}
 	switch {
@@ -131,6 +134,9 @@ func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
 		cascadeOrphan(g)
 	}
 	g.Spec.Paused = rarely(t, "paused")
+	if flip(t, "disk") {
+		disk(pick(t, "GiB", int32(10), 20))(&g.Spec)
+	}
 	drawUpdate(t, &g.Spec)
 	if flip(t, "seen before") {
 		g.Status = v1alpha1.VmGroupStatus{ObservedGeneration: 6, Replicas: 2, Phase: v1alpha1.PhasePending, Selector: Selector("web")}
@@ -229,6 +235,7 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 		v.Stamp.Revision = pick(t, "revision", "old", "3:abc")
 	}
 	v.CPU, v.MemoryMiB = pick(t, "CPUs", int32(2), 2, 1, 4), pick(t, "memory", int64(4096), 4096, 2048)
+	v.DiskBytes = pick(t, "disk", 0, vsphere.GiB(10), vsphere.GiB(20), vsphere.GiB(20)+512, vsphere.GiB(20)-512)
 	v.CPUHotAdd, v.MemoryHotAdd = flip(t, "CPU hot-add"), flip(t, "memory hot-add")
 	v.Created = pick(t, "created", testNow, v.Created, time.Time{})
 	return v

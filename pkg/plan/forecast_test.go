@@ -49,6 +49,8 @@ func TestForecast(t *testing.T) {
 		"4: fewer, and new ones are there":  {group(1), append(old(0), vm(1), vm(2)), []func(*Input){replace}, Forecast{Removed: 2}},
 		"4: on demand":                      {group(2), []vsphere.VM{vm(0), vm(1)}, []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Replaced: 1, Surge: 1, Floor: 2, AtOnce: 1}},
 		"5: in place":                       {group(3), []vsphere.VM{vm(0, small, hotAdd), vm(1, small), vm(2, small, off)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, nil)}, Forecast{Hot: 1, Cold: 2}},
+		"5: in place, disks":                {group(4), []vsphere.VM{vm(0, diskOf(10)), vm(1, diskOf(10), off), vm(2, diskOf(30)), vm(3, diskOf(20))}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, nil), spec(disk(20))}, Forecast{Hot: 1, Cold: 1, Kept: 1}},
+		"5: a disk that is too large":       {group(1), []vsphere.VM{vm(0, diskOf(30))}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceIfPossible, nil), spec(disk(20))}, Forecast{Replaced: 1, AtOnce: 1}},
 		"5: in place, none is switched off": {group(2), []vsphere.VM{vm(0, small), vm(1, small, off)}, []func(*Input){inPlace(v1alpha1.UpdateInPlaceOnly, ptr.To(intstr.FromInt32(0)))}, Forecast{Cold: 1, Waiting: 1}},
 		"6: no strategy":                    {group(3), old(0, 1, 2), nil, Forecast{Kept: 3}},
 		"6: no strategy, but on demand":     {group(3), old(0, 1, 2), []func(*Input){members("instance-1", v1alpha1.DeletionNow)}, Forecast{Kept: 2, Replaced: 1, Surge: 1, Floor: 3, AtOnce: 1}},

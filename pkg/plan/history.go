@@ -89,7 +89,9 @@ func (p *Plan) historyToKeep(in Input) []Revision {
 func (ms *membership) complete(in Input) bool {
 	return len(ms.ours) > 0 && len(ms.ours) >= int(in.Group.DesiredReplicas()) &&
 		len(ms.pending)+len(ms.unidentified)+ms.unlisted == 0 &&
-		!slices.ContainsFunc(ms.ours, func(m *member) bool { return m.differs || m.age == vsphere.AgeUnknown })
+		!slices.ContainsFunc(ms.ours, func(m *member) bool {
+			return m.differs || m.age == vsphere.AgeUnknown || ms.target.sizeUnknown(m.vm)
+		})
 }
 
 // objects returns the names of ControllerRevisions, sorted.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -57,10 +58,11 @@ func isZero(value *intstr.IntOrString) bool {
 //  1. nobody can tell what it is made from, or it is as the spec has it: nothing
 //  2. the strategy changes nothing in place: a new VM
 //  3. it is made from an earlier spec, and the strategy may replace it, or nothing else differs: a new VM
-//  4. it is off: a reconfiguration, before it is powered on
-//  5. it can take the size while it is on (see takesHot): a reconfiguration
-//  6. it may be switched off, or the strategy never replaces it: a reconfiguration while it is off
-//  7. a new VM
+//  4. its disk is too large, and no disk shrinks: a new VM
+//  5. it is off: a reconfiguration, before it is powered on
+//  6. it can take the size while it is on (see takesHot): a reconfiguration
+//  7. it may be switched off, or the strategy never replaces it: a reconfiguration while it is off
+//  8. a new VM
 func (ms *membership) changeOf(in Input, m *member) change {
 	g, older := in.Group, m.age == vsphere.Old
 	only := strategyOf(g) == v1alpha1.UpdateInPlaceOnly
@@ -68,6 +70,8 @@ func (ms *membership) changeOf(in Input, m *member) change {
 	case m.age == vsphere.AgeUnknown || !m.differs:
 		return noChange
 	case !changesInPlace(g) || older && (!only || ms.target.SizeOf(*m.vm)):
+		return replacement
+	case ms.target.shrinks(m.vm):
 		return replacement
 	case m.vm.Power == vsphere.PoweredOff:
 		return coldChange
@@ -80,7 +84,10 @@ func (ms *membership) changeOf(in Input, m *member) change {
 	}
 }
 
-// takesHot reports whether a VM that is on can be given the size of the spec, as far as vCenter tells.
+// shrinks reports whether a VM has a larger disk than the spec asks for.
+func (t target) shrinks(vm *vsphere.VM) bool { return vsphere.CompareDisk(*vm, t.DiskGiB) > 0 }
+
+// takesHot reports whether a VM that is on can be given the size of the spec, as far as vCenter tells. A disk grows in any case.
 func (t target) takesHot(vm *vsphere.VM) bool {
 	cpu := vm.CPU == t.CPU || vm.CPU < t.CPU && vm.CPUHotAdd
 	more := t.MemoryMiB - vm.MemoryMiB
@@ -167,7 +174,11 @@ func (ms *membership) resize(m *member) *vsphere.Resize {
 	if m.age == vsphere.Current {
 		revision = ms.target.Revision()
 	}
-	return &vsphere.Resize{CPU: ms.target.CPU, MemoryMiB: ms.target.MemoryMiB, Revision: revision}
+	want := vsphere.Resize{CPU: ms.target.CPU, MemoryMiB: ms.target.MemoryMiB, DiskGiB: ms.target.DiskGiB, Revision: revision}
+	if ms.target.sizeUnknown(m.vm) {
+		want.DiskGiB = 0 // nobody is changed for what cannot be read
+	}
+	return &want
 }
 
 // changeable returns the VMs that are on and that a change in place can begin on, or has begun on.
@@ -232,22 +243,61 @@ func (ms *membership) changesLeft(g *v1alpha1.VmGroup) int {
 }
 
 // resized says what a VM is changed to.
-func (t target) resized() string { return fmt.Sprintf("%d CPUs and %d MiB", t.CPU, t.MemoryMiB) }
+func (t target) resized() string {
+	if t.DiskGiB == 0 {
+		return fmt.Sprintf("%d CPUs and %d MiB", t.CPU, t.MemoryMiB)
+	}
+	return fmt.Sprintf("%d CPUs, %d MiB and a disk of %d GiB", t.CPU, t.MemoryMiB, t.DiskGiB)
+}
 
 // replacementRequired returns the problem that VMs differ in what only a new VM can have, and that the strategy replaces none.
 func replacementRequired(in Input, p *Plan) *Problem {
-	n := countIf(p.members.ours, (*member).stuck)
-	if n == 0 || strategyOf(in.Group) != v1alpha1.UpdateInPlaceOnly {
+	older, larger := p.members.countStuck()
+	if older+larger == 0 || strategyOf(in.Group) != v1alpha1.UpdateInPlaceOnly {
 		return nil
 	}
+	var advice []string
+	if older > 0 {
+		advice = append(advice, "go back to the old template and trigger")
+	}
+	if larger > 0 {
+		advice = append(advice, "raise spec.disk")
+	}
 	problem := stalled(v1alpha1.ReasonReplacementRequired, fmt.Sprintf(
-		"%s made from an earlier spec, and the strategy InPlaceOnly replaces none: go back to the old template and trigger, set spec.update.strategy to InPlaceIfPossible or Replace, or mark VMs with deletion: Now in spec.members",
-		count(n, "VM")))
+		"%s, and the strategy InPlaceOnly replaces none: %s, set spec.update.strategy to InPlaceIfPossible or Replace, or mark VMs with deletion: Now in spec.members",
+		whyStuck(older, larger, count(older+larger, "VM")), strings.Join(advice, ", ")))
 	problem.blocksClones = false
 	return problem
 }
 
 // stuck reports whether only a new VM could be as the spec has it, and nobody makes one.
 func (m *member) stuck() bool {
-	return !m.old && !m.partitioned && m.mark != v1alpha1.DeletionNever && m.differs && m.age == vsphere.Old
+	return !m.old && !m.partitioned && m.mark != v1alpha1.DeletionNever && m.differs && (m.age == vsphere.Old || m.change == replacement)
+}
+
+// countStuck counts the VMs that are stuck: those made from an earlier spec, and those of the present one whose disk is too large.
+func (ms *membership) countStuck() (older, larger int) {
+	for _, m := range ms.ours {
+		switch {
+		case !m.stuck():
+		case m.age == vsphere.Old:
+			older++
+		default:
+			larger++
+		}
+	}
+	return older, larger
+}
+
+// whyStuck says of some VMs why only new ones could be as the spec has them. vms names them all.
+func whyStuck(older, larger int, vms string) string {
+	const earlier, shrink = "made from an earlier spec", "with a larger disk than the spec's (a disk does not shrink)"
+	switch {
+	case larger == 0:
+		return vms + " " + earlier
+	case older == 0:
+		return vms + " " + shrink
+	default:
+		return fmt.Sprintf("%s, %d %s and %d %s", vms, older, earlier, larger, shrink)
+	}
 }

@@ -61,6 +61,7 @@ func TestStateIn(t *testing.T) {
 		"9: at work, from an earlier spec":                {1, vm(0, oldRevision), nil, v1alpha1.VMAvailable, "earlier spec"},
 		"9: at work, from a newer controller":             {1, vm(0, func(v *vsphere.VM) { v.Stamp.Revision = "3:0a1b" }), nil, v1alpha1.VMAvailable, "newer version"},
 		"9: at work, of another size":                     {1, vm(0, func(v *vsphere.VM) { v.CPU = 8 }), nil, v1alpha1.VMAvailable, "has 8 CPUs"},
+		"9: at work, with another disk":                   {1, vm(0, diskOf(10)), []func(*Input){spec(disk(20))}, v1alpha1.VMAvailable, "2 CPUs, 4096 MiB and a disk of 10 GiB instead of 2, 4096 and 20 GiB"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ type Revision struct {
 // sameContent reports whether VMs of two revisions are alike. They may be made from different templates of one name: a template
 // that was rebuilt makes no VM old.
 func (r Revision) sameContent(o Revision) bool {
-	return r.Name == o.Name && r.CPU == o.CPU && r.MemoryMiB == o.MemoryMiB
+	return r.Name == o.Name && r.CPU == o.CPU && r.MemoryMiB == o.MemoryMiB && r.DiskGiB == o.DiskGiB
 }
 
 // carriedBy reports whether a VM of ours is of the revision.
@@ -98,15 +98,30 @@ func historyOf(in Input, ms *membership) (history, unrecorded []Revision) {
 		if !m.differs || m.age != vsphere.Old && len(history) > 0 {
 			continue
 		}
-		r := Revision{Name: m.vm.Stamp.Revision, VMSpec: vsphere.VMSpec{CPU: m.vm.CPU, MemoryMiB: m.vm.MemoryMiB}}
+		r := Revision{Name: m.vm.Stamp.Revision, VMSpec: vsphere.VMSpec{CPU: m.vm.CPU, MemoryMiB: m.vm.MemoryMiB, DiskGiB: ms.target.diskOf(m.vm)}}
 		if !slices.ContainsFunc(unrecorded, r.sameContent) {
 			unrecorded = append(unrecorded, r)
 		}
 	}
 	slices.SortFunc(unrecorded, func(a, b Revision) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CPU, b.CPU), cmp.Compare(a.MemoryMiB, b.MemoryMiB))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CPU, b.CPU), cmp.Compare(a.MemoryMiB, b.MemoryMiB), cmp.Compare(a.DiskGiB, b.DiskGiB))
 	})
 	return slices.Concat(unrecorded, history), unrecorded
+}
+
+// diskOf returns the size of a VM's disk in GiB, rounded away from the spec's: another size stays another one. It is 0 if the spec
+// asks for none, or if it is not known.
+func (t target) diskOf(vm *vsphere.VM) int32 {
+	switch vsphere.CompareDisk(*vm, t.DiskGiB) {
+	case 1:
+		return int32((vm.DiskBytes + 1<<30 - 1) >> 30)
+	case -1:
+		return int32(vm.DiskBytes >> 30)
+	}
+	if t.sizeUnknown(vm) {
+		return 0
+	}
+	return t.DiskGiB
 }
 
 // latestOfEach returns recorded revisions in their order, but for those of which a later one has the same content.
@@ -168,11 +183,12 @@ func (ms *membership) setPartitioned() {
 }
 
 // lacking returns how many VMs the partition lacks: those that it keeps, less those that are there or on their way. VMs of
-// which nobody can tell what they are may be of them.
+// which nobody can tell what they are may be of them. One that was just made is on its way until its disk was read.
 func (ms *membership) lacking() int {
 	there := countIf(ms.ours, func(m *member) bool { return m.partitioned })
 	present := ms.target.Hash()
-	onTheirWay := countIf(ms.pending, func(m *member) bool {
+	unread := filter(ms.ours, func(m *member) bool { return !m.partitioned && ms.target.sizeUnknown(m.vm) })
+	onTheirWay := countIf(slices.Concat(ms.pending, unread), func(m *member) bool {
 		return m.op != nil && m.op.SpecHash != "" && m.op.SpecHash != present
 	})
 	return max(0, ms.partition.keep-there-onTheirWay-len(ms.unidentified))

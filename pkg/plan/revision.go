@@ -2,6 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -14,6 +17,7 @@ func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 		Trigger:   trigger(g),
 		CPU:       g.Spec.CPU,
 		MemoryMiB: int64(g.Spec.Memory) * 1024,
+		DiskGiB:   ptr.Deref(g.Spec.Disk, 0),
 	}
 }
 
@@ -48,9 +52,41 @@ func (t target) drift(vm *vsphere.VM) string {
 		return "made from an earlier spec"
 	case vsphere.Current:
 		if !t.SizeOf(*vm) {
-			return fmt.Sprintf("not of the size in the spec: it has %d CPUs and %d MiB instead of %d and %d",
-				vm.CPU, vm.MemoryMiB, t.CPU, t.MemoryMiB)
+			return "not of the size in the spec: " + t.difference(vm)
 		}
 	}
 	return ""
 }
+
+// difference says which size a VM has, and which it should have.
+func (t target) difference(vm *vsphere.VM) string {
+	if vsphere.CompareDisk(*vm, t.DiskGiB) == 0 {
+		return fmt.Sprintf("it has %d CPUs and %d MiB instead of %d and %d", vm.CPU, vm.MemoryMiB, t.CPU, t.MemoryMiB)
+	}
+	return fmt.Sprintf("it has %d CPUs, %d MiB and a disk of %s instead of %d, %d and %d GiB",
+		vm.CPU, vm.MemoryMiB, vsphere.DiskSize(vm.DiskBytes), t.CPU, t.MemoryMiB, t.DiskGiB)
+}
+
+// DisksToRead returns the VMs of a group whose disks are to be read because the spec says how large they are, and that is not known
+// yet: all of ours that vCenter can read, and that are not being cloned.
+func DisksToRead(g *v1alpha1.VmGroup, s vsphere.Snapshot) []vsphere.Ref {
+	if g.Spec.Disk == nil {
+		return nil
+	}
+	cloning := func(vm *vsphere.VM) bool {
+		return slices.ContainsFunc(s.Operations, func(op vsphere.Operation) bool {
+			return op.Kind.Makes() && (op.VM == vm.Ref || op.Name == vm.Name)
+		})
+	}
+	var refs []vsphere.Ref
+	for _, vm := range s.VMs {
+		readable := vm.Connection == vsphere.Connected && !vm.Unreadable
+		if vm.DiskBytes == 0 && readable && vsphere.Identify(s.Owner, string(g.UID), *vm) == vsphere.Ours && !cloning(vm) {
+			refs = append(refs, vm.Ref)
+		}
+	}
+	return refs
+}
+
+// sizeUnknown reports whether the spec says how large a VM's disk is, and nobody knows how large it is. It counts as equal.
+func (t target) sizeUnknown(vm *vsphere.VM) bool { return t.DiskGiB != 0 && vm.DiskBytes == 0 }

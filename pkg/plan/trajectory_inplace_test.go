@@ -20,6 +20,14 @@ func memory(gib int32) func(*v1alpha1.VmGroupSpec) {
 	return func(s *v1alpha1.VmGroupSpec) { s.Memory = gib }
 }
 
+func disk(gib int32) func(*v1alpha1.VmGroupSpec) {
+	return func(s *v1alpha1.VmGroupSpec) { s.Disk = ptr.To(gib) }
+}
+
+func diskOf(gib int32) func(*vsphere.VM) {
+	return func(v *vsphere.VM) { v.DiskBytes = vsphere.GiB(gib) }
+}
+
 func hotAdd(v *vsphere.VM) { v.CPUHotAdd, v.MemoryHotAdd = true, true }
 
 // inPlaceTrajectories are changes of the size of VMs that exist.
@@ -119,6 +127,36 @@ func inPlaceTrajectories() map[string]trajectory {
 			{"it is on, and not ready: the other waits", both(changed(1, noTools), allEnd), nil, "1/2 PENDING Updating"},
 			{"the deadline passes", passes(time.Hour), nil, "1/2 ERROR ProgressDeadlineExceeded"},
 			{"it is ready after all", changed(1, tools), []string{"power off vm-0"}, "2/2 PENDING Updating"},
+		}},
+		"a disk grows while its VM is on": {running(2), []step{
+			{"a larger disk", both(both(changed(0, diskOf(10)), changed(1, diskOf(10))), edited(ifPossible, disk(20))), []string{"reconfigure vm-1"}, "2/2 PENDING Updating"},
+			{"one is done", allEnd, []string{"reconfigure vm-0"}, "2/2 PENDING Updating"},
+			{"both are", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+			{"somebody grows one: it can only be replaced", changed(0, diskOf(30)), []string{"power off vm-0"}, "2/2 PENDING Updating"},
+			{"it is off", allEnd, []string{"destroy vm-0"}, "1/2 PENDING Updating"},
+			{"it is gone", allEnd, []string{"clone web-0d1f2-0"}, "1/1 PENDING ScalingUp"},
+			{"it is made with the disk that is asked for", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+			{"it is asked for no more: nothing", edited(func(s *v1alpha1.VmGroupSpec) { s.Disk = nil }), nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a disk grows with CPUs that cannot be added": {running(1), []step{
+			{"off for it", both(changed(0, diskOf(10)), edited(ifPossible, disk(20), cpus(4))), []string{"power off vm-0"}, "1/1 PENDING Updating"},
+			{"it is off", allEnd, []string{"reconfigure vm-0"}, "0/1 PENDING Updating"},
+			{"both are changed", allEnd, []string{"power on vm-0"}, "0/1 PENDING ScalingUp"},
+			{"it is on", allEnd, nil, "1/1 READY AllReplicasAvailable"},
+		}},
+		"only in place: a disk does not shrink": {running(2), []step{
+			{"one is too large", both(both(changed(0, diskOf(30)), changed(1, diskOf(10))), edited(only, disk(20))), []string{"reconfigure vm-1"}, "2/2 ERROR ReplacementRequired"},
+			{"the other grows", allEnd, nil, "2/2 ERROR ReplacementRequired"},
+			{"not even while it is off", changed(0, off), []string{"power on vm-0"}, "1/2 ERROR ReplacementRequired"},
+			{"more is asked for", both(allEnd, edited(disk(30))), []string{"reconfigure vm-1"}, "2/2 PENDING Updating"},
+			{"it grows", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"a disk whose size nobody knows": {running(2), []step{
+			{"a larger disk", both(func(w *world) { w.noDisks = true }, edited(ifPossible, disk(20))), nil, "2/2 READY AllReplicasAvailable"},
+			{"they are changed for what is known, and keep their disks", edited(cpus(4)), []string{"power off vm-1"}, "2/2 PENDING Updating"},
+			{"it is off", allEnd, []string{"reconfigure vm-1"}, "1/2 PENDING Updating"},
+			{"and on", both(allEnd, nothing), []string{"power on vm-1"}, "1/2 PENDING Updating"},
+			{"disks are shown again: one grows, and the other is next", both(allEnd, both(changed(0, diskOf(10)), func(w *world) { w.noDisks = false })), []string{"reconfigure vm-1", "power off vm-0"}, "2/2 PENDING Updating"},
 		}},
 		"in place, scaled down meanwhile": {running(3), []step{
 			{"another size", edited(only, cpus(4)), []string{"power off vm-2"}, "3/3 PENDING Updating"},

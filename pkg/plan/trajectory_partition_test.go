@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 func withPartition(n int32) func(*v1alpha1.VmGroupSpec) {
@@ -22,6 +23,15 @@ func earlierTemplatesBack(w *world) { w.keptGone = false }
 func recordRemoved(template string) func(*world) {
 	return func(w *world) {
 		w.revisions = slices.DeleteFunc(w.revisions, func(r Revision) bool { return r.Template == template })
+	}
+}
+
+// everyVM lets somebody change all VMs.
+func everyVM(change func(*vsphere.VM)) func(*world) {
+	return func(w *world) {
+		for i := range w.vms {
+			change(&w.vms[i])
+		}
 	}
 }
 
@@ -78,6 +88,18 @@ func partitionTrajectories() map[string]trajectory {
 			{"an old one, and more are wanted", both(destroyed(0), scaled(4)), []string{"clone web-0d1f2-0", "clone web-0d1f2-3"}, "2/2 PENDING ScalingUp"},
 			{"2 of 4 are old", allEnd, nil, "4/4 READY AllReplicasAvailable"},
 			{"2 are wanted: the old ones stay", scaled(2), []string{"power off vm-3", "power off vm-2.3"}, "4/4 PENDING ScalingDown"},
+		}},
+		"what is lost is made again with the disk that it had": {running(3), []step{
+			{"a partition, and a disk", both(everyVM(diskOf(20)), edited(replacing(0, 1), withPartition(2), disk(20))), []string{old}, "3/3 READY AllReplicasAvailable"},
+			{"a larger one", edited(disk(30)), []string{old, "power off vm-2"}, "3/3 PENDING Updating"},
+			{"off", allEnd, []string{"destroy vm-2"}, "2/3 PENDING Updating"},
+			{"gone", allEnd, []string{"clone web-0d1f2-2"}, "2/2 PENDING ScalingUp"},
+			{"made", allEnd, nil, "3/3 READY AllReplicasAvailable"},
+			{"an old one is lost", destroyed(0), []string{"clone web-0d1f2-0"}, "2/2 PENDING ScalingUp"},
+			{"it has its old disk, or another would be replaced", allEnd, nil, "3/3 READY AllReplicasAvailable"},
+			{"nobody sees the disks: nothing is forgotten", func(w *world) { w.noDisks = true }, nil, "3/3 READY AllReplicasAvailable"},
+			{"they are shown again", func(w *world) { w.noDisks = false }, nil, "3/3 READY AllReplicasAvailable"},
+			{"0: both", edited(withPartition(0)), []string{"power off vm-1"}, "3/3 PENDING Updating"},
 		}},
 		"what is lost while its clone is under way": {canary, []step{
 			{"an old one", destroyed(0), []string{"clone web-0d1f2-0"}, "2/2 PENDING ScalingUp"},

@@ -64,7 +64,9 @@ func (ms *membership) upToDate(in Input) upToDate {
 		}
 	case strategyOf(g) == v1alpha1.UpdateInPlaceOnly && countIf(differ, (*member).stuck) > 0:
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonReplacementRequired
-		u.message = fmt.Sprintf("%d of %s made from an earlier spec: only new VMs can be as the spec has them", countIf(differ, (*member).stuck), all)
+		older, larger := ms.countStuck()
+		u.message = fmt.Sprintf("%s: only new VMs can be as the spec has them",
+			whyStuck(older, larger, fmt.Sprintf("%d of %s", older+larger, all)))
 	case len(differ) > 0 && ms.changesLeft(g) == 0 && countIf(differ, (*member).needsPowerCycle)+kept == len(differ):
 		u.status, u.reason = metav1.ConditionFalse, v1alpha1.ReasonPowerCycleRequired
 		u.message = fmt.Sprintf("%d of %s not of the size in the spec: they are changed when somebody switches them off", len(differ)-kept, all)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,8 +42,12 @@ type world struct {
 	sweepAsked int
 	clocks     Clocks
 	unready    bool // VMs are made that do not become ready
+	noDisks    bool // nobody sees how large disks are
 	plan       Plan
 }
+
+// templateDisk is the size of the first disk of all templates, in GiB.
+const templateDisk int32 = 10
 
 // task is one that runs. One that is found was sent by an earlier process, and has no operation.
 type task struct {
@@ -82,6 +87,9 @@ func (w *world) input() Input {
 		s.Folders = []vsphere.Folder{{Ref: w.folder, Name: "web", Path: testPath, UnderRoot: true, Children: w.children()}}
 	}
 	for _, vm := range w.vms {
+		if w.noDisks {
+			vm.DiskBytes = 0
+		}
 		if !w.hidden[vm.Ref] {
 			s.VMs = append(s.VMs, &vm)
 		}
@@ -235,6 +243,10 @@ func (w *world) end(t *task, class vsphere.Class) {
 
 // reconfigure gives a VM another size. One that is on takes only what can be added to it.
 func (w *world) reconfigure(t *task, vm *vsphere.VM) {
+	if vsphere.CompareDisk(*vm, t.resize.DiskGiB) > 0 {
+		w.fail(t.Operation, "", vsphere.ClassInvalid)
+		return
+	}
 	hot := (vm.CPU == t.resize.CPU || vm.CPUHotAdd && vm.CPU < t.resize.CPU) &&
 		(vm.MemoryMiB == t.resize.MemoryMiB || vm.MemoryHotAdd && vm.MemoryMiB < t.resize.MemoryMiB)
 	if vm.Power != vsphere.PoweredOff && !hot {
@@ -245,6 +257,9 @@ func (w *world) reconfigure(t *task, vm *vsphere.VM) {
 	}
 	stamp := vm.Stamp.Revised(t.resize.Revision)
 	vm.CPU, vm.MemoryMiB, vm.Stamp = t.resize.CPU, t.resize.MemoryMiB, &stamp
+	if t.resize.DiskGiB != 0 {
+		vm.DiskBytes = vsphere.GiB(t.resize.DiskGiB)
+	}
 }
 
 // poweredOn counts a power-on as vsphere.PowerOn says.
@@ -265,6 +280,7 @@ func (w *world) appear(t *task) {
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
 	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.spec.Revision()
 	v.CPU, v.MemoryMiB, v.ToolsRunning = t.spec.CPU, t.spec.MemoryMiB, !w.unready
+	v.DiskBytes = vsphere.GiB(cmp.Or(t.spec.DiskGiB, templateDisk))
 	if t.off {
 		v.Power = vsphere.PoweredOff
 	}

@@ -53,6 +53,9 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	if vg.DeletionTimestamp != nil {
 		return nil
 	}
+	if in.Snapshot, err = s.measured(ctx, vg, m, in.Snapshot); err != nil {
+		return err
+	}
 	if in.Living, err = s.living(vg, in.Snapshot); err != nil {
 		return err
 	}
@@ -89,6 +92,33 @@ func (s *Syncer) verified(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, 
 		}
 	}
 	m.verified = snap.VCenter
+	return snap, nil
+}
+
+// measured lets vCenter read the disks that spec.disk is compared with. An edit of the spec is not judged before they are known, and
+// neither is a partition, which goes by what its VMs are. Otherwise nobody waits for the disk of a VM that has just been made.
+// It returns the snapshot after that.
+func (s *Syncer) measured(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, snap vsphere.Snapshot) (vsphere.Snapshot, error) {
+	unknown := plan.DisksToRead(vg, snap)
+	if m.measured == vg.Generation && !plan.KeepsHistory(vg) {
+		if len(unknown) > 0 {
+			return snap, unlessPending(s.cfg.VCenter.ReadDisks(ctx, groupID(vg), unknown))
+		}
+		return snap, nil
+	}
+	if m.unmeasured == nil {
+		m.unmeasured = unknown
+	}
+	if len(m.unmeasured) > 0 {
+		if err := s.cfg.VCenter.ReadDisks(ctx, groupID(vg), m.unmeasured); err != nil {
+			return snap, err
+		}
+		var err error
+		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+			return snap, err
+		}
+	}
+	m.unmeasured, m.measured = nil, vg.Generation
 	return snap, nil
 }
 

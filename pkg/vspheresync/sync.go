@@ -79,6 +79,10 @@ type memory struct {
 	// missing are the VMs that the group has asked the vCenter missingIn to verify. The answer is pending.
 	missing   []vsphere.Ref
 	missingIn string
+	// measured is the generation of the spec with which the disks of all VMs were asked for, and unmeasured those that the group
+	// waits for.
+	measured   int64
+	unmeasured []vsphere.Ref
 	// sweep is the sweep that the group has asked for, see plan.Input, and sweepAt when.
 	sweep   int
 	sweepAt time.Time

@@ -66,6 +66,25 @@ func TestTouch(t *testing.T) {
 	}
 }
 
+func TestDisks(t *testing.T) {
+	disks := func(kib ...int64) func(*control.VM) {
+		return func(vm *control.VM) {
+			vm.DiskKiB = kib
+			for i := range kib {
+				vm.Disks = append(vm.Disks, int32(2000+i))
+			}
+		}
+	}
+	for name, r := range map[string]row{
+		"I15: grown":    {steps: []any{made("u1", 0, disks(10, 5)), made("u1", 0, disks(20, 5))}},
+		"I15: replaced": {steps: []any{made("u1", 0, disks(10)), made("u1", 0, disks()), made("u1", 0, disks(5))}},
+		"I15: shrunk": {steps: []any{made("u1", 0, disks(10, 5)), made("u1", 0, disks(10, 4))},
+			want: "I15", says: "disk 2001 of vm-u1-0 (web-u1-0) had 5 KiB, and has 4"},
+	} {
+		t.Run(name, r.run)
+	}
+}
+
 func TestCount(t *testing.T) {
 	failed := func(c *control.Clone) { c.State, c.Fault = "error", "DuplicateName" }
 	for name, r := range map[string]row{

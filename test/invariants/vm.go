@@ -135,6 +135,7 @@ func (s *state) putVM(now control.VM) {
 	}
 	wasOurs := s.ours(v)
 	s.serves(v)
+	s.checkDisks(v, now)
 	if v.Folder != now.Folder {
 		v.arrived = s.now
 	}

@@ -48,6 +48,13 @@ func TestSpec(t *testing.T) {
 		{"memory 24577", `{cpu: 1, memory: 24577}`, "spec.memory in body should be less than or equal to 24576"},
 		{"memory a quantity", `{cpu: 1, memory: 1Gi}`, "spec.memory in body must be of type integer"},
 
+		{"disk null", `{cpu: 1, memory: 1, disk: null}`, ""},
+		{"disk 0", `{cpu: 1, memory: 1, disk: 0}`, "spec.disk in body should be greater than or equal to 1"},
+		{"disk 1", `{cpu: 1, memory: 1, disk: 1}`, ""},
+		{"disk 63488", `{cpu: 1, memory: 1, disk: 63488}`, ""},
+		{"disk 63489", `{cpu: 1, memory: 1, disk: 63489}`, "spec.disk in body should be less than or equal to 63488"},
+		{"disk a quantity", `{cpu: 1, memory: 1, disk: 20Gi}`, "spec.disk in body must be of type integer"},
+
 		{"replicas null", `{cpu: 1, memory: 1, replicas: null}`, ""},
 		{"replicas 0", `{cpu: 1, memory: 1, replicas: 0}`, ""},
 		{"replicas -1", `{cpu: 1, memory: 1, replicas: -1}`, "spec.replicas in body should be greater than or equal to 0"},

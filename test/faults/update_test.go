@@ -108,16 +108,16 @@ func (r *run) hanging() {
 	r.gone()
 }
 
-// resizing gives VMs another size, and then the old one again. They stay the VMs that they are.
+// resizing gives VMs another size, with a larger disk. They stay the VMs that they are.
 func (r *run) resizing(hot bool) {
 	harness.Must(r.T, r.VCenter.Control.SetHotAdd(r.T.Context(), harness.Template, hot, hot))
 	vg := r.Group(group, 2)
 	vg.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceOnly}
 	before := r.VMs(r.createdFrom(vg))
-	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.CPU, vg.Spec.Memory = 2, 2 })
+	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.CPU, vg.Spec.Memory, vg.Spec.Disk = 2, 2, ptr.To[int32](20) })
 	for i, vm := range r.VMs(r.settled(2)) {
-		if vm.NumCPU != 2 || vm.MemoryMB != 2048 || vm.MoRef != before[i].MoRef {
-			r.T.Errorf("%s has %d CPUs and %d MiB, and was %s", vm.Name, vm.NumCPU, vm.MemoryMB, before[i].MoRef)
+		if vm.NumCPU != 2 || vm.MemoryMB != 2048 || vm.FirstDiskKiB() != 20<<20 || vm.MoRef != before[i].MoRef {
+			r.T.Errorf("%s has %d CPUs, %d MiB and a disk of %d KiB, and was %s", vm.Name, vm.NumCPU, vm.MemoryMB, vm.FirstDiskKiB(), before[i].MoRef)
 		}
 	}
 }

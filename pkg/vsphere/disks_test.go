@@ -109,3 +109,30 @@ func FuzzForeignDisks(f *testing.F) {
 		}
 	})
 }
+
+func TestFirstDisk(t *testing.T) {
+	for name, row := range map[string]struct {
+		keys, own []int32
+		want      int32 // 0: there is none
+	}{
+		"of a template":                 {[]int32{2001, 2000}, []int32{2001, 2000}, 2000},
+		"beside one of somebody else's": {[]int32{2000, 2001}, []int32{2001}, 2001},
+		"one was detached":              {[]int32{2001}, []int32{2000, 2001}, 2001},
+		"none of its own":               {[]int32{2002}, []int32{2000}, 0},
+		"none":                          {nil, []int32{2000}, 0},
+	} {
+		if got, ok := FirstDisk(row.keys, row.own); got != row.want || ok != (row.want != 0) {
+			t.Errorf("%s: %d, %t, want %d", name, got, ok, row.want)
+		}
+	}
+}
+
+func TestDiskSize(t *testing.T) {
+	for bytes, want := range map[int64]string{
+		GiB(20): "20 GiB", GiB(20) + GiB(1)/2: "20.5 GiB", GiB(20) + 1: "20 GiB", GiB(1) / 3: "0.333 GiB", GiB(63488): "63488 GiB",
+	} {
+		if got := DiskSize(bytes); got != want {
+			t.Errorf("%d bytes: %s, want %s", bytes, got, want)
+		}
+	}
+}

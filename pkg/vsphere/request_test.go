@@ -86,14 +86,44 @@ func TestAVMShowsAResizeWhole(t *testing.T) {
 		vm   VM
 		want bool
 	}{
-		"all of it":        {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, true},
-		"other CPUs":       {VM{CPU: 2, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, false},
-		"other memory":     {VM{CPU: 4, MemoryMiB: 1024, Stamp: &Stamp{Revision: "2:new"}}, false},
-		"another revision": {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:old"}}, false},
-		"no stamp":         {VM{CPU: 4, MemoryMiB: 2048}, false},
+		"all of it":            {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, true},
+		"other CPUs":           {VM{CPU: 2, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"other memory":         {VM{CPU: 4, MemoryMiB: 1024, Stamp: &Stamp{Revision: "2:new"}}, false},
+		"another revision":     {VM{CPU: 4, MemoryMiB: 2048, Stamp: &Stamp{Revision: "2:old"}}, false},
+		"no stamp":             {VM{CPU: 4, MemoryMiB: 2048}, false},
+		"whatever its disk is": {VM{CPU: 4, MemoryMiB: 2048, DiskBytes: GiB(7), Stamp: &Stamp{Revision: "2:new"}}, true},
 	} {
 		if got := want.ShownBy(tt.vm); got != tt.want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+	want.DiskGiB = 20
+	for bytes, shown := range map[int64]bool{0: false, GiB(10): false, GiB(20): true, GiB(20) + 1: false} {
+		if got := want.ShownBy(VM{CPU: 4, MemoryMiB: 2048, DiskBytes: bytes, Stamp: &Stamp{Revision: "2:new"}}); got != shown {
+			t.Errorf("a disk of %d bytes: %t", bytes, got)
+		}
+	}
+}
+
+func TestRefusedResizes(t *testing.T) {
+	vm := VM{Name: "web-0", CPU: 2, MemoryMiB: 1024, DiskBytes: GiB(20), Stamp: &Stamp{Revision: "2:old"}}
+	for name, tt := range map[string]struct {
+		want    Resize
+		refused string // part of why
+	}{
+		"another size":                    {Resize{CPU: 4, MemoryMiB: 1024, Revision: "2:new"}, ""},
+		"a larger disk":                   {Resize{CPU: 2, MemoryMiB: 1024, DiskGiB: 21, Revision: "2:new"}, ""},
+		"what it has":                     {Resize{CPU: 2, MemoryMiB: 1024, DiskGiB: 20, Revision: "2:old"}, ""},
+		"the revision alone":              {Resize{CPU: 2, MemoryMiB: 1024, Revision: "2:new"}, "by somebody else"},
+		"the revision alone, with a disk": {Resize{CPU: 2, MemoryMiB: 1024, DiskGiB: 20, Revision: "2:new"}, "by somebody else"},
+		"a smaller disk":                  {Resize{CPU: 4, MemoryMiB: 1024, DiskGiB: 19, Revision: "2:new"}, "a disk of 20 GiB by now, more than the 19 GiB"},
+	} {
+		err := tt.want.Refuse(vm)
+		if err == nil && tt.refused == "" {
+			continue
+		}
+		if err == nil || tt.refused == "" || err.Class != ClassConflict || !strings.Contains(err.Message, tt.refused) {
+			t.Errorf("%s: %v, want %q", name, err, tt.refused)
 		}
 	}
 }

@@ -71,6 +71,41 @@ func TestAgeOf(t *testing.T) {
 	}
 }
 
+// The size of the disk is compared, and no revision covers it: to set or to change it makes no VM old.
+func TestDiskIsNoPartOfRevisions(t *testing.T) {
+	spec := VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096}
+	with := spec
+	with.DiskGiB = 20
+	if spec.Revisions() != with.Revisions() || spec.Hash() == with.Hash() {
+		t.Errorf("revisions %+v and %+v, hashes %s and %s", spec.Revisions(), with.Revisions(), spec.Hash(), with.Hash())
+	}
+	vm := VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(10), Stamp: &Stamp{Revision: spec.revisionV1()}}
+	if age := with.Revisions().AgeOf(vm); age != Current {
+		t.Errorf("one of version 1 is %s", age)
+	}
+}
+
+func TestSizeOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		disk int32
+		vm   VM
+		want bool
+	}{
+		"no disk is asked for": {0, VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(99)}, true},
+		"it is not known":      {20, VM{CPU: 2, MemoryMiB: 4096}, true},
+		"it is equal":          {20, VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(20)}, true},
+		"it is smaller":        {20, VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(20) - 1}, false},
+		"it is larger":         {20, VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(20) + 1}, false},
+		"the largest":          {63488, VM{CPU: 2, MemoryMiB: 4096, DiskBytes: 63488 << 30}, true},
+		"other CPUs":           {20, VM{CPU: 1, MemoryMiB: 4096, DiskBytes: GiB(20)}, false},
+		"other memory":         {20, VM{CPU: 2, MemoryMiB: 1, DiskBytes: GiB(20)}, false},
+	} {
+		if got := (VMSpec{CPU: 2, MemoryMiB: 4096, DiskGiB: tt.disk}).SizeOf(tt.vm); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // A stamp as released controllers have written it: the VM is neither foreign nor old to this one.
 func TestStampOfVersion1(t *testing.T) {
 	stamp, err := ParseStamp(`{"owner":"cluster","uid":"u-1","name":"web","slot":3,"revision":"4fe6b2f7b1","disks":[2000],"instance":"i-1"}`)

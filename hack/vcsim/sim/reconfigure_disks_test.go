@@ -168,4 +168,40 @@ func TestCloneGrowsItsDisk(t *testing.T) {
 	if err := e.cloneError("b", resized(ten-1)); faultType(err) != "InvalidDeviceOperation" {
 		t.Errorf("a clone with a smaller disk ended with %v", err)
 	}
+	vms, err := e.control.VMs(e.ctx)
+	e.must(err)
+	for _, vm := range vms {
+		if vm.Name == "b" {
+			t.Errorf("it has left %+v", vm)
+		}
+	}
+	same, vmx := e.disk(e.clone("c", resized(ten)))
+	if !file.FromString(backing(same).FileName) || !config.FromString(vmx) || dir(file) != dir(config) {
+		t.Errorf("a disk that keeps its size lies in %s, and the VM in %s", file, config)
+	}
+}
+
+// TestCloneIsBornWithItsDisk has nobody see a clone with the disk of its template, in the journal, once it has a name.
+func TestCloneIsBornWithItsDisk(t *testing.T) {
+	for _, visible := range []sim.Visible{sim.VisibleEnd, sim.VisibleStart} {
+		e := start(t, sim.Options{Visible: visible})
+		template := object.NewVirtualMachine(e.client.Client, e.template)
+		e.clone("a", func(s *types.VirtualMachineCloneSpec) {
+			s.Config.DeviceChange = append(s.Config.DeviceChange, e.growing(template, twenty).DeviceChange...)
+		})
+		entries, err := e.control.Journal(e.ctx, 0, 0)
+		e.must(err)
+		seen := 0
+		for _, entry := range entries {
+			if entry.VM == nil || entry.VM.Name != "a" {
+				continue
+			}
+			if seen++; entry.VM.FirstDiskKiB() != twenty {
+				t.Errorf("%s: it was seen with a disk of %d KiB", visible, entry.VM.FirstDiskKiB())
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%s: it was not seen", visible)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/sim"
 )
 
@@ -117,5 +118,27 @@ func TestReconfigureAsksForWhatItChanges(t *testing.T) {
 	}
 	if v := e.violations(); len(v) != 0 {
 		t.Errorf("violations: %v", v)
+	}
+}
+
+// TestCloneAsksForItsDisk denies what a disk of another size needs: all other clones need none of it.
+func TestCloneAsksForItsDisk(t *testing.T) {
+	e := start(t, sim.Options{Strict: true})
+	template := object.NewVirtualMachine(e.client.Client, e.template)
+	grown := func(s *types.VirtualMachineCloneSpec) {
+		s.Config.DeviceChange = append(s.Config.DeviceChange, e.growing(template, twenty).DeviceChange...)
+	}
+	for i, id := range control.DiskPrivileges() {
+		e.must(e.control.Deny(e.ctx, id))
+		e.clone(fmt.Sprintf("plain-%d", i), stamped("me"))
+		_, err := e.submit("grown", stamped("me"), grown)
+		if fault := wantFault[*types.NoPermission](t, err); fault.PrivilegeId != id {
+			t.Errorf("without %s: %+v", id, fault)
+		}
+		e.must(e.control.Allow(e.ctx))
+	}
+	e.clone("grown", stamped("me"), grown)
+	if got := e.truth("grown").FirstDiskKiB(); got != twenty {
+		t.Errorf("it has a disk of %d KiB", got)
 	}
 }

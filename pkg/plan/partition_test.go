@@ -71,6 +71,9 @@ func TestPartition(t *testing.T) {
 		"2: one is missing": {[]vsphere.VM{vm(1, oldRevision), vm(2)}, []func(*Input){partitioned(intstr.FromInt32(2)), earlierRecorded()}, []int{1}, 1},
 		"2: one is missing, and on its way": {[]vsphere.VM{vm(1, oldRevision), vm(2)}, []func(*Input){
 			partitioned(intstr.FromInt32(2)), earlierRecorded(), operations(cloning(0, func(op *vsphere.Operation) { op.SpecHash = "old" }))}, []int{1}, 0},
+		"2: one was just made, and its disk is not known": {[]vsphere.VM{vm(0), vm(1, diskOf(10)), vm(2, diskOf(20))}, []func(*Input){
+			partitioned(intstr.FromInt32(2)), spec(disk(20)), revisions(revisionOf("web-old", 1, ofNow), revisionOf("web-now", 2, ofNow, func(r *Revision) { r.DiskGiB = 20 })),
+			operations(cloning(0, func(op *vsphere.Operation) { op.SpecHash = "old" }))}, []int{1}, 0},
 		"2: one that spec.members replaces is not kept": {oldOnes, []func(*Input){
 			partitioned(intstr.FromInt32(1)), earlierRecorded(), members("instance-0", v1alpha1.DeletionNow)}, []int{1}, 0},
 		"2: one that spec.members protects is": {oldOnes, []func(*Input){

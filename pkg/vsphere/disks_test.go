@@ -115,7 +115,7 @@ func TestFirstDisk(t *testing.T) {
 		keys, own []int32
 		want      int32 // 0: there is none
 	}{
-		"of a template":                 {[]int32{2001, 2000}, []int32{2001, 2000}, 2000},
+		"of a template":                 {[]int32{2001, 2000, 2002}, []int32{2000, 2001, 2002}, 2000},
 		"beside one of somebody else's": {[]int32{2000, 2001}, []int32{2001}, 2001},
 		"one was detached":              {[]int32{2001}, []int32{2000, 2001}, 2001},
 		"none of its own":               {[]int32{2002}, []int32{2000}, 0},

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -68,6 +69,21 @@ func TestNobodyWaitsForTheDiskOfANewVM(t *testing.T) {
 	if err != nil || snap.VMs[0].DiskBytes != vsphere.GiB(20) {
 		t.Errorf("its disk was not asked for: %+v, %v", snap.VMs[0], err)
 	}
+}
+
+// With a partition, the size says of which revision a VM is: nothing is decided before it is known.
+func TestAPartitionWaitsForTheDiskOfANewVM(t *testing.T) {
+	f := newFixture(t, group(2, growing, func(vg *v1alpha1.VmGroup) { vg.Spec.Update.Partition = ptr.To(intstr.FromInt32(1)) }))
+	f.settle()
+	f.settle() // the first time, it waits for the disks
+	f.want("at rest")
+	f.world.HoldAnswers()
+	f.world.Destroy(f.vm(0).Ref)
+	f.want("it is made again", "get", "StartClone web-0d1f2-0", "update status")
+	f.want("nothing is told before it was looked at")
+	f.world.ReleaseAnswers()
+	f.settle()
+	f.wantStatus("it is there", "2/2 READY AllReplicasAvailable")
 }
 
 func TestHiddenDisksChangeNothing(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // diskWith returns a disk with a key, in both of vCenter's fields.
@@ -151,6 +152,29 @@ func TestWhatAGrowthSends(t *testing.T) {
 	}
 	if had.CapacityInBytes != vsphere.GiB(10) {
 		t.Error("what was read was changed")
+	}
+}
+
+// The watch does not tell of disks: one that was changed is read at once.
+func TestAGrownDiskIsReadAtOnce(t *testing.T) {
+	grown := withDisks(diskWith(2001, vsphere.GiB(20)))
+	grown[propNumCPU] = int32(4)
+	s := &script{reads: reads{vmRef("vm-1"): {withDisks(diskWith(2001, vsphere.GiB(10))), withDisks(diskWith(2001, vsphere.GiB(10))), grown}}}
+	c := scripted(t, s)
+	readOnce(t, c)
+	wantClass(t, "Start", reconfigured(t, c, vsphere.Resize{CPU: 4, MemoryMiB: 1024, DiskGiB: 20}), "")
+	var ch inventory.Changes
+	c.applyTask(types.ObjectUpdate{Obj: taskRef(""), ChangeSet: []types.PropertyChange{assign(propTaskState, types.TaskInfoStateSuccess)}}, &ch)
+	c.inv.Update("vm-1", inventory.FromRoot, false, vmUpdate(object{props: grown}.changes()), &ch)
+	c.publish(&ch)
+	if ops, _ := c.v.tracker.Of(testUID); len(ops) != 1 {
+		t.Error("it is over before the disk was seen")
+	}
+	if err := c.readQueuedDisks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ops, failures := c.v.tracker.Of(testUID); len(ops)+len(failures) > 0 {
+		t.Errorf("operations %+v, failures %+v", ops, failures)
 	}
 }
 

@@ -59,7 +59,9 @@ func TestDisk(t *testing.T) {
 	if n := calls.Methods["PowerOffVM_Task"]; n > 0 {
 		t.Errorf("VMs were switched off %d times", n)
 	}
-	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.Update, vg.Spec.Replicas, vg.Spec.Disk = nil, ptr.To[int32](3), ptr.To[int32](5) })
+	w.Update("web", func(vg *v1alpha1.VmGroup) {
+		vg.Spec.Update, vg.Spec.Replicas, vg.Spec.Disk = nil, ptr.To[int32](3), ptr.To[int32](5)
+	})
 	w.Eventually("it says that the disk is too small", func() error { return stalledBy(w, v1alpha1.ReasonDiskTooSmall) })
 	wantDisks(t, w.VMs(w.Phase("web", v1alpha1.PhaseError, func(*v1alpha1.VmGroup) error { return nil })), 30)
 	w.Update("web", disk(30))

@@ -1,6 +1,7 @@
 package vim
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func withDisks(disks ...*types.VirtualDisk) properties {
 // readOnce reads the disk of vm-1 as the queue does.
 func readOnce(t *testing.T, c *testConn) {
 	t.Helper()
-	if err := c.v.ReadDisks(t.Context(), testGroup, []vsphere.Ref{"vm-1"}); err != vsphere.ErrPending {
+	if err := c.v.ReadDisks(t.Context(), testGroup, []vsphere.Ref{"vm-1"}); !errors.Is(err, vsphere.ErrPending) {
 		t.Fatalf("asked: %v", err)
 	}
 	if err := c.readQueuedDisks(t.Context()); err != nil {
@@ -83,7 +84,7 @@ func TestReadOfDisksFails(t *testing.T) {
 	c := scripted(t, &script{
 		fails: fails{"RetrievePropertiesEx": {noAnswer, nil}}, reads: reads{vmRef("vm-1"): {withDisks(diskWith(2001, 7))}},
 	})
-	if err := c.v.ReadDisks(t.Context(), testGroup, []vsphere.Ref{"vm-1"}); err != vsphere.ErrPending {
+	if err := c.v.ReadDisks(t.Context(), testGroup, []vsphere.Ref{"vm-1"}); !errors.Is(err, vsphere.ErrPending) {
 		t.Fatalf("asked: %v", err)
 	}
 	if err := c.readQueuedDisks(t.Context()); err == nil {

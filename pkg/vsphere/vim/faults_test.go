@@ -112,6 +112,7 @@ func TestClasses(t *testing.T) {
 		{&types.NoPermission{}, vsphere.ClassInvalid, v1alpha1.ReasonNoPermission},
 		{&types.InvalidArgument{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
 		{&types.InvalidDeviceSpec{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
+		{&types.InvalidDeviceOperation{}, vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration},
 		{&types.NoDiskSpace{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
 		{&types.InsufficientMemoryResourcesFault{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},
 		{&types.NoCompatibleHost{}, vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted},

@@ -70,6 +70,7 @@ func TestUpToDate(t *testing.T) {
 		"8: all":                      {[]vsphere.VM{vm(0), vm(1)}, nil, "True AllReplicasUpdated", "", 2},
 		"8: none to tell":             {nil, nil, "True AllReplicasUpdated", "", 0},
 		"8: a disk that is not known": {[]vsphere.VM{vm(0)}, []func(*Input){spec(disk(20))}, "True AllReplicasUpdated", "", 1},
+		"8: no disk is asked for":     {[]vsphere.VM{vm(0, diskOf(99))}, nil, "True AllReplicasUpdated", "", 1},
 		"an entry without a VM": {[]vsphere.VM{vm(0)}, []func(*Input){members("gone", v1alpha1.DeletionNever), members("gone too", v1alpha1.DeletionNow)},
 			"True AllReplicasUpdated", "spec.members has 2 without a VM, the first is gone", 1},
 	}

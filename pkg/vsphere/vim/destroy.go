@@ -2,7 +2,6 @@ package vim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 const (
@@ -23,12 +21,6 @@ const (
 	// provenAtOnce is how many VMs are read in one call. The more there are, the older is what is known of the last.
 	provenAtOnce = 8
 )
-
-// victim is a VM for whose destruction there is a place in the budget.
-type victim struct {
-	ref vsphere.Ref
-	id  operations.ID
-}
 
 // startDestroys takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
 // that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
@@ -49,7 +41,7 @@ func (c *connection) startDestroys(ctx context.Context, g vsphere.GroupID, batch
 // destroyFew submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
 // have one too.
 func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, failure *vsphere.Error) {
-	victims, more, failure := c.beginDestroys(g, requests)
+	victims, more, failure := c.begin(g, requests)
 	var ch inventory.Changes
 	defer c.publish(&ch)
 	for len(victims) > 0 {
@@ -68,29 +60,6 @@ func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests
 	return more, failure
 }
 
-// beginDestroys takes places in the budget, in order, until there is none left.
-func (s *shared) beginDestroys(g vsphere.GroupID, requests []vsphere.Request) (victims []victim, more bool, failure *vsphere.Error) {
-	for _, r := range requests {
-		id, err := s.tracker.Begin(g, r)
-		switch {
-		case err == nil:
-			victims = append(victims, victim{r.VM, id})
-		case errors.Is(err, vsphere.ErrNoBudget):
-			return victims, false, mostSevere(failure, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
-		default:
-			failure = mostSevere(failure, s.fail(fmt.Sprintf("Destroy VM %s", r.VM), err))
-		}
-	}
-	return victims, true, failure
-}
-
-// withdraw gives back the places of VMs whose destruction is not sent. An error is a failure of each.
-func (s *shared) withdraw(victims []victim, err *vsphere.Error) {
-	for _, vm := range victims {
-		s.tracker.Withdraw(vm.id, err)
-	}
-}
-
 // errProofTooOld means that a VM was read, and that too long ago to act on it.
 var errProofTooOld = &vsphere.Error{
 	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
@@ -100,11 +69,11 @@ var errProofTooOld = &vsphere.Error{
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns
 // those that are left, whose places are still taken.
 func (c *connection) destroyProven(
-	ctx context.Context, g vsphere.GroupID, victims []victim, ch *inventory.Changes,
-) (rest []victim, failure *vsphere.Error) {
+	ctx context.Context, g vsphere.GroupID, victims []place, ch *inventory.Changes,
+) (rest []place, failure *vsphere.Error) {
 	objects := make([]types.ManagedObjectReference, len(victims))
 	for i, vm := range victims {
-		objects[i] = vmRef(vm.ref)
+		objects[i] = vmRef(vm.VM)
 	}
 	asked := c.cfg.Clock.Now()
 	readings, err := c.readWithDisks(ctx, objects)
@@ -114,7 +83,7 @@ func (c *connection) destroyProven(
 		return nil, failure
 	}
 	for i, vm := range victims {
-		name, refusal := c.judge(g, vm, readings[vmRef(vm.ref)], ch)
+		name, refusal := c.judge(g, vm, readings[vmRef(vm.VM)], ch)
 		switch {
 		case refusal != nil:
 			failure = mostSevere(failure, refusal)
@@ -134,34 +103,34 @@ func (c *connection) destroyProven(
 
 // judge returns the name of a victim that may be destroyed by what was just read of it. One that is refused, or is gone
 // already, gives its place back.
-func (c *connection) judge(g vsphere.GroupID, victim victim, r reading, ch *inventory.Changes) (name string, refusal *vsphere.Error) {
+func (c *connection) judge(g vsphere.GroupID, victim place, r reading, ch *inventory.Changes) (name string, refusal *vsphere.Error) {
 	switch {
 	case r.gone:
 		c.tracker.Withdraw(victim.id, nil)
-		c.vmGone(victim.ref, ch)
+		c.vmGone(victim.VM, ch)
 		return "", nil
 	case r.err != nil:
-		err := c.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.ref), r.err)
+		err := c.fail(fmt.Sprintf("Read VM %s before it is destroyed", victim.VM), r.err)
 		c.tracker.Withdraw(victim.id, err)
 		return "", err
 	}
-	last, _, _ := c.inv.Get(victim.ref)
-	vm := r.props.vm(victim.ref, last)
+	last, _, _ := c.inv.Get(victim.VM)
+	vm := r.props.vm(victim.VM, last)
 	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent) // the parent was read just now
 	err := refuse(c.cfg.Owner, g, vm, r.props)
 	if err == nil {
 		return vm.Name, nil
 	}
 	if err.Reason == vsphere.ReasonPoweredOn {
-		c.inv.AssumePower(victim.ref, vm.Power, c.cfg.Clock.Now(), ch) // or nobody would switch it off
+		c.inv.AssumePower(victim.VM, vm.Power, c.cfg.Clock.Now(), ch) // or nobody would switch it off
 	}
 	c.tracker.Withdraw(victim.id, err)
 	return "", err
 }
 
 // destroy submits the destruction of one VM that was just judged.
-func (c *connection) destroy(ctx context.Context, victim victim, name string, ch *inventory.Changes) *vsphere.Error {
-	ref := victim.ref
+func (c *connection) destroy(ctx context.Context, victim place, name string, ch *inventory.Changes) *vsphere.Error {
+	ref := victim.VM
 	pending := pendingTask{what: "Destroy VM " + name, name: name, kind: vsphere.OperationDestroy, vm: ref, id: victim.id}
 	res, err := methods.Destroy_Task(ctx, c.client, &types.Destroy_Task{This: vmRef(ref)})
 	if err == nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// slowVCenter is a script whose answers take their time, by a clock of its own. It writes down how long before its
-// destruction was sent a VM was last asked about.
+// slowVCenter is a script whose answers take their time, by a clock of its own. It writes down how long before its destruction,
+// or its change, was sent a VM was last asked about.
 type slowVCenter struct {
 	*script
 	clock *clocktesting.FakeClock
 	takes func(method string) time.Duration
 	asked map[types.ManagedObjectReference]time.Time
-	ages  map[string]time.Duration // by the VM that is destroyed
+	ages  map[string]time.Duration // by the VM that is destroyed or changed
 	reads [][]string               // the VMs of each read
 }
 
@@ -51,10 +51,18 @@ func (vc *slowVCenter) RoundTrip(ctx context.Context, req, res soap.HasFault) er
 		vc.reads = append(vc.reads, names)
 	case *methods.Destroy_TaskBody:
 		vc.ages[req.Req.This.Value] = vc.clock.Since(vc.asked[req.Req.This])
+	case *methods.ReconfigVM_TaskBody:
+		vc.ages[req.Req.This.Value] = vc.clock.Since(vc.asked[req.Req.This])
 	}
 	err := vc.script.RoundTrip(ctx, req, res)
-	if task, ok := res.(*methods.Destroy_TaskBody); ok && err == nil {
-		task.Res.Returnval = taskRef(vsphere.Ref(fmt.Sprintf("task-%d", len(vc.calls))))
+	if err == nil {
+		task := taskRef(vsphere.Ref(fmt.Sprintf("task-%d", len(vc.calls))))
+		switch res := res.(type) {
+		case *methods.Destroy_TaskBody:
+			res.Res.Returnval = task
+		case *methods.ReconfigVM_TaskBody:
+			res.Res.Returnval = task
+		}
 	}
 	vc.clock.Step(vc.takes(methodName(req)))
 	return err
@@ -71,26 +79,38 @@ func victims(n int) (refs []vsphere.Ref, s *script) {
 	return refs, s
 }
 
-// TestAProofDoesNotAge lets every call that destroys take nearly as long as a call may: each VM has to be read shortly
-// before its own destruction is sent, however many go before it.
+// TestAProofDoesNotAge lets every call that destroys or changes a VM take nearly as long as a call may: each VM has to be read
+// shortly before its own is sent, however many go before it.
 func TestAProofDoesNotAge(t *testing.T) {
+	for kind, method := range map[vsphere.OperationKind]string{
+		vsphere.OperationDestroy: "Destroy_Task", vsphere.OperationReconfigure: "ReconfigVM_Task",
+	} {
+		t.Run(string(kind), func(t *testing.T) { proofDoesNotAge(t, kind, method) })
+	}
+}
+
+func proofDoesNotAge(t *testing.T, kind vsphere.OperationKind, sends string) {
 	const n = 20
 	for name, takes := range map[string]time.Duration{"at once": 0, "a second": time.Second, "until the deadline": 30 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			refs, s := victims(n)
 			c, vc := slow(t, s, func(method string) time.Duration {
-				if method == "Destroy_Task" {
+				if method == sends {
 					return takes
 				}
 				return 0
 			})
-			wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), "")
+			requests := requestsOn(kind, refs...)
+			for i := range requests {
+				requests[i].Resize = &large
+			}
+			wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requests), "")
 			if len(vc.ages) != n {
-				t.Errorf("%d of %d are destroyed: %v", len(vc.ages), n, vc.calls)
+				t.Errorf("%d of %d are sent: %v", len(vc.ages), n, vc.calls)
 			}
 			for vm, age := range vc.ages {
 				if age > proofFor {
-					t.Errorf("%s is destroyed by what was asked %s before", vm, age)
+					t.Errorf("%s is sent by what was asked %s before", vm, age)
 				}
 			}
 			if takes == 0 && len(vc.reads) > (n+provenAtOnce-1)/provenAtOnce {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -13,36 +14,91 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
-// startReconfigure takes a place in the budget, reads one VM live, and at once sends what changes it, if it may be changed.
-func (c *connection) startReconfigure(ctx context.Context, g vsphere.GroupID, r vsphere.Request) error {
-	id, err := c.tracker.Begin(g, r)
-	if err != nil {
-		return err
+// startReconfigures takes a place in the budget for a few VMs at a time, reads those live, and at once sends what changes those
+// that may be changed.
+func (c *connection) startReconfigures(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
+	var failure *vsphere.Error
+	for few := range slices.Chunk(batch, provenAtOnce) {
+		more, err := c.reconfigureFew(ctx, g, few)
+		if failure = mostSevere(failure, err); !more {
+			break
+		}
+	}
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// reconfigureFew changes a few VMs, those that may be changed and have a place, and reports whether others may have one too.
+func (c *connection) reconfigureFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, failure *vsphere.Error) {
+	places, more, failure := c.begin(g, requests)
+	for len(places) > 0 {
+		rest, err := c.reconfigureRead(ctx, g, places)
+		failure = mostSevere(failure, err)
+		switch {
+		case err != nil && err.Class == vsphere.ClassUnavailable:
+			c.withdraw(rest, nil)
+			return false, failure
+		case len(rest) == len(places): // not one could be judged in time
+			c.withdraw(rest, errProofTooOld)
+			return false, mostSevere(failure, errProofTooOld)
+		}
+		places = rest
+	}
+	return more, failure
+}
+
+// reconfigureRead reads VMs in one call and deals with each, until what was read is too old to change them by. It returns those
+// that are left, whose places are still taken.
+func (c *connection) reconfigureRead(ctx context.Context, g vsphere.GroupID, places []place) (rest []place, failure *vsphere.Error) {
+	objects, paths := make([]types.ManagedObjectReference, len(places)), append(vmProps(), propVersion)
+	for i, p := range places {
+		objects[i] = vmRef(p.VM)
+	}
+	if slices.ContainsFunc(places, func(p place) bool { return p.Resize.DiskGiB != 0 }) {
+		paths = append(paths, propDevices)
 	}
 	asked := c.cfg.Clock.Now()
-	vm, was, refusal := c.readToChange(ctx, g, r.VM, *r.Resize)
-	if refusal == nil {
-		refusal = r.Resize.Refuse(vm)
+	readings, err := c.readEach(ctx, objects, paths...)
+	if err != nil {
+		failure := c.fail("Read the VMs to be reconfigured", err)
+		c.withdraw(places, failure)
+		return nil, failure
 	}
-	if refusal == nil && c.cfg.Clock.Since(asked) > proofFor {
-		refusal = errProofTooOld
+	for i, p := range places {
+		vm, was, refusal := c.judgeChange(g, p, readings[vmRef(p.VM)])
+		switch {
+		case refusal != nil:
+			c.tracker.Withdraw(p.id, refusal)
+			failure = mostSevere(failure, refusal)
+		case c.cfg.Clock.Since(asked) > proofFor:
+			rest = append(rest, p)
+		default:
+			err := c.reconfigure(ctx, p, vm, was)
+			failure = mostSevere(failure, err)
+			if err != nil && err.Class == vsphere.ClassUnavailable {
+				return append(rest, places[i+1:]...), failure
+			}
+		}
 	}
-	if refusal != nil {
-		c.tracker.Withdraw(id, refusal)
-		return refusal
-	}
-	pending := pendingTask{what: "Reconfigure VM " + vm.Name, name: vm.Name, kind: r.Kind, vm: r.VM, id: id}
+	return rest, failure
+}
+
+// reconfigure sends what changes one VM that was just judged.
+func (c *connection) reconfigure(ctx context.Context, p place, vm vsphere.VM, was configuration) *vsphere.Error {
+	pending := pendingTask{what: "Reconfigure VM " + vm.Name, name: vm.Name, kind: p.Kind, vm: p.VM, id: p.id}
 	res, err := methods.ReconfigVM_Task(ctx, c.client, &types.ReconfigVM_Task{
-		This: vmRef(r.VM), Spec: changeOf(vm, was, *r.Resize),
+		This: vmRef(p.VM), Spec: changeOf(vm, was, *p.Resize),
 	})
 	if err == nil {
 		c.submitted(ctx, pending, res.Returnval)
 		return nil
 	}
-	failure := c.failOf(r.Kind, pending.what, err)
-	c.tracker.Refused(id, failure)
-	if isGone(err, vmRef(r.VM)) {
-		c.queue.addVMs(r.VM)
+	failure := c.failOf(p.Kind, pending.what, err)
+	c.tracker.Refused(p.id, failure)
+	if isGone(err, vmRef(p.VM)) {
+		c.queue.addVMs(p.VM)
 	}
 	c.queue.wake() // of a lost answer, it is looked what became of it
 	return failure
@@ -55,41 +111,32 @@ type configuration struct {
 	disk    *types.VirtualDisk
 }
 
-// readToChange returns a VM and its configuration as they are now, or why it must not be changed.
-func (c *connection) readToChange(
-	ctx context.Context, g vsphere.GroupID, ref vsphere.Ref, want vsphere.Resize,
-) (vm vsphere.VM, was configuration, refusal *vsphere.Error) {
-	what := fmt.Sprintf("Read VM %s before it is reconfigured", ref)
-	paths := append(vmProps(), propVersion)
-	if want.DiskGiB != 0 {
-		paths = append(paths, propDevices)
-	}
-	readings, err := c.readEach(ctx, []types.ManagedObjectReference{vmRef(ref)}, paths...)
-	if err != nil {
-		return vm, was, c.fail(what, err)
-	}
-	r := readings[vmRef(ref)]
+// judgeChange returns a VM and its configuration as they were just read, or why it must not be changed.
+func (c *connection) judgeChange(g vsphere.GroupID, p place, r reading) (vm vsphere.VM, was configuration, refusal *vsphere.Error) {
+	what := fmt.Sprintf("Read VM %s before it is reconfigured", p.VM)
 	switch {
 	case r.gone:
 		var ch inventory.Changes
-		c.vmGone(ref, &ch)
+		c.vmGone(p.VM, &ch)
 		c.publish(&ch)
 		return vm, was, &vsphere.Error{Class: gone.class, Reason: gone.reason, Message: what + ": it is gone."}
 	case r.err != nil:
 		return vm, was, c.fail(what, r.err)
 	}
-	last, _, _ := c.inv.Get(ref)
-	vm = r.props.vm(ref, last)
+	last, _, _ := c.inv.Get(p.VM)
+	vm = r.props.vm(p.VM, last)
 	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent) // the parent was read just now
 	was.version = r.props.text(propVersion)
-	if refusal = refuseChange("Reconfigure", c.cfg.Owner, g, vm, r.props); refusal != nil || want.DiskGiB == 0 {
+	if refusal = refuseChange("Reconfigure", c.cfg.Owner, g, vm, r.props); refusal != nil {
 		return vm, was, refusal
 	}
-	if was.disk = r.props.firstDisk(vm.Stamp.Disks); was.disk == nil {
-		return vm, was, c.fail(what, errDisksHidden)
+	if p.Resize.DiskGiB != 0 {
+		if was.disk = r.props.firstDisk(vm.Stamp.Disks); was.disk == nil {
+			return vm, was, c.fail(what, errDisksHidden)
+		}
+		vm.DiskBytes = capacityOf(was.disk)
 	}
-	vm.DiskBytes = capacityOf(was.disk)
-	return vm, was, nil
+	return vm, was, p.Resize.Refuse(vm)
 }
 
 // changeOf returns what makes of a VM that was just read one with another size and revision, in one call. It holds for the

@@ -26,7 +26,7 @@ func (c *chaos) keptByPartition() []vsphere.Ref {
 		marked := slices.ContainsFunc(c.group.Spec.Members, func(m v1alpha1.MemberSpec) bool {
 			return m.Instance == vm.InstanceUUID && m.Deletion == v1alpha1.DeletionNow
 		})
-		if c.hidden[vm.Ref] || marked || vm.Stamp.Revision == now.Revision() && now.SizeOf(vm) {
+		if c.hidden[vm.Ref] || marked || vm.Stamp.Revision == now.Revision() && now.SizeOf(&vm) {
 			continue
 		}
 		old = append(old, vm)

@@ -69,7 +69,7 @@ func (ms *membership) changeOf(in Input, m *member) change {
 	switch {
 	case m.age == vsphere.AgeUnknown || !m.differs:
 		return noChange
-	case !changesInPlace(g) || older && (!only || ms.target.SizeOf(*m.vm)):
+	case !changesInPlace(g) || older && (!only || ms.target.SizeOf(m.vm)):
 		return replacement
 	case ms.target.shrinks(m.vm):
 		return replacement
@@ -85,7 +85,7 @@ func (ms *membership) changeOf(in Input, m *member) change {
 }
 
 // shrinks reports whether a VM has a larger disk than the spec asks for.
-func (t target) shrinks(vm *vsphere.VM) bool { return vsphere.CompareDisk(*vm, t.DiskGiB) > 0 }
+func (t target) shrinks(vm *vsphere.VM) bool { return vsphere.CompareDisk(vm, t.DiskGiB) > 0 }
 
 // takesHot reports whether a VM that is on can be given the size of the spec, as far as vCenter tells. A disk grows in any case.
 func (t target) takesHot(vm *vsphere.VM) bool {

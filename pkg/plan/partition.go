@@ -33,7 +33,7 @@ func (r Revision) sameContent(o Revision) bool {
 
 // carriedBy reports whether a VM of ours is of the revision.
 func (r Revision) carriedBy(vm *vsphere.VM) bool {
-	return r.SizeOf(*vm) && (vm.Stamp.Revision == r.Name || r.Source != "" && r.Revisions().AgeOf(*vm) == vsphere.Current)
+	return r.SizeOf(vm) && (vm.Stamp.Revision == r.Name || r.Source != "" && r.Revisions().AgeOf(vm) == vsphere.Current)
 }
 
 // current returns the revision of the present spec.
@@ -112,7 +112,7 @@ func historyOf(in Input, ms *membership) (history, unrecorded []Revision) {
 // diskOf returns the size of a VM's disk in GiB, rounded away from the spec's: another size stays another one. It is 0 if the spec
 // asks for none, or if it is not known.
 func (t target) diskOf(vm *vsphere.VM) int32 {
-	switch vsphere.CompareDisk(*vm, t.DiskGiB) {
+	switch vsphere.CompareDisk(vm, t.DiskGiB) {
 	case 1:
 		return int32((vm.DiskBytes + 1<<30 - 1) >> 30)
 	case -1:

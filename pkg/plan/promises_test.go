@@ -191,7 +191,7 @@ func checkChanges(t *rapid.T, in Input, p Plan) {
 			t.Errorf("%s is changed without a strategy", r.VM)
 		case r.Kind == vsphere.OperationReconfigure && m.vm.Power != vsphere.PoweredOff && r.Resize.CPU < m.vm.CPU:
 			t.Errorf("%s is on, and loses CPUs", r.VM)
-		case r.Kind == vsphere.OperationReconfigure && vsphere.CompareDisk(*m.vm, r.Resize.DiskGiB) > 0:
+		case r.Kind == vsphere.OperationReconfigure && vsphere.CompareDisk(m.vm, r.Resize.DiskGiB) > 0:
 			t.Errorf("the disk of %s is to shrink", r.VM)
 		case r.Kind == vsphere.OperationReconfigure && m.vm.DiskBytes == 0 && r.Resize.DiskGiB != 0:
 			t.Errorf("the disk of %s is changed, and nobody knows how large it is", r.VM)

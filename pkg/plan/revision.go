@@ -45,13 +45,13 @@ func targetOf(g *v1alpha1.VmGroup) target {
 //  2. another spec was its base
 //  3. it has another size: somebody has edited the spec, or the VM
 func (t target) drift(vm *vsphere.VM) string {
-	switch t.revisions.AgeOf(*vm) {
+	switch t.revisions.AgeOf(vm) {
 	case vsphere.AgeUnknown:
 		return "made by a newer version of the controller: whether from the present spec cannot be told"
 	case vsphere.Old:
 		return "made from an earlier spec"
 	case vsphere.Current:
-		if !t.SizeOf(*vm) {
+		if !t.SizeOf(vm) {
 			return "not of the size in the spec: " + t.difference(vm)
 		}
 	}
@@ -60,7 +60,7 @@ func (t target) drift(vm *vsphere.VM) string {
 
 // difference says which size a VM has, and which it should have.
 func (t target) difference(vm *vsphere.VM) string {
-	if vsphere.CompareDisk(*vm, t.DiskGiB) == 0 {
+	if vsphere.CompareDisk(vm, t.DiskGiB) == 0 {
 		return fmt.Sprintf("it has %d CPUs and %d MiB instead of %d and %d", vm.CPU, vm.MemoryMiB, t.CPU, t.MemoryMiB)
 	}
 	return fmt.Sprintf("it has %d CPUs, %d MiB and a disk of %s instead of %d, %d and %d GiB",

@@ -175,11 +175,12 @@ func (ms *membership) setOld(in Input) {
 	marks, keepOff := deletionMarks(in.Group), keepsOff(in.Group)
 	for _, m := range ms.ours {
 		m.mark = marks[m.vm.InstanceUUID]
-		m.age = ms.target.revisions.AgeOf(*m.vm)
-		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(*m.vm)
+		m.age = ms.target.revisions.AgeOf(m.vm)
+		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(m.vm)
 		m.keepOff = keepOff
-		m.changeFailed = m.changeFailure(in)
-		m.changeWaits = !m.mayTryAgain(in)
+		if m.changeFailed = m.changeFailure(in); m.changeFailed != nil {
+			m.changeWaits = !m.mayTryAgain(in)
+		}
 		m.change = ms.changeOf(in, m)
 		wanted := m.change == replacement && replaces(in.Group) || m.mark == v1alpha1.DeletionNow
 		m.old = wanted && m.mark != v1alpha1.DeletionNever

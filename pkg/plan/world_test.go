@@ -243,7 +243,7 @@ func (w *world) end(t *task, class vsphere.Class) {
 
 // reconfigure gives a VM another size. One that is on takes only what can be added to it.
 func (w *world) reconfigure(t *task, vm *vsphere.VM) {
-	if vsphere.CompareDisk(*vm, t.resize.DiskGiB) > 0 {
+	if vsphere.CompareDisk(vm, t.resize.DiskGiB) > 0 {
 		w.fail(t.Operation, "", vsphere.ClassInvalid)
 		return
 	}

@@ -22,7 +22,7 @@ func FirstDisk(keys, own []int32) (first int32, ok bool) {
 
 // CompareDisk compares the first disk of a VM with a size in GiB, as cmp.Compare does. What is not known is equal, and so is a size
 // of 0, which asks for nothing.
-func CompareDisk(vm VM, gib int32) int {
+func CompareDisk(vm *VM, gib int32) int {
 	if gib == 0 || vm.DiskBytes == 0 {
 		return 0
 	}

@@ -194,7 +194,7 @@ func (r Resize) ShownBy(vm VM) bool {
 }
 
 func (r Resize) sizeOf(vm VM) bool {
-	disk := r.DiskGiB == 0 || vm.DiskBytes != 0 && CompareDisk(vm, r.DiskGiB) == 0
+	disk := r.DiskGiB == 0 || vm.DiskBytes != 0 && CompareDisk(&vm, r.DiskGiB) == 0
 	return vm.CPU == r.CPU && vm.MemoryMiB == r.MemoryMiB && disk
 }
 
@@ -205,7 +205,7 @@ func (r Resize) sizeOf(vm VM) bool {
 func (r Resize) Refuse(vm VM) *Error {
 	message := ""
 	switch {
-	case CompareDisk(vm, r.DiskGiB) > 0:
+	case CompareDisk(&vm, r.DiskGiB) > 0:
 		message = fmt.Sprintf("VM %s has a disk of %s by now, more than the %d GiB asked for, and a disk does not shrink.",
 			vm.Name, DiskSize(vm.DiskBytes), r.DiskGiB)
 	case r.sizeOf(vm) && !r.ShownBy(vm):

@@ -90,7 +90,7 @@ func (s VMSpec) Revisions() Revisions {
 //  3. it has no version, it is the one of the spec with the size that the VM has, and version 1 can say all that the spec asks
 //     for: Current. Version 1 covers the size, which may have been changed since, in the spec or by hand
 //  4. Old
-func (r Revisions) AgeOf(vm VM) Age {
+func (r Revisions) AgeOf(vm *VM) Age {
 	revision := vm.Stamp.Revision
 	if revision == r.v2 || r.v1 != "" && revision == r.v1 {
 		return Current
@@ -109,6 +109,6 @@ func (r Revisions) AgeOf(vm VM) Age {
 
 // SizeOf tells whether a VM has the size that s asks for. A disk whose size is not known has it: nobody is changed or replaced
 // for what cannot be read.
-func (s VMSpec) SizeOf(vm VM) bool {
+func (s VMSpec) SizeOf(vm *VM) bool {
 	return vm.CPU == s.CPU && vm.MemoryMiB == s.MemoryMiB && CompareDisk(vm, s.DiskGiB) == 0
 }

@@ -64,7 +64,7 @@ func TestAgeOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			vm := VM{CPU: tt.cpu, MemoryMiB: 4096, Stamp: &Stamp{Revision: tt.revision}}
-			if got := spec.Revisions().AgeOf(vm); got != tt.want {
+			if got := spec.Revisions().AgeOf(&vm); got != tt.want {
 				t.Errorf("it is %s, want %s", got, tt.want)
 			}
 		})
@@ -80,7 +80,7 @@ func TestDiskIsNoPartOfRevisions(t *testing.T) {
 		t.Errorf("revisions %+v and %+v, hashes %s and %s", spec.Revisions(), with.Revisions(), spec.Hash(), with.Hash())
 	}
 	vm := VM{CPU: 2, MemoryMiB: 4096, DiskBytes: GiB(10), Stamp: &Stamp{Revision: spec.revisionV1()}}
-	if age := with.Revisions().AgeOf(vm); age != Current {
+	if age := with.Revisions().AgeOf(&vm); age != Current {
 		t.Errorf("one of version 1 is %s", age)
 	}
 }
@@ -100,7 +100,7 @@ func TestSizeOf(t *testing.T) {
 		"other CPUs":           {20, VM{CPU: 1, MemoryMiB: 4096, DiskBytes: GiB(20)}, false},
 		"other memory":         {20, VM{CPU: 2, MemoryMiB: 1, DiskBytes: GiB(20)}, false},
 	} {
-		if got := (VMSpec{CPU: 2, MemoryMiB: 4096, DiskGiB: tt.disk}).SizeOf(tt.vm); got != tt.want {
+		if got := (VMSpec{CPU: 2, MemoryMiB: 4096, DiskGiB: tt.disk}).SizeOf(&tt.vm); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -117,7 +117,7 @@ func TestStampOfVersion1(t *testing.T) {
 		t.Errorf("it is %s", is)
 	}
 	spec := VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096}
-	if age := spec.Revisions().AgeOf(vm); age != Current {
+	if age := spec.Revisions().AgeOf(&vm); age != Current {
 		t.Errorf("it is %s", age)
 	}
 }

@@ -154,7 +154,7 @@ func changeOf(vm vsphere.VM, was configuration, want vsphere.Resize) types.Virtu
 	if vm.MemoryMiB != want.MemoryMiB {
 		spec.MemoryMB = want.MemoryMiB
 	}
-	if vsphere.CompareDisk(vm, want.DiskGiB) < 0 {
+	if vsphere.CompareDisk(&vm, want.DiskGiB) < 0 {
 		spec.DeviceChange = append(spec.DeviceChange, resized(was.disk, want.DiskGiB))
 	}
 	return spec

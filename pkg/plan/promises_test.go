@@ -92,6 +92,9 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if there := ours + pending; ours+pending+len(clonesIn(p)) > max(want+surge, there) {
 		t.Errorf("P2: %d VMs, %d pending and %d new clones, %d are wanted, with a surge of %d", ours, pending, len(clonesIn(p)), want, surge)
 	}
+	if asked := p.RequestsOf(vsphere.OperationShutdown); len(asked) > 0 && (p.RetryAfter == 0 || p.RetryAfter > gracePeriod(in.Group)) {
+		t.Errorf("guests are asked to shut down within %s, and the group is looked at after %s", gracePeriod(in.Group), p.RetryAfter)
+	}
 	victims := refs(slices.Concat(p.RequestsOf(vsphere.OperationShutdown), p.RequestsOf(vsphere.OperationPowerOff), p.RequestsOf(vsphere.OperationDestroy)))
 	if beyond := outsiders(in); in.Group.DeletionTimestamp == nil && old == 0 && len(victims) > max(0, ours-beyond-want)+cycled {
 		t.Errorf("P1: %d VMs go, although %d of %d lie outside the root folder and %d are wanted", len(victims), beyond, ours, want)

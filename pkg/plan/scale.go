@@ -154,7 +154,7 @@ func (p *Plan) scaleDown(victims []*member, in Input) {
 //  2. the guest was asked to shut down, and its time is not over: wait. Tools that do not run any more are part of that
 //  3. its time is over: hard
 //  4. it cannot be asked (Tools do not run, or the VM is suspended), or could not be: hard
-//  5. ask it
+//  5. ask it, and look again when its time is over: a guest that hangs brings about no sync
 //
 // After a restart of the controller nobody knows that a guest was asked. It is asked again if its Tools still run.
 func (p *Plan) switchOff(m *member, in Input) {
@@ -169,6 +169,7 @@ func (p *Plan) switchOff(m *member, in Input) {
 		}
 	case m.vm.ToolsRunning && m.vm.Power == vsphere.PoweredOn && !m.shutdownFailed():
 		kind = vsphere.OperationShutdown
+		p.RetryAfter = sooner(p.RetryAfter, grace)
 	}
 	p.request(kind, m.vm.Ref)
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 func TestDecideNumbers(t *testing.T) {
@@ -186,6 +187,27 @@ func TestWhatARolloutWaitsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := Status(tc.in, Compute(tc.in), Outcome{}).Message; got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestARolloutWhileNoVMCanBeMade keeps the old VMs, for whatever reason none can be made. 5 is that rule of decideNumbers.
+func TestARolloutWhileNoVMCanBeMade(t *testing.T) {
+	replacing := spec(func(s *v1alpha1.VmGroupSpec) {
+		s.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateReplace, MaxUnavailable: ptr.To(intstr.FromInt32(1))}
+	})
+	for name, given := range map[string]func(*Input){
+		"5: no place": noPlace, "5: many VMs have disappeared": disappeared,
+		"5: no template": func(in *Input) { in.TemplateError = newError(vsphere.ClassInvalid) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(2), vm(0, oldRevision), vm(1, oldRevision)).with(replacing)
+			if p := Compute(in); len(p.Requests) == 0 {
+				t.Error("nothing is replaced in any case")
+			}
+			if p := Compute(in.with(given)); len(p.Requests) > 0 {
+				t.Errorf("asked for: %+v", p.Requests)
 			}
 		})
 	}

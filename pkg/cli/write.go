@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	applyconfig "github.com/vmgroup/vmgroup-controller/pkg/generated/applyconfiguration/vsphere/v1alpha1"
@@ -114,9 +115,9 @@ func (c *cluster) write(ctx context.Context, vg *v1alpha1.VmGroup, dryRun []stri
 		case vg.DeletionTimestamp != nil:
 			return fmt.Errorf("VmGroup %s is being deleted, whatever its spec says; nothing was changed", vg.Name)
 		}
-		own, err := applyconfig.ExtractVmGroup(vg, fieldManager)
+		own, err := extractOwn(vg)
 		if err != nil {
-			return fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
+			return err
 		}
 		own.WithUID(vg.UID).WithResourceVersion(vg.ResourceVersion)
 		if err := change(vg, own); err != nil {
@@ -141,6 +142,69 @@ func (c *cluster) write(ctx context.Context, vg *v1alpha1.VmGroup, dryRun []stri
 	default:
 		return err
 	}
+}
+
+// extractOwn returns what the plugin owns of a VmGroup. It fails if a newer plugin owns a field that this one does not know: to
+// apply the rest would take that field away.
+func extractOwn(vg *v1alpha1.VmGroup) (*applyconfig.VmGroupApplyConfiguration, error) {
+	own, err := applyconfig.ExtractVmGroup(vg, fieldManager)
+	if err != nil {
+		return nil, fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
+	}
+	data, err := json.Marshal(own)
+	if err != nil {
+		return nil, fmt.Errorf("write what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
+	}
+	var known map[string]any
+	if err := json.Unmarshal(data, &known); err != nil {
+		return nil, fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
+	}
+	for _, entry := range vg.ManagedFields {
+		if entry.FieldsV1 == nil || !isOwn(entry) {
+			continue
+		}
+		var fields fieldpath.Set
+		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
+			return nil, fmt.Errorf("read what %s owns of VmGroup %s: %w", fieldManager, vg.Name, err)
+		}
+		for path := range fields.Leaves().All() {
+			if !hasPath(known, path) {
+				return nil, fmt.Errorf("a newer version of this plugin has set %s of VmGroup %s, and this one would take it away; nothing was changed. Upgrade the plugin", path, vg.Name)
+			}
+		}
+	}
+	return own, nil
+}
+
+// hasPath reports whether something, as it is decoded from JSON, has a field.
+func hasPath(decoded any, path fieldpath.Path) bool {
+	for _, element := range path {
+		switch {
+		case element.FieldName != nil:
+			fields, _ := decoded.(map[string]any)
+			next, found := fields[*element.FieldName]
+			if !found {
+				return false
+			}
+			decoded = next
+		case element.Key != nil:
+			items, _ := decoded.([]any)
+			i := slices.IndexFunc(items, func(item any) bool { return hasKey(item, element) })
+			if i < 0 {
+				return false
+			}
+			decoded = items[i]
+		default: // nothing that the plugin owns is a set
+			return false
+		}
+	}
+	return true
+}
+
+// hasKey reports whether an item of a list is the one that an element of a path names.
+func hasKey(item any, element fieldpath.PathElement) bool {
+	fields, _ := item.(map[string]any)
+	return !slices.ContainsFunc(*element.Key, func(key value.Field) bool { return fields[key.Name] != key.Value.Unstructured() })
 }
 
 // isOvertaken reports whether a write failed because somebody wrote first. A conflict with another field manager is none:

@@ -52,3 +52,35 @@ func TestBeenReadyWhileItIsSwitched(t *testing.T) {
 		})
 	}
 }
+
+// TestHealthAloneReplacesNoVMThatIsOff powers it on: that a VM is off is the business of spec.power.
+func TestHealthAloneReplacesNoVMThatIsOff(t *testing.T) {
+	in := input(group(1), vm(0, off)).with(hasDoneItsWork, spec(func(s *v1alpha1.VmGroupSpec) { s.Power = nil }), spec(healthy(v1alpha1.HealthReplace)))
+	if p := Compute(in); len(p.Requests) != 1 || p.Requests[0].Kind != vsphere.OperationPowerOn {
+		t.Errorf("asked for: %+v", p.Requests)
+	}
+}
+
+// TestTheSlotOfAVMThatWasHelped holds the next VM up only while it is to be filled.
+func TestTheSlotOfAVMThatWasHelped(t *testing.T) {
+	sick := func(in *Input) {
+		in.Clocks.UnreadySince = map[vsphere.Ref]time.Time{vm(0).Ref: testNow.Add(-time.Hour)}
+		in.Clocks.Helped = &Help{VM: "vm-gone", Slot: 7, Action: v1alpha1.HealthReplace}
+	}
+	for name, tc := range map[string]struct {
+		replicas int32
+		helped   bool
+	}{
+		"another VM is due":   {4, false},
+		"all others are here": {3, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Compute(input(group(tc.replicas), vm(0, noTools), vm(1, tools), vm(2, tools)).with(
+				spec(toolsMustRun), spec(healthy(v1alpha1.HealthReset)), sick))
+			helped := slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.Kind == vsphere.OperationReset })
+			if helped != tc.helped {
+				t.Errorf("asked for: %+v", p.Requests)
+			}
+		})
+	}
+}

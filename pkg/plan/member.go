@@ -169,9 +169,9 @@ func (m *member) hasFailed() bool {
 // stateIn returns the state of one of our VMs, and why it is not available. The first that applies:
 //
 //  1. vCenter cannot read it, or its host does not answer: Unreachable
-//  2. the operation that it needs next has failed: Failed
-//  3. it was found off after it had been ready, and is made anew: Completed, also while it is removed. A process that starts
-//     meanwhile knows of it by that alone
+//  2. it was found off after it had been ready, and is made anew: Completed, also while it is removed, or cannot be. A process
+//     that starts meanwhile knows of it by that alone
+//  3. the operation that it needs next has failed: Failed
 //  4. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
 //  5. its clone has not ended, and it is not powered on: Pending
 //  6. it is not powered on: PoweredOff
@@ -187,10 +187,10 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	}
 	failure := m.lastingFailure()
 	switch {
+	case m.completed != nil:
+		return v1alpha1.VMCompleted, m.whyCompleted(heldBy(in) == "", failure)
 	case failure != nil:
 		return v1alpha1.VMFailed, failure.Err.Error()
-	case m.completed != nil:
-		return v1alpha1.VMCompleted, m.whyCompleted(heldBy(in) == "")
 	case m.victim && heldBy(in) == "" && m.outsideRoot():
 		return v1alpha1.VMMoved, "it is to be removed, and lies in " + m.location(in) + ", where nothing is removed"
 	case m.victim && heldBy(in) == "":

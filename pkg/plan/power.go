@@ -157,10 +157,12 @@ func (p *Plan) powerOff(in Input) {
 	}
 }
 
-// whyCompleted says why a VM that has done its work is still there. goes is true if VMs may go.
-func (m *member) whyCompleted(goes bool) string {
+// whyCompleted says why a VM that has done its work is still there. goes is true if VMs may go, and failure is how that has failed.
+func (m *member) whyCompleted(goes bool, failure *vsphere.Failure) string {
 	const found = "it was found off after it had been ready"
 	switch {
+	case failure != nil:
+		return found + "; not removed: " + failure.Err.Error()
 	case m.victim && goes:
 		return found + "; being removed"
 	case m.completed.Count == 0:

@@ -63,3 +63,17 @@ func TestAChangeThatHasFailed(t *testing.T) {
 		})
 	}
 }
+
+// TestAPowerCycleThatHasFailed leaves the VM on until the back-off is over, and looks again then.
+func TestAPowerCycleThatHasFailed(t *testing.T) {
+	in := input(group(1), vm(0, func(v *vsphere.VM) { v.CPU = 1 })).with(
+		inPlace(v1alpha1.UpdateInPlaceOnly, nil), failures(failed(vsphere.OperationReconfigure, 0, vsphere.ClassInvalid)))
+	p := Compute(in)
+	if len(p.Requests) > 0 || p.RetryAfter == 0 {
+		t.Fatalf("asked for %+v, again after %s", p.Requests, p.RetryAfter)
+	}
+	in.Now = in.Now.Add(p.RetryAfter)
+	if p := Compute(in); len(p.Requests) != 1 || p.Requests[0].Kind != vsphere.OperationPowerOff {
+		t.Errorf("then asked for %+v", p.Requests)
+	}
+}

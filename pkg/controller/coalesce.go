@@ -19,11 +19,11 @@ type pace struct {
 	burst    int
 }
 
-// usual is short, because each VM that a rollout replaces waits for three syncs in turn. The syncs of a large group take longer,
+// The interval of small groups is short, because each VM that a rollout replaces waits for three syncs in turn. The syncs of a large group take longer,
 // and see more at a time.
 var (
-	usual   = pace{interval: 25 * time.Millisecond, burst: 6}
-	unhasty = pace{interval: 50 * time.Millisecond, burst: 3}
+	paceOfSmall   = pace{interval: 25 * time.Millisecond, burst: 6}
+	paceOfLarge = pace{interval: 50 * time.Millisecond, burst: 3}
 )
 
 // largeGroup is how many VMs a group has at least that is synced less often.
@@ -32,9 +32,9 @@ const largeGroup = 2000
 // paceOf returns how often a group is synced.
 func paceOf(vg *v1alpha1.VmGroup) pace {
 	if max(vg.DesiredReplicas(), vg.Status.Replicas) >= largeGroup {
-		return unhasty
+		return paceOfLarge
 	}
-	return usual
+	return paceOfSmall
 }
 
 // coalescer spaces the notifications of each key. Those that have to wait pass together. It is safe for concurrent use.

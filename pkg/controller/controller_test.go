@@ -325,16 +325,16 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 		for range 25 { // ten in an interval
 			f.Notify(id("uid-a"))
 			synctest.Wait()
-			time.Sleep(usual.interval / 10)
+			time.Sleep(paceOfSmall.interval / 10) // of the bubble's clock, as all sleeps here
 		}
 		f.Notify(id("uid-b"))
 		f.want("a burst at once, then one in each interval, and another key meanwhile", "a", "a", "a", "a", "a", "a", "a", "a", "b")
-		time.Sleep(usual.interval)
+		time.Sleep(paceOfSmall.interval)
 		f.want("the last is not lost", "a")
-		if took := f.syncer.at[len(f.syncer.at)-1].Sub(began).Round(time.Millisecond); took != 3*usual.interval {
-			t.Errorf("the last sync came after %s, want %s", took, 3*usual.interval)
+		if took := f.syncer.at[len(f.syncer.at)-1].Sub(began).Round(time.Millisecond); took != 3*paceOfSmall.interval {
+			t.Errorf("the last sync came after %s, want %s", took, 3*paceOfSmall.interval)
 		}
-		for range usual.burst {
+		for range paceOfSmall.burst {
 			f.Notify(id("uid-b"))
 			synctest.Wait()
 		}
@@ -345,7 +345,7 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 		if got := f.syncer.take(); len(got) == 0 {
 			t.Error("an edit waits for the end of an interval")
 		}
-		time.Sleep(usual.interval)
+		time.Sleep(paceOfSmall.interval)
 		f.syncer.take()
 		time.Sleep(time.Hour)
 		f.want("then it is quiet")
@@ -356,7 +356,7 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 func TestNotificationsOfALargeGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := startWith(t, &syncer{}, Config{Workers: 1}, 0, group("a"))
-		for range usual.burst {
+		for range paceOfSmall.burst {
 			f.Notify(id("uid-a"))
 			synctest.Wait()
 		}
@@ -367,7 +367,7 @@ func TestNotificationsOfALargeGroup(t *testing.T) {
 		for range 25 { // ten in an interval
 			f.Notify(id("uid-a"))
 			synctest.Wait()
-			time.Sleep(unhasty.interval / 10)
+			time.Sleep(paceOfLarge.interval / 10) // of the bubble's clock
 		}
 		f.want("a burst at once, then one in each interval", "a", "a", "a", "a", "a")
 	})

@@ -97,7 +97,7 @@ func (c *Controller) addEdited(key cache.ObjectName) {
 
 // addNotified adds a key at once if its last notification was long ago, and otherwise a moment later.
 func (c *Controller) addNotified(key cache.ObjectName) {
-	at := usual
+	at := paceOfSmall
 	if vg, err := c.lister.VmGroups(key.Namespace).Get(key.Name); err == nil { // one that the cache lacks is no large one yet, or gone
 		at = paceOf(vg)
 	}

@@ -19,10 +19,10 @@ type pace struct {
 	burst    int
 }
 
-// The interval of small groups is short, because each VM that a rollout replaces waits for three syncs in turn. The syncs of a large group take longer,
-// and see more at a time.
+// The interval of small groups is short, because each VM that a rollout replaces waits for three syncs in turn. The syncs of
+// large groups take longer, and see more at a time.
 var (
-	paceOfSmall   = pace{interval: 25 * time.Millisecond, burst: 6}
+	paceOfSmall = pace{interval: 25 * time.Millisecond, burst: 6}
 	paceOfLarge = pace{interval: 50 * time.Millisecond, burst: 3}
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -14,56 +13,13 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-const (
-	// proofFor is how long after a VM was asked about its destruction, or its change, may be sent: who attaches a disk to it
-	// meanwhile, switches it on, or moves it away, must find it alive, and as it was.
-	proofFor = 5 * time.Second
-	// provenAtOnce is how many VMs are read in one call. The more there are, the older is what is known of the last.
-	provenAtOnce = 8
-)
-
-// startDestroys takes a place in the budget for a few VMs at a time, reads those live, and submits the destruction of those
-// that may go. What finds no place is not read: what is read of it now would prove nothing when its turn comes.
+// startDestroys reads VMs live, and submits the destruction of those that may go: see startProven.
 func (c *connection) startDestroys(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-	var failure *vsphere.Error
-	for few := range slices.Chunk(batch, provenAtOnce) {
-		more, err := c.destroyFew(ctx, g, few)
-		if failure = mostSevere(failure, err); !more {
-			break
-		}
-	}
-	if failure != nil {
-		return failure
-	}
-	return nil
-}
-
-// destroyFew submits the destruction of a few VMs, those that may go and have a place, and reports whether others may
-// have one too.
-func (c *connection) destroyFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, failure *vsphere.Error) {
-	victims, more, failure := c.begin(g, requests)
-	var ch inventory.Changes
-	defer c.publish(&ch)
-	for len(victims) > 0 {
-		rest, err := c.destroyProven(ctx, g, victims, &ch)
-		failure = mostSevere(failure, err)
-		switch {
-		case err != nil && err.Class == vsphere.ClassUnavailable:
-			c.withdraw(rest, nil)
-			return false, failure
-		case len(rest) == len(victims): // not one could be judged in time
-			c.withdraw(rest, errProofTooOld)
-			return false, mostSevere(failure, errProofTooOld)
-		}
-		victims = rest
-	}
-	return more, failure
-}
-
-// errProofTooOld means that a VM was read, and that too long ago to act on it.
-var errProofTooOld = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
-	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be changed or destroyed, and may have changed meanwhile; it is read again.", proofFor),
+	return c.startProven(g, batch, func(victims []place) (rest []place, failure *vsphere.Error) {
+		var ch inventory.Changes
+		defer c.publish(&ch)
+		return c.destroyProven(ctx, g, victims, &ch)
+	})
 }
 
 // destroyProven reads victims in one call and deals with each, until what was read is too old to be sent by. It returns

@@ -11,7 +11,8 @@
 //	run.go                           the life of a connection
 //	watch.go views.go filters.go     what is watched, and what the collector reports
 //	queue.go resync.go sweep.go      what is read beside the watch
-//	snapshot.go template.go folder.go clone.go power.go shutdown.go reconfigure.go destroy.go running.go cancel.go
+//	snapshot.go template.go folder.go clone.go start.go proven.go power.go shutdown.go reconfigure.go destroy.go
+//	disk_size.go running.go cancel.go
 //	                                 the calls of the port
 //	verify.go clone_tasks.go tasks.go hosts.go placement.go
 //	                                 what a read or a task means

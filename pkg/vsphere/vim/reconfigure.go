@@ -14,44 +14,16 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
-// startReconfigures takes a place in the budget for a few VMs at a time, reads those live, and at once sends what changes those
-// that may be changed.
+// startReconfigures reads VMs live, and at once sends what changes those that may be changed: see startProven.
 func (c *connection) startReconfigures(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-	var failure *vsphere.Error
-	for few := range slices.Chunk(batch, provenAtOnce) {
-		more, err := c.reconfigureFew(ctx, g, few)
-		if failure = mostSevere(failure, err); !more {
-			break
-		}
-	}
-	if failure != nil {
-		return failure
-	}
-	return nil
+	return c.startProven(g, batch, func(places []place) (rest []place, failure *vsphere.Error) {
+		return c.reconfigureProven(ctx, g, places)
+	})
 }
 
-// reconfigureFew changes a few VMs, those that may be changed and have a place, and reports whether others may have one too.
-func (c *connection) reconfigureFew(ctx context.Context, g vsphere.GroupID, requests []vsphere.Request) (more bool, failure *vsphere.Error) {
-	places, more, failure := c.begin(g, requests)
-	for len(places) > 0 {
-		rest, err := c.reconfigureRead(ctx, g, places)
-		failure = mostSevere(failure, err)
-		switch {
-		case err != nil && err.Class == vsphere.ClassUnavailable:
-			c.withdraw(rest, nil)
-			return false, failure
-		case len(rest) == len(places): // not one could be judged in time
-			c.withdraw(rest, errProofTooOld)
-			return false, mostSevere(failure, errProofTooOld)
-		}
-		places = rest
-	}
-	return more, failure
-}
-
-// reconfigureRead reads VMs in one call and deals with each, until what was read is too old to change them by. It returns those
+// reconfigureProven reads VMs in one call and deals with each, until what was read is too old to change them by. It returns those
 // that are left, whose places are still taken.
-func (c *connection) reconfigureRead(ctx context.Context, g vsphere.GroupID, places []place) (rest []place, failure *vsphere.Error) {
+func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, places []place) (rest []place, failure *vsphere.Error) {
 	objects, paths := make([]types.ManagedObjectReference, len(places)), append(vmProps(), propVersion)
 	for i, p := range places {
 		objects[i] = vmRef(p.VM)

@@ -2,8 +2,6 @@ package vim
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
@@ -29,36 +27,6 @@ type startOne func(c *connection, ctx context.Context, g vsphere.GroupID, r vsph
 func each(start startOne) verb {
 	return func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
 		return operations.Each(batch, func(r vsphere.Request) error { return start(c, ctx, g, r) })
-	}
-}
-
-// place is a request for which there is a place in the budget.
-type place struct {
-	vsphere.Request
-	id operations.ID
-}
-
-// begin takes places in the budget, in order, until there is none left.
-func (s *shared) begin(g vsphere.GroupID, requests []vsphere.Request) (places []place, more bool, failure *vsphere.Error) {
-	for _, r := range requests {
-		id, err := s.tracker.Begin(g, r)
-		what := fmt.Sprintf("%s VM %s", r.Kind, r.VM)
-		switch {
-		case err == nil:
-			places = append(places, place{r, id})
-		case errors.Is(err, vsphere.ErrNoBudget):
-			return places, false, mostSevere(failure, s.fail(what, err))
-		default:
-			failure = mostSevere(failure, s.fail(what, err))
-		}
-	}
-	return places, true, failure
-}
-
-// withdraw gives back the places of requests that are not sent. An error is a failure of each.
-func (s *shared) withdraw(places []place, err *vsphere.Error) {
-	for _, p := range places {
-		s.tracker.Withdraw(p.id, err)
 	}
 }
 

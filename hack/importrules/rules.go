@@ -40,7 +40,7 @@ var rooms = []room{
 	{
 		path: "pkg/cli",
 		may: []string{
-			"pkg/apis", "pkg/connect", "pkg/generated", "pkg/login", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim",
+			"pkg/apis", "pkg/classes", "pkg/connect", "pkg/generated", "pkg/login", "pkg/options", "pkg/plan", "pkg/vsphere$", "pkg/vsphere/vim",
 			"pkg/vspheresync", kubernetes, "sigs.k8s.io/structured-merge-diff",
 		},
 		why: "the plugin reads with the controller's own code, writes specs alone, and starts nothing",
@@ -52,7 +52,7 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/options",
-		may:  []string{"k8s.io/klog/v2"},
+		may:  []string{"pkg/apis", "k8s.io/klog/v2"},
 		why:  "options are plain values, which everybody can read without pulling in a client",
 	},
 	{
@@ -69,6 +69,11 @@ var rooms = []room{
 		path: "pkg/controller",
 		may:  []string{"pkg/apis", "pkg/generated", "pkg/vsphere$", "pkg/metrics", kubernetes, "golang.org/x/time"},
 		why:  "the controller moves keys and knows nothing of VMs",
+	},
+	{
+		path: "pkg/classes",
+		may:  []string{"pkg/apis", "pkg/generated", "pkg/plan", "pkg/vsphere$", kubernetes},
+		why:  "classes are kept by what the port tells of them, and what they mean is decided in pkg/plan",
 	},
 	{
 		path: "pkg/vspheresync",

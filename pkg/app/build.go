@@ -51,6 +51,7 @@ type components struct {
 	listing    *state // the last error of the first list
 	revisions  *revisions
 	vcenter    *vCenter
+	classes    keepers
 	events     record.EventBroadcaster
 	syncer     *vspheresync.Syncer
 	orphans    *vspheresync.Orphans
@@ -73,15 +74,21 @@ func (a *app) build(ctx context.Context, owner string, lead leadership) (*compon
 	if err == nil {
 		c.revisions, err = a.newRevisions(c.controller)
 	}
+	if err == nil {
+		c.classes, err = a.newKeepers(c, lead)
+	}
 	if err != nil {
 		c.release()
 		return nil, err
 	}
-	lead.onRecovery(c.controller.NotifyAll)
+	c.vcenter.classes = c.classes
+	lead.onRecovery(func() { c.controller.NotifyAll(); c.classes.NotifyAll() })
 	c.events = record.NewBroadcaster(record.WithContext(ctx))
 	c.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.clients.events.CoreV1().Events("")})
 	c.syncer = vspheresync.New(vspheresync.Config{
+		Name:           a.options.ControllerName,
 		VCenter:        c.vcenter,
+		KeeperOf:       c.classes.KeeperOf,
 		Client:         a.clients.groups.VsphereV1alpha1(),
 		Lister:         groups.Lister(),
 		Revisions:      c.revisions.of,

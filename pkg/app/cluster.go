@@ -50,7 +50,11 @@ func (a *app) awaitCluster(ctx context.Context) (owner string, err error) {
 func (a *app) checkCluster(ctx context.Context) (owner string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := connect.CheckCRD(ctx, a.clients.kube, a.clients.host); err != nil {
+	var others []string
+	if a.options.Namespace == "" {
+		others = append(others, "vmgroupclasses")
+	}
+	if err := connect.CheckCRD(ctx, a.clients.kube, a.clients.host, others...); err != nil {
 		return "", err
 	}
 	if err := a.checkPermissions(ctx); err != nil {
@@ -88,6 +92,14 @@ func (a *app) permissions() []authorizationv1.ResourceAttributes {
 			Verb: verb, Group: v1alpha1.SchemeGroupVersion.Group, Resource: "vmgroups", Subresource: subresource, Namespace: a.options.Namespace,
 		}
 	}
+	class := func(verb, subresource string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{
+			Verb: verb, Group: v1alpha1.SchemeGroupVersion.Group, Resource: "vmgroupclasses", Subresource: subresource,
+		}
+	}
+	namespace := func(verb string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{Verb: verb, Resource: "namespaces"}
+	}
 	revision := func(verb string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{
 			Verb: verb, Group: appsv1.GroupName, Resource: "controllerrevisions", Namespace: a.options.Namespace,
@@ -98,11 +110,15 @@ func (a *app) permissions() []authorizationv1.ResourceAttributes {
 			Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Name: name, Namespace: a.clients.namespace,
 		}
 	}
-	name := a.options.LeaderElection.ResourceName
+	name := a.options.LeaseName()
 	wanted := []authorizationv1.ResourceAttributes{
 		group("list", ""), group("watch", ""), group("get", ""), group("patch", ""), group("update", "status"),
 		revision("list"), revision("watch"), revision("create"), revision("delete"),
 		lease("create", ""), lease("get", loginLease(name)), lease("update", loginLease(name)),
+	}
+	if a.options.Namespace == "" { // otherwise there are no classes
+		wanted = append(wanted, class("list", ""), class("watch", ""), class("patch", ""), class("update", "status"),
+			namespace("list"), namespace("watch"))
 	}
 	if a.options.LeaderElection.LeaderElect {
 		wanted = append(wanted, lease("get", name), lease("update", name))

@@ -30,7 +30,7 @@ type cluster struct {
 func newCluster(t *testing.T) (*app, *cluster) {
 	t.Helper()
 	c := &cluster{Clientset: fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "cluster-uid"}}), denied: map[string]bool{}}
-	c.Resources = []*metav1.APIResourceList{{GroupVersion: v1alpha1.SchemeGroupVersion.String(), APIResources: []metav1.APIResource{{Name: "vmgroups"}}}}
+	c.Resources = []*metav1.APIResourceList{{GroupVersion: v1alpha1.SchemeGroupVersion.String(), APIResources: []metav1.APIResource{{Name: "vmgroups"}, {Name: "vmgroupclasses"}}}}
 	c.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 		a := review.Spec.ResourceAttributes

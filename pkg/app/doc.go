@@ -2,7 +2,7 @@
 //
 // The order is what matters here. Starting: health and metrics, so that somebody who waits can see for what; then the
 // checks that the cluster is fit for us (cluster.go), which wait and say why rather than fail; then the Lease
-// (election.go); and only under the Lease the informer, the session with vCenter, and the workers: build.go makes them, and
+// (election.go); and only under the Lease the informers, the session with vCenter, the classes, and the workers: build.go makes them, and
 // serve.go runs them.
 //
 // Stopping, backwards: the workers take no more keys and end their syncs; vCenter is logged out of; the informer and the

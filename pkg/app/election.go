@@ -78,7 +78,7 @@ func (a *app) newLease() (*lease, error) {
 	}
 	// Two processes of one name must not take each other's Lease for their own.
 	identity := host + "_" + string(uuid.NewUUID())
-	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, a.clients.namespace, a.options.LeaderElection.ResourceName,
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, a.clients.namespace, a.options.LeaseName(),
 		a.clients.leases.CoreV1(), a.clients.leases.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
 	if err != nil {
 		return nil, fmt.Errorf("make a lock for the leader election: %w", err)
@@ -94,7 +94,7 @@ func (a *app) newElector(logger klog.Logger, lease *lease, began func(context.Co
 		LeaseDuration: election.LeaseDuration,
 		RenewDeadline: election.RenewDeadline,
 		RetryPeriod:   election.RetryPeriod,
-		Name:          election.ResourceName,
+		Name:          a.options.LeaseName(),
 		// We release it ourselves: the elector would do so also when it has failed to renew, while workers are running,
 		// and would tell them only afterwards.
 		ReleaseOnCancel: false,

@@ -20,6 +20,8 @@ func (a *app) work(ctx context.Context, owner string, lead leadership) error {
 	var session sync.WaitGroup
 	session.Go(func() { c.vcenter.run(serving) })
 	session.Go(func() { c.revisions.informer.RunWithContext(serving) })
+	session.Go(func() { c.classes.run(serving) })
+	c.classes.await(ctx)
 	c.vcenter.await(ctx)
 	c.revisions.await(ctx)
 	session.Go(func() { c.orphans.Run(ctx) })

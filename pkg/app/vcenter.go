@@ -27,6 +27,7 @@ const firstView = 10 * time.Second
 type vCenter struct {
 	*vim.VCenter
 	vsphere.Notifier // the controller
+	classes          keepers
 	metrics          *metrics.Metrics
 	clock            clock.Clock
 
@@ -40,7 +41,7 @@ type vCenter struct {
 func (a *app) newVCenter(owner string, notifier vsphere.Notifier, guard func() error) (*vCenter, error) {
 	v := &vCenter{Notifier: notifier, metrics: a.metrics, clock: a.clock, view: make(chan struct{})}
 	logins := &logins{
-		Gate:    login.NewGate(a.clients.kube.CoordinationV1().Leases(a.clients.namespace), loginLease(a.options.LeaderElection.ResourceName), a.clock),
+		Gate:    login.NewGate(a.clients.kube.CoordinationV1().Leases(a.clients.namespace), loginLease(a.options.LeaseName()), a.clock),
 		metrics: a.metrics,
 	}
 	config := connect.VCenter(a.options, owner)
@@ -101,6 +102,7 @@ func (v *vCenter) NotifyAll() {
 	v.mu.Unlock()
 	v.known.Do(func() { close(v.view) })
 	v.Notifier.NotifyAll()
+	v.classes.NotifyAll()
 }
 
 // state adds what there is in vCenter to what there is of the groups.

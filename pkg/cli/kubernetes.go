@@ -29,6 +29,7 @@ type cluster struct {
 	namespace string // the one that is meant where none is named
 	watches   versioned.Interface
 	groups    client.VmGroupsGetter
+	classes   client.VmGroupClassesGetter
 	kube      kubernetes.Interface
 }
 
@@ -55,7 +56,7 @@ func (inv *invocation) connectKubernetes() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for VmGroups: %w", err)
 	}
-	c.groups = groups.VsphereV1alpha1()
+	c.groups, c.classes = groups.VsphereV1alpha1(), groups.VsphereV1alpha1()
 	if c.kube, err = kubernetes.NewForConfig(limited); err != nil {
 		return nil, fmt.Errorf("make a client for Kubernetes: %w", err)
 	}

@@ -40,7 +40,7 @@ func orphans(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	var vms []vsphere.VM
-	err = inv.withVCenter(ctx, owner, func(v *vim.VCenter, _ <-chan struct{}) error {
+	err = inv.withVCenter(ctx, owner, nil, func(v *vim.VCenter, _ <-chan struct{}) error {
 		none, err := listerOf(nil) // so that all are looked up by the client, after the VMs
 		if err != nil {
 			return err

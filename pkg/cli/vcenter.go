@@ -20,7 +20,7 @@ import (
 
 // withVCenter connects to vCenter, reads its inventory, calls use with it, and logs out. It tries once, if that is no risk.
 // The channel has a value after each notification.
-func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*vim.VCenter, <-chan struct{}) error) error {
+func (inv *invocation) withVCenter(ctx context.Context, owner string, classes []vsphere.ClassSpec, use func(*vim.VCenter, <-chan struct{}) error) error {
 	session, stop := context.WithCancel(context.WithoutCancel(ctx)) // who is interrupted logs out, too
 	defer stop()
 	gate, err := inv.newGate()
@@ -36,6 +36,7 @@ func (inv *invocation) withVCenter(ctx context.Context, owner string, use func(*
 		return fmt.Errorf("vCenter: %w", err)
 	}
 	first.VCenter = v
+	v.SetClasses(classes)
 	ended := make(chan error, 1)
 	go func() { ended <- v.Run(session) }()
 
@@ -115,8 +116,12 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 	if err != nil {
 		return nil, err
 	}
+	offers, err := c.offersFor(ctx, groups[0].Namespace)
+	if err != nil {
+		return nil, err
+	}
 	var out []preview
-	err = inv.withVCenter(ctx, owner, func(v *vim.VCenter, news <-chan struct{}) error {
+	err = inv.withVCenter(ctx, owner, offers.specs(), func(v *vim.VCenter, news <-chan struct{}) error {
 		tasks, err := v.RunningTasks(ctx)
 		if err != nil {
 			return err
@@ -126,7 +131,7 @@ func (inv *invocation) preview(ctx context.Context, c *cluster, groups ...*v1alp
 			return err
 		}
 		syncer := vspheresync.New(vspheresync.Config{
-			VCenter: withTasks{v, tasks}, Lister: lister, Revisions: c.revisionsOf(ctx), Clock: clock.RealClock{},
+			KeeperOf: offers.keeperOf, VCenter: withTasks{v, tasks}, Lister: lister, Revisions: c.revisionsOf(ctx), Clock: clock.RealClock{},
 		})
 		for _, vg := range groups {
 			in, p, err := previewOf(ctx, syncer, vg, news)
@@ -176,8 +181,8 @@ type withTasks struct {
 
 // Snapshot implements vsphere.Interface. Of a clone vCenter tells the name, if it does; one of which it does not may still
 // come.
-func (w withTasks) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
-	s, err := w.Interface.Snapshot(ctx, g)
+func (w withTasks) Snapshot(ctx context.Context, g vsphere.GroupID, class string) (vsphere.Snapshot, error) {
+	s, err := w.Interface.Snapshot(ctx, g, class)
 	if err != nil {
 		return s, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,23 +25,34 @@ func Kubernetes(o *options.Options, kubeContext string) clientcmd.ClientConfig {
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
 }
 
-// CheckCRD returns an error that says what to do unless the API server at host answers and serves VmGroups. Everybody may
-// ask for the list of APIs.
-func CheckCRD(ctx context.Context, kube kubernetes.Interface, host string) error {
+// CheckCRD returns an error that says what to do unless the API server at host answers and serves VmGroups, or another resource of
+// their group. Everybody may ask for the list of APIs.
+func CheckCRD(ctx context.Context, kube kubernetes.Interface, host string, others ...string) error {
 	resources, err := kube.Discovery().ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.SchemeGroupVersion.String())
 	switch {
 	case err == nil:
-		for _, r := range resources.APIResources {
-			if r.Name == "vmgroups" {
-				return nil
-			}
-		}
+		return missingCRD(resources.APIResources, append([]string{"vmgroups"}, others...))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the Kubernetes API server at %s does not accept our credentials; check the kubeconfig or the service account: %w", host, err)
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("the Kubernetes API server at %s does not answer as it should: %w", host, err)
 	}
-	return fmt.Errorf("the CustomResourceDefinition of VmGroup (%s) is not installed; run: kubectl create -f artifacts/crd.yaml", v1alpha1.SchemeGroupVersion)
+	return missingCRD(nil, []string{"vmgroups"})
+}
+
+// missingCRD returns an error that says what to do unless all resources are served.
+func missingCRD(served []metav1.APIResource, wanted []string) error {
+	for _, name := range wanted {
+		if !slices.ContainsFunc(served, func(r metav1.APIResource) bool { return r.Name == name }) {
+			kind, verb := "VmGroup", "create"
+			if name == "vmgroupclasses" { // an earlier version has installed the other one
+				kind, verb = "VmGroupClass", "apply"
+			}
+			return fmt.Errorf("the CustomResourceDefinition of %s (%s) is not installed; run: kubectl %s -f artifacts/crd.yaml",
+				kind, v1alpha1.SchemeGroupVersion, verb)
+		}
+	}
+	return nil
 }
 
 // Owner returns what tells the VMs of this cluster from those of a controller in another one.

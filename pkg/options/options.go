@@ -3,6 +3,8 @@ package options
 import (
 	"flag"
 	"time"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 )
 
 // Options says how the controller runs. NewOptions, FromEnvironment, AddFlags, parse, Validate: in this order.
@@ -14,6 +16,10 @@ type Options struct {
 	Master string
 	// Namespace is the only one that is watched. Empty means all.
 	Namespace string
+
+	// ControllerName is the name of this controller, as VmGroupClasses have it in spec.controllerName. Several controllers of one
+	// cluster have different names.
+	ControllerName string
 
 	Workers      int
 	KubeAPIQPS   float64 // requests per second
@@ -50,7 +56,8 @@ type LeaderElection struct {
 	LeaseDuration time.Duration
 	RenewDeadline time.Duration
 	RetryPeriod   time.Duration
-	ResourceName  string
+	// ResourceName is the name of the Lease; see LeaseName.
+	ResourceName string
 	// ResourceNamespace is where all our Leases are. Empty means the namespace of the Pod, or of the kubeconfig.
 	ResourceNamespace string
 }
@@ -61,9 +68,22 @@ const (
 	LoggingFormatJSON = "json"
 )
 
+// defaultLease is the Lease of a controller of the default name.
+const defaultLease = "vmgroup-controller"
+
+// LeaseName returns the name of the Lease. Where none was chosen, a controller that has a name of its own has a Lease of its own.
+func (o *Options) LeaseName() string {
+	if name := o.LeaderElection.ResourceName; name != defaultLease || o.ControllerName == v1alpha1.DefaultControllerName {
+		return name
+	}
+	return defaultLease + "-" + o.ControllerName
+}
+
 // NewOptions returns the defaults, without a vCenter.
 func NewOptions() *Options {
 	return &Options{
+		ControllerName: v1alpha1.DefaultControllerName,
+
 		Workers:      4,
 		KubeAPIQPS:   500,
 		KubeAPIBurst: 1000,
@@ -80,7 +100,7 @@ func NewOptions() *Options {
 			LeaseDuration: 15 * time.Second,
 			RenewDeadline: 10 * time.Second,
 			RetryPeriod:   2 * time.Second,
-			ResourceName:  "vmgroup-controller",
+			ResourceName:  defaultLease,
 		},
 		MetricsAddr:   ":8080",
 		HealthAddr:    ":8081",
@@ -94,6 +114,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig `file`; default: $KUBECONFIG, then ~/.kube/config, then the Pod's service account")
 	fs.StringVar(&o.Master, "master", o.Master, "`address` of the Kubernetes API server, instead of the kubeconfig's")
 	fs.StringVar(&o.Namespace, "namespace", o.Namespace, "watch VmGroups of this `namespace` only; default: all namespaces")
+	fs.StringVar(&o.ControllerName, "controller-name", o.ControllerName, "`name` of this controller: it serves the VmGroupClasses with this spec.controllerName. Each controller of a cluster has a name of its own")
 	fs.IntVar(&o.Workers, "workers", o.Workers, "how many VmGroups are worked on at once")
 	fs.Float64Var(&o.KubeAPIQPS, "kube-api-qps", o.KubeAPIQPS, "requests per second to the Kubernetes API server, on average. It bounds what a fault in this process could do. It need not protect the server: no more requests than workers are under way at once, and the server's Priority and Fairness queues them. Leases have a limit of their own")
 	fs.IntVar(&o.KubeAPIBurst, "kube-api-burst", o.KubeAPIBurst, "requests to the Kubernetes API server in one burst")
@@ -118,6 +139,6 @@ func (l *LeaderElection) addFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&l.LeaseDuration, "leader-elect-lease-duration", l.LeaseDuration, "how long others wait after the last renewal they saw before they take the Lease")
 	fs.DurationVar(&l.RenewDeadline, "leader-elect-renew-deadline", l.RenewDeadline, "how long the leader tries to renew before it gives up; less than the lease duration")
 	fs.DurationVar(&l.RetryPeriod, "leader-elect-retry-period", l.RetryPeriod, "time between attempts to get or renew the Lease")
-	fs.StringVar(&l.ResourceName, "leader-elect-resource-name", l.ResourceName, "`name` of the Lease; <name>-login beside it remembers logins to vCenter")
+	fs.StringVar(&l.ResourceName, "leader-elect-resource-name", l.ResourceName, "`name` of the Lease; <name>-login beside it remembers logins to vCenter. With -controller-name, the default is vmgroup-controller-<controller-name>")
 	fs.StringVar(&l.ResourceNamespace, "leader-elect-resource-namespace", l.ResourceNamespace, "`namespace` of the Leases; default: the Pod's, or the kubeconfig's")
 }

@@ -168,7 +168,7 @@ func TestFlagNamesAndDefaults(t *testing.T) {
 	want := map[string]string{
 		"kubeconfig": "", "master": "", "namespace": "", "workers": "4", "kube-api-qps": "500", "kube-api-burst": "1000", "resync-period": "10m0s",
 		"vcenter-insecure": "false", "vcenter-ca-file": "", "vcenter-thumbprint": "", "vcenter-credentials-dir": "",
-		"datacenter": "", "cluster": "", "host": "", "resource-pool": "", "datastore": "", "template-folder": "", "folder": "vmgroups",
+		"datacenter": "", "cluster": "", "controller-name": "vmgroup", "host": "", "resource-pool": "", "datastore": "", "template-folder": "", "folder": "vmgroups",
 		"max-clones": "16", "clone-timeout": "30m0s", "owner-id": "", "read-only": "false",
 		"leader-elect": "true", "leader-elect-lease-duration": "15s", "leader-elect-renew-deadline": "10s", "leader-elect-retry-period": "2s",
 		"leader-elect-resource-name": "vmgroup-controller", "leader-elect-resource-namespace": "",

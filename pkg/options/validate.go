@@ -31,6 +31,7 @@ func (o *Options) Validate() []error {
 	if o.Namespace != "" {
 		p.name("namespace", o.Namespace)
 	}
+	p.name("controller-name", o.ControllerName)
 	if strings.ContainsFunc(o.OwnerID, func(r rune) bool { return r <= ' ' || r > '~' }) || len(o.OwnerID) > 128 {
 		p.add("-owner-id is %q: want up to 128 printable ASCII characters without spaces", o.OwnerID)
 	}

@@ -6,6 +6,7 @@
 //
 //	input.go      what does a decision depend on, and what is a plan?
 //	plan.go       which part of the policy applies?
+//	class.go      which controller keeps a group, and by which class?
 //	view.go       what do the snapshot and the status say of a VM?
 //	membership.go whose are these VMs, and which count?
 //	attach.go     what is in flight, or has failed, on which of them?
@@ -20,6 +21,7 @@
 //	history.go    which revisions are recorded?
 //	scale.go      which operations bring that about?
 //	victims.go    which go first?
+//	zones.go      in which zone is a VM made, and which zone does surplus leave?
 //	place.go      on which host is a VM made, where vCenter chooses none?
 //	removal.go    how does the group end?
 //	forecast.go   what becomes of the VMs in the end, in numbers?

@@ -45,6 +45,7 @@ func drawInput(t *rapid.T) Input {
 		RootExists:   !rarely(t, "no root"),
 		ClonesToCome: pick(t, "clones to come", 0, 0, 0, 0, 1),
 		Swept:        7,
+		Zones:        drawZones(t),
 	}
 	if rarely(t, "disappearance") {
 		disappeared(&in)
@@ -293,3 +294,21 @@ func drawOutcome(t *rapid.T) Outcome {
 	}
 	return out
 }
+
+// drawZones draws where VMs can be made: mostly one place, as the flags name it.
+func drawZones(t *rapid.T) []vsphere.Zone {
+	if !rarely(t, "zones") {
+		return []vsphere.Zone{{}}
+	}
+	var zones []vsphere.Zone
+	for _, name := range zoneNames[:rapid.IntRange(0, len(zoneNames)).Draw(t, "zones")] {
+		zone := vsphere.Zone{Name: name}
+		if rarely(t, "zone error") {
+			zone.Err = newError(pick(t, "class of the zone's error", vsphere.ClassInvalid, vsphere.ClassConflict))
+		}
+		zones = append(zones, zone)
+	}
+	return zones
+}
+
+var zoneNames = []string{"a", "b", "c"}

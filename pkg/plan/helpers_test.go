@@ -112,6 +112,7 @@ func input(g *v1alpha1.VmGroup, vms ...vsphere.VM) Input {
 		Group: g, Now: testNow, SweepAsked: 7,
 		Template: vsphere.Template{Ref: "vm-golden", Path: "/dc1/vm/templates/golden"},
 		Snapshot: vsphere.Snapshot{
+			Zones:   []vsphere.Zone{{}},
 			VCenter: "vcenter-1", Owner: testOwner, RootExists: true, Path: testPath, VMs: seen, Swept: 7,
 			Folders: []vsphere.Folder{{Ref: testFolder, Name: "web", Path: testPath, UnderRoot: true, Children: len(vms)}},
 		},

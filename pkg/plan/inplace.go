@@ -191,10 +191,10 @@ func (ms *membership) changeable(kind change) []*member {
 
 // chooseChanges says whose turn it is to be changed in place, in the order of victims.
 func (ms *membership) chooseChanges(n numbers) {
-	hot := victims(ms.changeable(hotChange), n.hot, v1alpha1.ScaleDownYoungest)
+	hot := ms.victims(ms.changeable(hotChange), n.hot, v1alpha1.ScaleDownYoungest)
 	cold := ms.changeable(coldChange)
-	idle := victims(filter(cold, func(m *member) bool { return !m.inService() }), n.idle, v1alpha1.ScaleDownYoungest)
-	rest := victims(filter(cold, (*member).inService), n.cold, v1alpha1.ScaleDownYoungest)
+	idle := ms.victims(filter(cold, func(m *member) bool { return !m.inService() }), n.idle, v1alpha1.ScaleDownYoungest)
+	rest := ms.victims(filter(cold, (*member).inService), n.cold, v1alpha1.ScaleDownYoungest)
 	for _, m := range slices.Concat(hot, idle, rest) {
 		m.turn = true
 	}

@@ -20,6 +20,12 @@ type Input struct {
 	Unavailable *vsphere.Error
 	Snapshot    vsphere.Snapshot
 
+	// Controller is the name of this controller. Class is that of the group's class, whose zones the snapshot tells; it is empty if
+	// the flags of the controller name the place. ClassError says why no VM of the group may be made, nil if one may.
+	Controller string
+	Class      string
+	ClassError *vsphere.Error
+
 	// Template is the one that spec.template names, unless TemplateError says why there is none, or, with
 	// vsphere.ErrPending, that the search for it has not ended. Nobody looks it up for a group that is being deleted.
 	Template      vsphere.Template

@@ -181,11 +181,6 @@ func (ms *membership) unlistedReplicas(v *view) int {
 func (ms *membership) readyReplicas() int     { return countIf(ms.ours, (*member).ready) }
 func (ms *membership) availableReplicas() int { return countIf(ms.ours, (*member).available) }
 
-// clonesInFlight returns how many clones have not ended, as far as is known.
-func (ms *membership) clonesInFlight() int {
-	return len(ms.pending) + countIf(ms.ours, (*member).cloning)
-}
-
 func countIf(list []*member, is func(*member) bool) int {
 	n := 0
 	for _, m := range list {

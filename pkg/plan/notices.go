@@ -38,8 +38,9 @@ func memberNotices(ms *membership) []Notice {
 //
 //  1. its deletion would be held (see unknownMetadata)
 //  2. its template is unusable, or there is no place for VMs, and no clone is due, now or by an update: the next one would fail
-//  3. VMs of an earlier VmGroup of its name lie in its folder (see isOrphan)
-//  4. a ControllerRevision of it cannot be read
+//  3. a zone takes no VMs, and others do
+//  4. VMs of an earlier VmGroup of its name lie in its folder (see isOrphan)
+//  5. a ControllerRevision of it cannot be read
 func warnings(in Input, p *Plan) []Notice {
 	var out []Notice
 	if unknown := unknownMetadata(in.Group); unknown != "" {
@@ -51,12 +52,13 @@ func warnings(in Input, p *Plan) []Notice {
 			Message: "no clone is due, and the next one would fail: " + in.TemplateError.Error(),
 		})
 	}
-	if err := in.Snapshot.PlacementError; err != nil && p.due.makes() == 0 {
+	if err := placementError(in); err != nil && p.due.makes() == 0 {
 		out = append(out, Notice{
 			Reason:  cmp.Or(err.Reason, v1alpha1.ReasonInvalidConfiguration),
 			Message: "no clone is due, and the next one would fail: " + err.Error(),
 		})
 	}
+	out = append(out, failingZones(in)...)
 	if n := len(p.members.orphans); n > 0 {
 		out = append(out, Notice{Reason: v1alpha1.ReasonOrphaned, Message: fmt.Sprintf(
 			"%s of an earlier VmGroup of this name in the folder, neither counted nor touched: see VmGroupOrphans in docs/runbook.md",

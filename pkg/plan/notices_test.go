@@ -14,7 +14,7 @@ func earlier(v *vsphere.VM) {
 	v.Ref, v.Name, v.Stamp.UID = "old-"+v.Ref, VMName("web", "ffff", v.Stamp.Slot), "ffff"
 }
 
-func noPlace(in *Input) { in.Snapshot.PlacementError = newError(vsphere.ClassInvalid) }
+func noPlace(in *Input) { in.Snapshot.Zones = []vsphere.Zone{{Err: newError(vsphere.ClassInvalid)}} }
 
 func living(uid string) func(*Input) {
 	return func(in *Input) { in.Living = map[string]bool{uid: true} }

@@ -23,11 +23,11 @@ type hostLoad struct {
 	tieBreaker string
 }
 
-// hostsFor returns the hosts that clones are spread over, none if vCenter chooses.
-func hostsFor(in Input, ms *membership) hosts {
+// hostsFor returns the hosts of a zone that clones are spread over, none if vCenter chooses.
+func hostsFor(zone vsphere.Zone, ms *membership) hosts {
 	var fit hosts
 	byName, byRef := map[string]*hostLoad{}, map[vsphere.Ref]*hostLoad{}
-	for _, h := range in.Snapshot.Hosts {
+	for _, h := range zone.Hosts {
 		if h.Unfit != "" {
 			continue
 		}
@@ -87,17 +87,22 @@ func (h *hostLoad) tieBreakerFor(clone string) string {
 	return h.tieBreaker
 }
 
-// noHost returns the problem that no host can take a clone, nil if there is one or vCenter chooses.
+// noHost returns the problem that no host can take a clone, nil if there is one in some zone or vCenter chooses.
 func noHost(in Input) *Problem {
 	fit := func(h vsphere.Host) bool { return h.Unfit == "" }
-	if !in.Snapshot.HostNeeded || slices.ContainsFunc(in.Snapshot.Hosts, fit) {
-		return nil
+	var listed []string
+	for _, zone := range in.Snapshot.Zones {
+		if zone.Err == nil && (!zone.HostNeeded || slices.ContainsFunc(zone.Hosts, fit)) {
+			return nil
+		}
+		for _, h := range zone.Hosts {
+			listed = append(listed, h.Name+" "+h.Unfit)
+		}
+	}
+	if placementError(in) != nil {
+		return nil // which says more
 	}
 	why := "there is none that the controller's account can see"
-	var listed []string
-	for _, h := range in.Snapshot.Hosts {
-		listed = append(listed, h.Name+" "+h.Unfit)
-	}
 	slices.Sort(listed)
 	if n := len(listed) - maxHostsListed; n > 0 {
 		listed = append(listed[:maxHostsListed], fmt.Sprintf("and %d more", n))

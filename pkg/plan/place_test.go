@@ -19,7 +19,8 @@ import (
 // are on it.
 func hostsToName(vms map[string]int, unfit ...string) func(*Input) {
 	return func(in *Input) {
-		in.Snapshot.HostNeeded = true
+		zone := &in.Snapshot.Zones[0]
+		zone.HostNeeded = true
 		for name, n := range vms {
 			h := vsphere.Host{Ref: vsphere.Ref("host-" + name), Name: name, VMs: n}
 			for _, u := range unfit {
@@ -27,7 +28,7 @@ func hostsToName(vms map[string]int, unfit ...string) func(*Input) {
 					h.Unfit = why
 				}
 			}
-			in.Snapshot.Hosts = append(in.Snapshot.Hosts, h)
+			zone.Hosts = append(zone.Hosts, h)
 		}
 	}
 }
@@ -142,25 +143,26 @@ func TestNoHost(t *testing.T) {
 func TestEachCloneNamesAFitHost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
-		in.Snapshot.HostNeeded = rapid.Bool().Draw(t, "needed")
+		in.Snapshot.Zones = []vsphere.Zone{{HostNeeded: rapid.Bool().Draw(t, "needed")}}
+		zone := &in.Snapshot.Zones[0]
 		fit := map[vsphere.Ref]bool{}
 		for i := range rapid.IntRange(0, 4).Draw(t, "hosts") {
 			h := vsphere.Host{
 				Ref: vsphere.Ref(fmt.Sprintf("host-%d", i)), Name: fmt.Sprint(i), Unfit: pick(t, "unfit", "", "", "is disconnected"),
 				VMs: rapid.IntRange(0, 9).Draw(t, "VMs"),
 			}
-			if in.Snapshot.HostNeeded {
-				in.Snapshot.Hosts = append(in.Snapshot.Hosts, h)
+			if zone.HostNeeded {
+				zone.Hosts = append(zone.Hosts, h)
 				fit[h.Ref] = h.Unfit == ""
 			}
 		}
-		before := slices.Clone(in.Snapshot.Hosts)
+		before := slices.Clone(zone.Hosts)
 		for _, c := range clonesIn(Compute(in)) {
-			if c.Clone.Host == "" && in.Snapshot.HostNeeded || c.Clone.Host != "" && !fit[c.Clone.Host] {
+			if c.Clone.Host == "" && zone.HostNeeded || c.Clone.Host != "" && !fit[c.Clone.Host] {
 				t.Fatalf("clone %s on %q; fit %v", c.Name, c.Clone.Host, maps.Collect(maps.All(fit)))
 			}
 		}
-		if diff := cmp.Diff(before, in.Snapshot.Hosts); diff != "" {
+		if diff := cmp.Diff(before, zone.Hosts); diff != "" {
 			t.Fatalf("the input has changed: %s", diff)
 		}
 	})

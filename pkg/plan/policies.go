@@ -49,7 +49,7 @@ func (p *Plan) hold(in Input) {
 //  3. a mass disappearance is under investigation: the missing VMs may be there
 //  4. the status counts VMs that nobody can list: they may be there
 func (p *Plan) cloningBlocked(in Input) bool {
-	return in.Snapshot.PlacementError != nil ||
+	return placementError(in) != nil ||
 		p.Problem != nil && p.Problem.blocksClones ||
 		in.Snapshot.Disappearance != nil ||
 		p.members.unlisted > 0
@@ -76,10 +76,29 @@ func clonesAllowed(failure *vsphere.Failure, wanted, inFlight int, now time.Time
 	}
 }
 
-// cloneFailure returns the last failure that concerns all clones of the group, nil if there is none. A failure of a spec that
+// cloneFailure returns the last failure that concerns all clones of the group: those to any zone where VMs can be made have
+// failed. It is nil if there is none.
+func cloneFailure(in Input) *vsphere.Failure {
+	var latest *vsphere.Failure
+	for _, zone := range in.Snapshot.Zones {
+		if zone.Err != nil {
+			continue
+		}
+		f := zoneFailure(in, zone.Name)
+		if f == nil {
+			return nil
+		}
+		if latest == nil || latestFirst(f, latest) < 0 {
+			latest = f
+		}
+	}
+	return latest
+}
+
+// zoneFailure returns the last failure that concerns all clones to a zone, nil if there is none. A failure of a spec that
 // nothing is made from now does not count, nor does an outdated one: a spec that somebody has changed gets a new chance at
 // once.
-func cloneFailure(in Input) *vsphere.Failure {
+func zoneFailure(in Input, zone string) *vsphere.Failure {
 	var latest *vsphere.Failure
 	if len(in.Snapshot.Failures) == 0 { // mostly
 		return nil
@@ -90,7 +109,7 @@ func cloneFailure(in Input) *vsphere.Failure {
 	}
 	for i := range in.Snapshot.Failures {
 		f := &in.Snapshot.Failures[i]
-		concernsAll := f.Kind.Makes() && slices.Contains(hashes, f.SpecHash) && !vsphere.ConcernsName(f.Err)
+		concernsAll := f.Kind.Makes() && f.Place.Zone == zone && slices.Contains(hashes, f.SpecHash) && !vsphere.ConcernsName(f.Err)
 		if concernsAll && !in.outdated(f) && (latest == nil || latestFirst(f, latest) < 0) {
 			latest = f
 		}

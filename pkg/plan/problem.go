@@ -172,8 +172,8 @@ func cloningProblems(in Input, p *Plan) []*Problem {
 		problem.blocksClones = false // only those from this template, see clonesDue
 		problems = append(problems, problem)
 	}
-	if in.Snapshot.PlacementError != nil {
-		problems = append(problems, ofError(in.Snapshot.PlacementError))
+	if err := placementError(in); err != nil {
+		problems = append(problems, ofError(err))
 	}
 	return problems
 }

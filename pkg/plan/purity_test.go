@@ -61,6 +61,9 @@ func copySnapshot(s vsphere.Snapshot) vsphere.Snapshot {
 		}
 	}
 	s.Operations, s.Failures, s.PowerOns = slices.Clone(s.Operations), slices.Clone(s.Failures), slices.Clone(s.PowerOns)
-	s.Folders, s.Hosts = slices.Clone(s.Folders), slices.Clone(s.Hosts)
+	s.Folders, s.Zones = slices.Clone(s.Folders), slices.Clone(s.Zones)
+	for i := range s.Zones {
+		s.Zones[i].Hosts = slices.Clone(s.Zones[i].Hosts)
+	}
 	return s
 }

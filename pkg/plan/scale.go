@@ -26,7 +26,7 @@ func (p *Plan) scale(in Input) {
 	p.numbers, p.Clocks.Rollout = decideNumbers(c), clock
 	policy, surplus := scaleDownPolicy(in.Group), ms.surplus(in.Group)
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
-	p.scaleDown(slices.Concat(p.going(in), ms.replaced(p.numbers.replace), victims(surplus, p.numbers.surplus, policy)), in)
+	p.scaleDown(slices.Concat(p.going(in), ms.replaced(p.numbers.replace), ms.victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
 	ms.chooseChanges(p.numbers)
 	p.changeInPlace(in)
@@ -52,8 +52,8 @@ func (p *Plan) scale(in Input) {
 	p.scaleUp(in)
 }
 
-// scaleUp plans the clones that are due, if nothing blocks them (see cloningBlocked), as many as the last failure allows (see
-// clonesAllowed). Where a clone has to name its host, a host must be able to take it.
+// scaleUp plans the clones that are due, if nothing blocks them (see cloningBlocked), as many as the zones may take (see
+// zonesFor).
 func (p *Plan) scaleUp(in Input) {
 	ms := &p.members
 	if ms.folder != nil {
@@ -67,28 +67,19 @@ func (p *Plan) scaleUp(in Input) {
 	if failure != nil && failure.SpecHash != ms.target.Hash() { // the others are not to wait for ever behind these
 		slices.Reverse(clones)
 	}
-	n, delay := clonesAllowed(failure, len(clones), ms.clonesInFlight(), in.Now)
+	zones, delay := zonesFor(in, ms, len(clones))
 	p.RetryAfter = sooner(p.RetryAfter, delay)
-	if n == 0 {
-		return
-	}
-	hosts := hostsFor(in, ms)
-	if in.Snapshot.HostNeeded && len(hosts) == 0 {
-		return
-	}
-	failed := 0
-	if failure != nil {
-		failed = failure.Count
-	}
-	p.EnsureFolder = ms.folder == nil
-	p.Requests = slices.Grow(p.Requests, n)
+	p.Requests = slices.Grow(p.Requests, len(clones))
 	names := slotNamesOf(in.Group)
-	for i := range clones[:n] {
+	for i := range clones {
+		zone := zones.pick()
+		if zone == nil {
+			return
+		}
+		p.EnsureFolder = ms.folder == nil
 		spec := &clones[i]
 		name := names.name(spec.Slot)
-		if in.Snapshot.HostNeeded {
-			spec.Host = hosts.pick(name, failed)
-		}
+		spec.Place, spec.Host = vsphere.Place{Class: in.Class, Zone: zone.Name}, zone.place(name)
 		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec})
 	}
 }

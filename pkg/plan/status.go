@@ -50,6 +50,9 @@ func calculateStatus(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupS
 		return status
 	}
 	status.ObservedGeneration = in.Group.Generation
+	if status.ControllerName == "" && in.ClassError == nil {
+		status.ControllerName, status.Class = in.Controller, in.Class
+	}
 	if otherVCenter(in) {
 		setConditions(&status, in, summarize(in, p, out))
 		return status
@@ -115,6 +118,9 @@ func listVMs(ms *membership, limit int) []v1alpha1.VMStatus {
 		status := v1alpha1.VMStatus{
 			Name: m.name, MoRef: string(m.vm.Ref), PowerState: string(m.vm.Power),
 			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: bounded(m.message),
+		}
+		if m.identity == vsphere.Ours || m.cloning() {
+			status.Zone = m.zone()
 		}
 		if m.identity == vsphere.Ours {
 			status.Instance, status.Slot = m.vm.InstanceUUID, ptr.To(int32(m.vm.Stamp.Slot))

@@ -26,8 +26,8 @@ func (ms *membership) surplus(g *v1alpha1.VmGroup) []*member {
 // replaced returns which n of the old VMs go now: first those that are not in service, whatever else is known of them. The
 // numbers rely on that, see decideNumbers.
 func (ms *membership) replaced(n int) []*member {
-	idle := victims(filter(ms.outdated(), func(m *member) bool { return !m.inService() }), n, v1alpha1.ScaleDownYoungest)
-	return append(idle, victims(filter(ms.outdated(), (*member).inService), n-len(idle), v1alpha1.ScaleDownYoungest)...)
+	idle := ms.victims(filter(ms.outdated(), func(m *member) bool { return !m.inService() }), n, v1alpha1.ScaleDownYoungest)
+	return append(idle, ms.victims(filter(ms.outdated(), (*member).inService), n-len(idle), v1alpha1.ScaleDownYoungest)...)
 }
 
 // outdated returns the VMs that new ones are to take the place of.
@@ -65,17 +65,18 @@ func scaleDownPolicy(g *v1alpha1.VmGroup) v1alpha1.ScaleDownPolicy {
 //  9. not ready, or not for long enough
 //  10. another operation is in flight
 //  11. made from an earlier spec, or not of the size in the spec, unless spec.update.partition keeps it so
-//  12. younger
-//  13. the highest slot, then the name that sorts last
+//  12. in the zone that has the most VMs of the group left
+//  13. younger
+//  14. the highest slot, then the name that sorts last
 //
-// With the policy HighestSlot, 5 to 12 do not apply. VMs that are replaced go by replaced first.
+// With the policy HighestSlot, 5 to 13 do not apply. VMs that are replaced go by replaced first.
 //
 // Clones whose VM is not there yet go before all of these: the plan cancels them, see Compute. No wait changes the order, so
 // that a victim that cannot be reached stays chosen.
 //
 // A VM of rule 2 is never touched: it is waited for, and no other goes in its place. It may be a stranger's VM with a copy of
 // our stamp: the surplus of one that it makes must cost the group none of its own.
-func victims(ours []*member, n int, policy v1alpha1.ScaleDownPolicy) []*member {
+func (ms *membership) victims(ours []*member, n int, policy v1alpha1.ScaleDownPolicy) []*member {
 	if n <= 0 {
 		return nil
 	}
@@ -102,11 +103,14 @@ func victims(ours []*member, n int, policy v1alpha1.ScaleDownPolicy) []*member {
 		}
 		return cmp.Or(cmp.Compare(b.name, a.name), cmp.Compare(a.vm.Ref, b.vm.Ref))
 	})
-	out := make([]*member, min(n, len(candidates)))
-	for i := range out {
-		out[i] = candidates[i].member
+	ordered := make([]*member, len(candidates))
+	for i := range candidates {
+		ordered[i] = candidates[i].member
 	}
-	return out
+	if members := zoneMembers(ms); len(members) > 1 && policy != v1alpha1.ScaleDownHighestSlot {
+		return fromFullest(ordered, n, members, func(a, b *member) bool { return a.rank() == b.rank() })
+	}
+	return ordered[:min(n, len(ordered))]
 }
 
 // rankedByState is how many of the rules of rank come after those that hold for every policy.

@@ -64,7 +64,7 @@ func TestVictims(t *testing.T) {
 			a, b := apply(0, tc.first), apply(1, tc.second)
 			for _, order := range [][]vsphere.VM{{a, b}, {b, a}} {
 				ms := newMembership(input(group(1), order...).with(tc.given...))
-				got := victims(ms.ours, 1, v1alpha1.ScaleDownYoungest)
+				got := ms.victims(ms.ours, 1, v1alpha1.ScaleDownYoungest)
 				if len(got) != 1 || got[0].vm.Ref != a.Ref {
 					t.Errorf("of %s and %s: got %s, want %s", order[0].Ref, order[1].Ref, got[0].vm.Ref, a.Ref)
 				}
@@ -76,7 +76,7 @@ func TestVictims(t *testing.T) {
 func TestVictimsNumber(t *testing.T) {
 	ms := newMembership(input(group(0), vm(0), vm(1), vm(2)))
 	for n, want := range map[int]int{-1: 0, 0: 0, 2: 2, 3: 3, 4: 3} {
-		if got := len(victims(ms.ours, n, v1alpha1.ScaleDownYoungest)); got != want {
+		if got := len(ms.victims(ms.ours, n, v1alpha1.ScaleDownYoungest)); got != want {
 			t.Errorf("%d asked for: got %d, want %d", n, got, want)
 		}
 	}
@@ -99,7 +99,7 @@ func TestHighestSlot(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			ms := newMembership(input(group(1), tc.vms...).with(tc.given...))
-			if got := victims(ms.ours, 1, v1alpha1.ScaleDownHighestSlot); got[0].vm.Ref != tc.want {
+			if got := ms.victims(ms.ours, 1, v1alpha1.ScaleDownHighestSlot); got[0].vm.Ref != tc.want {
 				t.Errorf("got %s, want %s", got[0].vm.Ref, tc.want)
 			}
 		})

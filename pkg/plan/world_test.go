@@ -81,7 +81,7 @@ func (w *world) input() Input {
 	in.Clocks = w.clocks
 	s := &in.Snapshot
 	s.VCenter, s.Owner, s.RootExists, s.Path = w.vCenter, testOwner, w.root, testPath
-	s.Swept = w.swept
+	s.Swept, s.Zones = w.swept, []vsphere.Zone{{}}
 	s.Failures, s.PowerOns = slices.Clone(w.failures), slices.Collect(maps.Values(w.powerOns))
 	if w.folder != "" {
 		s.Folders = []vsphere.Folder{{Ref: w.folder, Name: "web", Path: testPath, UnderRoot: true, Children: w.children()}}

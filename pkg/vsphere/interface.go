@@ -26,23 +26,32 @@ type GroupID struct {
 //
 // A lost connection ends all requests without an answer. The adapter notifies all groups, and they call again.
 type Interface interface {
-	// Snapshot returns what is known about a group now, from memory: it makes no call. While the inventory is not
-	// synced or vCenter does not answer, it fails with ClassUnavailable: unknown is not empty.
-	Snapshot(ctx context.Context, g GroupID) (Snapshot, error)
+	// SetClasses says which classes there are, apart from that of the flags, which has no name. It makes no call. The adapter
+	// finds out what they come to soon after, and again with each resync, and every few seconds while anything is wrong with
+	// one. It notifies everybody when that changes.
+	SetClasses(classes []ClassSpec)
 
-	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder. Names are compared
-	// exactly. Where the template folder is watched it makes no call. Elsewhere the answer of a search of the whole
+	// Offer returns what a class comes to, from memory: it makes no call. It fails like Snapshot, and with ErrPending while the
+	// adapter has not found out.
+	Offer(ctx context.Context, class string) (Offer, error)
+
+	// Snapshot returns what is known about a group of a class now, from memory: it makes no call. While the inventory is not
+	// synced or vCenter does not answer, it fails with ClassUnavailable: unknown is not empty.
+	Snapshot(ctx context.Context, g GroupID, class string) (Snapshot, error)
+
+	// FindTemplate resolves spec.template: a name, or an inventory path below the template folder of a class. Names are
+	// compared exactly. Where the template folder is watched it makes no call. Elsewhere the answer of a search of the whole
 	// datacenter is kept for 30 s, and one search serves all groups. While the next search is under way, it may return the
 	// template that the last one has found: Start reads it live. Without any answer it returns ErrPending. Fails with
 	// ClassInvalid and reason TemplateEmpty, TemplateNotFound, TemplateAmbiguous or TemplateUnusable. A group whose
 	// look-up has failed is notified when the answer may have changed.
-	FindTemplate(ctx context.Context, g GroupID, path string) (Template, error)
+	FindTemplate(ctx context.Context, g GroupID, class, path string) (Template, error)
 
 	// FindTemplateByRef returns the template that a VM was once cloned from, whatever its name is by now. It goes by the same
 	// answers as FindTemplate, and makes no call of its own. Fails with ClassInvalid and reason TemplateNotFound if it is gone or
-	// lies outside the template folder, TemplateUnusable, or ErrPending. Where the template folder is watched, a group whose
+	// lies outside the class's template folder, TemplateUnusable, or ErrPending. Where the template folder is watched, a group whose
 	// look-up has failed is notified when the answer may have changed. Elsewhere it has to look again.
-	FindTemplateByRef(ctx context.Context, g GroupID, template Ref) (Template, error)
+	FindTemplateByRef(ctx context.Context, g GroupID, class string, template Ref) (Template, error)
 
 	// Verify reads VMs by MoRef that somebody remembers and the snapshot lacks. Those that are not proven gone
 	// (ManagedObjectNotFound for that very object) and are ours, or cannot be read, are in the next snapshot after it has
@@ -88,7 +97,7 @@ type Interface interface {
 	//     is sent, the answer of the look-up is forgotten, and the batch ends with ClassConflict and ReasonTemplateChanged.
 	//     That is no Failure. One read holds for a few seconds at most: for the clones of one call, and for those of the group
 	//     that had to wait for a turn. A template whose first disk is larger than the spec asks for is ClassInvalid and
-	//     DiskTooSmall, and nothing is sent. Where the snapshot says that a host is needed, each spec names one of its hosts. An
+	//     DiskTooSmall, and nothing is sent. A zone that says that a host is needed gets specs that name one of its hosts. An
 	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
 	//  3. PowerOn, PowerOff, Reset, Shutdown: one that is not the group's, or that is seen outside the root folder, is refused
 	//     (ClassConflict). A VM that has the wanted state already is a success. A VM that is not on is not reset: a Failure.

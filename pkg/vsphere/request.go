@@ -220,7 +220,7 @@ func (r Resize) Refuse(vm VM) *Error {
 func (r Request) Operation() Operation {
 	op := Operation{Kind: r.Kind, Name: r.Name, VM: r.VM}
 	if r.Clone != nil {
-		op.Host, op.SpecHash = r.Clone.Host, r.Clone.Hash()
+		op.Place, op.Host, op.SpecHash = r.Clone.Place, r.Clone.Host, r.Clone.Hash()
 	}
 	return op
 }
@@ -230,6 +230,7 @@ type CloneSpec struct {
 	VMSpec
 	Source  Template // as FindTemplate has returned it
 	Folder  Ref
+	Place   Place
 	Host    Ref // empty: vCenter chooses
 	Slot    int
 	PowerOn bool

@@ -30,6 +30,7 @@ type Stamp struct {
 	Disks     []int32 `json:"disks"`               // device keys of the template's disks: see ForeignDisks
 	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
 	Template  string  `json:"template,omitempty"`  // instanceUuid of the template; empty if an earlier controller has made the VM
+	Zone      string  `json:"zone,omitempty"`      // of the class, where the VM was made; empty if it has none
 
 	// Unknown are the fields that a newer controller has written. They are written back as they are.
 	Unknown map[string]json.RawMessage `json:"-"`

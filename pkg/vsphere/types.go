@@ -116,14 +116,9 @@ type Snapshot struct {
 	Failures []Failure
 	// PowerOns are the power-ons by this process that have succeeded and not proven to last, one for each VM.
 	PowerOns []PowerOn
-	// PlacementError says why no VM can be made, nil if nothing is known to be wrong: it names the flag that is to be
-	// corrected, or the privilege that is missing. Whoever needs no VM made need not mind. Everybody is notified when it
-	// changes.
-	PlacementError *Error
-	// HostNeeded is true where a clone has to name its host, because nothing in vCenter chooses one or because one was
-	// configured. Hosts are those to choose from then, fit or not.
-	HostNeeded bool
-	Hosts      []Host
+	// Zones are the places where VMs of the group's class can be made, none while nobody knows the class. Everybody is
+	// notified when any class's change.
+	Zones []Zone
 	// Swept is the number of the last sweep that has succeeded, see Interface.Sweep. SweepErr says why a later one has failed,
 	// nil if none has.
 	Swept    int
@@ -153,11 +148,12 @@ type Disappearance struct {
 // Operation is a request to vCenter that is under way. A new process knows of none that an earlier one has sent, but for clones
 // (see ClonesToCome).
 type Operation struct {
-	Kind OperationKind
-	Name string // the VM's name, of a clone
-	VM   Ref    // of all others; of a clone once its task has ended and its VM is not in the view yet
-	Host Ref    // of a clone that names one
-	Task Ref    // empty while it is being submitted or its outcome is unknown
+	Kind  OperationKind
+	Name  string // the VM's name, of a clone
+	VM    Ref    // of all others; of a clone once its task has ended and its VM is not in the view yet
+	Place Place  // of a clone
+	Host  Ref    // of a clone that names one
+	Task  Ref    // empty while it is being submitted or its outcome is unknown
 	// SpecHash is VMSpec.Hash of what a clone is made from.
 	SpecHash string
 	// Unknown is true if the answer to the submission was lost and nobody has looked yet.
@@ -170,12 +166,13 @@ type Operation struct {
 }
 
 // Failure is the last failure of an operation, kept until the same succeeds, or one that leaves the VM in the same power
-// state, until its VM is gone, or, for a clone, its VM is there. Failures of clones count per group and VMSpec, those that concern a name (see ConcernsName) per name, all others
+// state, until its VM is gone, or, for a clone, its VM is there. Failures of clones count per group, zone and VMSpec, those that concern a name (see ConcernsName) per name, all others
 // per VM.
 type Failure struct {
 	Kind     OperationKind
 	Name     string // the VM's name, of a clone
 	VM       Ref    // of all others
+	Place    Place  // of a clone
 	SpecHash string // of a clone: VMSpec.Hash of what it was to be made from
 	Err      *Error
 	Count    int // consecutive failures

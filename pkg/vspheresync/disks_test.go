@@ -65,7 +65,7 @@ func TestNobodyWaitsForTheDiskOfANewVM(t *testing.T) {
 	f.settle()
 	f.wantStatus("it is there", "1/1 READY AllReplicasAvailable")
 	f.world.ReleaseAnswers()
-	snap, err := f.client.Snapshot(t.Context(), groupID(f.live()))
+	snap, err := f.client.Snapshot(t.Context(), groupID(f.live()), "")
 	if err != nil || snap.VMs[0].DiskBytes != vsphere.GiB(20) {
 		t.Errorf("its disk was not asked for: %+v, %v", snap.VMs[0], err)
 	}

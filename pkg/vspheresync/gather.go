@@ -16,7 +16,10 @@ import (
 // gather collects what a decision depends on. It changes nothing. The error is what could not be learned, and so has to be
 // asked again; the input says it too. An error of the template is none of these, see lacks.
 func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, error) {
-	in := plan.Input{Group: vg, Now: s.cfg.Clock.Now(), ReadOnly: s.cfg.ReadOnly}
+	in := plan.Input{
+		Group: vg, Now: s.cfg.Clock.Now(), ReadOnly: s.cfg.ReadOnly,
+		Controller: s.cfg.Name, Class: m.keeper.Class, ClassError: m.keeper.Err,
+	}
 	if m.generation != vg.Generation {
 		m.generation, m.specSince = vg.Generation, in.Now
 	}
@@ -39,7 +42,7 @@ func lacks(in plan.Input, p plan.Plan, err error) error {
 
 func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *plan.Input) error {
 	var err error
-	if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+	if in.Snapshot, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg), m.keeper.Class); err != nil {
 		return err
 	}
 	if in.Snapshot, err = s.verified(ctx, vg, m, in.Snapshot); err != nil {
@@ -59,7 +62,10 @@ func (s *Syncer) look(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, in *
 	if in.Living, err = s.living(vg, in.Snapshot); err != nil {
 		return err
 	}
-	in.Template, err = s.cfg.VCenter.FindTemplate(ctx, groupID(vg), vg.Spec.Template)
+	if in.ClassError != nil { // no VM is made, whatever the template is
+		return s.lookAtRevisions(ctx, vg, in)
+	}
+	in.Template, err = s.cfg.VCenter.FindTemplate(ctx, groupID(vg), in.Class, vg.Spec.Template)
 	switch {
 	case vsphere.ClassOf(err) == vsphere.ClassUnavailable:
 		return err
@@ -87,7 +93,7 @@ func (s *Syncer) verified(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, 
 		if err != nil {
 			return snap, err
 		}
-		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg), m.keeper.Class); err != nil {
 			return snap, err
 		}
 	}
@@ -114,7 +120,7 @@ func (s *Syncer) measured(ctx context.Context, vg *v1alpha1.VmGroup, m *memory, 
 			return snap, err
 		}
 		var err error
-		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg)); err != nil {
+		if snap, err = s.cfg.VCenter.Snapshot(ctx, groupID(vg), m.keeper.Class); err != nil {
 			return snap, err
 		}
 	}
@@ -159,12 +165,16 @@ func (s *Syncer) living(vg *v1alpha1.VmGroup, snap vsphere.Snapshot) (map[string
 	return living, nil
 }
 
+// folderRecorded reports whether any group of this controller records a folder.
 func (s *Syncer) folderRecorded() (bool, error) {
 	groups, err := s.cfg.Lister.List(labels.Everything())
 	if err != nil {
 		return false, fmt.Errorf("list VmGroups: %w", err)
 	}
-	return slices.ContainsFunc(groups, plan.RecordsFolder), nil
+	return slices.ContainsFunc(groups, func(vg *v1alpha1.VmGroup) bool {
+		keeper := vg.Status.ControllerName
+		return plan.RecordsFolder(vg) && (keeper == "" || keeper == s.cfg.Name)
+	}), nil
 }
 
 // asError returns the *vsphere.Error in err. The port promises one; what carries none is transient.

@@ -88,8 +88,8 @@ type remembering struct {
 	asked bool
 }
 
-func (r *remembering) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
-	s, err := r.Interface.Snapshot(ctx, g)
+func (r *remembering) Snapshot(ctx context.Context, g vsphere.GroupID, class string) (vsphere.Snapshot, error) {
+	s, err := r.Interface.Snapshot(ctx, g, class)
 	if r.asked {
 		s.VMs = append(s.VMs, &r.vm)
 	}

@@ -304,11 +304,11 @@ type silentTemplates struct {
 	answer func() error
 }
 
-func (v *silentTemplates) FindTemplate(ctx context.Context, g vsphere.GroupID, name string) (vsphere.Template, error) {
+func (v *silentTemplates) FindTemplate(ctx context.Context, g vsphere.GroupID, class, name string) (vsphere.Template, error) {
 	if err := v.answer(); err != nil {
 		return vsphere.Template{}, err
 	}
-	return v.Interface.FindTemplate(ctx, g, name)
+	return v.Interface.FindTemplate(ctx, g, class, name)
 }
 
 func TestStatusWriteFails(t *testing.T) {

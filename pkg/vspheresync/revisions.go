@@ -51,7 +51,7 @@ func (s *Syncer) lookAtRevisions(ctx context.Context, vg *v1alpha1.VmGroup, in *
 	if kept == nil {
 		return nil
 	}
-	in.KeptTemplate, err = s.cfg.VCenter.FindTemplateByRef(ctx, groupID(vg), kept.Source)
+	in.KeptTemplate, err = s.cfg.VCenter.FindTemplateByRef(ctx, groupID(vg), in.Class, kept.Source)
 	if err != nil && vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 		in.KeptTemplateError = asError(err)
 		return nil

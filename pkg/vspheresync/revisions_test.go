@@ -135,7 +135,7 @@ func TestRevisionObject(t *testing.T) {
 
 func (f *fixture) snapshotOf() vsphere.Snapshot {
 	f.t.Helper()
-	s, err := f.client.Snapshot(f.t.Context(), groupID(f.live()))
+	s, err := f.client.Snapshot(f.t.Context(), groupID(f.live()), "")
 	if err != nil {
 		f.t.Fatal(err)
 	}

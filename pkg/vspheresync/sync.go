@@ -1,6 +1,7 @@
 package vspheresync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,11 +24,15 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Config is what a Syncer needs. All fields are required, except Sure and ReadOnly.
+// Config is what a Syncer needs. All fields are required, except Name, KeeperOf, Sure and ReadOnly.
 type Config struct {
-	VCenter vsphere.Interface
-	Client  client.VmGroupsGetter
-	Lister  listers.VmGroupLister
+	// Name is that of the controller. KeeperOf says who keeps a group: it is left alone unless that is this one. Default: there
+	// are no classes, and the controller has the default name.
+	Name     string
+	KeeperOf func(*v1alpha1.VmGroup) (plan.Keeper, error)
+	VCenter  vsphere.Interface
+	Client   client.VmGroupsGetter
+	Lister   listers.VmGroupLister
 	// Revisions returns the ControllerRevisions that a VmGroup controls, from memory. RevisionClient writes them.
 	Revisions      func(*v1alpha1.VmGroup) ([]*appsv1.ControllerRevision, error)
 	RevisionClient appsclient.ControllerRevisionsGetter
@@ -54,6 +59,10 @@ type Syncer struct {
 
 // New returns a Syncer.
 func New(cfg Config) *Syncer {
+	cfg.Name = cmp.Or(cfg.Name, v1alpha1.DefaultControllerName)
+	if cfg.KeeperOf == nil {
+		cfg.KeeperOf = func(vg *v1alpha1.VmGroup) (plan.Keeper, error) { return plan.KeeperOf(vg, nil, nil), nil }
+	}
 	if cfg.Sure == nil {
 		cfg.Sure = func() error { return nil }
 	}
@@ -75,7 +84,8 @@ const maxLag = 2 * time.Minute
 // was about to become available its time; nothing else.
 type memory struct {
 	since    time.Time // of the first sync
-	verified string    // the vCenter in which the VMs that the status recorded before this process started were looked for
+	keeper   plan.Keeper
+	verified string // the vCenter in which the VMs that the status recorded before this process started were looked for
 	// missing are the VMs that the group has asked the vCenter missingIn to verify. The answer is pending.
 	missing   []vsphere.Ref
 	missingIn string
@@ -115,7 +125,15 @@ type memory struct {
 // be tried for it. The status is written even then.
 func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration, error) {
 	logger := klog.FromContext(ctx)
+	keeper, err := s.cfg.KeeperOf(vg)
+	if err != nil {
+		return 0, err
+	}
+	if !keeper.KeptBy(s.cfg.Name) {
+		return 0, nil
+	}
 	m := s.remember(vg.UID)
+	m.keeper = keeper
 	if wait := m.finished.Add(maxLag).Sub(s.cfg.Clock.Now()); wait > 0 && slices.Contains(vg.Finalizers, v1alpha1.Finalizer) {
 		return wait, nil
 	}

@@ -32,11 +32,11 @@ type lateOutage struct {
 	left int
 }
 
-func (l *lateOutage) Snapshot(ctx context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+func (l *lateOutage) Snapshot(ctx context.Context, g vsphere.GroupID, class string) (vsphere.Snapshot, error) {
 	if l.left--; l.left < 0 {
 		return vsphere.Snapshot{}, &vsphere.Error{Class: vsphere.ClassUnavailable, Message: "away"}
 	}
-	return l.Interface.Snapshot(ctx, g)
+	return l.Interface.Snapshot(ctx, g, class)
 }
 
 // What has to be known before anything is changed is asked again when it could not be learned.

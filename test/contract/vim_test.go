@@ -27,7 +27,7 @@ const (
 func TestContract(t *testing.T) {
 	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
 		t.Parallel() // each scenario has a simulator of its own
-		process, err := vcsim.Start(t.Context(), vcsim.Options{TemplateFolder: opts.TemplateFolder})
+		process, err := vcsim.Start(t.Context(), vcsim.Options{TemplateFolder: opts.TemplateFolder, Clusters: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +43,7 @@ func TestContract(t *testing.T) {
 				Credentials:    func() (string, string, error) { return process.Username, process.Password, nil },
 				TLS:            vim.TLS{CAFile: process.CAFile},
 				UserAgent:      "contract",
+				Cluster:        clusters[0],
 				Folder:         contract.RootFolder,
 				TemplateFolder: opts.TemplateFolder,
 				Owner:          "contract",
@@ -98,6 +99,27 @@ func (w *world) start() {
 }
 
 func (w *world) Client() vsphere.Interface { return w.client }
+
+// clusters are the names that the simulator gives to its clusters.
+var clusters = []string{"DC0_C0", "DC0_C1"}
+
+func (w *world) Clusters() []string { return clusters }
+
+// ClusterOf tells clusters by their root pools: each VM is in one of these.
+func (w *world) ClusterOf(vm vsphere.Ref) string {
+	w.t.Helper()
+	pool := ""
+	w.control(func(ctx context.Context, c *control.Client) error {
+		vms, err := c.VMs(ctx)
+		for _, one := range vms {
+			if one.MoRef == string(vm) {
+				pool = one.Pool
+			}
+		}
+		return err
+	})
+	return pool
+}
 
 func (w *world) Restart() {
 	w.stop()

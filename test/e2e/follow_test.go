@@ -16,7 +16,7 @@ import (
 // desk is the directory in which a user follows the instructions: it has the manifests, and what the user has written.
 type desk struct {
 	dir      string
-	blocks   map[string][]string // commands of docs/install.md, block by block, by section
+	blocks   map[string][]string // commands of docs/install.md and docs/classes.md, block by block, by section
 	followed map[string]bool
 }
 
@@ -29,9 +29,11 @@ func newDesk(t *testing.T, dir, namespace string) *desk {
 	harness.Must(t, err)
 	config.Contexts[config.CurrentContext].Namespace = namespace
 	harness.Must(t, clientcmd.WriteToFile(*config, filepath.Join(d.dir, "kubeconfig")))
-	text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "install.md"))
-	harness.Must(t, err)
-	d.read(string(text))
+	for _, page := range []string{"install.md", "classes.md"} {
+		text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", page))
+		harness.Must(t, err)
+		d.read(string(text))
+	}
 	return d
 }
 
@@ -59,18 +61,18 @@ func (d *desk) read(text string) {
 	}
 }
 
-// follow runs the commands of a block of a section of docs/install.md, as they stand there.
+// follow runs the commands of a block of a section of docs/install.md or docs/classes.md, as they stand there.
 func (s *site) follow(section string, block int) {
 	s.T.Helper()
 	if block >= len(s.desk.blocks[section]) {
-		s.T.Fatalf("docs/install.md has no block %d of commands below %q", block, section)
+		s.T.Fatalf("docs has no block %d of commands below %q", block, section)
 	}
 	s.desk.followed[fmt.Sprint(section, block)] = true
 	cmd := exec.CommandContext(s.T.Context(), "sh", "-ec", s.desk.blocks[section][block])
 	cmd.Dir = s.desk.dir
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(s.desk.dir, "kubeconfig"), "PATH="+s.desk.dir+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		s.T.Fatalf("docs/install.md, %s: %v\n%s", section, err, out)
+		s.T.Fatalf("docs, %s: %v\n%s", section, err, out)
 	}
 }
 

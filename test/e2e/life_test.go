@@ -17,12 +17,13 @@ import (
 
 // TestLife is the life of an installation, from the first command to the last, and of a group in it.
 func TestLife(t *testing.T) {
-	s := newSite(t, "", vcsim.Options{CloneDelay: 500 * time.Millisecond})
+	s := newSite(t, "", vcsim.Options{CloneDelay: 500 * time.Millisecond, TemplateFolder: "templates"})
 	s.install()
 
 	install.Play(t, s, []install.Chapter[*site]{
 		{Name: "a group is made and scaled", Play: (*site).makes},
 		{Name: "what its VMs are made from is recorded", Play: (*site).recordsRevisions},
+		{Name: "an administrator offers a class, and a tenant uses it", Play: (*site).offersClass},
 		{Name: "another manager takes over a field", Play: (*site).sharesFields},
 		{Name: "the controller is upgraded while a group grows", Play: (*site).upgrades},
 		{Name: "the leader is killed", Play: (*site).losesLeader},
@@ -76,6 +77,20 @@ func (s *site) wantOutput(want string, args ...string) {
 	if out := s.User(args...); !strings.Contains(out, want) {
 		s.T.Errorf("kubectl %s: %q is not in\n%s", strings.Join(args, " "), want, out)
 	}
+}
+
+// offersClass offers a class, and has a group made of it, that somebody with the role edit may not change.
+func (s *site) offersClass() {
+	s.follow("Offer a class", 0)
+	s.wantOutput("True", "get", "vgc", "gold")
+	if out, err := s.try("delete", "vgc", "gold", "--as=jane"); err == nil {
+		s.T.Errorf("a user with the role edit may delete a class: %s", out)
+	}
+	s.follow("Use it", 0)
+	s.Ready("gold-example", 2)
+	s.wantOutput("Class:", "describe", "vg", "gold-example")
+	s.User("delete", "vg", "gold-example", "--as=jane", "--timeout=90s")
+	s.Admin("delete", "vgc", "gold", "--timeout=60s")
 }
 
 // sharesFields has a second manager apply a field of its own, and then one that is another's.
@@ -189,11 +204,8 @@ func (s *site) reconfigures() {
 func (s *site) upgradesCRD() {
 	before, err := s.Get(install.Web)
 	harness.Must(s.T, err)
-	older := s.Admin("patch", "--local", "-f", install.Artifact("crd.yaml"), "--type=json", "-o", "yaml", "-p",
+	s.Admin("patch", "crd", "vmgroups.vsphere.vmware.com", "--type=json", "-p",
 		`[{"op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/paused"}]`)
-	file := filepath.Join(s.T.TempDir(), "crd.yaml")
-	harness.Must(s.T, os.WriteFile(file, []byte(older), 0o600))
-	s.Admin("apply", "-f", file)
 	s.User("scale", "vg/"+install.Web, "--replicas=4")
 	s.Ready(install.Web, 4)
 	s.Admin("apply", "-f", install.Artifact("crd.yaml"))

@@ -35,12 +35,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &vspherev1alpha1.UpdateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroup"):
 		return &vspherev1alpha1.VmGroupApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupClass"):
+		return &vspherev1alpha1.VmGroupClassApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupClassSpec"):
+		return &vspherev1alpha1.VmGroupClassSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupClassStatus"):
+		return &vspherev1alpha1.VmGroupClassStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupSpec"):
 		return &vspherev1alpha1.VmGroupSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroupStatus"):
 		return &vspherev1alpha1.VmGroupStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VMStatus"):
 		return &vspherev1alpha1.VMStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ZoneSpec"):
+		return &vspherev1alpha1.ZoneSpecApplyConfiguration{}
 
 	}
 	return nil

@@ -30,9 +30,14 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.UpdateSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref),
 		v1alpha1.VMStatus{}.OpenAPIModelName():            schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref),
 		v1alpha1.VmGroup{}.OpenAPIModelName():             schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref),
+		v1alpha1.VmGroupClass{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_VmGroupClass(ref),
+		v1alpha1.VmGroupClassList{}.OpenAPIModelName():    schema_pkg_apis_vsphere_v1alpha1_VmGroupClassList(ref),
+		v1alpha1.VmGroupClassSpec{}.OpenAPIModelName():    schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref),
+		v1alpha1.VmGroupClassStatus{}.OpenAPIModelName():  schema_pkg_apis_vsphere_v1alpha1_VmGroupClassStatus(ref),
 		v1alpha1.VmGroupList{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_VmGroupList(ref),
 		v1alpha1.VmGroupSpec{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref),
 		v1alpha1.VmGroupStatus{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref),
+		v1alpha1.ZoneSpec{}.OpenAPIModelName():            schema_pkg_apis_vsphere_v1alpha1_ZoneSpec(ref),
 		resource.Quantity{}.OpenAPIModelName():            schema_apimachinery_pkg_api_resource_Quantity(ref),
 		v1.APIGroup{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroup(ref),
 		v1.APIGroupList{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_APIGroupList(ref),
@@ -369,6 +374,13 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 							Format:      "int32",
 						},
 					},
+					"zone": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Zone of the class that the VM was made in. Absent if the group has no class.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"ready": {
 						SchemaProps: spec.SchemaProps{
 							Description: "True if the VM is ready, by the rule in spec.readiness.",
@@ -482,6 +494,211 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref common.ReferenceCallback) comm
 	}
 }
 
+func schema_pkg_apis_vsphere_v1alpha1_VmGroupClass(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "VmGroupClass is what an administrator offers to VmGroups: the vCenter, by the controller that serves it, the places where VMs go, and the templates.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object metadata. The name has at most 63 characters.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What the class offers. A change holds for VMs that are made from then on, and moves none that exists.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.VmGroupClassSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What the class comes to in vCenter. Only the controller writes it.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.VmGroupClassStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.VmGroupClassSpec{}.OpenAPIModelName(), v1alpha1.VmGroupClassStatus{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "VmGroupClassList is a list of VmGroupClasses.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The VmGroupClasses.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.VmGroupClass{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.VmGroupClass{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "VmGroupClassSpec is what a class offers.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"controllerName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of the controller that serves the class, as its flag -controller-name has it, and with it the vCenter and the account. It cannot be changed. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"allowedNamespaces": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The namespaces whose groups may use the class, by their labels. Omitted: none. Empty: all.",
+							Ref:         ref(v1.LabelSelector{}.OpenAPIModelName()),
+						},
+					},
+					"templateFolder": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Folder that spec.template of a group is looked for in, and nowhere else: a path from the datacenter's VM folder, or, with a slash in front, a whole inventory path, which has to lead below it. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"zones": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Places where VMs go, from 1 to 16. A new VM goes to the zone that has the fewest of the group's VMs. A zone that takes no VMs is left out until it does. Required.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ZoneSpec{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"controllerName", "templateFolder", "zones"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ZoneSpec{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "VmGroupClassStatus is what a class comes to in vCenter.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"observedGeneration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Generation of the spec that this status describes.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"conditions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "The condition Ready of the class. It is True if all that the class names is there, and False if anything is not; its message says what.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1.Condition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1.Condition{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_vsphere_v1alpha1_VmGroupList(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -562,9 +779,16 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "int32",
 						},
 					},
+					"className": {
+						SchemaProps: spec.SchemaProps{
+							Description: "VmGroupClass that says where the VMs go. It cannot be changed once it is set. Omitted: the default class, or, if there is none, what the flags of the controller say.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"template": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and its message warns of the template. At most 1024 characters. No default.",
+							Description: "Template to clone the VMs from: its name, or its inventory path below the template folder of the class, or of the controller (for example \"linux/kopf-vm-template\"). While VMs are due, a template that is missing or ambiguous puts the group into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and its message warns of the template. At most 1024 characters. No default.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -716,6 +940,20 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 							Format:      "",
 						},
 					},
+					"controllerName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"class": {
+						SchemaProps: spec.SchemaProps{
+							Description: "VmGroupClass of the group. Absent if the flags of the controller say where the VMs go. Once a controller keeps the group, it stays the same.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
 							Description: "The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.",
@@ -789,6 +1027,50 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 		},
 		Dependencies: []string{
 			v1alpha1.FolderStatus{}.OpenAPIModelName(), v1alpha1.VMStatus{}.OpenAPIModelName(), v1.Condition{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_ZoneSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of the zone. It is in the status of VMs. A zone that is renamed is another one. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"cluster": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The cluster, or the standalone host. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"resourcePool": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The resource pool: a name, or a path, whole, from the datacenter, or from the cluster. Omitted: the cluster's root pool.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"datastore": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The datastore. It may be omitted where the cluster has only one.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "cluster"},
+			},
+		},
 	}
 }
 

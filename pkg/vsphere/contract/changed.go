@@ -56,7 +56,7 @@ func changedTemplates(anywhere bool) []scenario {
 					path = templateFolder + "/" + path
 				}
 				f.awaitPolled("the folder is seen to be renamed", func() bool {
-					_, err := f.Client().FindTemplate(f.t.Context(), f.group, path)
+					_, err := f.Client().FindTemplate(f.t.Context(), f.group, "", path)
 					return err == nil
 				})
 			},

@@ -67,7 +67,7 @@ func (f *fixture) mustBe(class vsphere.Class, err error) {
 
 func (f *fixture) snapshot(g vsphere.GroupID) vsphere.Snapshot {
 	f.t.Helper()
-	s, err := f.Client().Snapshot(f.t.Context(), g)
+	s, err := f.Client().Snapshot(f.t.Context(), g, "")
 	f.must(err)
 	return s
 }
@@ -79,7 +79,7 @@ func (f *fixture) await(g vsphere.GroupID, what string, is func(vsphere.Snapshot
 	var s vsphere.Snapshot
 	f.awaitNotified(g, what, func() bool {
 		var err error
-		s, err = f.Client().Snapshot(f.t.Context(), g)
+		s, err = f.Client().Snapshot(f.t.Context(), g, "")
 		return err == nil && is(s)
 	})
 	return s
@@ -103,7 +103,7 @@ func (f *fixture) awaitNotified(g vsphere.GroupID, what string, is func() bool) 
 			if is() {
 				silent = " (it is by now, but nobody was told)"
 			}
-			s, err := f.Client().Snapshot(f.t.Context(), g)
+			s, err := f.Client().Snapshot(f.t.Context(), g, "")
 			f.t.Fatalf("%s: not within %s%s; last snapshot: %s, %v", what, patience, silent, describe(s), err)
 		}
 	}

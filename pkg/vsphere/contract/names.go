@@ -16,7 +16,7 @@ var nameScenarios = []scenario{
 		f.finds("50%%2Fa%5Cb", odd) // as people may write it
 		f.lacks(`50%/a\b`, "TemplateNotFound")
 		f.lacks("we/ird/50%25%2fa%5cb", "TemplateNotFound")
-		if found, err := f.Client().FindTemplate(f.t.Context(), f.group, path); !strings.HasSuffix(found.Path, "/"+templateFolder+"/"+path) {
+		if found, err := f.Client().FindTemplate(f.t.Context(), f.group, "", path); !strings.HasSuffix(found.Path, "/"+templateFolder+"/"+path) {
 			f.t.Errorf("path %q, %v", found.Path, err)
 		}
 	}},

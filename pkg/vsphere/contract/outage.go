@@ -6,12 +6,12 @@ var outageScenarios = []scenario{
 	{name: "unknown is not empty, and all is as it was when it is over", run: func(f *fixture) {
 		vm := f.made(f.group, 0)
 		f.startOutage()
-		if s, err := f.Client().Snapshot(f.t.Context(), f.group); vsphere.ClassOf(err) != vsphere.ClassUnavailable || len(s.VMs) != 0 {
+		if s, err := f.Client().Snapshot(f.t.Context(), f.group, ""); vsphere.ClassOf(err) != vsphere.ClassUnavailable || len(s.VMs) != 0 {
 			f.t.Errorf("want unavailable and nothing else, got %v and %s", err, describe(s))
 		}
 		_, err := f.Client().EnsureFolder(f.t.Context(), f.group)
 		f.mustBe(vsphere.ClassUnavailable, err)
-		_, err = f.Client().FindTemplate(f.t.Context(), f.group, "linux")
+		_, err = f.Client().FindTemplate(f.t.Context(), f.group, "", "linux")
 		f.mustBe(vsphere.ClassUnavailable, err)
 		f.mustBe(vsphere.ClassUnavailable, f.start(f.group, vmName(f.group, 1), f.spec(vm.Parent, 1)))
 		f.mustBe(vsphere.ClassUnavailable, f.ask(vsphere.OperationPowerOff, vm.Ref))
@@ -61,7 +61,7 @@ func (f *fixture) startOutage() {
 	f.t.Helper()
 	f.notifies(f.group, func() { f.SetOutage(true) })
 	f.awaitNotified(f.group, "the outage is noticed", func() bool {
-		_, err := f.Client().Snapshot(f.t.Context(), f.group)
+		_, err := f.Client().Snapshot(f.t.Context(), f.group, "")
 		return err != nil
 	})
 }

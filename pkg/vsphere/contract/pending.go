@@ -106,22 +106,22 @@ var pendingScenarios = []scenario{
 	{name: "a template that is searched for is neither found nor missing, and one search serves all", anywhere: true, run: func(f *fixture) {
 		f.HoldReads(true)
 		for _, g := range []vsphere.GroupID{f.group, f.other(), f.group} {
-			_, err := f.Client().FindTemplate(f.t.Context(), g, "linux")
+			_, err := f.Client().FindTemplate(f.t.Context(), g, "", "linux")
 			f.mustBePending(err)
 		}
 		f.notifies(f.other(), func() { f.HoldReads(false) })
 		f.finds("linux", f.template)
 		f.awaitNotified(f.other(), "it is found for the other too", func() bool {
-			got, err := f.Client().FindTemplate(f.t.Context(), f.other(), "linux")
+			got, err := f.Client().FindTemplate(f.t.Context(), f.other(), "", "linux")
 			return err == nil && got.Ref == f.template
 		})
 	}},
 	{name: "a search that was cut short is made anew", anywhere: true, run: func(f *fixture) {
 		f.HoldReads(true)
-		_, err := f.Client().FindTemplate(f.t.Context(), f.group, "linux")
+		_, err := f.Client().FindTemplate(f.t.Context(), f.group, "", "linux")
 		f.mustBePending(err)
 		f.startOutage()
-		_, err = f.Client().FindTemplate(f.t.Context(), f.group, "linux")
+		_, err = f.Client().FindTemplate(f.t.Context(), f.group, "", "linux")
 		f.mustBe(vsphere.ClassUnavailable, err)
 		f.HoldReads(false)
 		f.notifies(f.group, func() { f.SetOutage(false) })
@@ -170,7 +170,7 @@ func (f *fixture) verify(vms ...vsphere.Ref) error {
 func (f *fixture) lookUp(path string) (got vsphere.Template, err error) {
 	f.t.Helper()
 	err = f.answered("the search", func() (err error) {
-		got, err = f.Client().FindTemplate(f.t.Context(), f.group, path)
+		got, err = f.Client().FindTemplate(f.t.Context(), f.group, "", path)
 		return err
 	})
 	return got, err

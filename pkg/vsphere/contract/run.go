@@ -35,6 +35,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"TemplateByRef", templateRefScenarios},
 		{"Names", nameScenarios},
 		{"Hosts", hostScenarios},
+		{"Classes", classScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
 		{"Pending", pendingScenarios},

@@ -172,7 +172,7 @@ func (f *fixture) found(path string, want vsphere.Ref) vsphere.Template {
 	var got vsphere.Template
 	var err error
 	f.awaitNotified(f.group, "template "+path+" is found", func() bool {
-		got, err = f.Client().FindTemplate(f.t.Context(), f.group, path)
+		got, err = f.Client().FindTemplate(f.t.Context(), f.group, "", path)
 		return err == nil && got.Ref == want
 	})
 	if got.Path == "" {
@@ -185,7 +185,7 @@ func (f *fixture) found(path string, want vsphere.Ref) vsphere.Template {
 func (f *fixture) lacks(path, reason string) {
 	f.t.Helper()
 	f.awaitPolled("template "+path+" is not found: "+reason, func() bool {
-		_, err := f.Client().FindTemplate(f.t.Context(), f.group, path)
+		_, err := f.Client().FindTemplate(f.t.Context(), f.group, "", path)
 		e, ok := errors.AsType[*vsphere.Error](err)
 		return ok && e.Class == vsphere.ClassInvalid && e.Reason == reason
 	})

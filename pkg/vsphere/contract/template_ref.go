@@ -54,7 +54,7 @@ func (f *fixture) foundByRef(ref vsphere.Ref, path string) vsphere.Template {
 	var got vsphere.Template
 	var err error
 	f.awaitPolled("template "+string(ref)+" is found at "+path, func() bool {
-		got, err = f.Client().FindTemplateByRef(f.t.Context(), f.group, ref)
+		got, err = f.Client().FindTemplateByRef(f.t.Context(), f.group, "", ref)
 		return err == nil && got.Ref == ref && hasPath(got, path)
 	})
 	return got
@@ -70,7 +70,7 @@ func hasPath(t vsphere.Template, path string) bool {
 func (f *fixture) lacksRef(ref vsphere.Ref, reason string) {
 	f.t.Helper()
 	f.awaitPolled("template "+string(ref)+" is not found: "+reason, func() bool {
-		_, err := f.Client().FindTemplateByRef(f.t.Context(), f.group, ref)
+		_, err := f.Client().FindTemplateByRef(f.t.Context(), f.group, "", ref)
 		e, ok := errors.AsType[*vsphere.Error](err)
 		return ok && e.Class == vsphere.ClassInvalid && e.Reason == reason
 	})

@@ -88,7 +88,11 @@ type World interface {
 	// MoveFolder puts a folder, with all that is in it, into another, which it makes on demand.
 	MoveFolder(folder, into string)
 
-	// SetDRS turns the DRS of the cluster on or off.
+	// Clusters returns the names of the two clusters that there are. The implementation makes VMs in the first unless it is told
+	// otherwise. ClusterOf names the cluster that a VM is in somehow, as the vCenter has it.
+	Clusters() []string
+	ClusterOf(vm vsphere.Ref) string
+	// SetDRS turns the DRS of the clusters on or off.
 	SetDRS(on bool)
 	SetMaintenance(host vsphere.Ref, on bool)
 

@@ -47,6 +47,7 @@ type Client struct {
 	absences *operations.Absences
 	versions *operations.Versions
 	answers  answers
+	classes  []vsphere.ClassSpec
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -87,7 +88,7 @@ func (c *Client) Close() {
 }
 
 // Snapshot implements vsphere.Interface.
-func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID, class string) (vsphere.Snapshot, error) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	if err := c.read(Snapshot, g); err != nil {
@@ -98,8 +99,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsho
 		Owner:      c.cfg.Owner,
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
-		HostNeeded: c.vc.noDRS,
-		Hosts:      c.hostsToName(),
+		Zones:      c.zones(class),
 
 		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),

@@ -40,6 +40,8 @@ type world struct {
 
 func (w *world) Client() vsphere.Interface { return w.client }
 
+func (w *world) Clusters() []string { return []string{fake.FirstCluster, fake.SecondCluster} }
+
 func (w *world) Restart() {
 	w.client.Close()
 	w.client = w.Connect(w.config)

@@ -37,7 +37,7 @@ func setup(t *testing.T, cfg fake.Config) (*fake.VCenter, *fake.Client, *testclo
 // start submits one clone of the template.
 func start(t *testing.T, c *fake.Client, g vsphere.GroupID, name string, spec vsphere.CloneSpec) error {
 	t.Helper()
-	template, err := c.FindTemplate(t.Context(), g, "linux")
+	template, err := c.FindTemplate(t.Context(), g, "", "linux")
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func on(kind vsphere.OperationKind, vm vsphere.Ref) []vsphere.Request {
 
 func snapshot(t *testing.T, c vsphere.Interface) vsphere.Snapshot {
 	t.Helper()
-	s, err := c.Snapshot(t.Context(), web)
+	s, err := c.Snapshot(t.Context(), web, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func (a *asker) Notify(g vsphere.GroupID) {
 	a.asked++
 	a.mu.Unlock()
 	if client != nil {
-		_, _ = client.Snapshot(context.Background(), g)
+		_, _ = client.Snapshot(context.Background(), g, "")
 	}
 }
 
@@ -339,7 +339,7 @@ func TestConcurrentUse(t *testing.T) {
 				if err != nil && !errors.Is(err, vsphere.ErrNoBudget) {
 					t.Error(err)
 				}
-				s, err := c.Snapshot(t.Context(), g)
+				s, err := c.Snapshot(t.Context(), g, "")
 				if err != nil {
 					t.Error(err)
 				}

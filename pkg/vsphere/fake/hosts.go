@@ -1,8 +1,6 @@
 package fake
 
 import (
-	"slices"
-
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -26,29 +24,31 @@ func (v *VCenter) SetHost(ref vsphere.Ref, unfit string) {
 	v.notifyAll()
 }
 
-// hostsToName returns the hosts that clones choose from, none if vCenter does it.
-func (c *Client) hostsToName() []vsphere.Host {
-	if !c.vc.noDRS {
-		return nil
-	}
-	hosts := slices.Clone(c.vc.hosts)
-	for i := range hosts {
+// hostsToName returns the hosts of a cluster that clones choose from.
+func (c *Client) hostsToName(cluster string) []vsphere.Host {
+	var hosts []vsphere.Host
+	for _, h := range c.vc.hosts {
+		if h.cluster != cluster {
+			continue
+		}
 		for ref := range c.known {
-			if m := c.vc.machines[ref]; c.isOurs(m) && m.Host == hosts[i].Name {
-				hosts[i].VMs++
+			if m := c.vc.machines[ref]; c.isOurs(m) && m.Host == h.Name {
+				h.VMs++
 			}
 		}
+		hosts = append(hosts, h.Host)
 	}
 	return hosts
 }
 
 // hostFor returns the name of the host that a clone is made on.
-func (v *VCenter) hostFor(spec vsphere.CloneSpec) (string, *vsphere.Error) {
+func (v *VCenter) hostFor(spec vsphere.CloneSpec, cluster string) (string, *vsphere.Error) {
 	if spec.Host == "" && v.noDRS {
 		return "", faultError(vsphere.ClassInvalid, "InvalidArgument", "the clone names no host, and nothing chooses one")
 	}
 	for _, h := range v.hosts {
 		switch {
+		case h.cluster != cluster:
 		case spec.Host != h.Ref && (spec.Host != "" || h.Unfit != ""):
 		case h.Unfit != "":
 			return "", faultError(vsphere.ClassTransient, "InvalidState", "host %s %s", h.Name, h.Unfit)

@@ -77,11 +77,15 @@ func (c *Client) Start(_ context.Context, g vsphere.GroupID, requests []vsphere.
 }
 
 func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
+	spec := *r.Clone
+	cluster, gone := c.clusterOf(spec.Place)
+	if gone != nil {
+		return gone
+	}
 	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err
 	}
-	spec := *r.Clone
 	if err := c.recheck(spec.Source); err != nil {
 		c.tracker.Refused(id, err)
 		return err
@@ -100,7 +104,7 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 			err.Reason = vsphere.ReasonNameTaken
 			return "", err
 		}
-		host, err := c.vc.hostFor(spec)
+		host, err := c.vc.hostFor(spec, cluster)
 		if err != nil {
 			return "", err
 		}
@@ -120,7 +124,7 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 		Stamp: &vsphere.Stamp{
 			Version: vsphere.StampVersion, Owner: c.cfg.Owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
 			Slot: spec.Slot, Revision: spec.Revision(), Disks: keysOf(template.disks), Instance: instance,
-			Template: template.InstanceUUID,
+			Template: template.InstanceUUID, Zone: spec.Place.Zone,
 		},
 	}
 	if spec.DiskGiB != 0 {

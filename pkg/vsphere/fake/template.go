@@ -11,17 +11,18 @@ import (
 
 // FindTemplate implements vsphere.Interface. It keeps no answer: every change is seen at once, also where no template
 // folder is set. There, no answer comes while answers are held.
-func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
+func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, class, path string) (vsphere.Template, error) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	if err := c.read(FindTemplate, g); err != nil {
 		return vsphere.Template{}, err
 	}
-	if c.vc.silent && c.cfg.TemplateFolder == VMFolder {
+	folder := c.templateFolder(class)
+	if c.vc.silent && folder == VMFolder {
 		c.lookups[g.UID] = g
 		return vsphere.Template{}, vsphere.ErrPending
 	}
-	m, err := c.findTemplate(path)
+	m, err := c.findTemplate(folder, path)
 	if err != nil {
 		c.lookups[g.UID] = g
 		return vsphere.Template{}, err
@@ -31,18 +32,19 @@ func (c *Client) FindTemplate(_ context.Context, g vsphere.GroupID, path string)
 }
 
 // FindTemplateByRef implements vsphere.Interface, with the same answers.
-func (c *Client) FindTemplateByRef(_ context.Context, g vsphere.GroupID, template vsphere.Ref) (vsphere.Template, error) {
+func (c *Client) FindTemplateByRef(_ context.Context, g vsphere.GroupID, class string, template vsphere.Ref) (vsphere.Template, error) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	if err := c.read(FindTemplateByRef, g); err != nil {
 		return vsphere.Template{}, err
 	}
+	folder := c.templateFolder(class)
 	m, why := c.vc.machines[template], ""
 	switch {
-	case c.vc.silent && c.cfg.TemplateFolder == VMFolder:
+	case c.vc.silent && folder == VMFolder:
 		c.lookups[g.UID] = g
 		return vsphere.Template{}, vsphere.ErrPending
-	case m == nil || !c.vc.below(m.Parent, c.cfg.TemplateFolder):
+	case m == nil || !c.vc.below(m.Parent, folder):
 		c.lookups[g.UID] = g
 		return vsphere.Template{}, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateNotFound, "template %s is gone", template)
 	default:
@@ -60,13 +62,13 @@ func (v *VCenter) template(m *machine) vsphere.Template {
 	return vsphere.Template{Ref: m.Ref, Path: v.path(m.Parent) + vsphere.Path(m.Name), Parent: m.Parent, InstanceUUID: m.InstanceUUID}
 }
 
-// findTemplate looks for a name anywhere below the template folder, and for a path at that path only.
-func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
+// findTemplate looks for a name anywhere below a template folder, and for a path at that path only.
+func (c *Client) findTemplate(folder, path string) (*machine, *vsphere.Error) {
 	if strings.Trim(path, "/ ") == "" {
 		return nil, newError(vsphere.ClassInvalid, v1alpha1.ReasonTemplateEmpty, "spec.template names nothing")
 	}
 	names := vsphere.PathNames(path)
-	whole := c.cfg.TemplateFolder + vsphere.Path(names...)
+	whole := folder + vsphere.Path(names...)
 	if vsphere.WholePath(path) {
 		whole = vsphere.Path(names...)
 	}
@@ -75,13 +77,13 @@ func (c *Client) findTemplate(path string) (*machine, *vsphere.Error) {
 	for _, m := range c.vc.machines {
 		at := c.vc.path(m.Parent) + vsphere.Path(m.Name)
 		bare := len(names) == 1 && m.Name == names[0] && !vsphere.WholePath(path)
-		fits := c.vc.below(m.Parent, c.cfg.TemplateFolder) && (bare || at == whole)
+		fits := c.vc.below(m.Parent, folder) && (bare || at == whole)
 		switch {
 		case fits && c.unfit(m) == "":
 			templates = append(templates, m)
 		case fits:
 			unfit = c.unfit(m)
-		case vsphere.LooksLike(path, m.Name) != "" && c.vc.below(m.Parent, c.cfg.TemplateFolder) && !c.vc.below(m.Parent, c.cfg.Root):
+		case vsphere.LooksLike(path, m.Name) != "" && c.vc.below(m.Parent, folder) && !c.vc.below(m.Parent, c.cfg.Root):
 			alike = fmt.Sprintf("; %s differs in %s: its name is %+q", at, vsphere.LooksLike(path, m.Name), m.Name)
 		}
 	}
@@ -131,6 +133,9 @@ func (c *Client) recheck(t vsphere.Template) *vsphere.Error {
 // templatesChanged wakes the groups whose look-up has failed: the answer may be another now.
 func (v *VCenter) templatesChanged() {
 	for _, c := range v.clients {
+		if len(c.classes) > 0 { // one may have its template folder by now
+			c.outbox.NotifyAll()
+		}
 		for _, g := range c.lookups {
 			c.outbox.Notify(g)
 		}

@@ -23,7 +23,7 @@ type VCenter struct {
 	last     int // number of the youngest object
 	folders  map[vsphere.Ref]*folder
 	machines map[vsphere.Ref]*machine
-	hosts    []vsphere.Host
+	hosts    []host
 	noDRS    bool          // clones have to name their host
 	tasks    []*task       // those that run, in order of submission
 	leaving  []vsphere.Ref // the VMs whose guests were asked to shut down, and will
@@ -66,7 +66,11 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 		folders:  map[vsphere.Ref]*folder{},
 		machines: map[vsphere.Ref]*machine{},
 		madeFor:  map[vsphere.DatastorePath]vsphere.Ref{},
-		hosts:    []vsphere.Host{{Ref: "host-1", Name: "esx-1"}, {Ref: "host-2", Name: "esx-2"}},
+		hosts: []host{
+			{vsphere.Host{Ref: "host-1", Name: "esx-1"}, FirstCluster},
+			{vsphere.Host{Ref: "host-2", Name: "esx-2"}, FirstCluster},
+			{vsphere.Host{Ref: "host-3", Name: "esx-3"}, SecondCluster},
+		},
 	}
 	v.addFolder("", VMFolder)
 	return v

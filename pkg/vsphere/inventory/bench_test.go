@@ -73,7 +73,7 @@ func BenchmarkInventory(b *testing.B) {
 		b.Run(fmt.Sprintf("%dx%d/Snapshot", shape.groups, shape.replicas), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				f.inv.Snapshot(f.groups[i%len(f.groups)])
+				f.inv.Snapshot(f.groups[i%len(f.groups)], "")
 			}
 		})
 		b.Run(fmt.Sprintf("%dx%d/Update", shape.groups, shape.replicas), func(b *testing.B) {
@@ -85,7 +85,7 @@ func BenchmarkInventory(b *testing.B) {
 		b.Run(fmt.Sprintf("%dx%d/UpdateAndSnapshot", shape.groups, shape.replicas), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				f.inv.Snapshot(f.change(i))
+				f.inv.Snapshot(f.change(i), "")
 			}
 		})
 		b.Run(fmt.Sprintf("%dx%d/RefreshAll", shape.groups, shape.replicas), func(b *testing.B) {

@@ -135,14 +135,19 @@ func (inv *Inventory) Root() vsphere.Ref {
 	return inv.root
 }
 
-// TemplateFolder returns the template folder, or nothing while it does not exist or none is set.
-func (inv *Inventory) TemplateFolder() vsphere.Ref {
+// FolderAt returns the folder that names lead to from the datacenter's VM folder, or nothing while it does not exist.
+func (inv *Inventory) FolderAt(names ...string) vsphere.Ref {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if len(inv.layout.Templates) == 0 {
-		return ""
-	}
-	return inv.descend(inv.layout.VMFolder, inv.layout.Templates...)
+	return inv.descend(inv.layout.VMFolder, names...)
+}
+
+// HasFolder reports whether a folder is in the tree.
+func (inv *Inventory) HasFolder(ref vsphere.Ref) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	_, ok := inv.folders[ref]
+	return ok
 }
 
 // Child returns the folder of a name in another.

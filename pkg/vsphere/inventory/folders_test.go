@@ -144,20 +144,14 @@ func TestFoldersOutsideTheTree(t *testing.T) {
 	}
 }
 
-func TestTheTemplateFolder(t *testing.T) {
+func TestFolderAt(t *testing.T) {
 	inv := testInventory()
-	if got := inv.TemplateFolder(); got != "" {
-		t.Errorf("none is set, and it is %s", got)
-	}
-	layout := testLayout
-	layout.Templates = []string{"golden", "images"}
-	inv.Restart(layout)
 	inv.UpdateFolder("group-8", FolderUpdate{Name: "images", Parent: "group-7"}, &Changes{})
-	if got := inv.TemplateFolder(); got != "" {
+	if got := inv.FolderAt("golden", "images"); got != "" {
 		t.Errorf("it is %s before it exists", got)
 	}
 	inv.UpdateFolder("group-7", FolderUpdate{Name: "golden", Parent: "group-0"}, &Changes{})
-	if got := inv.TemplateFolder(); got != "group-8" {
+	if got := inv.FolderAt("golden", "images"); got != "group-8" || !inv.HasFolder("group-8") || inv.HasFolder("group-99") {
 		t.Errorf("it is %q", got)
 	}
 }

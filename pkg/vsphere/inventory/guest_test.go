@@ -90,11 +90,11 @@ func TestAddressesThatAreToldAgain(t *testing.T) {
 	} {
 		inv := testInventory()
 		enter(inv, "vm-1", talking(allFacts.IPs...))
-		before := inv.Snapshot(testGroup).VMs[0]
+		before := inv.Snapshot(testGroup, "").VMs[0]
 		if ch := again(inv); len(ch.Groups) > 0 || ch.All {
 			t.Errorf("%s: it notifies %v", name, ch.Groups)
 		}
-		if inv.Snapshot(testGroup).VMs[0] != before {
+		if inv.Snapshot(testGroup, "").VMs[0] != before {
 			t.Errorf("%s: it makes a new VM", name)
 		}
 		if &inv.vms["vm-1"].props.IPs[0] != &before.IPs[0] {
@@ -103,8 +103,8 @@ func TestAddressesThatAreToldAgain(t *testing.T) {
 		if ch := modify(inv, "vm-1", values(Properties{IPs: []string{"192.0.2.1"}})); !ch.Groups[vsphere.GroupID{UID: testUID}] {
 			t.Errorf("%s: an address less notifies %v", name, ch.Groups)
 		}
-		if len(before.IPs) != 2 || len(inv.Snapshot(testGroup).VMs[0].IPs) != 1 {
-			t.Errorf("%s: %v has become %v", name, before.IPs, inv.Snapshot(testGroup).VMs[0].IPs)
+		if len(before.IPs) != 2 || len(inv.Snapshot(testGroup, "").VMs[0].IPs) != 1 {
+			t.Errorf("%s: %v has become %v", name, before.IPs, inv.Snapshot(testGroup, "").VMs[0].IPs)
 		}
 	}
 }

@@ -1,38 +1,50 @@
 package inventory
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// SetPlacement notes that VMs can be made, or why they cannot, and reports whether that has changed. It drops the hosts.
-func (inv *Inventory) SetPlacement(err *vsphere.Error) (changed bool) {
+// SetClasses notes what all classes come to, by their names. The numbers of VMs on hosts are the inventory's to tell. It
+// concerns every group if that changes.
+func (inv *Inventory) SetClasses(classes map[string]vsphere.Offer, ch *Changes) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	before := inv.placement.err
-	inv.placement = placement{err: err}
-	return (before == nil) != (err == nil) || err != nil && err.Error() != before.Error()
+	ch.All = ch.All || !maps.EqualFunc(inv.classes, classes, sameClass)
+	inv.classes = classes
 }
 
-// PlacementError says why no VM can be made, nil if nothing is known to be wrong.
-func (inv *Inventory) PlacementError() error {
+// Offer returns what a class comes to, and false if nobody knows yet.
+func (inv *Inventory) Offer(name string) (vsphere.Offer, bool) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if inv.placement.err == nil {
-		return nil
+	class, ok := inv.classes[name]
+	class.Zones = inv.zones(name)
+	return class, ok
+}
+
+// zones returns the zones of a class, with the number of VMs on each host. inv.mu is held.
+func (inv *Inventory) zones(class string) []vsphere.Zone {
+	zones := slices.Clone(inv.classes[class].Zones)
+	for i := range zones {
+		zones[i].Hosts = slices.Clone(zones[i].Hosts)
+		for j := range zones[i].Hosts {
+			zones[i].Hosts[j].VMs = inv.onHost[zones[i].Hosts[j].Ref]
+		}
 	}
-	return inv.placement.err
+	return zones
 }
 
-// SetHosts notes whether a clone has to name its host, and the hosts to choose from, in order. It concerns every group if
-// that changes.
-func (inv *Inventory) SetHosts(needed bool, hosts []vsphere.Host, ch *Changes) {
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	p := &inv.placement
-	ch.All = ch.All || p.hostNeeded != needed || !slices.Equal(p.hosts, hosts)
-	p.hostNeeded, p.hosts = needed, hosts
+func sameClass(a, b vsphere.Offer) bool {
+	return sameError(a.TemplatesErr, b.TemplatesErr) && slices.EqualFunc(a.Zones, b.Zones, func(a, b vsphere.Zone) bool {
+		return a.Name == b.Name && sameError(a.Err, b.Err) && a.HostNeeded == b.HostNeeded && slices.Equal(a.Hosts, b.Hosts)
+	})
+}
+
+func sameError(a, b *vsphere.Error) bool {
+	return a == b || a != nil && b != nil && a.Reason == b.Reason && a.Error() == b.Error()
 }
 
 // SetHostNames notes the names of hosts.
@@ -54,13 +66,4 @@ func (inv *Inventory) SetHostNames(names map[vsphere.Ref]string, ch *Changes) {
 			inv.replace(r, *r.vm, r.host, ch)
 		}
 	}
-}
-
-// hostChoices returns the hosts to choose from, with the number of VMs on each. inv.mu is held.
-func (inv *Inventory) hostChoices() []vsphere.Host {
-	hosts := slices.Clone(inv.placement.hosts)
-	for i := range hosts {
-		hosts[i].VMs = inv.onHost[hosts[i].Ref]
-	}
-	return hosts
 }

@@ -15,9 +15,8 @@ type Layout struct {
 	// VMFolder is the datacenter's VM folder, VMFolderPath the names of its inventory path.
 	VMFolder     vsphere.Ref
 	VMFolderPath []string
-	// Root and Templates are the names that lead from the VM folder to the root folder and to the template folder, if one
-	// is set.
-	Root, Templates []string
+	// Root are the names that lead from the VM folder to the root folder.
+	Root []string
 }
 
 // Inventory is what is known of a vCenter's datacenter: all folders, all VMs below the root, those of ours that lie
@@ -47,10 +46,10 @@ type Inventory struct {
 	locations map[vsphere.Ref]location
 	// unconfirmed are folders that we have made and no filter has reported yet, and since when.
 	unconfirmed map[vsphere.Ref]time.Time
-	templates   map[vsphere.Ref]Properties
+	templates   map[vsphere.Ref]Properties // the VMs below the template folders
 	hostNames   map[vsphere.Ref]string
-	onHost      map[vsphere.Ref]int // how many VMs of ours are on a host
-	placement   placement
+	onHost      map[vsphere.Ref]int      // how many VMs of ours are on a host
+	classes     map[string]vsphere.Offer // what they come to, by name
 	// pathsOutside are the paths of folders outside the tree that hold VMs of ours, empty where they cannot be read.
 	pathsOutside map[vsphere.Ref]string
 	// vmsVersion counts the reports of filters on VMs, treeVersion what has become known of folders and templates.
@@ -81,7 +80,7 @@ func (inv *Inventory) Clear() {
 	inv.hostNames = map[vsphere.Ref]string{}
 	inv.onHost = map[vsphere.Ref]int{}
 	inv.pathsOutside = map[vsphere.Ref]string{}
-	inv.placement = placement{}
+	inv.classes = nil
 	inv.absences.Reset()
 	inv.clearTree()
 }
@@ -103,11 +102,4 @@ func (inv *Inventory) mayBeOurs(vm *vsphere.VM) bool { return !vm.Configured || 
 // isOurs reports whether a VM carries a stamp of ours.
 func (inv *Inventory) isOurs(vm *vsphere.VM) bool {
 	return vm.Stamp != nil && vm.Stamp.Owner == inv.owner
-}
-
-// placement is what is known of where VMs are made.
-type placement struct {
-	err        *vsphere.Error // why no VM can be made, nil if nothing is known to be wrong
-	hostNeeded bool           // a clone has to name its host
-	hosts      []vsphere.Host // to choose from then, without the number of VMs
 }

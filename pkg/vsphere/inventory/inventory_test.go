@@ -56,7 +56,7 @@ func TestAVMConcernsItsGroupAndTheOneItLiesIn(t *testing.T) {
 	if !heard.Groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
 		t.Errorf("the folder's group is not notified: %v", heard.Groups)
 	}
-	if s := inv.Snapshot(testGroup); len(s.VMs) != 1 || s.VMs[0].ParentPath != "/DC0/vm" {
+	if s := inv.Snapshot(testGroup, ""); len(s.VMs) != 1 || s.VMs[0].ParentPath != "/DC0/vm" {
 		t.Errorf("%+v", s.VMs)
 	}
 }
@@ -120,12 +120,12 @@ func TestAVMThatShowsNothingIsClaimed(t *testing.T) {
 				enter(inv, "vm-1", Update{})
 			}
 			inv.Claim(testUID, []vsphere.Ref{"vm-1"})
-			if s := inv.Snapshot(testGroup); len(s.VMs) != 1 || s.VMs[0].Ref != "vm-1" {
+			if s := inv.Snapshot(testGroup, ""); len(s.VMs) != 1 || s.VMs[0].Ref != "vm-1" {
 				t.Errorf("claimed: %+v", s.VMs)
 			}
 			// Readable, it shows that it is another's.
 			enter(inv, "vm-1", foreign())
-			if s := inv.Snapshot(testGroup); len(s.VMs) != 0 {
+			if s := inv.Snapshot(testGroup, ""); len(s.VMs) != 0 {
 				t.Errorf("readable: %+v", s.VMs)
 			}
 		})
@@ -138,7 +138,7 @@ func TestAClaimIsTakenBackUnlessSomethingIsKnown(t *testing.T) {
 	enter(inv, "vm-2", Update{})
 	inv.Unclaim([]vsphere.Ref{"vm-1", "vm-2"})
 	var refs []vsphere.Ref
-	for _, vm := range inv.Snapshot(testGroup).VMs {
+	for _, vm := range inv.Snapshot(testGroup, "").VMs {
 		refs = append(refs, vm.Ref)
 	}
 	if diff := cmp.Diff([]vsphere.Ref{"vm-2"}, refs); diff != "" {
@@ -181,7 +181,7 @@ func TestARestartHasAllReportedAgain(t *testing.T) {
 		t.Error("somebody else's VM that no filter reports is kept")
 	}
 	inv.Clear()
-	if s := inv.Snapshot(testGroup); len(s.VMs)+len(s.Folders) > 0 || s.RootExists {
+	if s := inv.Snapshot(testGroup, ""); len(s.VMs)+len(s.Folders) > 0 || s.RootExists {
 		t.Errorf("cleared: %+v", s)
 	}
 }
@@ -243,11 +243,11 @@ func TestHostsToChooseFrom(t *testing.T) {
 		hosts  []vsphere.Host
 		all    bool
 	}{
-		{false, nil, false}, {true, first, true}, {true, slices.Clone(first), false}, {true, second, true}, {false, nil, true},
+		{false, nil, true}, {true, first, true}, {true, slices.Clone(first), false}, {true, second, true}, {false, nil, true},
 	} {
 		var ch Changes
-		inv.SetHosts(step.needed, step.hosts, &ch)
-		s := inv.Snapshot(testGroup)
+		inv.SetClasses(classOf(vsphere.Zone{HostNeeded: step.needed, Hosts: step.hosts}), &ch)
+		s := inv.Snapshot(testGroup, "").Zones[0]
 		want := slices.Clone(step.hosts)
 		if len(want) > 0 {
 			want[0].VMs = 1
@@ -256,13 +256,29 @@ func TestHostsToChooseFrom(t *testing.T) {
 			t.Errorf("step %d: needed %t, all are notified: %t; hosts (-want +got):\n%s", i+1, s.HostNeeded, ch.All, diff)
 		}
 	}
-	refused := &vsphere.Error{Message: "no datastore"}
-	if !inv.SetPlacement(refused) || inv.SetPlacement(&vsphere.Error{Message: "no datastore"}) || inv.PlacementError() == nil {
-		t.Error("the same refusal is a change, or the first is none")
+	refused := func() vsphere.Zone { return vsphere.Zone{Err: &vsphere.Error{Message: "no datastore"}} }
+	for i, step := range []struct {
+		zone vsphere.Zone
+		all  bool
+	}{{refused(), true}, {refused(), false}, {vsphere.Zone{}, true}, {vsphere.Zone{}, false}} {
+		var ch Changes
+		if inv.SetClasses(classOf(step.zone), &ch); ch.All != step.all {
+			t.Errorf("refusal %d: all are notified: %t, want %t", i+1, ch.All, step.all)
+		}
 	}
-	if !inv.SetPlacement(nil) || inv.PlacementError() != nil || inv.SetPlacement(nil) {
-		t.Error("a placement that is found is none, or is a change twice")
+	var ch Changes
+	inv.SetClasses(map[string]vsphere.Offer{"": {Zones: []vsphere.Zone{{}}, TemplatesErr: &vsphere.Error{Message: "no folder"}}}, &ch)
+	if class, ok := inv.Offer(""); !ch.All || !ok || class.TemplatesErr == nil {
+		t.Errorf("a template folder that is wrong: %+v, %t", class, ch.All)
 	}
+	if _, ok := inv.Offer("gold"); ok || inv.Snapshot(testGroup, "gold").Zones != nil {
+		t.Error("a class that nobody has told of is known")
+	}
+}
+
+// classOf returns the class of the flags, with one zone.
+func classOf(zone vsphere.Zone) map[string]vsphere.Offer {
+	return map[string]vsphere.Offer{"": {Zones: []vsphere.Zone{zone}}}
 }
 
 func TestTheNameOfAHostIsGivenToItsVMs(t *testing.T) {
@@ -328,7 +344,7 @@ func TestAMassDisappearance(t *testing.T) {
 			}
 			var ch Changes
 			inv.Assess(&ch)
-			if is := inv.Disappearance() != nil; is == ours || ch.All == ours || (inv.Snapshot(testGroup).Disappearance != nil) != is {
+			if is := inv.Disappearance() != nil; is == ours || ch.All == ours || (inv.Snapshot(testGroup, "").Disappearance != nil) != is {
 				t.Errorf("a disappearance: %t, all are notified: %t", is, ch.All)
 			}
 			for _, ref := range refs[:5] {

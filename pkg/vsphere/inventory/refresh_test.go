@@ -72,7 +72,7 @@ func TestAReadCompletesWhatAFilterHasLost(t *testing.T) {
 			t.Errorf("%s is %v, want %v: %+v", ref, got, want, vm)
 		}
 	}
-	if s := inv.Snapshot(vsphere.GroupID{UID: testUID}); len(s.VMs) == 0 || !ch.Groups[vsphere.GroupID{UID: testUID}] {
+	if s := inv.Snapshot(vsphere.GroupID{UID: testUID}, ""); len(s.VMs) == 0 || !ch.Groups[vsphere.GroupID{UID: testUID}] {
 		t.Errorf("its group has %+v, notified %v", s.VMs, ch.Groups)
 	}
 	read := func(u Update) vsphere.VM {
@@ -109,7 +109,7 @@ func TestAReadOfTheTree(t *testing.T) {
 	inv.UpdateFolder("resgroup-v1", FolderUpdate{Name: "vapp", Parent: "group-3", VApp: true}, &Changes{})
 	inv.UpdateTemplate("vm-t1", true, template("t1"))
 	inv.UpdateTemplate("vm-t2", true, template("t2"))
-	if f := inv.Snapshot(testGroup).Folders; len(f) != 1 || f[0].Children != 1 {
+	if f := inv.Snapshot(testGroup, "").Folders; len(f) != 1 || f[0].Children != 1 {
 		t.Fatalf("%+v", f)
 	}
 	folders := []FolderRead{
@@ -136,7 +136,7 @@ func TestAReadOfTheTree(t *testing.T) {
 	if diff := cmp.Diff(want, inv.Templates()); diff != "" {
 		t.Errorf("templates (-want +got):\n%s", diff)
 	}
-	if f := inv.Snapshot(testGroup).Folders; len(f) != 1 || f[0].Children != 0 || !ch.Groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
+	if f := inv.Snapshot(testGroup, "").Folders; len(f) != 1 || f[0].Children != 0 || !ch.Groups[vsphere.GroupID{Namespace: "default", Name: "web"}] {
 		t.Errorf("without the vApp: %+v, notified %v", f, ch.Groups)
 	}
 	if _, ok := inv.Child("group-2", "db"); !ok {

@@ -7,17 +7,15 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Snapshot returns the part of a group's snapshot that the inventory knows. What it shares with the inventory never changes.
-func (inv *Inventory) Snapshot(g vsphere.GroupID) vsphere.Snapshot {
+// Snapshot returns the part of the snapshot of a class's group that the inventory knows. What it shares with the inventory never changes.
+func (inv *Inventory) Snapshot(g vsphere.GroupID, class string) vsphere.Snapshot {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	s := vsphere.Snapshot{
-		PlacementError: inv.placement.err,
-		HostNeeded:     inv.placement.hostNeeded,
-		Hosts:          inv.hostChoices(),
-		RootExists:     inv.root != "",
-		Disappearance:  inv.absences.Current(),
-		Path:           vsphere.Path(slices.Concat(inv.layout.VMFolderPath, inv.layout.Root, []string{g.Namespace, g.Name})...),
+		Zones:         inv.zones(class),
+		RootExists:    inv.root != "",
+		Disappearance: inv.absences.Current(),
+		Path:          vsphere.Path(slices.Concat(inv.layout.VMFolderPath, inv.layout.Root, []string{g.Namespace, g.Name})...),
 	}
 	folders := map[vsphere.Ref]bool{}
 	if inv.root != "" {

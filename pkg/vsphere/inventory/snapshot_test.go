@@ -128,7 +128,7 @@ func TestSnapshotsAreWhatTheRecordsSay(t *testing.T) {
 			randomly(t, inv, &Changes{})
 			checkIndexes(t, inv)
 			for _, g := range randomGroups {
-				got, want := versions.Number(g, inv.Snapshot(g)), fromRecords(inv, g)
+				got, want := versions.Number(g, inv.Snapshot(g, "")), fromRecords(inv, g)
 				moved := got.Version != last[g].Version
 				if want.Version = got.Version; !gocmp.Equal(want, got) {
 					t.Fatalf("%s/%s (-records +snapshot):\n%s", g.Namespace, g.Name, gocmp.Diff(want, got))
@@ -176,7 +176,7 @@ func TestAGroupIsNotifiedWhenItsVMsChange(t *testing.T) {
 
 // ownVMs is all that a group's snapshot says of the VMs that carry its stamp or that it claims.
 func ownVMs(inv *Inventory, g vsphere.GroupID) string {
-	s := inv.Snapshot(g)
+	s := inv.Snapshot(g, "")
 	s.Folders = nil
 	s.VMs = slices.DeleteFunc(slices.Clone(s.VMs), func(vm *vsphere.VM) bool { return inv.vms[vm.Ref].uid(testOwner) != g.UID })
 	return text(s)
@@ -276,7 +276,7 @@ func TestSnapshotsAreReadWhileTheInventoryChanges(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for range 200 {
-				s := f.inv.Snapshot(f.groups[0])
+				s := f.inv.Snapshot(f.groups[0], "")
 				if then := text(s); len(s.VMs) != 50 || text(s) != then {
 					t.Errorf("%d VMs, or it has changed:\n%s", len(s.VMs), then)
 				}
@@ -295,14 +295,14 @@ func TestSnapshotsAreReadWhileTheInventoryChanges(t *testing.T) {
 func TestWhatStaysTheSameStaysTheSameObject(t *testing.T) {
 	inv := testInventory()
 	enter(inv, "vm-1", described("web-0", "group-3"))
-	before := inv.Snapshot(testGroup)
+	before := inv.Snapshot(testGroup, "")
 	for what, again := range map[string]func(){
 		"a report": func() { enter(inv, "vm-1", described("web-0", "group-3")) },
 		"a read":   func() { inv.Refresh("vm-1", whole(described("web-0", "group-3")), inv.VMsVersion(), &Changes{}) },
 		"a folder": func() { inv.relocateBelow("group-1", &Changes{}) },
 	} {
 		again()
-		if now := inv.Snapshot(testGroup); now.VMs[0] != before.VMs[0] || &now.VMs[0] != &before.VMs[0] {
+		if now := inv.Snapshot(testGroup, ""); now.VMs[0] != before.VMs[0] || &now.VMs[0] != &before.VMs[0] {
 			t.Errorf("%s that says the same makes a new VM, or a new list", what)
 		}
 	}

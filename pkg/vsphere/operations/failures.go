@@ -6,20 +6,21 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// failureKey says what a failure is counted by: a VM, a clone's name, or, for the clones of a group, neither.
+// failureKey says what a failure is counted by: a VM, a clone's name, or, for the clones of a group, the zone that they go to.
 type failureKey struct {
 	kind   vsphere.OperationKind
 	target string
+	zone   string
 }
 
 func keyOf(op vsphere.Operation, byName bool) failureKey {
 	switch {
 	case !op.Kind.Makes():
-		return failureKey{op.Kind, string(op.VM)}
+		return failureKey{kind: op.Kind, target: string(op.VM)}
 	case byName:
-		return failureKey{op.Kind, op.Name}
+		return failureKey{kind: op.Kind, target: op.Name}
 	default:
-		return failureKey{op.Kind, ""}
+		return failureKey{kind: op.Kind, zone: op.Place.Zone}
 	}
 }
 
@@ -42,7 +43,7 @@ func compareFailures(a, b vsphere.Failure) int {
 	}
 	switch byName := vsphere.ConcernsName(a.Err); {
 	case byName == vsphere.ConcernsName(b.Err):
-		return 0
+		return cmp.Compare(a.Place.Zone, b.Place.Zone)
 	case byName:
 		return 1
 	default:
@@ -80,7 +81,7 @@ func (fs *failures) remove(key failureKey) {
 func (fs *failures) of(vm vsphere.Ref) []failureKey {
 	var keys []failureKey
 	for kind := range fs.kinds {
-		key := failureKey{kind, string(vm)}
+		key := failureKey{kind: kind, target: string(vm)}
 		if f, ok := fs.byKey[key]; ok && f.VM == vm {
 			keys = append(keys, key)
 		}
@@ -109,7 +110,7 @@ func (t *Tracker) fail(o *operation, err *vsphere.Error) {
 		f.Count++
 	}
 	group.put(key, vsphere.Failure{
-		Kind: o.Kind, Name: o.Name, VM: o.VM, SpecHash: o.SpecHash,
+		Kind: o.Kind, Name: o.Name, VM: o.VM, Place: o.Place, SpecHash: o.SpecHash,
 		Err: err, Count: f.Count, At: t.cfg.Clock.Now(),
 	})
 }
@@ -129,7 +130,7 @@ func (t *Tracker) succeeded(o *operation) {
 	t.clearFailure(o.group.UID, keyOf(o.Operation, true))
 	for _, kind := range vsphere.Kinds() { // a guest that would not shut down is of no interest once its VM is off
 		if info, _ := kind.Info(); info.Power != "" && info.Power == o.info().Power {
-			t.clearFailure(o.group.UID, failureKey{kind, string(o.VM)})
+			t.clearFailure(o.group.UID, failureKey{kind: kind, target: string(o.VM)})
 		}
 	}
 	if o.info().Power == vsphere.PoweredOn && !o.ignored {

@@ -42,11 +42,15 @@ func (v *Versions) Forget(g vsphere.GroupID) {
 // VMs that change hand out the same pointers.
 func sameSnapshot(a, b vsphere.Snapshot) bool {
 	return a.VCenter == b.VCenter && a.Owner == b.Owner && a.RootExists == b.RootExists && a.Path == b.Path &&
-		sameError(a.PlacementError, b.PlacementError) && a.ClonesToCome == b.ClonesToCome && a.HostNeeded == b.HostNeeded && sameDisappearance(a.Disappearance, b.Disappearance) &&
+		a.ClonesToCome == b.ClonesToCome && sameDisappearance(a.Disappearance, b.Disappearance) &&
 		a.Swept == b.Swept && sameError(a.SweepErr, b.SweepErr) &&
-		sameSlice(a.Folders, b.Folders) && sameSlice(a.Hosts, b.Hosts) &&
+		sameSlice(a.Folders, b.Folders) && slices.EqualFunc(a.Zones, b.Zones, sameZone) &&
 		sameSlice(a.Operations, b.Operations) && sameSlice(a.Failures, b.Failures) && sameSlice(a.PowerOns, b.PowerOns) &&
 		slices.EqualFunc(a.VMs, b.VMs, vsphere.SameVM)
+}
+
+func sameZone(a, b vsphere.Zone) bool {
+	return a.Name == b.Name && a.HostNeeded == b.HostNeeded && sameError(a.Err, b.Err) && sameSlice(a.Hosts, b.Hosts)
 }
 
 func sameError(a, b *vsphere.Error) bool {

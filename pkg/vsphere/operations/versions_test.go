@@ -3,6 +3,7 @@ package operations_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
@@ -66,8 +67,12 @@ func fill(t *testing.T, v reflect.Value) {
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-	case reflect.Struct: // a time
-		v.Set(reflect.ValueOf(start))
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(start))
+		} else {
+			fill(t, v.Field(0))
+		}
 	default:
 		t.Fatalf("no value for a %s", v.Type())
 	}

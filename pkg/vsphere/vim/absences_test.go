@@ -35,7 +35,7 @@ func TestMassDisappearanceEndsWithTheLastProof(t *testing.T) {
 	if diff := cmp.Diff(want, unproven.Disappearance); diff != "" || len(unproven.VMs) != 4 {
 		t.Errorf("%d VMs; (-want +got):\n%s", len(unproven.VMs), diff)
 	}
-	another, err := v.Snapshot(t.Context(), vsphere.GroupID{Namespace: "default", Name: "db", UID: "uid-db"})
+	another, err := v.Snapshot(t.Context(), vsphere.GroupID{Namespace: "default", Name: "db", UID: "uid-db"}, "")
 	must(t, err)
 	if another.Disappearance == nil || v.State().Disappearance == nil {
 		t.Error("another group, or the state, does not know of it")

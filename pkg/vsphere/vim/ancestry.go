@@ -24,25 +24,59 @@ var errMovedMeanwhile = &vsphere.Error{
 type ancestry struct {
 	c     *connection
 	known map[types.ManagedObjectReference]properties
+	lists map[listing][]object
+}
+
+// listing names what below has listed.
+type listing struct {
+	folder types.ManagedObjectReference
+	kind   string
 }
 
 func newAncestry(c *connection) *ancestry {
-	return &ancestry{c: c, known: map[types.ManagedObjectReference]properties{}}
+	return &ancestry{c: c, known: map[types.ManagedObjectReference]properties{}, lists: map[listing][]object{}}
 }
 
-// below lists everything of a kind in a folder, with some properties, and tells where the folder itself lies.
+// below lists everything of a kind in a folder, with some properties, which are the same at each call for a kind, and tells
+// where the folder itself lies.
 func (a *ancestry) below(
 	ctx context.Context, folder types.ManagedObjectReference, kind string, props ...string,
 ) (choices []choice, base []string, err error) {
 	if base, err = a.pathOf(ctx, folder); err != nil {
 		return nil, nil, err
 	}
-	objects, err := a.c.list(ctx, folder, []string{kind}, append(props, propName, propParent))
-	if err != nil {
-		return nil, nil, err
+	objects, ok := a.lists[listing{folder, kind}]
+	if !ok {
+		if objects, err = a.c.list(ctx, folder, []string{kind}, append(props, propName, propParent)); err != nil {
+			return nil, nil, err
+		}
+		a.lists[listing{folder, kind}] = objects
 	}
 	choices, err = a.choices(ctx, objects)
 	return choices, base, err
+}
+
+// read reads the names and parents of objects of one type, as far as that was not done. Those that cannot be read are left out.
+func (a *ancestry) read(ctx context.Context, refs []types.ManagedObjectReference) ([]object, error) {
+	unread := slices.DeleteFunc(slices.Clone(refs), func(ref types.ManagedObjectReference) bool { return a.known[ref] != nil })
+	if len(unread) > 0 {
+		readings, err := a.c.readEach(ctx, unread, propName, propParent)
+		if err != nil {
+			return nil, err
+		}
+		for ref, r := range readings {
+			if r.props != nil {
+				a.known[ref] = r.props
+			}
+		}
+	}
+	var objects []object
+	for _, ref := range refs {
+		if a.known[ref] != nil {
+			objects = append(objects, object{ref: ref, props: a.known[ref]})
+		}
+	}
+	return objects, nil
 }
 
 // choices adds their paths to objects whose names and parents were read.

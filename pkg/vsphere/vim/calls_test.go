@@ -85,7 +85,7 @@ func loop(t *testing.T, v *vim.VCenter, woken waker, act func(vsphere.Snapshot) 
 		case <-t.Context().Done():
 			t.Fatal("out of time")
 		}
-		s, err := v.Snapshot(t.Context(), web)
+		s, err := v.Snapshot(t.Context(), web, "")
 		must(t, err)
 		if act(s) {
 			return

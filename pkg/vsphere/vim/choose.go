@@ -37,36 +37,42 @@ func meant(value string, path []string, bases ...[]string) bool {
 	})
 }
 
-// choose returns the choice that the value of a flag means, or, if there is no value, the only one there is. An error
-// lists the choices by their paths, and names the flag.
-func choose(flag, value string, choices []choice, bases ...[]string) (choice, error) {
+// setting is what a person sets to choose an object.
+type setting struct {
+	kind string // of object
+	name string // for people, such as "-cluster"
+}
+
+// choose returns the choice that the value of a setting means, or, if there is no value, the only one there is. An error
+// lists the choices by their paths, and names the setting.
+func choose(s setting, value string, choices []choice, bases ...[]string) (choice, error) {
 	found := choices
 	if value != "" {
 		found = slices.DeleteFunc(slices.Clone(choices), func(c choice) bool { return !meant(value, c.path, bases...) })
 	}
-	kind := strings.ReplaceAll(flag, "-", " ")
+	kind := strings.ReplaceAll(s.kind, "-", " ")
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1 && value == "":
 		return choice{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].ambiguous,
-			Message: fmt.Sprintf("Set -%s: there are several to choose from: %s.", flag, listed(found)),
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[s.kind].ambiguous,
+			Message: fmt.Sprintf("Set %s: there are several to choose from: %s.", s.name, listed(found)),
 		}
 	case len(found) > 1:
 		return choice{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].ambiguous,
-			Message: fmt.Sprintf("Set -%s to the path of one: there are several that %q may mean: %s.", flag, value, listed(found)),
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[s.kind].ambiguous,
+			Message: fmt.Sprintf("Set %s to the path of one: there are several that %q may mean: %s.", s.name, value, listed(found)),
 		}
 	case value == "":
 		return choice{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[s.kind].notFound,
 			Message: fmt.Sprintf("No %s can be chosen: %s.", kind, thereIs(choices)),
 		}
 	default:
 		return choice{}, &vsphere.Error{
-			Class: vsphere.ClassInvalid, Reason: choiceReasons[flag].notFound,
-			Message: fmt.Sprintf("No %s is named %q (-%s): %s.%s", kind, value, flag, thereIs(choices), aboutPatterns(value)),
+			Class: vsphere.ClassInvalid, Reason: choiceReasons[s.kind].notFound,
+			Message: fmt.Sprintf("No %s is named %q (%s): %s.%s", kind, value, s.name, thereIs(choices), aboutPatterns(value)),
 		}
 	}
 }

@@ -83,7 +83,7 @@ func TestChoices(t *testing.T) {
 		"none, and one said": {"cluster", "C0", nil, `ClusterNotFound: No cluster is named "C0" (-cluster): there is none that the controller's account can see.`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := choose(tt.flag, tt.value, tt.choices, nil)
+			found, err := choose(setting{tt.flag, "-" + tt.flag}, tt.value, tt.choices, nil)
 			got := vsphere.Path(found.path...)
 			if e, ok := errors.AsType[*vsphere.Error](err); ok {
 				got = e.Reason + ": " + e.Message

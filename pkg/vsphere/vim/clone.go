@@ -21,9 +21,6 @@ type cloneBatch struct {
 
 // startClones submits clones of a template that was just read.
 func (c *connection) startClones(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-	if err := c.inv.PlacementError(); err != nil {
-		return err
-	}
 	b := &cloneBatch{connection: c, group: g, read: c.reads.take(g, batch[0].Clone.Source)}
 	err := operations.Each(batch, func(r vsphere.Request) error { return b.start(ctx, r) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
@@ -32,9 +29,13 @@ func (c *connection) startClones(ctx context.Context, g vsphere.GroupID, batch [
 	return err
 }
 
-// start submits one clone: first its place in the budget, then the read, then the request.
+// start submits one clone: first where it goes, then its place in the budget, then the read, then the request.
 func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	what, spec := "Clone VM "+r.Name, r.Clone
+	place, err := b.placeOf(spec.Place)
+	if err != nil { // it says what is wrong with the zone, and no attempt was made
+		return err
+	}
 	id, err := b.tracker.Begin(b.group, r)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		return refusal
 	}
 	b.pending.begin(id, spec.Folder)
-	task, err := b.send(ctx, r.Name, spec)
+	task, err := b.send(ctx, r.Name, spec, place)
 	if err != nil {
 		if isGone(err, vmRef(spec.Source.Ref)) {
 			err = b.templateChanged(spec.Source, nil, "it is gone")
@@ -90,13 +91,14 @@ func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
 
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
-func (b *cloneBatch) send(ctx context.Context, name string, spec *vsphere.CloneSpec) (types.ManagedObjectReference, error) {
-	place := b.placement
+func (b *cloneBatch) send(
+	ctx context.Context, name string, spec *vsphere.CloneSpec, place placement,
+) (types.ManagedObjectReference, error) {
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
 		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
 		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
-		Template: spec.Source.InstanceUUID,
+		Template: spec.Source.InstanceUUID, Zone: spec.Place.Zone,
 	}
 	var host *types.ManagedObjectReference
 	if spec.Host != "" {

@@ -71,11 +71,11 @@ func TestAnyCallOfAConnectionMayFail(t *testing.T) {
 		intercept(&cfg, n, outage, func() error { return errors.New("no route to host") })
 		v, stop := run(t, cfg)
 		awaitReason(t, v, "VCenterUnreachable")
-		if s, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+		if s, err := v.Snapshot(t.Context(), web, ""); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 			t.Errorf("call %d failed: snapshot %+v, %v", n, s, err)
 		}
 		await(t, "in step after all", func() bool { clock.Step(time.Second); return v.State().Synced })
-		s, err := v.Snapshot(t.Context(), web)
+		s, err := v.Snapshot(t.Context(), web, "")
 		if err != nil || len(s.VMs) != 1 || s.VMs[0].Ref != vm.Ref || !s.RootExists {
 			t.Errorf("call %d failed: snapshot %+v, %v", n, s, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -21,9 +20,6 @@ type connection struct {
 	client *vim25.Client
 	lost   context.CancelCauseFunc
 	site   site
-	// placement is where VMs are made, zero if what the flags name is not there.
-	placement placement
-	placedAt  time.Time // when that was looked up last
 
 	collector types.ManagedObjectReference
 	// views of this connection. allVMs holds every VM of the datacenter; it has no filter and is read by sweeps only.
@@ -35,9 +31,9 @@ type connection struct {
 	// watchedRoot is the folder that rootView, the view of VMs, hangs on; empty while there is none.
 	watchedRoot vsphere.Ref
 	rootView    types.ManagedObjectReference
-	// watchedTemplates is the same for the templates, templateView the view that hangs on it.
-	watchedTemplates vsphere.Ref
-	templateView     types.ManagedObjectReference
+	// templateViews are the views of the VMs below the template folders that are watched.
+	templateViews map[vsphere.Ref]types.ManagedObjectReference
+	places        places
 
 	outside  outsideList
 	hosts    hostList
@@ -49,11 +45,14 @@ type connection struct {
 func newConnection(s *shared, client *vim25.Client, lost context.CancelCauseFunc) *connection {
 	return &connection{
 		shared: s, client: client, lost: lost,
-		filters:  map[types.ManagedObjectReference]filterKind{},
-		tasks:    newTaskList(),
-		outside:  outsideList{listed: map[vsphere.Ref]bool{}},
-		requests: newRequests(s.cfg.Notifier.Notify),
-		queue:    newReadQueue(),
+		filters: map[types.ManagedObjectReference]filterKind{},
+		hosts:   hostList{clusters: map[vsphere.Ref]properties{}, hosts: map[vsphere.Ref]properties{}},
+
+		templateViews: map[vsphere.Ref]types.ManagedObjectReference{},
+		tasks:         newTaskList(),
+		outside:       outsideList{listed: map[vsphere.Ref]bool{}},
+		requests:      newRequests(s.cfg.Notifier.Notify),
+		queue:         newReadQueue(),
 	}
 }
 
@@ -109,10 +108,10 @@ type filterKind int
 const (
 	folderFilter   filterKind = iota // all folders of the datacenter, and the vApps, which count as children
 	rootFilter                       // the VMs below the root folder
-	templateFilter                   // the VMs below the template folder
+	templateFilter                   // the VMs below the template folders
 	outsideFilter                    // the VMs of ours that lie elsewhere
 	taskFilter                       // the tasks in flight
-	hostFilter                       // the cluster that VMs are made in, and its hosts
+	hostFilter                       // the hosts, and the clusters that VMs are made in
 )
 
 // errRewatch ends a connection whose views no longer fit, with no fault of vCenter's: the next one is made at once.

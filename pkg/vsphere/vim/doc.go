@@ -14,7 +14,7 @@
 //	snapshot.go template.go folder.go clone.go start.go proven.go power.go shutdown.go reconfigure.go destroy.go
 //	disk_size.go running.go cancel.go
 //	                                 the calls of the port
-//	verify.go clone_tasks.go tasks.go hosts.go placement.go
+//	verify.go clone_tasks.go tasks.go hosts.go classes.go placement.go
 //	                                 what a read or a task means
 //	read.go ancestry.go connection.go
 //	                                 reads, by a connection
@@ -33,8 +33,8 @@
 // list of tasks, and the collector reports its end.
 //
 // One PropertyCollector feeds the inventory. Its filters are: the folders of the datacenter, the VMs below the root folder,
-// the templates (where a template folder is set), the VMs of ours that lie elsewhere, the tasks in flight, and the cluster with
-// its hosts.
+// the templates (where a template folder is set, by a flag or a class), the VMs of ours that lie elsewhere, the tasks in flight,
+// the hosts, and the clusters that VMs are made in.
 //
 // Workers do not wait. What takes long runs beside them, and its end notifies the group: sweeps.go spaces the sweeps,
 // template_search.go searches for templates, requests.go runs the rest.

@@ -20,37 +20,41 @@ const (
 	propDatastores      = "datastore"
 )
 
-// hostList is what is known of the cluster that VMs are made in, and of its hosts. It is safe for concurrent use.
+// hostList is what is known of the zones of all classes, of the clusters that VMs are made in, and of the hosts. It is safe for
+// concurrent use.
 type hostList struct {
-	mu        sync.Mutex
-	datastore vsphere.Ref // where VMs are made
-	pinned    vsphere.Ref // the host that -host names, empty if none
-	cluster   properties
-	hosts     map[vsphere.Ref]properties
-	version   uint64 // counts what a filter has reported
+	mu       sync.Mutex
+	zones    []placedZone
+	classes  map[string]*vsphere.Error // what is wrong with the template folder of each class, nil if nothing is
+	clusters map[vsphere.Ref]properties
+	hosts    map[vsphere.Ref]properties
+	version  uint64 // counts what a filter has reported
 }
 
 // apply is applyHost for the list alone. l.mu is held.
 func (l *hostList) apply(u types.ObjectUpdate) {
 	ref := vsphere.Ref(u.Obj.Value)
 	switch {
+	case u.Obj.Type != "HostSystem" && u.Kind == types.ObjectUpdateKindLeave: // none is made in it any more
+		delete(l.clusters, ref)
 	case u.Obj.Type != "HostSystem":
-		if u.Kind == types.ObjectUpdateKindEnter {
-			l.cluster = properties{}
-		}
-		l.cluster.apply(u.ChangeSet)
+		applyTo(l.clusters, ref, u)
 	case u.Kind == types.ObjectUpdateKindLeave:
 		delete(l.hosts, ref)
 	default:
-		if u.Kind == types.ObjectUpdateKindEnter || l.hosts[ref] == nil {
-			l.hosts[ref] = properties{}
-		}
-		l.hosts[ref].apply(u.ChangeSet)
+		applyTo(l.hosts, ref, u)
 	}
 }
 
-// publish tells the inventory the names of the hosts, which need not be read again for its VMs, and the hosts that a clone can
-// be told to go to. l.mu is held, so that the newest list is the last one there.
+func applyTo(all map[vsphere.Ref]properties, ref vsphere.Ref, u types.ObjectUpdate) {
+	if u.Kind == types.ObjectUpdateKindEnter || all[ref] == nil {
+		all[ref] = properties{}
+	}
+	all[ref].apply(u.ChangeSet)
+}
+
+// publish tells the inventory the names of the hosts, which need not be read again for its VMs, and what the classes come to.
+// l.mu is held, so that the newest list is the last one there.
 func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 	names := make(map[vsphere.Ref]string, len(l.hosts))
 	for ref, props := range l.hosts {
@@ -59,21 +63,40 @@ func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 		}
 	}
 	inv.SetHostNames(names, ch)
-	inv.SetHosts(l.hostNeeded(), l.choices(), ch)
+	classes := make(map[string]vsphere.Offer, len(l.classes))
+	for name, err := range l.classes {
+		classes[name] = vsphere.Offer{TemplatesErr: err}
+	}
+	for _, zone := range l.zones {
+		class := classes[zone.Class]
+		class.Zones = append(class.Zones, l.describe(zone))
+		classes[zone.Class] = class
+	}
+	inv.SetClasses(classes, ch)
 }
 
-// hostNeeded reports whether a clone has to name its host.
-func (l *hostList) hostNeeded() bool { return l.pinned != "" || leavesHostToClients(l.cluster) }
-
-// choices returns the hosts that a clone can be told to go to, none if it need not be told.
-func (l *hostList) choices() []vsphere.Host {
-	if !l.hostNeeded() {
-		return nil
+// describe returns what the port tells of a zone.
+func (l *hostList) describe(zone placedZone) vsphere.Zone {
+	out := vsphere.Zone{Name: zone.Zone, Err: zone.err}
+	if zone.err != nil {
+		return out
 	}
+	cluster := vsphere.Ref(zone.at.compute.Value)
+	if out.HostNeeded = zone.at.host.Value != "" || leavesHostToClients(l.clusters[cluster]); out.HostNeeded {
+		out.Hosts = l.choices(cluster, zone.at)
+	}
+	return out
+}
+
+// choices returns the hosts of a cluster that a clone can be told to go to.
+func (l *hostList) choices(cluster vsphere.Ref, at placement) []vsphere.Host {
+	pinned := vsphere.Ref(at.host.Value)
 	var out []vsphere.Host
 	for ref, props := range l.hosts {
-		if l.pinned == "" || ref == l.pinned {
-			out = append(out, vsphere.Host{Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, l.datastore)})
+		if props.ref(propParent) == cluster && (pinned == "" || ref == pinned) {
+			out = append(out, vsphere.Host{
+				Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, vsphere.Ref(at.datastore.Value)),
+			})
 		}
 	}
 	slices.SortFunc(out, func(a, b vsphere.Host) int {
@@ -145,7 +168,7 @@ func unfit(host properties, datastore vsphere.Ref) string {
 	return ""
 }
 
-// hostProps are watched of every host of the cluster.
+// hostProps are watched of every host.
 func hostProps() []string {
-	return []string{propName, propHostConnection, propHostPower, propMaintenance, propQuarantine, propDatastores}
+	return []string{propName, propParent, propHostConnection, propHostPower, propMaintenance, propQuarantine, propDatastores}
 }

@@ -4,23 +4,26 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// resetHosts begins an empty list for the place where VMs are made.
-func (c *connection) resetHosts(p placement) {
+// setPlaces takes over what all classes come to.
+func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inventory.Changes) {
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.datastore, l.pinned = vsphere.Ref(p.datastore.Value), vsphere.Ref(p.host.Value)
-	l.cluster, l.hosts = properties{}, map[vsphere.Ref]properties{}
-	l.publish(c.inv, &inventory.Changes{}) // everybody is notified once the connection is in step
+	l.zones, l.classes = found.zones, map[string]*vsphere.Error{}
+	for _, class := range specs {
+		l.classes[class.Name] = found.templates[class.Name].err
+	}
+	l.publish(c.inv, ch)
 }
 
-// applyHost takes over what a filter says of the cluster or one of its hosts.
+// applyHost takes over what a filter says of a cluster or a host.
 func (c *connection) applyHost(u types.ObjectUpdate, ch *inventory.Changes) {
 	c.hosts.mu.Lock()
 	defer c.hosts.mu.Unlock()
@@ -29,8 +32,8 @@ func (c *connection) applyHost(u types.ObjectUpdate, ch *inventory.Changes) {
 	c.hosts.publish(c.inv, ch)
 }
 
-// refreshHosts takes over what was read of the cluster and all its hosts, unless a filter has reported since asked, the
-// version from before the read: the answer may be the older one then, and the next resync has another.
+// refreshHosts takes over what was read of the clusters and all hosts, unless a filter has reported since asked, the version
+// from before the read: the answer may be the older one then, and the next resync has another.
 func (c *connection) refreshHosts(objects []object, asked uint64, ch *inventory.Changes) {
 	l := &c.hosts
 	l.mu.Lock()
@@ -45,35 +48,39 @@ func (c *connection) refreshHosts(objects []object, asked uint64, ch *inventory.
 	l.publish(c.inv, ch)
 }
 
-// placed returns the cluster, or the host, that VMs are made in; nothing if there is none.
-func (c *connection) placed() []types.ManagedObjectReference {
-	if c.placement.compute.Value == "" {
-		return nil
-	}
-	return []types.ManagedObjectReference{c.placement.compute}
-}
-
-// watchHosts watches the cluster that VMs are made in, and its hosts: it may lose its DRS at any time, and a host that goes
-// into maintenance must get no clones.
+// watchHosts watches the clusters that VMs are made in, and the hosts: a cluster may lose its DRS at any time, and a host that
+// goes into maintenance must get no clones.
 func (c *connection) watchHosts(ctx context.Context) error {
-	if len(c.placed()) == 0 {
-		return nil
-	}
 	if err := c.createFilter(ctx, hostFilter, c.hostView, propSpec("HostSystem", hostProps()...)); err != nil {
 		return err
 	}
-	return c.createFilter(ctx, hostFilter, c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx))
+	return c.createFilter(ctx, hostFilter, c.clusterView, clusterProps()...)
 }
 
-// rereadHosts reads all that watchHosts watches.
+// clusterProps are watched of the clusters, and standalone hosts, that VMs are made in.
+func clusterProps() []types.PropertySpec {
+	return []types.PropertySpec{
+		propSpec("ClusterComputeResource", propConfigurationEx), propSpec("ComputeResource", propConfigurationEx),
+	}
+}
+
+// watchPlaces watches the clusters that VMs are made in by now.
+func (c *connection) watchPlaces(ctx context.Context) error {
+	_, err := methods.ResetListView(ctx, c.client, &types.ResetListView{This: c.clusterView, Obj: c.computes()})
+	if err != nil {
+		return fmt.Errorf("watch the clusters that VMs are made in: %w", err)
+	}
+	return nil
+}
+
+// rereadHosts finds out again what the classes come to, and reads all that watchHosts watches.
 func (c *connection) rereadHosts(ctx context.Context) error {
-	if len(c.placed()) == 0 {
-		return nil
+	if err := c.placeNow(ctx); err != nil {
+		return fmt.Errorf("find out again where VMs are made: %w", err)
 	}
 	asked := c.hosts.asked()
 	objects, err := c.retrieve(ctx,
-		readView(c.hostView, propSpec("HostSystem", hostProps()...)),
-		readView(c.clusterView, propSpec(c.placement.compute.Type, propConfigurationEx)))
+		readView(c.hostView, propSpec("HostSystem", hostProps()...)), readView(c.clusterView, clusterProps()...))
 	if err != nil {
 		return fmt.Errorf("read the hosts again: %w", err)
 	}

@@ -76,16 +76,23 @@ func hostUpdate(kind types.ObjectUpdateKind, host string, changes ...types.Prope
 
 func fit(name string) []types.PropertyChange {
 	return []types.PropertyChange{
-		assign(propName, name), assign(propHostConnection, types.HostSystemConnectionStateConnected),
+		assign(propName, name), assign(propParent, cluster), assign(propHostConnection, types.HostSystemConnectionStateConnected),
 		assign(propDatastores, types.ArrayOfManagedObjectReference{ManagedObjectReference: []types.ManagedObjectReference{{Value: "datastore-1"}}}),
 	}
+}
+
+var cluster = types.ManagedObjectReference{Type: "ClusterComputeResource", Value: "domain-c1"}
+
+// setPlace says where the flags let VMs be made.
+func setPlace(c *testConn, at placement) {
+	c.setPlaces(places{zones: []placedZone{{at: at}}}, []vsphere.ClassSpec{{}}, &inventory.Changes{})
 }
 
 // Everybody is woken by what changes where clones may go, and nobody by anything else.
 func TestNewsOfHosts(t *testing.T) {
 	c := scripted(t, &script{})
-	c.resetHosts(placement{
-		datastore: types.ManagedObjectReference{Value: "datastore-1"}, host: types.ManagedObjectReference{Value: "host-2"},
+	setPlace(c, placement{
+		compute: cluster, datastore: types.ManagedObjectReference{Value: "datastore-1"}, host: types.ManagedObjectReference{Value: "host-2"},
 	})
 	enter, change, leave := types.ObjectUpdateKindEnter, types.ObjectUpdateKindModify, types.ObjectUpdateKindLeave
 	for i, step := range []struct {
@@ -102,7 +109,7 @@ func TestNewsOfHosts(t *testing.T) {
 	} {
 		var ch inventory.Changes
 		c.applyHost(step.update, &ch)
-		s := c.v.inv.Snapshot(testGroup)
+		s := c.v.inv.Snapshot(testGroup, "").Zones[0]
 		if len(s.Hosts) != len(step.want) || len(s.Hosts) == 1 && s.Hosts[0] != step.want[0] || !s.HostNeeded || ch.All != step.wakes {
 			t.Errorf("step %d: hosts %+v, all are woken: %t; want %+v, %t", i+1, s.Hosts, ch.All, step.want, step.wakes)
 		}
@@ -123,9 +130,11 @@ func TestHostsAreReadAgain(t *testing.T) {
 		c.refreshHosts([]object{{ref: types.ManagedObjectReference{Type: "HostSystem", Value: "host-3"}, props: props}}, asked, &ch)
 		return ch.All
 	}
-	hosts := func() []vsphere.Host { return c.v.inv.Snapshot(testGroup).Hosts }
-	c.resetHosts(placement{datastore: types.ManagedObjectReference{Value: "datastore-1"}})
-	c.hosts.cluster[propConfigurationEx] = types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(false)}}
+	hosts := func() []vsphere.Host { return c.v.inv.Snapshot(testGroup, "").Zones[0].Hosts }
+	setPlace(c, placement{compute: cluster, datastore: types.ManagedObjectReference{Value: "datastore-1"}})
+	c.hosts.clusters["domain-c1"] = properties{
+		propConfigurationEx: types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(false)}},
+	}
 	asked := c.hosts.asked()
 	c.applyHost(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &inventory.Changes{})
 	if read(asked) || len(hosts()) != 1 || hosts()[0].Ref != "host-1" {
@@ -139,13 +148,12 @@ func TestHostsAreReadAgain(t *testing.T) {
 // Hosts that cannot be read again stay as they were.
 func TestHostsThatCannotBeReadAgain(t *testing.T) {
 	c := scripted(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
-	c.placement.compute = types.ManagedObjectReference{Type: "ClusterComputeResource", Value: "domain-c1"}
-	c.resetHosts(placement{host: types.ManagedObjectReference{Value: "host-1"}})
+	setPlace(c, placement{compute: cluster, host: types.ManagedObjectReference{Value: "host-1"}})
 	c.applyHost(hostUpdate(types.ObjectUpdateKindEnter, "host-1", fit("esx-1")...), &inventory.Changes{})
 	if err := c.rereadHosts(t.Context()); !errors.Is(err, noAnswer) {
 		t.Errorf("got %v", err)
 	}
-	if hosts := c.v.inv.Snapshot(testGroup).Hosts; len(hosts) != 1 {
+	if hosts := c.v.inv.Snapshot(testGroup, "").Zones[0].Hosts; len(hosts) != 1 {
 		t.Errorf("hosts %v, want the one that was known", hosts)
 	}
 }

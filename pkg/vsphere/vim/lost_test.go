@@ -82,7 +82,7 @@ func TestOneLostAnswerOfAConnectionEndsNothing(t *testing.T) {
 		if got.Filters != want.Filters || got.Sessions != 1 {
 			t.Errorf("call %d: %+v, want as many filters as in %+v", n, got, want)
 		}
-		if s, err := v.Snapshot(t.Context(), web); err != nil || len(s.VMs) != 1 {
+		if s, err := v.Snapshot(t.Context(), web, ""); err != nil || len(s.VMs) != 1 {
 			t.Errorf("call %d: snapshot %+v, %v", n, s, err)
 		}
 		stop()
@@ -111,7 +111,7 @@ func TestALostAnswerConcernsItsCall(t *testing.T) {
 				}
 				var folder vsphere.Ref
 				await(t, "a VM", func() bool {
-					s, err := v.Snapshot(ctx, web)
+					s, err := v.Snapshot(ctx, web, "")
 					must(t, err)
 					if len(s.VMs) == 0 && len(s.Operations) == 0 {
 						known(submit(t, v, "web-0d1f2-0"))
@@ -122,7 +122,7 @@ func TestALostAnswerConcernsItsCall(t *testing.T) {
 				do := func(what string, ask func(vm vsphere.VM) error, done func(vsphere.Snapshot) bool) {
 					t.Helper()
 					await(t, what, func() bool {
-						s, err := v.Snapshot(ctx, web)
+						s, err := v.Snapshot(ctx, web, "")
 						must(t, err)
 						if len(s.Operations) > 0 || done(s) {
 							return len(s.Operations) == 0

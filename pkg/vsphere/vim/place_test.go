@@ -111,7 +111,7 @@ func TestThePlaceOfAVMInAnotherDatacenter(t *testing.T) {
 			if err := c.readQueuedFolders(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			got := c.v.inv.Snapshot(testGroup).VMs[0]
+			got := c.v.inv.Snapshot(testGroup, "").VMs[0]
 			if got.ParentPath != tt.want || got.UnderRoot {
 				t.Errorf("it lies in %q, below the root: %t; want %q", got.ParentPath, got.UnderRoot, tt.want)
 			}

@@ -1,15 +1,13 @@
 package vim
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
-	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
-	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
 // resolveSite finds the datacenter that the flags name, or the only one there is.
@@ -19,25 +17,26 @@ func (c *connection) resolveSite(ctx context.Context, anc *ancestry) (site, erro
 	if err != nil {
 		return s, err
 	}
-	if s.datacenter, err = choose("datacenter", c.cfg.Datacenter, datacenters, root); err != nil {
+	if s.datacenter, err = choose(setting{"datacenter", "-datacenter"}, c.cfg.Datacenter, datacenters, root); err != nil {
 		return s, err
 	}
 	s.datacenterPath = vsphere.Path(s.datacenter.path...)
 	s.vmFolder = folderRef(s.datacenter.props.ref("vmFolder"))
+	s.hostFolder = folderRef(s.datacenter.props.ref("hostFolder"))
 	if s.vmFolderPath, err = anc.pathOf(ctx, s.vmFolder); err != nil {
 		return s, err
 	}
-	s.root, s.templates, err = siteFolders(c.cfg.Folder, c.cfg.TemplateFolder, s.vmFolderPath)
+	s.root, _, err = siteFolders(c.cfg.Folder, c.cfg.TemplateFolder, s.vmFolderPath)
 	return s, err
 }
 
-// resolvePlacement finds where VMs are made: what the flags name, or the only one there is. refused says what is wrong with
-// that, which concerns only those who want VMs made. err means that vCenter has not answered.
-func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry) (p placement, refused *vsphere.Error, err error) {
-	compute, err := c.chooseCompute(ctx, anc, c.site.datacenter, &p)
+// resolvePlacement finds a zone: what its spec names, or the only one there is. refused says what is wrong with that, which
+// concerns only those who want VMs made. err means that vCenter has not answered.
+func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry, zone zoneSpec) (p placement, refused *vsphere.Error, err error) {
+	compute, err := c.chooseCompute(ctx, anc, zone, &p)
 	if err == nil {
 		p.compute = compute.ref
-		p.datastore, err = c.chooseDatastore(ctx, anc, c.site.datacenter, compute)
+		p.datastore, err = c.chooseDatastore(ctx, anc, zone, compute)
 	}
 	if err == nil {
 		return p, nil, nil
@@ -48,70 +47,45 @@ func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry) (p pla
 	return placement{}, nil, err
 }
 
-// place finds where VMs are made, and notes if there is no such place.
-func (c *connection) place(ctx context.Context, anc *ancestry) error {
-	p, refused, err := c.resolvePlacement(ctx, anc)
-	if err != nil {
-		return err
-	}
-	c.placement = p
-	if c.inv.SetPlacement(refused) && refused != nil {
-		klog.FromContext(ctx).Error(refused, "No VM can be made", "reason", refused.Reason)
-	}
-	c.resetHosts(p)
-	return nil
+// zoneSpec is the spec of a zone, and how messages name its fields.
+type zoneSpec struct {
+	vsphere.ZoneSpec
+	class string
 }
 
-// placeAgain finds out whether VMs can be made by now, at most once in placeAgainAfter. The next connection
-// watches the hosts of the place that was found.
-func (c *connection) placeAgain(ctx context.Context) {
-	now := c.cfg.Clock.Now()
-	if c.inv.PlacementError() == nil || now.Sub(c.placedAt) < placeAgainAfter {
-		return
+// setting returns what a person has to set for a field of the zone: a flag, or the field of a VmGroupClass.
+func (z zoneSpec) setting(kind string) setting {
+	if z.class == "" {
+		return setting{kind, "-" + kind}
 	}
-	c.placedAt = now
-	_, refused, err := c.resolvePlacement(ctx, newAncestry(c))
-	switch {
-	case err != nil:
-		klog.FromContext(ctx).V(2).Info("Looking again where VMs are made", "err", err)
-	case refused == nil:
-		c.lost(errRewatch)
-	default:
-		var ch inventory.Changes
-		ch.All = c.inv.SetPlacement(refused)
-		c.publish(&ch)
-	}
+	field := map[string]string{"resource-pool": "resourcePool"}[kind]
+	return setting{kind, cmp.Or(field, kind) + " of zone " + z.Name}
 }
-
-// placeAgainAfter is how soon it is looked again where VMs are made, while what the flags name is not there.
-const placeAgainAfter = 20 * time.Second
 
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.
-func (c *connection) chooseCompute(ctx context.Context, anc *ancestry, dc choice, p *placement) (choice, error) {
-	cfg := c.cfg
-	hostFolder := folderRef(dc.props.ref("hostFolder"))
-	computes, base, err := anc.below(ctx, hostFolder, "ComputeResource", "resourcePool", "datastore")
+func (c *connection) chooseCompute(ctx context.Context, anc *ancestry, zone zoneSpec, p *placement) (choice, error) {
+	computes, base, err := anc.below(ctx, c.site.hostFolder, "ComputeResource", "resourcePool", "datastore")
 	if err != nil {
 		return choice{}, err
 	}
-	bases := [][]string{base, dc.path}
-	if cfg.Cluster != "" || cfg.ResourcePool == "" && cfg.Host == "" {
-		if cfg.Cluster == "" {
+	bases := [][]string{base, c.site.datacenter.path}
+	if zone.Cluster != "" || zone.ResourcePool == "" && zone.Host == "" {
+		if zone.Cluster == "" {
 			computes = clustersFirst(computes)
 		}
-		compute, err := choose("cluster", cfg.Cluster, computes, bases...)
+		compute, err := choose(zone.setting("cluster"), zone.Cluster, computes, bases...)
 		if err != nil {
 			return choice{}, err
 		}
 		computes = []choice{compute}
 	}
-	if cfg.Host != "" {
-		if computes, err = c.chooseHost(ctx, anc, hostFolder, computes, bases, p); err != nil {
+	if zone.Host != "" {
+		if computes, err = c.chooseHost(ctx, anc, zone, computes, bases, p); err != nil {
 			return choice{}, err
 		}
 	}
-	return c.choosePool(ctx, anc, hostFolder, computes, bases, p)
+	return c.choosePool(ctx, anc, zone, computes, bases, p)
 }
 
 // clustersFirst leaves standalone hosts aside where there is a cluster.
@@ -127,15 +101,15 @@ func clustersFirst(computes []choice) []choice {
 
 // chooseHost finds the named host among those of some clusters, and returns the cluster that it belongs to.
 func (c *connection) chooseHost(
-	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, zone zoneSpec, computes []choice, bases [][]string, p *placement,
 ) ([]choice, error) {
-	all, _, err := anc.below(ctx, hostFolder, "HostSystem")
+	all, _, err := anc.below(ctx, c.site.hostFolder, "HostSystem")
 	if err != nil {
 		return nil, err
 	}
 	owners, bases := ownersOf(computes, bases)
 	all = slices.DeleteFunc(all, func(host choice) bool { _, known := owners[host.props.ref(propParent)]; return !known })
-	host, err := choose("host", c.cfg.Host, all, bases...)
+	host, err := choose(zone.setting("host"), zone.Host, all, bases...)
 	p.host = host.ref
 	return []choice{owners[host.props.ref(propParent)]}, err
 }
@@ -153,13 +127,13 @@ func ownersOf(computes []choice, bases [][]string) (map[vsphere.Ref]choice, [][]
 // choosePool finds the named resource pool among those of some clusters, or the root pool of the only one, and returns
 // the cluster that it belongs to.
 func (c *connection) choosePool(
-	ctx context.Context, anc *ancestry, hostFolder types.ManagedObjectReference, computes []choice, bases [][]string, p *placement,
+	ctx context.Context, anc *ancestry, zone zoneSpec, computes []choice, bases [][]string, p *placement,
 ) (choice, error) {
-	if c.cfg.ResourcePool == "" {
+	if zone.ResourcePool == "" {
 		p.pool = types.ManagedObjectReference{Type: "ResourcePool", Value: string(computes[0].props.ref("resourcePool"))}
 		return computes[0], nil
 	}
-	pools, _, err := anc.below(ctx, hostFolder, "ResourcePool", "owner")
+	pools, _, err := anc.below(ctx, c.site.hostFolder, "ResourcePool", "owner")
 	if err != nil {
 		return choice{}, err
 	}
@@ -170,8 +144,8 @@ func (c *connection) choosePool(
 			bases = append(bases, pool.path)
 		}
 	}
-	pools = clusterPoolsFirst(pools, c.cfg.ResourcePool, bases)
-	pool, err := choose("resource-pool", c.cfg.ResourcePool, pools, bases...)
+	pools = clusterPoolsFirst(pools, zone.ResourcePool, bases)
+	pool, err := choose(zone.setting("resource-pool"), zone.ResourcePool, pools, bases...)
 	p.pool = pool.ref
 	return owners[pool.props.ref("owner")], err
 }
@@ -190,23 +164,18 @@ func clusterPoolsFirst(pools []choice, value string, bases [][]string) []choice 
 
 // chooseDatastore returns the named datastore of a cluster, or its only one.
 func (c *connection) chooseDatastore(
-	ctx context.Context, anc *ancestry, dc, compute choice,
+	ctx context.Context, anc *ancestry, zone zoneSpec, compute choice,
 ) (types.ManagedObjectReference, error) {
 	none := types.ManagedObjectReference{}
 	refs, _ := compute.props["datastore"].(types.ArrayOfManagedObjectReference)
 	var objects []object
 	if len(refs.ManagedObjectReference) > 0 {
-		readings, err := c.readEach(ctx, refs.ManagedObjectReference, propName, propParent)
-		if err != nil {
+		var err error
+		if objects, err = anc.read(ctx, refs.ManagedObjectReference); err != nil {
 			return none, err
 		}
-		for ref, r := range readings {
-			if r.props != nil {
-				objects = append(objects, object{ref: ref, props: r.props})
-			}
-		}
 	}
-	base, err := anc.pathOf(ctx, folderRef(dc.props.ref("datastoreFolder")))
+	base, err := anc.pathOf(ctx, folderRef(c.site.datacenter.props.ref("datastoreFolder")))
 	var datastores []choice
 	if err == nil {
 		datastores, err = anc.choices(ctx, objects)
@@ -214,6 +183,6 @@ func (c *connection) chooseDatastore(
 	if err != nil {
 		return none, err
 	}
-	datastore, err := choose("datastore", c.cfg.Datastore, datastores, base, dc.path)
+	datastore, err := choose(zone.setting("datastore"), zone.Datastore, datastores, base, c.site.datacenter.path)
 	return datastore.ref, err
 }

@@ -101,7 +101,7 @@ func TestRootWithSpecialCharacters(t *testing.T) {
 		if i == 0 {
 			cloned(t, v, "web-0d1f2-0")
 		}
-		s, err := v.Snapshot(t.Context(), web)
+		s, err := v.Snapshot(t.Context(), web, "")
 		must(t, err)
 		want := path + "/default/web"
 		if !s.RootExists || s.Path != want || len(s.VMs) != 1 || s.VMs[0].ParentPath != want || len(s.Folders) != 1 || !s.Folders[0].UnderRoot {
@@ -144,7 +144,7 @@ func TestPlacesWithSpecialCharacters(t *testing.T) {
 	cfg.Datacenter, cfg.ResourcePool = "EM%2fEA/DC%0", `prod\old/web`
 	v, _ := run(t, cfg)
 	awaitSynced(t, v)
-	s, err := v.Snapshot(t.Context(), web)
+	s, err := v.Snapshot(t.Context(), web, "")
 	must(t, err)
 	if want := "/EM%2fEA/DC%250/vm/vmgroups/default/web"; s.Path != want {
 		t.Errorf("path %s, want %s", s.Path, want)

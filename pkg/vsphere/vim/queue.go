@@ -31,7 +31,9 @@ func (c *connection) processQueue(ctx context.Context) {
 	var recheck <-chan time.Time
 	for wait := readRetry; ; {
 		var retry <-chan time.Time
-		for _, read := range []func(context.Context) error{c.verifyQueued, c.resolveUnknowns, c.readQueuedHosts, c.readQueuedFolders, c.readQueuedDisks} {
+		for _, read := range []func(context.Context) error{
+			c.verifyQueued, c.resolveUnknowns, c.readQueuedHosts, c.readQueuedFolders, c.readQueuedDisks, c.placeAgain,
+		} {
 			if err := read(ctx); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).V(2).Info("Reading again", "err", err)
 				retry = c.cfg.Clock.After(wait)
@@ -53,7 +55,6 @@ func (c *connection) processQueue(ctx context.Context) {
 		case <-overdue.C():
 			c.cancelOverdue(ctx)
 			c.searchAgain(ctx)
-			c.placeAgain(ctx)
 		case <-ctx.Done():
 			return
 		}

@@ -90,12 +90,12 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	return nil
 }
 
-// rereadAround reads the folders, and the VMs below the template folder.
+// rereadAround reads the folders, and the VMs below the template folders.
 func (c *connection) rereadAround(ctx context.Context) error {
 	specs := []types.PropertyFilterSpec{readView(c.folderView, folderProps()...)}
 	c.mu.Lock()
-	if c.watchedTemplates != "" {
-		specs = append(specs, readView(c.templateView, propSpec("VirtualMachine", templateProps()...)))
+	for _, view := range c.templateViews {
+		specs = append(specs, readView(view, propSpec("VirtualMachine", templateProps()...)))
 	}
 	c.mu.Unlock()
 	asked := c.inv.TreeVersion()
@@ -110,7 +110,7 @@ func (c *connection) rereadAround(ctx context.Context) error {
 		c.notifyLookups(&ch)
 	}
 	c.publish(&ch)
-	if c.rootChanged() || c.templatesChanged() {
+	if c.rootChanged() || c.templatesLost() {
 		c.lost(errRewatch)
 		return nil
 	}
@@ -120,7 +120,7 @@ func (c *connection) rereadAround(ctx context.Context) error {
 	return c.verifyFolders(ctx, missing)
 }
 
-// treeOf decodes what was read of folders, and of the VMs below the template folder.
+// treeOf decodes what was read of folders, and of the VMs below the template folders.
 func treeOf(objects []object) (folders []inventory.FolderRead, templates map[vsphere.Ref]inventory.Update) {
 	templates = map[vsphere.Ref]inventory.Update{}
 	for _, o := range objects {

@@ -58,11 +58,11 @@ func TestARereadThatFailsChangesNothing(t *testing.T) {
 			})
 			c.submitted(t.Context(), beginClone(t, c), taskRef("task-1"))
 			c.watchedRoot = c.v.inv.Root()
-			before := c.v.inv.Snapshot(testGroup)
+			before := c.v.inv.Snapshot(testGroup, "")
 			if err := c.reread(t.Context()); !errors.Is(err, noAnswer) {
 				t.Errorf("%v, want %v", err, noAnswer)
 			}
-			if diff := cmp.Diff(before, c.v.inv.Snapshot(testGroup)); diff != "" {
+			if diff := cmp.Diff(before, c.v.inv.Snapshot(testGroup, "")); diff != "" {
 				t.Errorf("(-before +after):\n%s", diff)
 			}
 		})
@@ -147,7 +147,7 @@ func TestWhatASweepCannotReadCounts(t *testing.T) {
 	if err := c.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := c.v.Snapshot(t.Context(), testGroup)
+	snapshot, err := c.v.Snapshot(t.Context(), testGroup, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestACloneThatIsFoundAndCannotBeReadCounts(t *testing.T) {
 	if err := c.resolveUnknowns(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := c.v.Snapshot(t.Context(), testGroup)
+	snapshot, err := c.v.Snapshot(t.Context(), testGroup, "")
 	if err != nil || !slices.ContainsFunc(snapshot.VMs, func(vm *vsphere.VM) bool { return vm.Ref == "vm-7" }) {
 		t.Errorf("%+v, %v", snapshot.VMs, err)
 	}

@@ -112,6 +112,7 @@ func scripted(t *testing.T, s *script) *testConn {
 		ViewManager: &types.ManagedObjectReference{}, SessionManager: &types.ManagedObjectReference{},
 		EventManager: &types.ManagedObjectReference{},
 	}}
+	c.places = places{sound: true, zones: []placedZone{{}}}
 	return c
 }
 

@@ -45,7 +45,7 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 			if tt.told != "" {
 				c.v.lookups[testGroup] = lookup{told: tt.told}
 			}
-			found, err := c.v.FindTemplate(t.Context(), testGroup, name)
+			found, err := c.v.FindTemplate(t.Context(), testGroup, "", name)
 			switch {
 			case tt.reason != "":
 				if e, ok := errors.AsType[*vsphere.Error](err); !ok || e.Reason != tt.reason {
@@ -72,7 +72,7 @@ func TestAnAnswerThatIsTooOld(t *testing.T) {
 func TestASearchThatFails(t *testing.T) {
 	c, heard := listening(t, &script{fails: fails{"RetrievePropertiesEx": {denied403, nil}}})
 	ask := func() error {
-		_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
+		_, err := c.v.FindTemplate(t.Context(), testGroup, "", "linux")
 		return err
 	}
 	err := answer(t, ask)
@@ -119,7 +119,7 @@ func TestAGroupThatWaitsIsSearchedForAgain(t *testing.T) {
 // What was not answered is not remembered as an answer: the connection ends, and everybody is woken.
 func TestASearchThatIsNotAnswered(t *testing.T) {
 	c, _ := listening(t, &script{fails: fails{"RetrievePropertiesEx": {noAnswer}}})
-	_, err := c.v.FindTemplate(t.Context(), testGroup, "linux")
+	_, err := c.v.FindTemplate(t.Context(), testGroup, "", "linux")
 	if !errors.Is(err, vsphere.ErrPending) {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestASearchThatIsNotAnswered(t *testing.T) {
 	if s := &c.v.searched; s.found != nil || s.err != nil || s.searching != nil {
 		t.Errorf("%v, %v", s.found, s.err)
 	}
-	_, err = c.v.FindTemplate(t.Context(), testGroup, "linux")
+	_, err = c.v.FindTemplate(t.Context(), testGroup, "", "linux")
 	wantClass(t, "the connection has ended", err, vsphere.ClassUnavailable)
 }
 

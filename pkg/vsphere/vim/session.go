@@ -70,7 +70,7 @@ func (v *VCenter) Run(ctx context.Context) error {
 // middle of it, such as a collector that has vanished with its session, is no more than that for everybody else.
 func (v *VCenter) connectFailure(err error, stood bool) *vsphere.Error {
 	if errors.Is(err, errRewatch) {
-		return syncing("The root folder, or the place where VMs are made, has changed; reading the inventory anew.")
+		return syncing("The root folder or a template folder has changed; reading the inventory anew.")
 	}
 	lost := lostCall(err)
 	var failure *vsphere.Error

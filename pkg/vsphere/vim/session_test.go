@@ -31,9 +31,9 @@ func awaitReason(t *testing.T, v *vim.VCenter, reason string) *vsphere.Error {
 func awaitNoPlace(t *testing.T, v *vim.VCenter, reason string) *vsphere.Error {
 	t.Helper()
 	s := awaitSnapshot(t, v, "the reason "+reason, func(s vsphere.Snapshot) bool {
-		return s.PlacementError != nil && s.PlacementError.Reason == reason
+		return len(s.Zones) == 1 && s.Zones[0].Err != nil && s.Zones[0].Err.Reason == reason
 	})
-	return s.PlacementError
+	return s.Zones[0].Err
 }
 
 func logins(t *testing.T, sim *vcsim.Process) (ok, refused int) {
@@ -92,7 +92,7 @@ func TestWrongPasswordIsTriedOnceInFiveMinutes(t *testing.T) {
 	if err.Class != vsphere.ClassUnavailable || !strings.Contains(err.Message, sim.Username) || strings.Contains(err.Message, "wrong") {
 		t.Errorf("class %s, message %q", err.Class, err.Message)
 	}
-	if _, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+	if _, err := v.Snapshot(t.Context(), web, ""); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 		t.Errorf("snapshot: %v", err)
 	}
 	refused := func(want int) {
@@ -203,7 +203,7 @@ func TestVCenterAwayAndBack(t *testing.T) {
 			awaitSynced(t, v)
 			must(t, sim.Control.SetOutage(t.Context(), outage))
 			awaitReason(t, v, "VCenterUnreachable")
-			if _, err := v.Snapshot(t.Context(), web); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
+			if _, err := v.Snapshot(t.Context(), web, ""); vsphere.ClassOf(err) != vsphere.ClassUnavailable {
 				t.Errorf("snapshot: %v", err)
 			}
 			must(t, sim.Control.SetOutage(t.Context(), control.OutageOff))
@@ -249,7 +249,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	must(t, startClone(t, v, web, template, "web-0d1f2-0", spec))
 	var vm vsphere.VM
 	await(t, "the VM", func() bool {
-		s, err := v.Snapshot(ctx, web)
+		s, err := v.Snapshot(ctx, web, "")
 		if err != nil || len(s.VMs) != 1 || len(s.Operations) != 0 {
 			return false
 		}
@@ -291,7 +291,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 			t.Errorf("%s was sent", method)
 		}
 	}
-	s, err := v.Snapshot(ctx, web)
+	s, err := v.Snapshot(ctx, web, "")
 	must(t, err)
 	remembered := func(op vsphere.Operation) bool { return op.Name != slow.Name || op.Cancelled }
 	if slices.ContainsFunc(s.Operations, remembered) || len(s.Failures) != 0 {

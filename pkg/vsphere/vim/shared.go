@@ -21,6 +21,7 @@ type shared struct {
 	// pending says what the tasks in flight are for.
 	pending  *pendingTasks
 	sweeps   *sweeps
+	classes  classList
 	searched templateSearch
 	reads    templateReads
 	// rootMu is held while the root folder is made.

@@ -226,9 +226,9 @@ func TestWithoutAConnection(t *testing.T) {
 		"Verify":       v.Verify(ctx, testGroup, []vsphere.Ref{"vm-1"}),
 	}
 	_, errs["EnsureFolder"] = v.EnsureFolder(ctx, testGroup)
-	_, errs["FindTemplate"] = v.FindTemplate(ctx, testGroup, "linux")
+	_, errs["FindTemplate"] = v.FindTemplate(ctx, testGroup, "", "linux")
 	_, errs["Sweep"] = v.Sweep(ctx, testGroup)
-	_, errs["Snapshot"] = v.Snapshot(ctx, testGroup)
+	_, errs["Snapshot"] = v.Snapshot(ctx, testGroup, "")
 	_, errs["Stamped"] = v.Stamped(ctx)
 	for name, err := range errs {
 		wantClass(t, name, err, vsphere.ClassUnavailable)
@@ -249,7 +249,7 @@ func (c heldClock) Since(t time.Time) time.Duration { return time.Since(t) }
 // An inventory that is read while the connection is lost may be half of one.
 func TestALossWhileTheInventoryIsRead(t *testing.T) {
 	for name, read := range map[string]func(*VCenter) error{
-		"Inventory).Snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup); return err },
+		"Inventory).Snapshot": func(v *VCenter) error { _, err := v.Snapshot(context.Background(), testGroup, ""); return err },
 		"Inventory).Stamped":  func(v *VCenter) error { _, err := v.Stamped(context.Background()); return err },
 	} {
 		for reason, lose := range map[string]func(*testConn){

@@ -101,7 +101,7 @@ func awaitSynced(t *testing.T, v *vim.VCenter) {
 func findTemplate(t *testing.T, v *vim.VCenter, g vsphere.GroupID, path string) (found vsphere.Template, err error) {
 	t.Helper()
 	await(t, "the search for "+path, func() bool {
-		found, err = v.FindTemplate(t.Context(), g, path)
+		found, err = v.FindTemplate(t.Context(), g, "", path)
 		return !errors.Is(err, vsphere.ErrPending)
 	})
 	return found, err

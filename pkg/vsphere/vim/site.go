@@ -12,16 +12,15 @@ type site struct {
 	datacenter     choice
 	datacenterPath string // inventory path
 	vmFolder       types.ManagedObjectReference
-	vmFolderPath   []string // the names of its inventory path
-	// root and templates are the names that lead from the VM folder to the root folder and to the template folder, if one
-	// is set.
-	root, templates []string
+	hostFolder     types.ManagedObjectReference // of hosts and clusters
+	vmFolderPath   []string                     // the names of its inventory path
+	root           []string                     // the names that lead from the VM folder to the root folder
 }
 
 // layout is what the inventory has to know of the site.
 func (s *site) layout() inventory.Layout {
 	return inventory.Layout{
-		VMFolder: vsphere.Ref(s.vmFolder.Value), VMFolderPath: s.vmFolderPath, Root: s.root, Templates: s.templates,
+		VMFolder: vsphere.Ref(s.vmFolder.Value), VMFolderPath: s.vmFolderPath, Root: s.root,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Snapshot returns what is known about a group now. It makes no call.
-func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapshot, error) {
+func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID, class string) (vsphere.Snapshot, error) {
 	before, err := v.synced()
 	if err != nil {
 		return vsphere.Snapshot{}, err
@@ -19,7 +19,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID) (vsphere.Snapsh
 	// its VM, and never not at all.
 	ops, failures := v.tracker.Of(g.UID)
 	toCome, powerOns := v.tracker.ClonesToCome(g.UID), v.tracker.PowerOns(g.UID)
-	s := v.inv.Snapshot(g)
+	s := v.inv.Snapshot(g, class)
 	after, err := v.synced()
 	if err != nil {
 		return vsphere.Snapshot{}, err

@@ -198,13 +198,13 @@ func TestASweepThatFailsIsTold(t *testing.T) {
 	if err := c.sweepNext(t.Context()); err == nil {
 		t.Fatal("it has not failed")
 	}
-	s, err := c.v.Snapshot(t.Context(), testGroup)
+	s, err := c.v.Snapshot(t.Context(), testGroup, "")
 	if err != nil || s.Swept >= number || s.SweepErr == nil || heard.of(testGroup) != 1 {
 		t.Errorf("swept %d of %d, %v, told %d times", s.Swept, number, s.SweepErr, heard.of(testGroup))
 	}
 	background(t, c, c.resync) // which goes on for those that wait
 	waitUntil(t, "it is repeated", func() bool {
-		s, err := c.v.Snapshot(t.Context(), testGroup)
+		s, err := c.v.Snapshot(t.Context(), testGroup, "")
 		return err == nil && s.Swept >= number && s.SweepErr == nil
 	})
 }

@@ -20,12 +20,12 @@ import (
 //
 // Where the whole datacenter is searched, and the last search is too old, its answer 5 holds until the next search has ended.
 // Its answers 2 to 4 hold only for a group that has had them before: the template may have come since.
-func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path string) (vsphere.Template, error) {
+func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, class, path string) (vsphere.Template, error) {
 	v.shared.mu.Lock()
 	before := v.lookups[g]
 	v.lookups[g] = lookup{told: before.told, waits: true} // first of all: the group is notified of what comes from now on
 	v.shared.mu.Unlock()
-	t, newer, err := v.findTemplate(ctx, path)
+	t, newer, err := v.findTemplate(ctx, class, path)
 	if err != nil && newer != nil && before.told != path {
 		err = newer
 	}
@@ -42,7 +42,7 @@ func (v *VCenter) FindTemplate(ctx context.Context, g vsphere.GroupID, path stri
 }
 
 // findTemplate resolves spec.template by what is known. newer is why there is nothing newer to go by, though it is too old.
-func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Template, newer, err error) {
+func (v *VCenter) findTemplate(ctx context.Context, class, path string) (t vsphere.Template, newer, err error) {
 	if len(vsphere.PathNames(path)) == 0 {
 		return t, nil, templateError(v1alpha1.ReasonTemplateEmpty, "spec.template is empty. Name a template.")
 	}
@@ -50,7 +50,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Temp
 	if err != nil {
 		return t, nil, err
 	}
-	source, newer := c.findTemplateSource(ctx)
+	source, newer := c.findTemplateSource(ctx, class)
 	if source.where == "" {
 		return t, nil, newer
 	}
@@ -60,7 +60,7 @@ func (v *VCenter) findTemplate(ctx context.Context, path string) (t vsphere.Temp
 
 // pickTemplate applies the rules of FindTemplate.
 func (c *connection) pickTemplate(source templateSource, path string) (vsphere.Template, error) {
-	wanted := c.site.wanted(path)
+	wanted := c.site.wanted(path, source.names)
 	var named, usable []candidate
 	for _, cand := range c.candidates(source, wanted.isNamed) {
 		switch {
@@ -90,14 +90,14 @@ func (c *connection) pickTemplate(source templateSource, path string) (vsphere.T
 
 // FindTemplateByRef implements vsphere.Interface. It leaves the look-up of a group alone whose FindTemplate has failed: that one
 // is notified in any case.
-func (v *VCenter) FindTemplateByRef(ctx context.Context, g vsphere.GroupID, template vsphere.Ref) (vsphere.Template, error) {
+func (v *VCenter) FindTemplateByRef(ctx context.Context, g vsphere.GroupID, class string, template vsphere.Ref) (vsphere.Template, error) {
 	v.shared.mu.Lock()
 	_, looks := v.lookups[g]
 	if !looks {
 		v.lookups[g] = lookup{waits: true} // first of all, as in FindTemplate
 	}
 	v.shared.mu.Unlock()
-	t, err := v.findTemplateByRef(ctx, template)
+	t, err := v.findTemplateByRef(ctx, class, template)
 	if looks {
 		return t, err
 	}
@@ -112,12 +112,12 @@ func (v *VCenter) FindTemplateByRef(ctx context.Context, g vsphere.GroupID, temp
 	return t, err
 }
 
-func (v *VCenter) findTemplateByRef(ctx context.Context, ref vsphere.Ref) (vsphere.Template, error) {
+func (v *VCenter) findTemplateByRef(ctx context.Context, class string, ref vsphere.Ref) (vsphere.Template, error) {
 	c, err := v.synced()
 	if err != nil {
 		return vsphere.Template{}, err
 	}
-	source, newer := c.findTemplateSource(ctx)
+	source, newer := c.findTemplateSource(ctx, class)
 	if source.where == "" {
 		return vsphere.Template{}, newer
 	}

@@ -16,8 +16,9 @@ type wantedTemplate struct {
 	path string // the whole inventory path; of a mere name, the name
 }
 
-// wanted returns what a name or path stands for. A path that is not a whole one begins in the template folder.
-func (s *site) wanted(path string) wantedTemplate {
+// wanted returns what a name or path stands for. A path that is not a whole one begins in the template folder, to which
+// folder leads from the VM folder.
+func (s *site) wanted(path string, folder []string) wantedTemplate {
 	names := vsphere.PathNames(path)
 	name := names[len(names)-1]
 	switch {
@@ -26,7 +27,7 @@ func (s *site) wanted(path string) wantedTemplate {
 	case len(names) == 1:
 		return wantedTemplate{name: name, path: name, bare: true}
 	default:
-		return wantedTemplate{name: name, path: vsphere.Path(slices.Concat(s.vmFolderPath, s.templates, names)...)}
+		return wantedTemplate{name: name, path: vsphere.Path(slices.Concat(s.vmFolderPath, folder, names)...)}
 	}
 }
 
@@ -83,6 +84,7 @@ func (c *connection) candidate(ref vsphere.Ref, props inventory.Properties) cand
 type templateSource struct {
 	vms   map[vsphere.Ref]inventory.Properties
 	below vsphere.Ref // only what lies below this folder counts, unless it is empty
+	names []string    // that lead to that folder from the VM folder
 	where string      // for people
 }
 

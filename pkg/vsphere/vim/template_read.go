@@ -54,7 +54,8 @@ func (s *shared) templateChanged(t vsphere.Template, props properties, why strin
 	s.reads.invalidate()
 	if s.cfg.TemplateFolder == "" {
 		s.searched.invalidate()
-	} else if props == nil {
+	}
+	if props == nil {
 		s.inv.DeleteTemplate(t.Ref)
 	} else {
 		s.inv.SetTemplate(t.Ref, props.ofVM())

@@ -11,14 +11,17 @@ import (
 // findTemplateSource returns the VMs among which templates are looked for, from memory. The error says why that is nothing, or why
 // there is nothing newer though it is too old: ErrPending, or what the last search failed with. It begins a search if one is
 // due.
-func (c *connection) findTemplateSource(ctx context.Context) (templateSource, error) {
-	if path := c.cfg.TemplateFolder; path != "" {
-		where := fmt.Sprintf("below the template folder %q", path)
-		folder := c.inv.TemplateFolder()
-		if folder == "" {
-			return templateSource{where: where + ", which does not exist" + c.templateFolderHint()}, nil
-		}
-		return templateSource{c.inv.Templates(), folder, where}, nil
+func (c *connection) findTemplateSource(ctx context.Context, class string) (templateSource, error) {
+	c.mu.Lock()
+	set, ok := c.places.templates[class]
+	c.mu.Unlock()
+	switch {
+	case ok && set.err != nil:
+		return templateSource{}, set.err
+	case ok:
+		return c.watchedSource(set), nil
+	case class != "": // it was set just now
+		return templateSource{}, vsphere.ErrPending
 	}
 	s := &c.searched
 	s.mu.Lock()
@@ -30,7 +33,7 @@ func (c *connection) findTemplateSource(ctx context.Context) (templateSource, er
 	}
 	var source templateSource
 	if s.found != nil {
-		source = templateSource{s.found, "", "in datacenter " + c.site.datacenterPath}
+		source = templateSource{vms: s.found, where: "in datacenter " + c.site.datacenterPath}
 	}
 	switch {
 	case s.err != nil:
@@ -39,6 +42,17 @@ func (c *connection) findTemplateSource(ctx context.Context) (templateSource, er
 		return source, vsphere.ErrPending
 	}
 	return source, nil
+}
+
+// watchedSource returns the VMs below a template folder.
+func (c *connection) watchedSource(folder templateFolder) templateSource {
+	source := templateSource{names: folder.names, where: fmt.Sprintf("below the template folder %q", folder.path)}
+	if source.below = c.inv.FolderAt(folder.names...); source.below == "" {
+		source.where += ", which does not exist" + c.templateFolderHint(folder.names)
+		return source
+	}
+	source.vms = c.inv.Templates()
+	return source
 }
 
 // search searches the datacenter beside the workers, and then notifies the groups whose template was not found. It returns
@@ -82,14 +96,14 @@ func (c *connection) searchAgain(ctx context.Context) {
 	}
 	c.shared.mu.Unlock()
 	if waiting && c.cfg.TemplateFolder == "" {
-		_, _ = c.findTemplateSource(ctx) // which begins the search
+		_, _ = c.findTemplateSource(ctx, "") // which begins the search
 	}
 }
 
 // templateFolderHint names a folder that people may take for the first on the way to the template folder that does not exist.
-func (c *connection) templateFolderHint() string {
+func (c *connection) templateFolderHint(names []string) string {
 	parent := vsphere.Ref(c.site.vmFolder.Value)
-	for _, name := range c.site.templates {
+	for _, name := range names {
 		next, ok := c.inv.Child(parent, name)
 		if !ok {
 			return folderHint(name, c.inv.ChildNames(parent))

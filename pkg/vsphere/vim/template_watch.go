@@ -7,7 +7,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 )
 
-// applyTemplate takes over what the collector says of a VM below the template folder, and wakes the groups that look for
+// applyTemplate takes over what the collector says of a VM below a template folder, and wakes the groups that look for
 // one.
 func (s *shared) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate, ch *inventory.Changes) {
 	if left {
@@ -39,8 +39,15 @@ func (s *shared) notifyWaiting(ch *inventory.Changes) {
 	}
 }
 
-// inTemplateFolder reports whether a folder is the template folder or lies below it.
-func (s *shared) inTemplateFolder(folder vsphere.Ref) bool {
-	top := s.inv.TemplateFolder()
-	return top != "" && s.inv.Within(folder, top)
+// inTemplateFolder reports whether a folder is a template folder or lies below one.
+func (c *connection) inTemplateFolder(folder vsphere.Ref) bool {
+	c.mu.Lock()
+	folders := c.places.templates
+	c.mu.Unlock()
+	for _, f := range folders {
+		if top := c.inv.FolderAt(f.names...); top != "" && c.inv.Within(folder, top) {
+			return true
+		}
+	}
+	return false
 }

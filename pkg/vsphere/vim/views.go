@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -22,11 +23,7 @@ func (c *connection) createViews(ctx context.Context) error {
 	}{
 		{&c.folderView, vmFolder, []string{"Folder", "VirtualApp"}},
 		{&c.allVMs, vmFolder, []string{"VirtualMachine"}},
-		{&c.hostView, c.placement.compute, []string{"HostSystem"}},
-	}
-	members := c.placed()
-	if len(members) == 0 {
-		containers = containers[:2]
+		{&c.hostView, c.site.hostFolder, []string{"HostSystem"}},
 	}
 	for _, view := range containers {
 		ref, err := c.createContainerView(ctx, view.container, view.kinds)
@@ -40,7 +37,7 @@ func (c *connection) createViews(ctx context.Context) error {
 		ref     *types.ManagedObjectReference
 		members []types.ManagedObjectReference
 	}{
-		{&c.outsideView, nil}, {&c.taskView, nil}, {&c.clusterView, members},
+		{&c.outsideView, nil}, {&c.taskView, nil}, {&c.clusterView, c.computes()},
 	} {
 		ref, err := c.createListView(ctx, view.members...)
 		if err != nil {
@@ -107,52 +104,76 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 	return nil
 }
 
+// watchTemplates watches the VMs below the template folders that are not watched yet.
 func (c *connection) watchTemplates(ctx context.Context) error {
-	folder := c.inv.TemplateFolder()
-	if folder == "" {
-		return nil
+	folders := c.unwatchedTemplates()
+	for _, folder := range folders {
+		view, err := c.createContainerView(ctx, folderRef(folder), []string{"VirtualMachine"})
+		if err != nil {
+			return err
+		}
+		c.own(view)
+		if err := c.createFilter(ctx, templateFilter, view, propSpec("VirtualMachine", templateProps()...)); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.templateViews[folder] = view
+		c.mu.Unlock()
 	}
-	view, err := c.createContainerView(ctx, folderRef(folder), []string{"VirtualMachine"})
-	if err != nil {
-		return err
+	if len(folders) > 0 {
+		c.cfg.Notifier.NotifyAll() // a class has its template folder by now
 	}
-	c.own(view)
-	if err := c.createFilter(ctx, templateFilter, view, propSpec("VirtualMachine", templateProps()...)); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.watchedTemplates, c.templateView = folder, view
 	return nil
 }
 
-// checkViews brings the views in line with the folders. A template folder that has appeared is watched from now on. The
-// connection ends if the root is another one than is watched, made, moved, renamed or removed by others: until all is
-// read anew, what is not known yet must not pass for what is not there.
-func (c *connection) checkViews(ctx context.Context) error {
-	if c.rootChanged() {
-		return errRewatch
-	}
+// unwatchedTemplates returns the template folders that exist and are not watched. One below another is watched with that: a VM
+// that two filters hold would be taken out when it leaves one of them.
+func (c *connection) unwatchedTemplates() []vsphere.Ref {
 	c.mu.Lock()
-	watched := c.watchedTemplates
-	c.mu.Unlock()
-	switch c.inv.TemplateFolder() {
-	case watched:
-		return nil
-	case "":
-		return errRewatch
+	folders := c.places.templates
+	var watched []vsphere.Ref
+	for folder := range c.templateViews {
+		watched = append(watched, folder)
 	}
-	if watched != "" {
+	c.mu.Unlock()
+	var wanted []vsphere.Ref
+	for _, folder := range folders {
+		if ref := c.inv.FolderAt(folder.names...); folder.err == nil && ref != "" && !slices.Contains(wanted, ref) {
+			wanted = append(wanted, ref)
+		}
+	}
+	slices.Sort(wanted)
+	return slices.DeleteFunc(slices.Clone(wanted), func(ref vsphere.Ref) bool {
+		return slices.ContainsFunc(watched, func(top vsphere.Ref) bool { return c.inv.Within(ref, top) }) ||
+			slices.ContainsFunc(wanted, func(top vsphere.Ref) bool { return top != ref && c.inv.Within(ref, top) })
+	})
+}
+
+// checkViews brings the views in line with the folders. A template folder that has appeared is watched from now on. The
+// connection ends if the root is another one than is watched, made, moved, renamed or removed by others, or if a template
+// folder is gone: until all is read anew, what is not known yet must not pass for what is not there.
+func (c *connection) checkViews(ctx context.Context) error {
+	if c.rootChanged() || c.templatesLost() {
 		return errRewatch
 	}
 	return c.watchTemplates(ctx)
 }
 
-// templatesChanged reports whether the template folder is another one than is watched.
-func (c *connection) templatesChanged() bool {
+// templatesLost reports whether a watched template folder is gone, or lies below another one that is watched by now.
+func (c *connection) templatesLost() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.watchedTemplates != c.inv.TemplateFolder()
+	for folder := range c.templateViews {
+		if !c.inv.HasFolder(folder) {
+			return true
+		}
+		for other := range c.templateViews {
+			if other != folder && c.inv.Within(folder, other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *connection) rootChanged() bool {

@@ -44,7 +44,7 @@ func awaitSnapshot(t *testing.T, v *vim.VCenter, what string, is func(vsphere.Sn
 	var s vsphere.Snapshot
 	await(t, what, func() bool {
 		var err error
-		s, err = v.Snapshot(t.Context(), web)
+		s, err = v.Snapshot(t.Context(), web, "")
 		return err == nil && is(s)
 	})
 	return s
@@ -109,7 +109,7 @@ func TestCloneOfADeadProcessIsToCome(t *testing.T) {
 
 	next, _ := run(t, cfg)
 	awaitSynced(t, next)
-	s, err := next.Snapshot(t.Context(), web)
+	s, err := next.Snapshot(t.Context(), web, "")
 	must(t, err)
 	if s.ClonesToCome != 1 || len(s.Operations) != 0 {
 		t.Errorf("%d clones to come and operations %+v, want one and none", s.ClonesToCome, s.Operations)
@@ -144,7 +144,7 @@ func TestCloneThatOthersMakeIsNotToCome(t *testing.T) {
 	cfg.Credentials = func() (string, string, error) { return "somebody", "else", nil }
 	other, _ := run(t, cfg)
 	awaitSynced(t, other)
-	s, err := other.Snapshot(t.Context(), web)
+	s, err := other.Snapshot(t.Context(), web, "")
 	must(t, err)
 	if s.ClonesToCome != 0 {
 		t.Errorf("%d clones to come", s.ClonesToCome)
@@ -170,7 +170,7 @@ func TestCloneUnderAnEarlierAccountIsToCome(t *testing.T) {
 	must(t, submit(t, v, "web-0d1f2-0"))                          // by another process, under the first account: as if rotated's own was forgotten
 	must(t, sim.Control.EndSessions(t.Context()))
 	await(t, "logged in as another", func() bool { s := rotated.State(); return s.Synced && s.Since.After(before) })
-	s, err := rotated.Snapshot(t.Context(), web)
+	s, err := rotated.Snapshot(t.Context(), web, "")
 	must(t, err)
 	if s.ClonesToCome != 1 {
 		t.Errorf("%d clones to come, want 1", s.ClonesToCome)
@@ -236,7 +236,7 @@ func TestResyncFindsWhatNobodyReported(t *testing.T) {
 
 	next, _ := run(t, cfg)
 	awaitSynced(t, next)
-	s, err := next.Snapshot(t.Context(), web)
+	s, err := next.Snapshot(t.Context(), web, "")
 	must(t, err)
 	if len(s.VMs) != 1 || s.VMs[0].ParentPath != "/DC0/vm/elsewhere" {
 		t.Errorf("right after the start: %+v", s.VMs)

@@ -88,6 +88,16 @@ const (
 	// ReasonTemplateUnusable: the controller must not clone the VM of that name: it is no template, it is a VM of a VmGroup
 	// that somebody converted to a template, or it lies below the root folder.
 	ReasonTemplateUnusable = "TemplateUnusable"
+	// The classes' reasons.
+
+	// ReasonClassNotFound: there is no VmGroupClass of the name in spec.className.
+	ReasonClassNotFound = "ClassNotFound"
+	// ReasonClassRequired: spec.className names no VmGroupClass, and none of those that there are is the default.
+	ReasonClassRequired = "ClassRequired"
+	// ReasonClassNotAllowed: the VmGroupClass does not admit the namespace of the group.
+	ReasonClassNotAllowed = "ClassNotAllowed"
+	// ReasonClassChanged: spec.className names another class than the one that the group's VMs were made in.
+	ReasonClassChanged = "ClassChanged"
 	// ReasonDiskTooSmall: VMs are due, and spec.disk is less than the first disk of the template. A disk does not shrink.
 	ReasonDiskTooSmall = "DiskTooSmall"
 	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller
@@ -146,6 +156,14 @@ const (
 
 	// ReasonVCenterChanged: another vCenter answers at the address. The controller leaves the group as it is.
 	ReasonVCenterChanged = "VCenterChanged"
+)
+
+// Reasons of the condition Ready of a VmGroupClass. It may also have the places' reasons, and InvalidConfiguration.
+const (
+	// ReasonClassResolved: all that the class names is there.
+	ReasonClassResolved = "Resolved"
+	// ReasonTemplateFolderNotFound: the folder in spec.templateFolder is not there.
+	ReasonTemplateFolderNotFound = "TemplateFolderNotFound"
 )
 
 // Reasons of the condition VCenterReachable, and of an unknown Ready.

@@ -29,7 +29,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(SchemeGroupVersion, &VmGroup{}, &VmGroupList{})
+	scheme.AddKnownTypes(SchemeGroupVersion, &VmGroup{}, &VmGroupList{}, &VmGroupClass{}, &VmGroupClassList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

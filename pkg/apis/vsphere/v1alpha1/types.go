@@ -69,6 +69,8 @@ type VmGroup struct {
 }
 
 // VmGroupSpec is the desired state of a VmGroup.
+//
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed or removed once it is set: VMs do not move between classes"
 type VmGroupSpec struct {
 	// Number of virtual CPUs of each VM, from 1 to 768. Required.
 	//
@@ -92,8 +94,17 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:Maximum=63488
 	Disk *int32 `json:"disk,omitempty"`
 
-	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
-	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
+	// VmGroupClass that says where the VMs go. It cannot be changed once it is set. Omitted: the default class, or, if there is
+	// none, what the flags of the controller say.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	ClassName string `json:"className,omitempty"`
+
+	// Template to clone the VMs from: its name, or its inventory path below the template folder of the class, or of the
+	// controller (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
 	// its message warns of the template. At most 1024 characters. No default.
 	//

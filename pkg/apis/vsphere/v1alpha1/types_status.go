@@ -55,6 +55,17 @@ type VmGroupStatus struct {
 	// +optional
 	Revision string `json:"revision,omitempty"`
 
+	// Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.
+	//
+	// +optional
+	ControllerName string `json:"controllerName,omitempty"`
+
+	// VmGroupClass of the group. Absent if the flags of the controller say where the VMs go. Once a controller keeps the group, it
+	// stays the same.
+	//
+	// +optional
+	Class string `json:"class,omitempty"`
+
 	// The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.
 	//
 	// +optional
@@ -177,6 +188,11 @@ type VMStatus struct {
 	//
 	// +optional
 	Slot *int32 `json:"slot,omitempty"`
+
+	// Zone of the class that the VM was made in. Absent if the group has no class.
+	//
+	// +optional
+	Zone string `json:"zone,omitempty"`
 
 	// True if the VM is ready, by the rule in spec.readiness.
 	//

@@ -54,6 +54,26 @@ func (in VmGroup) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in VmGroupClass) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClass"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in VmGroupClassList) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in VmGroupClassSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in VmGroupClassStatus) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in VmGroupList) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupList"
 }
@@ -66,4 +86,9 @@ func (in VmGroupSpec) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in VmGroupStatus) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ZoneSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ZoneSpec"
 }

@@ -152,6 +152,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: state
       type:
         scalar: string
+    - name: zone
+      type:
+        scalar: string
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroup
   map:
     fields:
@@ -173,9 +176,69 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupStatus
       default: {}
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClass
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassSpec
+      default: {}
+    - name: status
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassStatus
+      default: {}
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassSpec
+  map:
+    fields:
+    - name: allowedNamespaces
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: controllerName
+      type:
+        scalar: string
+      default: ""
+    - name: templateFolder
+      type:
+        scalar: string
+      default: ""
+    - name: zones
+      type:
+        list:
+          elementType:
+            namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ZoneSpec
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupClassStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: observedGeneration
+      type:
+        scalar: numeric
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupSpec
   map:
     fields:
+    - name: className
+      type:
+        scalar: string
     - name: cpu
       type:
         scalar: numeric
@@ -232,6 +295,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: class
+      type:
+        scalar: string
     - name: conditions
       type:
         list:
@@ -240,6 +306,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: controllerName
+      type:
+        scalar: string
     - name: folder
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.FolderStatus
@@ -278,6 +347,23 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VMStatus
           elementRelationship: atomic
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ZoneSpec
+  map:
+    fields:
+    - name: cluster
+      type:
+        scalar: string
+      default: ""
+    - name: datastore
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: resourcePool
+      type:
+        scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
   map:
     fields:
@@ -315,6 +401,38 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            scalar: string
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ""
+    - name: operator
+      type:
+        scalar: string
+      default: ""
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
   map:
     fields:

@@ -42,6 +42,8 @@ func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource
 	// Group=vsphere.vmware.com, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithResource("vmgroups"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Vsphere().V1alpha1().VmGroups().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("vmgroupclasses"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Vsphere().V1alpha1().VmGroupClasses().Informer()}, nil
 
 	}
 

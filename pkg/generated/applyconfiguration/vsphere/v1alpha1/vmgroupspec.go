@@ -21,8 +21,11 @@ type VmGroupSpecApplyConfiguration struct {
 	// Size of the first disk of each VM in GiB, from 1 to 63488; at least the template's. Omitted: as in the template. A disk
 	// grows and never shrinks. The controller does not grow the file system in the guest.
 	Disk *int32 `json:"disk,omitempty"`
-	// Template to clone the VMs from: its name, or its inventory path below the template folder of the controller
-	// (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
+	// VmGroupClass that says where the VMs go. It cannot be changed once it is set. Omitted: the default class, or, if there is
+	// none, what the flags of the controller say.
+	ClassName *string `json:"className,omitempty"`
+	// Template to clone the VMs from: its name, or its inventory path below the template folder of the class, or of the
+	// controller (for example "linux/kopf-vm-template"). While VMs are due, a template that is missing or ambiguous puts the group
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
 	// its message warns of the template. At most 1024 characters. No default.
 	Template *string `json:"template,omitempty"`
@@ -78,6 +81,14 @@ func (b *VmGroupSpecApplyConfiguration) WithMemory(value int32) *VmGroupSpecAppl
 // If called multiple times, the Disk field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithDisk(value int32) *VmGroupSpecApplyConfiguration {
 	b.Disk = &value
+	return b
+}
+
+// WithClassName sets the ClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClassName field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithClassName(value string) *VmGroupSpecApplyConfiguration {
+	b.ClassName = &value
 	return b
 }
 

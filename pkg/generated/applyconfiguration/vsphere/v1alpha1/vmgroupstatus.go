@@ -31,6 +31,11 @@ type VmGroupStatusApplyConfiguration struct {
 	// Name of what new VMs are made from, apart from their size: the same as long as nothing in the spec changes that only
 	// a new VM can have.
 	Revision *string `json:"revision,omitempty"`
+	// Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.
+	ControllerName *string `json:"controllerName,omitempty"`
+	// VmGroupClass of the group. Absent if the flags of the controller say where the VMs go. Once a controller keeps the group, it
+	// stays the same.
+	Class *string `json:"class,omitempty"`
 	// The conditions in one word: READY if Ready is True, ERROR if Stalled is True, otherwise PENDING.
 	Phase *vspherev1alpha1.Phase `json:"phase,omitempty"`
 	// State of the group, in one sentence for people. Do not parse it.
@@ -104,6 +109,22 @@ func (b *VmGroupStatusApplyConfiguration) WithTerminatingReplicas(value int32) *
 // If called multiple times, the Revision field is set to the value of the last call.
 func (b *VmGroupStatusApplyConfiguration) WithRevision(value string) *VmGroupStatusApplyConfiguration {
 	b.Revision = &value
+	return b
+}
+
+// WithControllerName sets the ControllerName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ControllerName field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithControllerName(value string) *VmGroupStatusApplyConfiguration {
+	b.ControllerName = &value
+	return b
+}
+
+// WithClass sets the Class field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Class field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithClass(value string) *VmGroupStatusApplyConfiguration {
+	b.Class = &value
 	return b
 }
 

@@ -22,6 +22,8 @@ type VMStatusApplyConfiguration struct {
 	Instance *string `json:"instance,omitempty"`
 	// Slot of the VM: the number at the end of its name. A slot is used again.
 	Slot *int32 `json:"slot,omitempty"`
+	// Zone of the class that the VM was made in. Absent if the group has no class.
+	Zone *string `json:"zone,omitempty"`
 	// True if the VM is ready, by the rule in spec.readiness.
 	Ready *bool `json:"ready,omitempty"`
 	// Revision that the VM is made from, see status.revision.
@@ -77,6 +79,14 @@ func (b *VMStatusApplyConfiguration) WithInstance(value string) *VMStatusApplyCo
 // If called multiple times, the Slot field is set to the value of the last call.
 func (b *VMStatusApplyConfiguration) WithSlot(value int32) *VMStatusApplyConfiguration {
 	b.Slot = &value
+	return b
+}
+
+// WithZone sets the Zone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Zone field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithZone(value string) *VMStatusApplyConfiguration {
+	b.Zone = &value
 	return b
 }
 

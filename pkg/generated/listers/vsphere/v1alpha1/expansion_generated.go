@@ -12,3 +12,7 @@ type VmGroupListerExpansion interface{}
 // VmGroupNamespaceListerExpansion allows custom methods to be added to
 // VmGroupNamespaceLister.
 type VmGroupNamespaceListerExpansion interface{}
+
+// VmGroupClassListerExpansion allows custom methods to be added to
+// VmGroupClassLister.
+type VmGroupClassListerExpansion interface{}

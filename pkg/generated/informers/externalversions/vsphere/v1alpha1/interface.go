@@ -13,6 +13,8 @@ import (
 type Interface interface {
 	// VmGroups returns a VmGroupInformer.
 	VmGroups() TypedVmGroupInformer
+	// VmGroupClasses returns a VmGroupClassInformer.
+	VmGroupClasses() TypedVmGroupClassInformer
 }
 
 type version struct {
@@ -29,4 +31,9 @@ func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakList
 // VmGroups returns a TypedVmGroupInformer.
 func (v *version) VmGroups() TypedVmGroupInformer {
 	return &vmGroupInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// VmGroupClasses returns a TypedVmGroupClassInformer.
+func (v *version) VmGroupClasses() TypedVmGroupClassInformer {
+	return &vmGroupClassInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }

@@ -16,6 +16,7 @@ import (
 type VsphereV1alpha1Interface interface {
 	RESTClient() rest.Interface
 	VmGroupsGetter
+	VmGroupClassesGetter
 }
 
 // VsphereV1alpha1Client is used to interact with features provided by the vsphere.vmware.com group.
@@ -25,6 +26,10 @@ type VsphereV1alpha1Client struct {
 
 func (c *VsphereV1alpha1Client) VmGroups(namespace string) VmGroupInterface {
 	return newVmGroups(c, namespace)
+}
+
+func (c *VsphereV1alpha1Client) VmGroupClasses() VmGroupClassInterface {
+	return newVmGroupClasses(c)
 }
 
 // NewForConfig creates a new VsphereV1alpha1Client for the given config.

@@ -19,6 +19,10 @@ func (c *FakeVsphereV1alpha1) VmGroups(namespace string) v1alpha1.VmGroupInterfa
 	return newFakeVmGroups(c, namespace)
 }
 
+func (c *FakeVsphereV1alpha1) VmGroupClasses() v1alpha1.VmGroupClassInterface {
+	return newFakeVmGroupClasses(c)
+}
+
 // RESTClient returns a RESTClient that is used to communicate
 // with API server by this client implementation.
 func (c *FakeVsphereV1alpha1) RESTClient() rest.Interface {

@@ -1,0 +1,151 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+const (
+	// DefaultControllerName is the name of a controller that was given none.
+	DefaultControllerName = "vmgroup"
+	// DefaultClassAnnotation is on the VmGroupClass, with the value "true", that groups have which name none. If several
+	// classes carry it, the one that was created last counts, as with StorageClasses.
+	DefaultClassAnnotation = "vsphere.vmware.com/is-default-class"
+	// ClassFinalizer keeps a VmGroupClass as long as groups use it.
+	ClassFinalizer = "vsphere.vmware.com/vmgroupclass"
+)
+
+// VmGroupClass is what an administrator offers to VmGroups: the vCenter, by the controller that serves it, the places where
+// VMs go, and the templates.
+//
+// +genclient
+// +genclient:nonNamespaced
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=vmgroupclasses,singular=vmgroupclass,shortName=vgc,scope=Cluster
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Controller",type=string,JSONPath=`.spec.controllerName`,description="The controller that serves the class"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether all that the class names is there"
+// +kubebuilder:printcolumn:name="Default",type=string,JSONPath=`.metadata.annotations.vsphere\.vmware\.com/is-default-class`,description="Whether groups have it that name no class"
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="What is wrong with the class"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`,description="Time since the creation of the class"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must have 63 characters or fewer"
+type VmGroupClass struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard object metadata. The name has at most 63 characters.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What the class offers. A change holds for VMs that are made from then on, and moves none that exists.
+	//
+	// +required
+	Spec VmGroupClassSpec `json:"spec"`
+
+	// What the class comes to in vCenter. Only the controller writes it.
+	//
+	// +optional
+	Status VmGroupClassStatus `json:"status,omitzero"`
+}
+
+// VmGroupClassSpec is what a class offers.
+type VmGroupClassSpec struct {
+	// Name of the controller that serves the class, as its flag -controller-name has it, and with it the vCenter and the
+	// account. It cannot be changed. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="controllerName cannot be changed"
+	ControllerName string `json:"controllerName"`
+
+	// The namespaces whose groups may use the class, by their labels. Omitted: none. Empty: all.
+	//
+	// +optional
+	AllowedNamespaces *metav1.LabelSelector `json:"allowedNamespaces,omitempty"`
+
+	// Folder that spec.template of a group is looked for in, and nowhere else: a path from the datacenter's VM folder, or, with
+	// a slash in front, a whole inventory path, which has to lead below it. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	TemplateFolder string `json:"templateFolder"`
+
+	// Places where VMs go, from 1 to 16. A new VM goes to the zone that has the fewest of the group's VMs. A zone that takes no
+	// VMs is left out until it does. Required.
+	//
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Zones []ZoneSpec `json:"zones"`
+}
+
+// ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.
+type ZoneSpec struct {
+	// Name of the zone. It is in the status of VMs. A zone that is renamed is another one. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// The cluster, or the standalone host. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Cluster string `json:"cluster"`
+
+	// The resource pool: a name, or a path, whole, from the datacenter, or from the cluster. Omitted: the cluster's root pool.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	ResourcePool string `json:"resourcePool,omitempty"`
+
+	// The datastore. It may be omitted where the cluster has only one.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Datastore string `json:"datastore,omitempty"`
+}
+
+// VmGroupClassStatus is what a class comes to in vCenter.
+type VmGroupClassStatus struct {
+	// Generation of the spec that this status describes.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// The condition Ready of the class. It is True if all that the class names is there, and False if anything is not; its message
+	// says what.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +patchStrategy=merge
+	// +patchMergeKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+}
+
+// VmGroupClassList is a list of VmGroupClasses.
+//
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+type VmGroupClassList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Standard list metadata.
+	//
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// The VmGroupClasses.
+	Items []VmGroupClass `json:"items"`
+}
+
+// IsDefault reports whether groups have the class that name none.
+func (c *VmGroupClass) IsDefault() bool { return c.Annotations[DefaultClassAnnotation] == "true" }

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// Keeper says which controller keeps a group, and by which class.
+type Keeper struct {
+	// Controller is its name, see options.Options.ControllerName. It is empty if any controller does that sees the group: there
+	// is no class, and so no other controller.
+	Controller string
+	// Class is the name of the class, empty if the flags of the controller name the place.
+	Class string
+	// Err says why no VM of the group may be made, nil if one may.
+	Err *vsphere.Error
+}
+
+// KeptBy reports whether a controller of a name keeps the group.
+func (k Keeper) KeptBy(controller string) bool {
+	return k.Controller == "" || k.Controller == controller
+}
+
+// KeeperOf decides who keeps a group. labelsOf returns the labels of its namespace. In order:
+//
+//  1. its status says it: that controller and that class, for ever. Another default class moves no group
+//  2. its status records a folder and no controller: the group is older than classes. The controller of the default name, by
+//     its flags
+//  3. spec.className names a class: that one, and the controller that it names
+//  4. it names none, and there is a default class: the same
+//  5. there is no class at all: any controller, by its flags
+//  6. no class can be found for it. One controller has to say so: see teller
+//
+// A class that is not there any more, that does not admit the namespace, or that is not the one that spec.className names by
+// now, makes no VMs. It keeps those that there are.
+func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf labels.Labels) Keeper {
+	status := &g.Status
+	switch {
+	case status.ControllerName != "" && status.Class == "":
+		return Keeper{Controller: status.ControllerName, Err: classChanged(g)}
+	case status.ControllerName != "":
+		k := Keeper{Controller: status.ControllerName, Class: status.Class, Err: classChanged(g)}
+		if k.Err == nil {
+			k.Err = refusal(classNamed(classes, status.Class), status.Class, g, labelsOf)
+		}
+		return k
+	case status.Folder != nil:
+		return Keeper{Controller: v1alpha1.DefaultControllerName, Err: classChanged(g)}
+	}
+	class, name := classNamed(classes, g.Spec.ClassName), g.Spec.ClassName
+	if name == "" {
+		class = DefaultClass(classes)
+	}
+	switch {
+	case class != nil:
+		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Err: refusal(class, class.Name, g, labelsOf)}
+	case name == "" && len(classes) == 0:
+		return Keeper{}
+	case name == "":
+		return Keeper{Controller: teller(classes), Err: classError(v1alpha1.ReasonClassRequired,
+			"spec.className names no VmGroupClass, and none is the default: set it to one of %s.", namesOf(classes))}
+	default:
+		return Keeper{Controller: teller(classes), Err: refusal(nil, name, g, labelsOf)}
+	}
+}
+
+// DefaultClass returns the class of groups that name none: of several, the one that was created last. It is nil if there is
+// none.
+func DefaultClass(classes []*v1alpha1.VmGroupClass) *v1alpha1.VmGroupClass {
+	var newest *v1alpha1.VmGroupClass
+	for _, class := range classes {
+		if !class.IsDefault() {
+			continue
+		}
+		if newest == nil || cmp.Or(class.CreationTimestamp.Compare(newest.CreationTimestamp.Time), -cmp.Compare(class.Name, newest.Name)) > 0 {
+			newest = class
+		}
+	}
+	return newest
+}
+
+// teller returns the controller that tells of groups for which there is no class: that of the default class, or else the first
+// by name. It is empty if there is no class.
+func teller(classes []*v1alpha1.VmGroupClass) string {
+	if class := DefaultClass(classes); class != nil {
+		return class.Spec.ControllerName
+	}
+	first := ""
+	for _, class := range classes {
+		if first == "" || class.Spec.ControllerName < first {
+			first = class.Spec.ControllerName
+		}
+	}
+	return first
+}
+
+// refusal says why a class makes no VMs for a group, nil if it does. class is nil if there is none of that name.
+func refusal(class *v1alpha1.VmGroupClass, name string, g *v1alpha1.VmGroup, labelsOf labels.Labels) *vsphere.Error {
+	if class == nil {
+		return classError(v1alpha1.ReasonClassNotFound, "there is no VmGroupClass %q: correct spec.className, or ask an administrator for the class.", name)
+	}
+	// A nil selector selects nothing.
+	allowed, err := metav1.LabelSelectorAsSelector(class.Spec.AllowedNamespaces)
+	if err != nil || !allowed.Matches(labelsOf) {
+		return classError(v1alpha1.ReasonClassNotAllowed,
+			"VmGroupClass %q does not admit the namespace %s: ask an administrator, or choose another class.", name, g.Namespace)
+	}
+	return nil
+}
+
+// classChanged returns the error that spec.className names another class than the one that the VMs of the group are of.
+func classChanged(g *v1alpha1.VmGroup) *vsphere.Error {
+	if g.Spec.ClassName == "" || g.Spec.ClassName == g.Status.Class {
+		return nil
+	}
+	was := "what the flags of the controller say"
+	if g.Status.Class != "" {
+		was = fmt.Sprintf("the class %q", g.Status.Class)
+	}
+	return classError(v1alpha1.ReasonClassChanged,
+		"the VMs of the group were made by %s, and VMs do not move between classes: make another VmGroup for the class %q.", was, g.Spec.ClassName)
+}
+
+func classError(reason, format string, args ...any) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassInvalid, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+func classNamed(classes []*v1alpha1.VmGroupClass, name string) *v1alpha1.VmGroupClass {
+	i := slices.IndexFunc(classes, func(class *v1alpha1.VmGroupClass) bool { return class.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return classes[i]
+}
+
+// maxClassesListed is how many classes a message lists.
+const maxClassesListed = 5
+
+func namesOf(classes []*v1alpha1.VmGroupClass) string {
+	var names []string
+	for _, class := range classes {
+		names = append(names, class.Name)
+	}
+	slices.Sort(names)
+	if n := len(names) - maxClassesListed; n > 0 {
+		names = append(names[:maxClassesListed], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
+// aClass returns a class that admits every namespace.
+func aClass(name, controller string, changes ...func(*v1alpha1.VmGroupClass)) *v1alpha1.VmGroupClass {
+	c := &v1alpha1.VmGroupClass{
+		ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(testNow)},
+		Spec:       v1alpha1.VmGroupClassSpec{ControllerName: controller, AllowedNamespaces: &metav1.LabelSelector{}},
+	}
+	for _, change := range changes {
+		change(c)
+	}
+	return c
+}
+
+func byDefault(c *v1alpha1.VmGroupClass) {
+	c.Annotations = map[string]string{v1alpha1.DefaultClassAnnotation: "true"}
+}
+
+func admits(selector *metav1.LabelSelector) func(*v1alpha1.VmGroupClass) {
+	return func(c *v1alpha1.VmGroupClass) { c.Spec.AllowedNamespaces = selector }
+}
+
+func createdAt(after time.Duration) func(*v1alpha1.VmGroupClass) {
+	return func(c *v1alpha1.VmGroupClass) { c.CreationTimestamp = metav1.NewTime(testNow.Add(after)) }
+}
+
+// The numbers are those of the rules of KeeperOf.
+func TestKeeperOf(t *testing.T) {
+	type classes = []*v1alpha1.VmGroupClass
+	gold, silver := aClass("gold", "vc1"), aClass("silver", "vc2")
+	named := func(name string) func(*v1alpha1.VmGroup) {
+		return func(g *v1alpha1.VmGroup) { g.Spec.ClassName = name }
+	}
+	kept := func(controller, class string) func(*v1alpha1.VmGroup) {
+		return func(g *v1alpha1.VmGroup) { g.Status.ControllerName, g.Status.Class = controller, class }
+	}
+	folder := func(g *v1alpha1.VmGroup) { g.Status.Folder = &v1alpha1.FolderStatus{MoRef: "group-3"} }
+	label := metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}
+	for name, tt := range map[string]struct {
+		group   []func(*v1alpha1.VmGroup)
+		classes classes
+		labels  labels.Set
+		want    string // controller, class, reason
+	}{
+		"1: a class":                                   {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{gold, silver}, nil, "vc1/gold"},
+		"1: it does not follow the default":            {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{gold, aClass("silver", "vc2", byDefault)}, nil, "vc1/gold"},
+		"1: spec.className says the same":              {[]func(*v1alpha1.VmGroup){kept("vc1", "gold"), named("gold")}, classes{gold}, nil, "vc1/gold"},
+		"1: spec.className says another":               {[]func(*v1alpha1.VmGroup){kept("vc1", "gold"), named("silver")}, classes{gold, silver}, nil, "vc1/gold/ClassChanged"},
+		"1: its class is gone":                         {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{silver}, nil, "vc1/gold/ClassNotFound"},
+		"1: its class does not admit it any more":      {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{aClass("gold", "vc1", admits(nil))}, nil, "vc1/gold/ClassNotAllowed"},
+		"1: flags, and a default class":                {[]func(*v1alpha1.VmGroup){kept("vc1", "")}, classes{aClass("gold", "vc2", byDefault)}, nil, "vc1/"},
+		"1: flags, and spec.className":                 {[]func(*v1alpha1.VmGroup){kept("vc1", ""), named("gold")}, classes{gold}, nil, "vc1//ClassChanged"},
+		"2: from before classes":                       {[]func(*v1alpha1.VmGroup){folder}, classes{aClass("gold", "vc2", byDefault)}, nil, "vmgroup/"},
+		"3: by name":                                   {[]func(*v1alpha1.VmGroup){named("silver")}, classes{gold, silver}, nil, "vc2/silver"},
+		"3: by name, and another is the default":       {[]func(*v1alpha1.VmGroup){named("silver")}, classes{aClass("gold", "vc1", byDefault), silver}, nil, "vc2/silver"},
+		"3: no namespace is admitted":                  {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(nil))}, nil, "vc1/gold/ClassNotAllowed"},
+		"3: the namespace has the label":               {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, labels.Set{"team": "a"}, "vc1/gold"},
+		"3: the namespace has another label":           {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, labels.Set{"team": "b"}, "vc1/gold/ClassNotAllowed"},
+		"3: the labels are not known":                  {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, nil, "vc1/gold/ClassNotAllowed"},
+		"4: the default":                               {nil, classes{gold, aClass("silver", "vc2", byDefault)}, nil, "vc2/silver"},
+		"4: of several, the youngest":                  {nil, classes{aClass("gold", "vc1", byDefault, createdAt(time.Second)), aClass("silver", "vc2", byDefault)}, nil, "vc1/gold"},
+		"4: of equals, the first by name":              {nil, classes{aClass("silver", "vc2", byDefault), aClass("gold", "vc1", byDefault)}, nil, "vc1/gold"},
+		"4: the default does not admit it":             {nil, classes{aClass("gold", "vc1", byDefault, admits(nil))}, nil, "vc1/gold/ClassNotAllowed"},
+		"5: no class at all":                           {nil, nil, nil, "/"},
+		"6: none is named, and none the default":       {nil, classes{silver, gold}, nil, "vc1//ClassRequired"},
+		"6: a name that nobody has":                    {[]func(*v1alpha1.VmGroup){named("glod")}, classes{silver, gold}, nil, "vc1//ClassNotFound"},
+		"6: the same, and there is a default":          {[]func(*v1alpha1.VmGroup){named("glod")}, classes{gold, aClass("silver", "vc2", byDefault)}, nil, "vc2//ClassNotFound"},
+		"6: a name that nobody has, and no class ever": {[]func(*v1alpha1.VmGroup){named("glod")}, nil, nil, "//ClassNotFound"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := group(1)
+			for _, change := range tt.group {
+				change(g)
+			}
+			k := KeeperOf(g, tt.classes, tt.labels)
+			got := k.Controller + "/" + k.Class
+			if k.Err != nil {
+				got += "/" + k.Err.Reason
+			}
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			if !k.KeptBy(k.Controller) || k.KeptBy("another") != (k.Controller == "") {
+				t.Errorf("kept by its controller: %t, by another: %t", k.KeptBy(k.Controller), k.KeptBy("another"))
+			}
+		})
+	}
+}
+
+// A group of which no VM may be made says why, keeps those that it has, and records nobody.
+func TestClassError(t *testing.T) {
+	refused := func(in *Input) {
+		in.Controller, in.Class = "vc1", "gold"
+		in.ClassError = classError(v1alpha1.ReasonClassNotAllowed, "no")
+	}
+	in := input(group(2), vm(0)).with(refused)
+	p := Compute(in)
+	if len(p.Requests) > 0 || p.Problem == nil || p.Problem.Reason != v1alpha1.ReasonClassNotAllowed || !p.Problem.Stalled {
+		t.Errorf("VMs are due: %v, %+v", p.Requests, p.Problem)
+	}
+	if s := Status(in, p, Outcome{}); s.ControllerName != "" || s.Class != "" || s.Phase != v1alpha1.PhaseError {
+		t.Errorf("status: kept by %q as %q, %s", s.ControllerName, s.Class, s.Phase)
+	}
+	in = input(group(1), vm(0)).with(refused)
+	p = Compute(in)
+	if s := Status(in, p, Outcome{}); s.Phase != v1alpha1.PhaseReady || !strings.Contains(s.Message, "the next one would fail") {
+		t.Errorf("nothing is due: %s, %q", s.Phase, s.Message)
+	}
+	in = input(group(0), vm(0)).with(refused)
+	if p := Compute(in); len(p.Requests) != 1 {
+		t.Errorf("the surplus stays: %v", p.Requests)
+	}
+	in = input(group(1)).with(func(in *Input) { in.Controller, in.Class = "vc1", "gold" })
+	if s := Status(in, Compute(in), Outcome{}); s.ControllerName != "vc1" || s.Class != "gold" {
+		t.Errorf("status: kept by %q as %q", s.ControllerName, s.Class)
+	}
+	in.Controller, in.Class = "vc1", "silver"
+	in.Group.Status.ControllerName, in.Group.Status.Class = "vc1", "gold"
+	if s := Status(in, Compute(in), Outcome{}); s.Class != "gold" {
+		t.Errorf("the class of a group that is kept becomes %q", s.Class)
+	}
+}

@@ -1,0 +1,43 @@
+package vsphere
+
+// ClassSpec says where VMs may be made, and from what: a VmGroupClass, or, without a name, the flags of the controller.
+// Nobody writes to one that was handed over.
+type ClassSpec struct {
+	Name string
+	// TemplateFolder is the folder that templates are looked for in: a path from the datacenter's VM folder, or, with a slash
+	// in front, a whole inventory path, which has to lead below it. Empty is the whole datacenter.
+	TemplateFolder string
+	Zones          []ZoneSpec
+}
+
+// ZoneSpec names a place where VMs may be made. Each of its fields but Name is a name or an inventory path, and may be empty
+// where there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
+type ZoneSpec struct {
+	Name                             string
+	Cluster, ResourcePool, Datastore string
+	// Host is the one host that all VMs are made on. If it is empty, vCenter chooses, or, where a cluster leaves that to its
+	// clients, the caller, from the hosts of the zone.
+	Host string
+}
+
+// Offer is what a class comes to in vCenter.
+type Offer struct {
+	// TemplatesErr says what is wrong with the template folder, nil if nothing is known to be.
+	TemplatesErr *Error
+	Zones        []Zone // in the order of the spec
+}
+
+// Zone is a place where VMs may be made.
+type Zone struct {
+	Name string
+	// Err says why no VM can be made there, nil if nothing is known to be wrong: it names what is to be corrected, or the
+	// privilege that is missing. Whoever needs no VM made need not mind.
+	Err *Error
+	// HostNeeded is true where a clone has to name its host, because nothing in vCenter chooses one or because one was
+	// configured. Hosts are those to choose from then, fit or not.
+	HostNeeded bool
+	Hosts      []Host
+}
+
+// Place is a zone of a class. Its zero value is the place that the flags of the controller name.
+type Place struct{ Class, Zone string }

@@ -83,8 +83,26 @@ func actions() map[string]action {
 			_, err := c.AttachDisk(ctx, a[0], a[1])
 			return err
 		}},
-		"guests":     {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
-		"snapshot":   vm("take a snapshot of a VM", (*control.Client).TakeSnapshot),
+		"guests": {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
+		"snapshot": {[]string{"VM", "NAME"}, "take a snapshot of a VM or a template", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			_, err := c.TakeNamedSnapshot(ctx, a[0], a[1])
+			return err
+		}},
+		"remove-snapshot": {[]string{"VM", "NAME"}, "remove a snapshot", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.RemoveSnapshot(ctx, a[0], a[1])
+		}},
+		"remove-object": {[]string{"OBJECT"}, "remove a pool, a datastore or a network", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.RemoveObject(ctx, a[0])
+		}},
+		"rename-object": {[]string{"OBJECT", "NAME"}, "rename a pool, a datastore, a network or a cluster", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.RenameObject(ctx, a[0], a[1])
+		}},
+		"deny": {[]string{"OBJECT", "PRIVILEGE"}, "take a privilege away on an object", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.DenyOn(ctx, a[0], a[1])
+		}},
+		"allow": {[]string{"OBJECT", "PRIVILEGE"}, "give a privilege back on an object", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.AllowOn(ctx, a[0], a[1])
+		}},
 		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
 			return c.EndSessions(ctx)
@@ -112,7 +130,7 @@ func runControl(ctx context.Context, url string, args []string, out io.Writer) e
 
 func usage(out io.Writer, all map[string]action) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "Usage: vcsim ctl ACTION, with %s set. A VM is a name or a MoRef, a FOLDER a path below the VM folder.\n\n", controlEnv)
+	fmt.Fprintf(w, "Usage: vcsim ctl ACTION, with %s set. A VM is a name or a MoRef, a FOLDER a path below the VM folder,\nan OBJECT a MoRef or the end of an inventory path.\n\n", controlEnv)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(w, "  %s %s\t%s\n", name, strings.Join(all[name].args, " "), all[name].help)
 	}

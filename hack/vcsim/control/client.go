@@ -218,9 +218,20 @@ func (c *Client) AttachDisk(ctx context.Context, vm, from string) (int32, error)
 	return out.Key, err
 }
 
-// TakeSnapshot takes a snapshot of a virtual machine with one disk, which then has a new file on top of its own.
+// TakeSnapshot takes a snapshot of a virtual machine, whose disks then have a new file on top of their own.
 func (c *Client) TakeSnapshot(ctx context.Context, vm string) error {
 	return c.do(ctx, "take-snapshot", Request{VM: vm}, nil)
+}
+
+// TakeNamedSnapshot takes a snapshot of a virtual machine or a template, and returns the snapshot's MoRef value. A template is a
+// virtual machine for a moment.
+func (c *Client) TakeNamedSnapshot(ctx context.Context, vm, name string) (string, error) {
+	return c.made(ctx, "take-snapshot", Request{VM: vm, Name: name})
+}
+
+// RemoveSnapshot removes the only snapshot of a name. The files of disks stay as they are: linked clones may hang on them.
+func (c *Client) RemoveSnapshot(ctx context.Context, vm, name string) error {
+	return c.do(ctx, "remove-snapshot", Request{VM: vm, Name: name}, nil)
 }
 
 // MoveDisk moves the first disk of a virtual machine into a new directory at the top of its datastore.
@@ -253,6 +264,17 @@ func (c *Client) SetHost(ctx context.Context, host string, maintenance bool, con
 // cluster, and returns its MoRef value.
 func (c *Client) CreatePool(ctx context.Context, path string) (string, error) {
 	return c.made(ctx, "create-pool", Request{Name: path})
+}
+
+// RemoveObject removes a resource pool, a datastore or a network, by its MoRef value or the end of its inventory path, such as
+// "c1/Resources/gold". The virtual machines of a pool go to the one above it; a datastore or a network in use is not removed.
+func (c *Client) RemoveObject(ctx context.Context, object string) error {
+	return c.do(ctx, "remove-object", Request{Object: object}, nil)
+}
+
+// RenameObject gives a resource pool, a datastore, a datastore cluster, a network or a cluster another name, used or not.
+func (c *Client) RenameObject(ctx context.Context, object, newName string) error {
+	return c.do(ctx, "rename-object", Request{Object: object, Name: newName}, nil)
 }
 
 // RemoveFolder destroys a folder as the stock simulator does: virtual machines in it become orphans.

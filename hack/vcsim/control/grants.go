@@ -14,7 +14,7 @@ const (
 	OnDestination Target = "the folder that the VM is made in"
 	OnPool        Target = "the resource pool"
 	OnDatastore   Target = "the datastore"
-	OnNetworks    Target = "each network of the template"
+	OnNetworks    Target = "each network that the VM is connected to"
 	OnTaskEntity  Target = "what the task is about: of a clone, the template"
 )
 
@@ -91,7 +91,7 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 		Grant{RootFolder, true, belowRoot(), "to make, switch and destroy VMs and folders, here and nowhere else"},
 		Grant{ResourcePool, false, []string{assignToPool}, "the one that VMs are made in; without -resource-pool, the cluster's own"},
 		Grant{Datastore, false, []string{allocateSpace}, "the one that VMs are made on"},
-		Grant{Network, false, []string{assignNetwork}, "each that a template is connected to"},
+		Grant{Network, false, []string{assignNetwork}, "each that a VM is connected to"},
 	)
 	for i := range grants {
 		grants[i].Privileges = append([]string{read, view}, grants[i].Privileges...)

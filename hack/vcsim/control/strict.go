@@ -77,9 +77,19 @@ func (c *Client) Deny(ctx context.Context, privilege ...string) error {
 	return c.do(ctx, "deny", Request{Privileges: privilege}, nil)
 }
 
-// Allow gives privileges back; all of them if none is named.
+// Allow gives privileges back, everywhere; all of them if none is named.
 func (c *Client) Allow(ctx context.Context, privilege ...string) error {
 	return c.do(ctx, "allow", Request{Privileges: privilege}, nil)
+}
+
+// DenyOn takes privileges away from every account on one object alone, named by its MoRef value or the end of its inventory path.
+func (c *Client) DenyOn(ctx context.Context, object string, privilege ...string) error {
+	return c.do(ctx, "deny", Request{Object: object, Privileges: privilege}, nil)
+}
+
+// AllowOn gives back privileges that [Client.DenyOn] took away on an object; all of them if none is named.
+func (c *Client) AllowOn(ctx context.Context, object string, privilege ...string) error {
+	return c.do(ctx, "allow", Request{Object: object, Privileges: privilege}, nil)
 }
 
 // Lockout tells how the account of the simulator's own user stands.

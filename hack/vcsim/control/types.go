@@ -11,6 +11,7 @@ type Request struct {
 	Folder     string        `json:"folder,omitempty"` // MoRef value or inventory path below the datacenter's VM folder; "" is that folder
 	Host       string        `json:"host,omitempty"`   // MoRef value or name of a host
 	Name       string        `json:"name,omitempty"`   // new name
+	Object     string        `json:"object,omitempty"` // MoRef value of an object, or the end of its inventory path
 	From       string        `json:"from,omitempty"`   // another virtual machine, named as VM is
 	Key        int32         `json:"key,omitempty"`    // device key; 0 is the first disk
 	Stamp      string        `json:"stamp,omitempty"`
@@ -47,10 +48,11 @@ type Reply struct {
 type VM struct {
 	MoRef           string  `json:"moRef"`
 	Name            string  `json:"name"`
-	Path            string  `json:"path"`           // inventory path, starting with the datacenter; an orphan's starts with "?"
-	Folder          string  `json:"folder"`         // MoRef value of the parent
-	Pool            string  `json:"pool,omitempty"` // MoRef value of the resource pool; a template has none
-	Host            string  `json:"host,omitempty"` // MoRef value of the host that it is registered on
+	Path            string  `json:"path"`              // inventory path, starting with the datacenter; an orphan's starts with "?"
+	Folder          string  `json:"folder"`            // MoRef value of the parent
+	Pool            string  `json:"pool,omitempty"`    // MoRef value of the resource pool; a template has none
+	Cluster         string  `json:"cluster,omitempty"` // name of the host's cluster
+	Host            string  `json:"host,omitempty"`    // MoRef value of the host that it is registered on
 	InstanceUUID    string  `json:"instanceUuid"`
 	Stamp           string  `json:"stamp"` // extraConfig "vmgroup.stamp", raw
 	Annotation      string  `json:"annotation,omitempty"`
@@ -65,6 +67,32 @@ type VM struct {
 	DiskKiB         []int64 `json:"diskKiB,omitempty"` // their sizes, in the same order
 	// FirstClassDisks is the device keys of those disks that have a life of their own.
 	FirstClassDisks []int32 `json:"firstClassDisks,omitempty"`
+	// DiskParents is the files that the disks hang on, in the same order as Disks: "" for a disk without a parent.
+	DiskParents []string `json:"diskParents,omitempty"`
+	Datastores  []string `json:"datastores,omitempty"` // names of those that its files are on
+	NICs        []NIC    `json:"nics,omitempty"`
+}
+
+// NIC is one network card.
+type NIC struct {
+	Key       int32  `json:"key"`
+	MAC       string `json:"mac"`
+	Network   string `json:"network"` // name; "" if the network cannot be found
+	Connected bool   `json:"connected,omitempty"`
+}
+
+// Networks is the names of the networks that the network cards are on, in the order of the cards.
+func (vm VM) Networks() []string {
+	var names []string
+	for _, nic := range vm.NICs {
+		names = append(names, nic.Network)
+	}
+	return names
+}
+
+// Linked reports whether a disk hangs on another file. So do the disks of linked clones, and those under a snapshot.
+func (vm VM) Linked() bool {
+	return slices.ContainsFunc(vm.DiskParents, func(parent string) bool { return parent != "" })
 }
 
 // FirstDiskKiB is the size of the first disk: the one with the lowest key. It is 0 if there is none.
@@ -157,6 +185,9 @@ type Fault struct {
 	Method string `json:"method"` // such as "CloneVM_Task"; "*" is every method
 	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target.
 	Entity string `json:"entity,omitempty"`
+	// Into is where a clone goes: its resource pool or one above it, its cluster or its datastore, named as Request.Object is.
+	// A rule that has it meets no other calls.
+	Into string `json:"into,omitempty"`
 	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, LateReply, Cut, Hang and Unavailable. Empty is no
 	// fault at all: the call is only Slow.
 	Type string `json:"type,omitempty"`

@@ -59,7 +59,9 @@ func (s *Simulator) cloneVM(ctx *simulator.Context, m *simulator.Method) soap.Ha
 		return faultBody(&types.InvalidName{Name: req.Name})
 	}
 	location := &req.Spec.Location
-	for _, ref := range []*types.ManagedObjectReference{&req.Folder, location.Pool, location.Datastore, location.Host} {
+	for _, ref := range []*types.ManagedObjectReference{
+		&req.Folder, location.Pool, location.Datastore, location.Host, req.Spec.Snapshot,
+	} {
 		if ref != nil && ctx.Map.Get(*ref) == nil {
 			return faultBody(&types.ManagedObjectNotFound{Obj: *ref})
 		}
@@ -96,7 +98,10 @@ type clone struct {
 	spec types.VirtualMachineConfigSpec // of the virtual machine to make
 	host *types.ManagedObjectReference
 	pool *types.ManagedObjectReference
-	bad  types.BaseMethodFault // what is wrong with the request, for the task to say
+	// store is the datastore of the virtual machine's files.
+	store types.ManagedObjectReference
+
+	bad types.BaseMethodFault // what is wrong with the request, for the task to say
 	// changes is the device changes that are made once the virtual machine is there.
 	changes []types.BaseVirtualDeviceConfigSpec
 }
@@ -199,7 +204,7 @@ func (c *clone) obstacle(ctx *simulator.Context, cancelled <-chan struct{}) type
 	if other := child(ctx, c.folder, c.req.Name); other != nil {
 		return &types.DuplicateName{Name: c.req.Name, Object: other.Reference()}
 	}
-	return nil
+	return c.hosted(ctx)
 }
 
 // complete does what the request asks for beyond a virtual machine that is switched off. What it cannot do makes the

@@ -21,7 +21,14 @@ func (c *clone) config(ctx *simulator.Context) {
 	ctx.WithLock(c.source, func() {
 		source = copyOf(*c.source.Config)
 		c.pool, c.host = c.source.ResourcePool, c.source.Runtime.Host
+		var taken *types.VirtualMachineConfigInfo
+		if taken, c.bad = c.snapshotConfig(ctx); taken != nil {
+			source = *taken
+		}
 	})
+	if c.bad != nil {
+		return
+	}
 	location := c.req.Spec.Location
 	if location.Pool != nil {
 		c.pool = location.Pool
@@ -41,6 +48,9 @@ func (c *clone) config(ctx *simulator.Context) {
 	if c.bad = c.place(ctx, path.Datastore); c.bad != nil {
 		return
 	}
+	if c.bad = c.reachParents(ctx, source.Hardware.Device); c.bad != nil {
+		return
+	}
 	path.Path = directory(c.req.Name)
 	c.spec = types.VirtualMachineConfigSpec{
 		Name:              makeable(c.req.Name),
@@ -53,7 +63,7 @@ func (c *clone) config(ctx *simulator.Context) {
 		NumCPUs:           source.Hardware.NumCPU,
 		MemoryMB:          int64(source.Hardware.MemoryMB),
 		NumCoresPerSocket: source.Hardware.NumCoresPerSocket,
-		DeviceChange:      devices(source.Hardware.Device),
+		DeviceChange:      devices(source.Hardware.Device, c.linked()),
 		ExtraConfig:       source.ExtraConfig,
 
 		CpuHotAddEnabled:    source.CpuHotAddEnabled,
@@ -61,11 +71,55 @@ func (c *clone) config(ctx *simulator.Context) {
 		MemoryHotAddEnabled: source.MemoryHotAddEnabled,
 	}
 	c.changes = deviceChanges(c.req)
-	if c.bad = c.resizeDisks(source.Hardware.Device); c.bad != nil {
+	c.sim.macs.clone(c.spec.DeviceChange, c.changes, source.Hardware.Device)
+	if c.bad = c.changeDevices(ctx, source.Hardware.Device); c.bad != nil {
 		return
 	}
-	c.sim.macs.clone(c.spec.DeviceChange, c.changes, source.Hardware.Device)
 	c.override()
+}
+
+// changeDevices carries out the changes of network cards and of the sizes of disks that the request asks for: the virtual
+// machine is born with them, and nobody sees it as the source is. What is refused is refused before anything is made. Other
+// changes are made once the virtual machine is there.
+func (c *clone) changeDevices(ctx *simulator.Context, source object.VirtualDeviceList) types.BaseMethodFault {
+	if fault := c.changeCards(ctx); fault != nil {
+		return fault
+	}
+	if fault := c.resizeDisks(c.diskBases(source)); fault != nil {
+		return fault
+	}
+	c.changes = slices.DeleteFunc(c.changes, func(base types.BaseVirtualDeviceConfigSpec) bool {
+		change := base.GetVirtualDeviceConfigSpec()
+		old, _ := editedDisk(source, change)
+		return old != nil || ethernetCard(change.Device) != nil
+	})
+	return nil
+}
+
+// changeCards carries out the changes of network cards. Those that are left as they are need their networks at the
+// destination, too.
+func (c *clone) changeCards(ctx *simulator.Context) types.BaseMethodFault {
+	host := ctx.Map.Get(*c.host).(*simulator.HostSystem) // place has found it
+	cards := c.cardsOn(ctx, &host.HostSystem)
+	if fault := cards.apply(c.changes); fault != nil {
+		return fault
+	}
+	if fault := cards.keep(); fault != nil {
+		return fault
+	}
+	changes := slices.DeleteFunc(c.spec.DeviceChange, func(base types.BaseVirtualDeviceConfigSpec) bool {
+		return ethernetCard(base.GetVirtualDeviceConfigSpec().Device) != nil
+	})
+	for _, device := range cards.devices {
+		if ethernetCard(device) != nil {
+			changes = append(changes, &types.VirtualDeviceConfigSpec{
+				Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device,
+			})
+		}
+	}
+	c.spec.DeviceChange = changes
+	disguise(changes)
+	return nil
 }
 
 // deviceChanges is the device changes that a request asks for.
@@ -77,9 +131,8 @@ func deviceChanges(req *types.CloneVM_Task) []types.BaseVirtualDeviceConfigSpec 
 	return changes
 }
 
-// resizeDisks makes the disks as large as the request asks for: the virtual machine is born with them, and nobody sees it with the
-// source's sizes. A size that is refused is refused before anything is made. Nothing else of a disk can be edited: the files of
-// those that are edited are the source's, and a virtual machine that took them over would share them.
+// resizeDisks makes the disks as large as the request asks for. Nothing else of a disk can be edited: the files of those that
+// are edited are the source's, and a virtual machine that took them over would share them.
 func (c *clone) resizeDisks(source object.VirtualDeviceList) types.BaseMethodFault {
 	resizes, fault := resizesOf(source, c.changes)
 	if fault != nil {
@@ -89,14 +142,11 @@ func (c *clone) resizeDisks(source object.VirtualDeviceList) types.BaseMethodFau
 		for _, base := range c.spec.DeviceChange {
 			change := base.GetVirtualDeviceConfigSpec()
 			if change.Device.GetVirtualDevice().Key == r.disk.Key {
+				r.disk.Backing = change.Device.GetVirtualDevice().Backing // the file is its own
 				change.Device = r.disk
 			}
 		}
 	}
-	c.changes = slices.DeleteFunc(c.changes, func(change types.BaseVirtualDeviceConfigSpec) bool {
-		old, _ := editedDisk(source, change.GetVirtualDeviceConfigSpec())
-		return old != nil
-	})
 	return nil
 }
 
@@ -159,6 +209,7 @@ func (c *clone) place(ctx *simulator.Context, datastore string) types.BaseMethod
 	}
 	for _, ref := range host.Datastore {
 		if entityName(ctx.Map, ref) == datastore && slices.Contains(dc.Datastore, ref) {
+			c.store = ref
 			return nil
 		}
 	}
@@ -230,8 +281,8 @@ func computeResource(ctx *simulator.Context, ref types.ManagedObjectReference) *
 }
 
 // devices is the device changes that give a new virtual machine the source's devices, keys included, but for those that
-// every virtual machine has anyway. Disks get files of their own.
-func devices(source object.VirtualDeviceList) []types.BaseVirtualDeviceConfigSpec {
+// every virtual machine has anyway. Disks get files of their own, which hang on the source's if the clone is linked.
+func devices(source object.VirtualDeviceList, linked bool) []types.BaseVirtualDeviceConfigSpec {
 	var changes []types.BaseVirtualDeviceConfigSpec
 	defaults := object.VirtualDeviceList(esx.VirtualDevice)
 	for _, device := range source {
@@ -240,14 +291,25 @@ func devices(source object.VirtualDeviceList) []types.BaseVirtualDeviceConfigSpe
 		}
 		change := types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: device}
 		if disk, ok := device.(*types.VirtualDisk); ok {
-			change.FileOperation = types.VirtualDeviceConfigSpecFileOperationCreate
-			if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
-				backing.FileName, backing.Uuid, backing.Parent = "", "", nil
-			}
+			change.Device, change.FileOperation = born(disk, linked), types.VirtualDeviceConfigSpecFileOperationCreate
 		}
 		changes = append(changes, &change)
 	}
 	return changes
+}
+
+// born is the disk that a clone has for one of its source.
+func born(source *types.VirtualDisk, linked bool) *types.VirtualDisk {
+	disk := *source
+	if parent, ok := source.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok {
+		backing := *parent
+		backing.FileName, backing.Uuid, backing.Parent = "", "", nil // the file is made in the virtual machine's directory
+		if linked {
+			backing.ContentId, backing.Datastore, backing.Parent = "", nil, parent
+		}
+		disk.Backing = &backing
+	}
+	return &disk
 }
 
 // copyOf makes a deep copy by way of XML, as the stock simulator does. It panics on what is no vim type: only a mistake in

@@ -33,10 +33,12 @@ func TestCloneAppliesConfig(t *testing.T) {
 	got := e.truth("a")
 	want := control.VM{
 		MoRef: got.MoRef, Name: "a", Path: "/DC0/vm/group/a", Folder: e.folder.Value,
-		Pool: got.Pool, Host: got.Host,
+		Pool: got.Pool, Cluster: "DC0_C0", Host: got.Host,
 		InstanceUUID: "0b5d3c3e-6f6e-4a64-9d0c-0d7b8d3a6c11", Stamp: "s1", Annotation: "note",
 		PowerState: "poweredOn", ConnectionState: "connected", NumCPU: 3, MemoryMB: 2048,
-		Disks: e.truth("template").Disks, DiskKiB: []int64{10 << 20},
+		Disks: e.truth("template").Disks, DiskKiB: []int64{10 << 20}, DiskParents: []string{""},
+		Datastores: []string{"LocalDS_0"},
+		NICs:       []control.NIC{{Key: 4000, MAC: e.mac(e.vm("a")), Network: "VM Network", Connected: true}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -98,27 +98,6 @@ func (s *Simulator) opAttachDisk(r control.Request) (any, error) {
 	return reply, nil
 }
 
-// opTakeSnapshot takes a snapshot. The stock simulator leaves the disks alone; vCenter puts a file on top of each, in the
-// directory of the virtual machine.
-func (s *Simulator) opTakeSnapshot(r control.Request) (any, error) {
-	vm, disk, err := s.diskOf(r.VM, r.Key)
-	if err != nil {
-		return nil, err
-	}
-	body := types.CreateSnapshot_Task{This: vm.Self, Name: "snapshot"}
-	if _, err := s.do("CreateSnapshot_Task", vm.Self, &body); err != nil {
-		return nil, err
-	}
-	top := copyOf(*disk)
-	backing := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
-	above := *backing
-	above.FileName, above.Uuid, above.Parent = path.Dir(vm.Config.Files.VmPathName)+"/"+newUUID()+".vmdk", "", backing
-	top.Backing = &above
-	s.disks.made(vm.Self, above.FileName)
-	return control.Reply{MoRef: vm.Self.Value, Key: disk.Key},
-		s.reconfigureDisks(vm, without(disk), with(&top, types.VirtualDeviceConfigSpecFileOperationCreate))
-}
-
 // opMoveDisk moves a disk to another directory of its datastore. It belongs to whom it did.
 func (s *Simulator) opMoveDisk(r control.Request) (any, error) {
 	vm, disk, err := s.diskOf(r.VM, r.Key)

@@ -15,13 +15,16 @@ func (s *Simulator) opSetDRS(r control.Request) (any, error) {
 	if cluster == nil {
 		return nil, fmt.Errorf("there is no cluster")
 	}
+	s.configureDRS(cluster, r.On, types.DrsBehavior(r.Name))
+	return control.Reply{MoRef: cluster.Self.Value}, nil
+}
+
+func (s *Simulator) configureDRS(cluster *simulator.ClusterComputeResource, on bool, behavior types.DrsBehavior) {
 	ctx := s.background()
 	var config types.ClusterConfigInfoEx
 	ctx.WithLock(cluster, func() { config = *cluster.ConfigurationEx.(*types.ClusterConfigInfoEx) })
-	config.DrsConfig.Enabled = types.NewBool(r.On)
-	config.DrsConfig.DefaultVmBehavior = types.DrsBehavior(r.Name)
+	config.DrsConfig.Enabled, config.DrsConfig.DefaultVmBehavior = types.NewBool(on), behavior
 	ctx.Map.AtomicUpdate(ctx, cluster, []types.PropertyChange{{Name: "configurationEx", Val: &config}})
-	return control.Reply{MoRef: cluster.Self.Value}, nil
 }
 
 // opSetHost changes the state of a host.

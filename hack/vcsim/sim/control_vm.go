@@ -76,8 +76,8 @@ func (s *Simulator) opCloneVM(r control.Request) (any, error) {
 	}
 	body := types.CloneVM_Task{This: vm.Self, Folder: *vm.Parent, Name: r.Name}
 	if body.Spec.Location.Pool = vm.ResourcePool; body.Spec.Location.Pool == nil { // a template
-		pool := s.poolOf(datacenterOf(s.registry, vm))
-		body.Spec.Location.Pool = &pool.Self
+		pool := s.rootPoolOf(*vm.Runtime.Host)
+		body.Spec.Location.Pool = &pool
 	}
 	result, err := s.do("CloneVM_Task", vm.Self, &body)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *Simulator) opMarkTemplate(r control.Request) (any, error) {
 	if r.On {
 		_, err = s.call("MarkAsTemplate", vm.Self, &types.MarkAsTemplate{This: vm.Self})
 	} else {
-		pool := s.poolOf(datacenterOf(s.registry, vm))
-		_, err = s.call("MarkAsVirtualMachine", vm.Self, &types.MarkAsVirtualMachine{This: vm.Self, Pool: pool.Self})
+		pool := s.rootPoolOf(*vm.Runtime.Host)
+		_, err = s.call("MarkAsVirtualMachine", vm.Self, &types.MarkAsVirtualMachine{This: vm.Self, Pool: pool})
 	}
 	return control.Reply{MoRef: vm.Self.Value}, err
 }
@@ -162,7 +162,7 @@ func (s *Simulator) opAddDisk(r control.Request) (any, error) {
 		return nil, err
 	}
 	before := devices.SelectByType((*types.VirtualDisk)(nil))
-	for _, key := range describe(&vm.VirtualMachine, "").Disks {
+	for _, key := range describe(s.registry, &vm.VirtualMachine, "").Disks {
 		if before.FindByKey(key) == nil {
 			return control.Reply{MoRef: vm.Self.Value, Key: key}, nil
 		}

@@ -15,6 +15,7 @@ import (
 type diskFiles struct {
 	mu      sync.Mutex
 	madeFor map[string]types.ManagedObjectReference
+	links   map[string]bool // files that linked clones were made with: what they hang on is somebody else's, and stays
 }
 
 // made notes files that were made for a virtual machine. Whose a file is never changes.
@@ -31,6 +32,24 @@ func (d *diskFiles) made(vm types.ManagedObjectReference, files ...string) {
 	}
 }
 
+// renamed lets the files of a datastore follow its name.
+func (d *diskFiles) renamed(old, name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for file, vm := range d.madeFor {
+		if moved := onDatastore(file, old, name); moved != file {
+			delete(d.madeFor, file)
+			d.madeFor[moved] = vm
+		}
+	}
+	for file := range d.links {
+		if moved := onDatastore(file, old, name); moved != file {
+			delete(d.links, file)
+			d.links[moved] = true
+		}
+	}
+}
+
 // born notes the files that a virtual machine is born with, be it made or cloned.
 func (d *diskFiles) born(obj mo.Reference) {
 	vm, ok := obj.(*mo.VirtualMachine)
@@ -38,8 +57,29 @@ func (d *diskFiles) born(obj mo.Reference) {
 		return
 	}
 	for _, disk := range disksOf(vm.Config.Hardware.Device) {
-		d.made(vm.Self, chain(disk)...)
+		files := chain(disk)
+		d.made(vm.Self, files...)
+		if len(files) > 1 {
+			if maker, _ := d.maker(files[1]); maker != vm.Self {
+				d.link(files[0])
+			}
+		}
 	}
+}
+
+func (d *diskFiles) link(file string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.links == nil {
+		d.links = make(map[string]bool)
+	}
+	d.links[file] = true
+}
+
+func (d *diskFiles) linked(file string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.links[file]
 }
 
 func (d *diskFiles) maker(file string) (types.ManagedObjectReference, bool) {
@@ -50,7 +90,7 @@ func (d *diskFiles) maker(file string) (types.ManagedObjectReference, bool) {
 }
 
 // foreignDisk says which disk of a virtual machine must not be destroyed with it, or returns "". vCenter deletes every file
-// of every chain, of the virtual machine and of its snapshots.
+// of every chain, of the virtual machine and of its snapshots, but for those that the disk of a linked clone hangs on.
 func (s *Simulator) foreignDisk(vm *simulator.VirtualMachine) string {
 	disks := disksOf(vm.Config.Hardware.Device)
 	if vm.Snapshot != nil {
@@ -66,6 +106,9 @@ func (s *Simulator) foreignDisk(vm *simulator.VirtualMachine) string {
 				return fmt.Sprintf("its disk %d did not come from the template: %s was made by hand", disk.Key, file)
 			case maker != vm.Self:
 				return fmt.Sprintf("its disk %d did not come from the template: %s was made for %s", disk.Key, file, maker.Value)
+			}
+			if s.disks.linked(file) {
+				break
 			}
 		}
 	}

@@ -162,7 +162,7 @@ func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method, rq *requ
 
 // suffer lets a call meet a fault rule, or serves it.
 func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *request, serve func() soap.HasFault) soap.HasFault {
-	rule := s.faults.match(s.registry, m)
+	rule := s.faults.match(s, m)
 	if rule == nil {
 		return serve()
 	}

@@ -16,6 +16,7 @@
 // marked, once per tick, and answers with the difference to what it answered before.
 //
 //	sim.go options.go inventory.go   start and stop, what is simulated
+//	inventory_*.go machine.go        the first datacenter as a file describes it, and virtual machines made from nothing
 //	server.go cert.go                the two listeners; outage.go restart.go: the endpoint's failures as a whole
 //	dispatch.go                      every call: the gateway and the table of overrides
 //	request.go journal.go            the HTTP request of each call, and the record of all that happens
@@ -25,13 +26,15 @@
 //	selection.go hub.go view.go      which objects a filter is about, and how it hears of them; stale.go: or does not
 //	task.go task_body.go             tasks that hold no lock and can be cancelled
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
+//	clone_linked.go snapshots.go     snapshots, and clones whose disks hang on them
 //	reconfigure.go reconfigure_*.go  what may be changed of a virtual machine, and when; hotadd.go: its hot-add flags
 //	embryo.go                        virtual machines that are visible while they are made
 //	guest.go guest_*.go shutdown.go  guests: how they boot, what is heard of them, how they go down
-//	mac.go                           MAC addresses of clones
+//	nics.go networks.go mac.go       network cards: what may be changed, what they are connected to, their MAC addresses
 //	foreign.go                       virtual machines by the ten thousand that are there only to be read
 //	folder.go                        the other overrides of virtual machines and folders
-//	truth.go admin.go control*.go    the control port
+//	grants.go privileges.go          what accounts may do, and on what
+//	truth.go admin.go control*.go    the control port; control_objects.go, control_rename.go: pools, datastores and networks
 //	entity.go                        names, parents, children
 //
 // # What it does not do

@@ -28,8 +28,11 @@ func entityName(registry *simulator.Registry, ref types.ManagedObjectReference) 
 
 // nameOf is Entity().Name, except for networks, which have a name of their own that hides it.
 func nameOf(e mo.Entity) string {
-	if n, ok := e.(*mo.Network); ok {
+	switch n := e.(type) {
+	case *mo.Network:
 		return n.Name
+	case *mo.OpaqueNetwork:
+		return n.Network.Name
 	}
 	return e.Entity().Name
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -71,11 +72,11 @@ func (f *faults) untilCleared() <-chan struct{} {
 }
 
 // match returns the first rule that the call meets, and uses it up by one; nil if there is none.
-func (f *faults) match(registry *simulator.Registry, m *simulator.Method) *rule {
+func (f *faults) match(s *Simulator, m *simulator.Method) *rule {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
-		if r.Count > 0 && r.left == 0 || !r.meets(registry, m) {
+		if r.Count > 0 && r.left == 0 || !r.meets(s, m) {
 			continue
 		}
 		if r.skip > 0 {
@@ -88,14 +89,17 @@ func (f *faults) match(registry *simulator.Registry, m *simulator.Method) *rule 
 	return nil
 }
 
-func (r *rule) meets(registry *simulator.Registry, m *simulator.Method) bool {
+func (r *rule) meets(s *Simulator, m *simulator.Method) bool {
 	if r.Method != "*" && r.Method != m.Name {
+		return false
+	}
+	if r.Into != "" && !s.goesInto(m, r.Into) {
 		return false
 	}
 	if r.Entity == "" {
 		return true
 	}
-	names := []string{m.This.Value, entityName(registry, m.This)}
+	names := []string{m.This.Value, entityName(s.registry, m.This)}
 	if clone, ok := m.Body.(*types.CloneVM_Task); ok {
 		names = append(names, clone.Name)
 	}
@@ -103,6 +107,31 @@ func (r *rule) meets(registry *simulator.Registry, m *simulator.Method) bool {
 		if ok, _ := path.Match(r.Entity, name); ok { // the pattern was checked by add
 			return true
 		}
+	}
+	return false
+}
+
+// goesInto reports whether a call is a clone into a resource pool, one of the pools below it, a cluster or a datastore.
+func (s *Simulator) goesInto(m *simulator.Method, key string) bool {
+	clone, ok := m.Body.(*types.CloneVM_Task)
+	if !ok {
+		return false
+	}
+	location := clone.Spec.Location
+	if location.Datastore != nil {
+		if store, ok := s.registry.Get(*location.Datastore).(mo.Entity); ok && s.named(store, key) {
+			return true
+		}
+	}
+	for ref := location.Pool; ref != nil; {
+		e, ok := s.registry.Get(*ref).(mo.Entity)
+		switch {
+		case !ok || isA(e, "Folder"):
+			return false
+		case s.named(e, key):
+			return true
+		}
+		ref = e.Entity().Parent
 	}
 	return false
 }

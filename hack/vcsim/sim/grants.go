@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,10 +35,7 @@ func (s *Simulator) targets(m *simulator.Method, privilege string) []types.Manag
 		}
 		return optional(clone.Spec.Location.Datastore)
 	case control.OnNetworks:
-		if source, ok := s.registry.Get(m.This).(*simulator.VirtualMachine); ok {
-			return source.Network
-		}
-		return nil
+		return s.networksOf(m, clone)
 	case control.OnTaskEntity:
 		if task, ok := s.registry.Get(m.This).(*simulator.Task); ok {
 			return optional(task.Info.Entity)
@@ -46,6 +44,44 @@ func (s *Simulator) targets(m *simulator.Method, privilege string) []types.Manag
 	default:
 		return []types.ManagedObjectReference{m.This}
 	}
+}
+
+// networksOf returns the networks that a clone is to be connected to: those that its request names, and those of the source's
+// cards that it leaves as they are.
+func (s *Simulator) networksOf(m *simulator.Method, clone *types.CloneVM_Task) []types.ManagedObjectReference {
+	source, ok := s.registry.Get(m.This).(*simulator.VirtualMachine)
+	if !ok {
+		return nil
+	}
+	backings := map[int32]types.BaseVirtualDeviceBackingInfo{}
+	for _, device := range s.devicesOf(s.background(), m.This) {
+		if card := ethernetCard(device); card != nil {
+			backings[card.Key] = card.Backing
+		}
+	}
+	added := int32(-1 << 30) // added cards may have any key, or none
+	for _, base := range deviceChanges(clone) {
+		change := base.GetVirtualDeviceConfigSpec()
+		card := ethernetCard(change.Device)
+		switch {
+		case card == nil:
+		case change.Operation == types.VirtualDeviceConfigSpecOperationAdd:
+			backings[added] = card.Backing
+			added++
+		case change.Operation == types.VirtualDeviceConfigSpecOperationRemove:
+			delete(backings, card.Key)
+		case card.Backing != nil:
+			backings[card.Key] = card.Backing
+		}
+	}
+	var refs []types.ManagedObjectReference
+	for _, key := range slices.Sorted(maps.Keys(backings)) {
+		network := networkOf(s.registry, datacenterOf(s.registry, source), backings[key])
+		if network != nil && !slices.Contains(refs, network.Reference()) {
+			refs = append(refs, network.Reference())
+		}
+	}
+	return refs
 }
 
 // inventoryTypes are the types of what privileges are asked for on, but for whole vCenters.

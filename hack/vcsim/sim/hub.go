@@ -104,6 +104,9 @@ func (h *hub) UpdateObject(ctx *simulator.Context, obj mo.Reference, changes []t
 		h.record.updated(obj, !born || h.embryonic(obj))
 		if born {
 			h.files.born(obj) // before anybody can see it, and destroy it
+			if vm, ok := obj.(*mo.VirtualMachine); ok && vm.Config != nil {
+				mo.ApplyPropertyChange(vm, connect(h.record.registry, vm))
+			}
 			h.mu.Lock()
 			delete(h.unborn, ref)
 			h.mu.Unlock()

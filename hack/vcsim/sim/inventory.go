@@ -5,10 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/simulator/esx"
-	"github.com/vmware/govmomi/units"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -22,6 +19,9 @@ func (s *Simulator) createModel() error {
 	model.Cluster, model.ClusterHost = s.options.Clusters, s.options.Hosts
 	model.Pool, model.Datastore = s.options.Pools, s.options.Datastores
 	model.Portgroup, model.Host, model.Machine = 0, 0, 0
+	if s.options.Inventory != nil { // see inventory_build.go
+		model.Cluster, model.ClusterHost, model.Pool, model.Datastore = 0, 0, 0, 0
+	}
 	if err := model.Create(); err != nil {
 		return err
 	}
@@ -94,36 +94,25 @@ func (s *Simulator) addTemplate(folder, name string) (types.ManagedObjectReferen
 	return ref, err
 }
 
-// addVM makes a virtual machine with one disk and one network card, switched off.
+// addVM makes a virtual machine with one disk and one network card, switched off, where its datacenter's first cluster has
+// its first datastore, and its first network.
 func (s *Simulator) addVM(folderPath, name string) (types.ManagedObjectReference, error) {
-	none := types.ManagedObjectReference{}
 	folder, err := s.makeFolder(folderPath)
 	if err != nil {
-		return none, err
-	}
-	ctx := s.background()
-	if other := child(ctx, folder, kept(name)); other != nil {
-		return none, fmt.Errorf("%q is there already: %s", name, other.Reference().Value)
+		return types.ManagedObjectReference{}, err
 	}
 	dc := datacenterOf(s.registry, folder)
-	config, err := machine(makeable(name), entityName(s.registry, dc.Datastore[0]), dc.Datastore[0])
-	if err != nil {
-		return none, err
+	m := machine{name: name, folder: folderPath, cluster: s.clusterOf(dc)}
+	if m.cluster == nil {
+		return types.ManagedObjectReference{}, fmt.Errorf("no cluster in datacenter %q", dc.Name)
 	}
-	pool := s.poolOf(dc)
-	if pool == nil {
-		return none, fmt.Errorf("no resource pool in datacenter %q", dc.Name)
+	if len(m.cluster.Datastore) > 0 {
+		m.datastore = entityName(s.registry, m.cluster.Datastore[0])
 	}
-	body := types.CreateVM_Task{This: folder.Self, Config: config, Pool: pool.Self}
-	result, err := s.do("CreateVM_Task", folder.Self, &body)
-	if err != nil {
-		return none, err
+	if len(m.cluster.Network) > 0 {
+		m.networks = []mo.Entity{s.registry.Get(m.cluster.Network[0]).(mo.Entity)}
 	}
-	ref := result.(types.ManagedObjectReference)
-	if config.Name != name {
-		_, err = s.do("Rename_Task", ref, &types.Rename_Task{This: ref, NewName: name})
-	}
-	return ref, err
+	return s.makeVM(m)
 }
 
 // poolOf is the root resource pool of a datacenter's first cluster, by name.
@@ -149,7 +138,11 @@ func (s *Simulator) clusterOf(dc *simulator.Datacenter) *simulator.ClusterComput
 // makePool makes resource pools, one in the other, below the root pool of the first datacenter's first cluster, as far as
 // they are missing.
 func (s *Simulator) makePool(poolPath string) (types.ManagedObjectReference, error) {
-	pool := s.poolOf(s.datacenters[0])
+	return s.makePoolBelow(s.poolOf(s.datacenters[0]), poolPath)
+}
+
+// makePoolBelow makes resource pools below another one, as far as they are missing.
+func (s *Simulator) makePoolBelow(pool *simulator.ResourcePool, poolPath string) (types.ManagedObjectReference, error) {
 	for _, name := range strings.Split(poolPath, "/") {
 		name = kept(name)
 		next := s.registry.FindByName(name, pool.ResourcePool.ResourcePool)
@@ -164,31 +157,6 @@ func (s *Simulator) makePool(poolPath string) (types.ManagedObjectReference, err
 		pool = next.(*simulator.ResourcePool)
 	}
 	return pool.Self, nil
-}
-
-func machine(name, datastore string, ref types.ManagedObjectReference) (types.VirtualMachineConfigSpec, error) {
-	config := types.VirtualMachineConfigSpec{
-		Name:         name,
-		GuestId:      string(types.VirtualMachineGuestOsIdentifierOtherGuest),
-		Uuid:         newUUID(),
-		InstanceUuid: newUUID(),
-		Files:        &types.VirtualMachineFileInfo{VmPathName: fmt.Sprintf("[%s] %s", datastore, directory(name))},
-
-		CpuHotAddEnabled:    types.NewBool(false), // vCenter's default
-		CpuHotRemoveEnabled: types.NewBool(false),
-		MemoryHotAddEnabled: types.NewBool(false),
-	}
-	var devices object.VirtualDeviceList
-	scsi, err := devices.CreateSCSIController("pvscsi")
-	if err != nil {
-		return config, err
-	}
-	disk := devices.CreateDisk(scsi.(types.BaseVirtualController), ref, "")
-	disk.CapacityInKB = int64(units.GB*10) / units.KB
-	nic := esx.EthernetCard
-	devices = append(devices, scsi, disk, &nic)
-	config.DeviceChange, err = devices.ConfigSpec(types.VirtualDeviceConfigSpecOperationAdd)
-	return config, err
 }
 
 // makeFolder returns the folder at a path below the first datacenter's VM folder, and makes what is missing of it.

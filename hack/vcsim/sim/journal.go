@@ -193,5 +193,5 @@ func (r *recorder) putVM(vm *mo.VirtualMachine, unborn bool) {
 		r.journal.vm(describeUnborn(vm, r.path(vm)))
 		return
 	}
-	r.journal.vm(describe(vm, r.path(vm)))
+	r.journal.vm(describe(r.registry, vm, r.path(vm)))
 }

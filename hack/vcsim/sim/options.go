@@ -20,6 +20,8 @@ type Options struct {
 	Hosts       int      // per cluster, default 1
 	Pools       int      // resource pools below each cluster's root pool, default none
 	Datastores  int      // per datacenter, default 1
+	// Inventory describes the first datacenter in more detail, if it is given.
+	Inventory *Inventory
 
 	Templates      []string // names, made in the first datacenter
 	TemplateFolder string   // path below the VM folder; "" is the VM folder itself

@@ -13,26 +13,37 @@ import (
 // denied is the privileges that no account has. Package control has the table of what each method asks for.
 type denied struct {
 	mu  sync.Mutex
-	ids []string
+	all []denial
 }
 
-func (d *denied) deny(ids ...string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ids = append(d.ids, ids...)
+// denial is a privilege that is denied on one object, or on all if that is not set.
+type denial struct {
+	id string
+	on types.ManagedObjectReference
 }
 
-// allow gives privileges back; all if none is named.
-func (d *denied) allow(ids ...string) {
+func (d *denied) deny(on types.ManagedObjectReference, ids ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ids = slices.DeleteFunc(d.ids, func(id string) bool { return len(ids) == 0 || slices.Contains(ids, id) })
+	for _, id := range ids {
+		d.all = append(d.all, denial{id, on})
+	}
 }
 
-func (d *denied) has(id string) bool {
+// allow gives privileges back on an object, or on all; all privileges if none is named.
+func (d *denied) allow(on types.ManagedObjectReference, ids ...string) {
+	everywhere := on == types.ManagedObjectReference{}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Contains(d.ids, id)
+	d.all = slices.DeleteFunc(d.all, func(one denial) bool {
+		return (everywhere || one.on == on) && (len(ids) == 0 || slices.Contains(ids, one.id))
+	})
+}
+
+func (d *denied) has(id string, on types.ManagedObjectReference) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Contains(d.all, denial{id: id}) || slices.Contains(d.all, denial{id, on})
 }
 
 // unprivileged returns NoPermission for a call that asks for a privilege that is denied; in strict mode, also for one that
@@ -46,7 +57,7 @@ func (s *Simulator) unprivileged(ctx *simulator.Context, m *simulator.Method) ty
 	}
 	for _, id := range needs {
 		for _, on := range s.targets(m, id) {
-			if s.denied.has(id) || s.options.Strict && !s.granted(on, id) {
+			if s.denied.has(id, on) || s.options.Strict && !s.granted(on, id) {
 				return noPermission(on, id)
 			}
 		}
@@ -61,11 +72,31 @@ func noPermission(on types.ManagedObjectReference, privilege string) types.BaseM
 }
 
 func (s *Simulator) opDeny(r control.Request) (any, error) {
-	s.denied.deny(r.Privileges...)
-	return control.Reply{}, nil
+	on, err := s.denialOn(r)
+	if err != nil {
+		return nil, err
+	}
+	s.denied.deny(on, r.Privileges...)
+	return control.Reply{MoRef: on.Value}, nil
 }
 
 func (s *Simulator) opAllow(r control.Request) (any, error) {
-	s.denied.allow(r.Privileges...)
-	return control.Reply{}, nil
+	on, err := s.denialOn(r)
+	if err != nil {
+		return nil, err
+	}
+	s.denied.allow(on, r.Privileges...)
+	return control.Reply{MoRef: on.Value}, nil
+}
+
+// denialOn is the object that a request denies something on, or not set.
+func (s *Simulator) denialOn(r control.Request) (types.ManagedObjectReference, error) {
+	if r.Object == "" {
+		return types.ManagedObjectReference{}, nil
+	}
+	e, err := s.findObject(r.Object)
+	if err != nil {
+		return types.ManagedObjectReference{}, err
+	}
+	return e.Reference(), nil
 }

@@ -27,6 +27,7 @@ import (
 //     the task fails with InvalidPowerState.
 //  7. If anything is refused, be it by the stock simulator, nothing of the spec is applied, and no client sees any of it.
 //  8. A changeVersion that is not the virtual machine's is refused with ConcurrentAccess.
+//  9. Network cards change as those of a clone: see cardChanges.
 //
 // What none of them is about, such as ExtraConfig, changes in every power state.
 func (s *Simulator) reconfigVM(ctx *simulator.Context, m *simulator.Method) soap.HasFault {
@@ -58,6 +59,15 @@ func (s *Simulator) judge(
 		if fault := outOfState(vm, spec); fault != nil {
 			return nil, fault
 		}
+	}
+	if host, ok := ctx.Map.Get(*vm.Runtime.Host).(*simulator.HostSystem); ok {
+		cards := cardChanges{
+			registry: ctx.Map, dc: datacenterOf(ctx.Map, vm), host: &host.HostSystem, devices: vm.Config.Hardware.Device,
+		}
+		if fault := cards.apply(spec.DeviceChange); fault != nil {
+			return nil, fault
+		}
+		disguise(spec.DeviceChange)
 	}
 	return resizesOf(vm.Config.Hardware.Device, spec.DeviceChange)
 }
@@ -121,6 +131,7 @@ func (s *Simulator) apply(
 		switch _, fault := waitTask(ctx, res.Res.Returnval); fault.(type) {
 		case nil:
 			s.settle(ctx, vm, resizes)
+			ctx.Update(vm, connect(ctx.Map, &vm.VirtualMachine))
 		case *types.RequestCanceled: // says the task: the stock simulator goes on with it
 		default:
 			before.restore(ctx, vm)

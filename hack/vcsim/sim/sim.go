@@ -66,7 +66,7 @@ func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
 	s.requests.journal, s.violations.journal = s.journal, s.journal
-	s.denied.deny(o.DeniedPrivileges...)
+	s.denied.deny(types.ManagedObjectReference{}, o.DeniedPrivileges...)
 	s.guests.usual, s.guests.all = o.Guest, make(map[types.ManagedObjectReference]*guest)
 	s.guests.clock.stopped, s.guests.clock.started = o.GuestClockStopped, time.Now()
 	s.grants = map[control.Object]control.Grant{}
@@ -90,6 +90,9 @@ func (s *Simulator) start() error {
 		return fmt.Errorf("create inventory: %w", err)
 	}
 	s.extend()
+	if err := s.buildInventory(); err != nil {
+		return fmt.Errorf("build inventory: %w", err)
+	}
 	if err := s.placeDatacenters(); err != nil {
 		return fmt.Errorf("place datacenters: %w", err)
 	}

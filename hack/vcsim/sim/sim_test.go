@@ -39,11 +39,17 @@ type env struct {
 
 func start(t testing.TB, o sim.Options) *env {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	t.Cleanup(cancel)
 	if o.Templates == nil {
 		o.Templates = []string{"template"}
 	}
+	return startWith(t, o, o.Templates[0])
+}
+
+// startWith is start with another template than those of the options.
+func startWith(t testing.TB, o sim.Options, template string) *env {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	t.Cleanup(cancel)
 	if o.Root == "" {
 		o.Root = "group"
 	}
@@ -59,7 +65,7 @@ func start(t testing.TB, o sim.Options) *env {
 	e := &env{t: t, ctx: ctx, sim: s, control: control.New(s.ControlURL())}
 	t.Cleanup(e.control.Close)
 	e.client = e.login(s.Username(), s.Password())
-	e.template = e.vm(o.Templates[0])
+	e.template = e.vm(template)
 	folder, err := e.control.CreateFolder(ctx, "group")
 	e.must(err)
 	e.folder = types.ManagedObjectReference{Type: "Folder", Value: folder}

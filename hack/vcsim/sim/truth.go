@@ -33,7 +33,7 @@ func (s *Simulator) vms() []control.VM {
 			if s.hub.isEmbryo(vm.Self) {
 				out = append(out, describeUnborn(&vm.VirtualMachine, s.path(vm)))
 			} else {
-				out = append(out, describe(&vm.VirtualMachine, s.path(vm)))
+				out = append(out, describe(s.registry, &vm.VirtualMachine, s.path(vm)))
 			}
 		})
 	}
@@ -43,7 +43,7 @@ func (s *Simulator) vms() []control.VM {
 	return out
 }
 
-func describe(vm *mo.VirtualMachine, path string) control.VM {
+func describe(registry *simulator.Registry, vm *mo.VirtualMachine, path string) control.VM {
 	out := control.VM{
 		MoRef:           vm.Self.Value,
 		Name:            vm.Name,
@@ -66,19 +66,49 @@ func describe(vm *mo.VirtualMachine, path string) control.VM {
 	}
 	if vm.Runtime.Host != nil {
 		out.Host = vm.Runtime.Host.Value
+		if host, ok := registry.Get(*vm.Runtime.Host).(mo.Entity); ok {
+			out.Cluster = entityName(registry, *host.Entity().Parent)
+		}
 	}
 	if stamp, ok := object.OptionValueList(vm.Config.ExtraConfig).GetString(stampKey); ok {
 		out.Stamp = stamp
 	}
-	disks := object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil))
-	for _, disk := range disks {
-		out.Disks = append(out.Disks, disk.GetVirtualDevice().Key)
-		out.DiskKiB = append(out.DiskKiB, disk.(*types.VirtualDisk).CapacityInKB)
-		if disk.(*types.VirtualDisk).VDiskId != nil {
-			out.FirstClassDisks = append(out.FirstClassDisks, disk.GetVirtualDevice().Key)
+	for _, ref := range vm.Datastore {
+		out.Datastores = append(out.Datastores, entityName(registry, ref))
+	}
+	for _, disk := range disksOf(vm.Config.Hardware.Device) {
+		out.Disks = append(out.Disks, disk.Key)
+		out.DiskKiB = append(out.DiskKiB, disk.CapacityInKB)
+		parent := ""
+		if files := chain(disk); len(files) > 1 {
+			parent = files[1]
+		}
+		out.DiskParents = append(out.DiskParents, parent)
+		if disk.VDiskId != nil {
+			out.FirstClassDisks = append(out.FirstClassDisks, disk.Key)
 		}
 	}
+	out.NICs = describeCards(registry, vm)
 	return out
+}
+
+// describeCards lists the network cards of a virtual machine.
+func describeCards(registry *simulator.Registry, vm *mo.VirtualMachine) []control.NIC {
+	var nics []control.NIC
+	dc := datacenterOf(registry, vm)
+	for _, device := range vm.Config.Hardware.Device {
+		card := ethernetCard(device)
+		if card == nil {
+			continue
+		}
+		nic := control.NIC{Key: card.Key, MAC: card.MacAddress}
+		nic.Connected = card.Connectable != nil && card.Connectable.Connected
+		if network := networkOf(registry, dc, card.Backing); network != nil {
+			nic.Network = nameOf(network)
+		}
+		nics = append(nics, nic)
+	}
+	return nics
 }
 
 // folders lists every folder of virtual machines.

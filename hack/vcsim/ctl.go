@@ -30,7 +30,7 @@ func actions() map[string]action {
 			return do(c, ctx, args[0])
 		}}
 	}
-	return map[string]action{
+	all := map[string]action{
 		"vms":           {nil, "list all VMs there really are", listVMs},
 		"folders":       {nil, "list all VM folders", listFolders},
 		"journal":       {nil, "follow what happens, from the oldest entry that is kept", followJournal},
@@ -83,31 +83,14 @@ func actions() map[string]action {
 			_, err := c.AttachDisk(ctx, a[0], a[1])
 			return err
 		}},
-		"guests": {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
-		"snapshot": {[]string{"VM", "NAME"}, "take a snapshot of a VM or a template", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			_, err := c.TakeNamedSnapshot(ctx, a[0], a[1])
-			return err
-		}},
-		"remove-snapshot": {[]string{"VM", "NAME"}, "remove a snapshot", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			return c.RemoveSnapshot(ctx, a[0], a[1])
-		}},
-		"remove-object": {[]string{"OBJECT"}, "remove a pool, a datastore or a network", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			return c.RemoveObject(ctx, a[0])
-		}},
-		"rename-object": {[]string{"OBJECT", "NAME"}, "rename a pool, a datastore, a network or a cluster", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			return c.RenameObject(ctx, a[0], a[1])
-		}},
-		"deny": {[]string{"OBJECT", "PRIVILEGE"}, "take a privilege away on an object", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			return c.DenyOn(ctx, a[0], a[1])
-		}},
-		"allow": {[]string{"OBJECT", "PRIVILEGE"}, "give a privilege back on an object", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
-			return c.AllowOn(ctx, a[0], a[1])
-		}},
+		"guests":     {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
 		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
 			return c.EndSessions(ctx)
 		}},
 	}
+	maps.Copy(all, objectActions())
+	return all
 }
 
 // runControl does one action on the simulator whose control port is at url.

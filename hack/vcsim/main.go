@@ -64,7 +64,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.BoolVar(&o.Guest.IgnoreShutdown, "guest-ignore-shutdown", false, "guests do not shut down when they are asked to")
 	flags.BoolVar(&o.GuestClockStopped, "guest-clock-stopped", false, "let time go by for guests only when the control port says so")
 	flags.IntVar(&o.ForeignVMs, "foreign-vms", 0, "virtual machines of somebody else, in the folder \"foreign\" below the VM folder, that can only be read")
-	inventory := flags.String("inventory", "", "YAML `file` that describes the first datacenter, in place of -clusters, -hosts, -pools and -datastores")
+	flags.Func("inventory", "YAML `file` that describes the first datacenter, in place of -clusters, -hosts, -pools and -datastores",
+		func(file string) (err error) { o.Inventory, err = sim.ReadInventory(file); return err })
 	flags.Func("dc", "inventory `paths` of the datacenters, comma-separated (default DC0)", list(&o.Datacenters))
 	flags.Func("template", "template `names`, comma-separated", list(&o.Templates))
 	flags.BoolVar(&o.Strict, "strict", true, "refuse what a controller must never do, as violations, and lock accounts after failed logins")
@@ -80,13 +81,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	if *inventory != "" {
-		inv, err := sim.ReadInventory(*inventory)
-		if err != nil {
-			return err
-		}
-		o.Inventory = inv
 	}
 	switch o.Reserve = sim.Reserve(*reserve); o.Reserve {
 	case sim.ReserveStart, sim.ReserveEnd:

@@ -29,29 +29,11 @@ func (c *clone) config(ctx *simulator.Context) {
 	if c.bad != nil {
 		return
 	}
-	location := c.req.Spec.Location
-	if location.Pool != nil {
-		c.pool = location.Pool
-	}
-	if c.pool == nil {
-		c.bad = &types.InvalidArgument{InvalidProperty: "spec.location.pool"} // a template has none
+	path, fault := c.locate(ctx, &source)
+	if fault != nil {
+		c.bad = fault
 		return
 	}
-	var path object.DatastorePath
-	path.FromString(source.Files.VmPathName)
-	if location.Datastore != nil {
-		path.Datastore = entityName(ctx.Map, *location.Datastore)
-	}
-	if location.Host != nil {
-		c.host = location.Host
-	}
-	if c.bad = c.place(ctx, path.Datastore); c.bad != nil {
-		return
-	}
-	if c.bad = c.reachParents(ctx, source.Hardware.Device); c.bad != nil {
-		return
-	}
-	path.Path = directory(c.req.Name)
 	c.spec = types.VirtualMachineConfigSpec{
 		Name:              makeable(c.req.Name),
 		Version:           source.Version,
@@ -76,6 +58,31 @@ func (c *clone) config(ctx *simulator.Context) {
 		return
 	}
 	c.override()
+}
+
+// locate finds out where a clone goes, and returns the path of its files.
+func (c *clone) locate(
+	ctx *simulator.Context, source *types.VirtualMachineConfigInfo,
+) (path object.DatastorePath, fault types.BaseMethodFault) {
+	location := c.req.Spec.Location
+	if location.Pool != nil {
+		c.pool = location.Pool
+	}
+	if c.pool == nil {
+		return path, &types.InvalidArgument{InvalidProperty: "spec.location.pool"} // a template has none
+	}
+	path.FromString(source.Files.VmPathName)
+	if location.Datastore != nil {
+		path.Datastore = entityName(ctx.Map, *location.Datastore)
+	}
+	if location.Host != nil {
+		c.host = location.Host
+	}
+	if fault := c.place(ctx, path.Datastore); fault != nil {
+		return path, fault
+	}
+	path.Path = directory(c.req.Name)
+	return path, c.reachParents(ctx, source.Hardware.Device)
 }
 
 // changeDevices carries out the changes of network cards and of the sizes of disks that the request asks for: the virtual

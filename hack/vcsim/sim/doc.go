@@ -39,7 +39,9 @@
 //
 // # What it does not do
 //
-// It knows no privileges but those of strict mode, never runs out of space or hosts unless told to, and keeps every task
-// for ever. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
+// It knows no privileges but those of strict mode and those that are denied, never runs out of space or hosts unless told to,
+// and keeps every task for ever. Storage DRS recommends every member of a datastore cluster, whatever a cluster's hosts mount.
+// Files of disks are never merged: removing a snapshot leaves the chain as it is, as vCenter must where linked clones hang on
+// it. A template takes its files with it when it is destroyed; its linked clones do not notice. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
 // in the truth; but it is in its folder's childEntity.
 package sim

@@ -78,6 +78,21 @@ func TestLinkedClone(t *testing.T) {
 	}
 }
 
+// TestLinkedCloneVisibleFromTheStart makes a linked clone with other networks where everybody can see it while it is made.
+func TestLinkedCloneVisibleFromTheStart(t *testing.T) {
+	e := zones(t, sim.Options{Visible: sim.VisibleStart})
+	first := e.snapshots("ubuntu")[0].Snapshot
+	ref := e.clone("a", e.c2(), linkedTo(&first), located(card(editCard, 4000, e.backingOn("segment")), card(addCard, -1, e.backingOn("db"))))
+	e.connected("a", ref, []string{"segment", "db"})
+	if got := e.truth("a"); !got.Linked() || got.DiskParents[0] != e.held(first) || got.Cluster != "c2" {
+		t.Errorf("%+v", got)
+	}
+	fault := wantFault[*types.InvalidArgument](t, e.cloneError("b", e.c1(), linkedTo(nil)))
+	if fault.InvalidProperty != "spec.snapshot" || e.count("b") != 0 {
+		t.Errorf("fault %+v, %d virtual machines", fault, e.count("b"))
+	}
+}
+
 // TestLinkedCloneNeedsSnapshot refuses linked clones without a snapshot of their source. Nothing is made.
 func TestLinkedCloneNeedsSnapshot(t *testing.T) {
 	e := zones(t, sim.Options{})

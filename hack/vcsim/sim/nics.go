@@ -21,7 +21,7 @@ const maxCards = 10
 //  2. A card's backing names a network of the datacenter, which the host has. Otherwise the fault is InvalidDeviceBacking; and
 //     InvalidArgument if the host is no member of the network's switch, as govmomi's simulator has it.
 //  3. What an edit leaves out stays as it is. A new card needs a backing.
-//  4. A unit number is used once, and there are ten cards at most: TooManyDevices.
+//  4. There are ten cards at most: TooManyDevices. That a unit number is used once, the stock simulator sees to.
 type cardChanges struct {
 	registry *simulator.Registry
 	dc       *simulator.Datacenter
@@ -68,13 +68,8 @@ func (c *cardChanges) add(i int32, change *types.VirtualDeviceConfigSpec) types.
 	card := ethernetCard(change.Device)
 	cards := 0
 	for _, device := range c.devices {
-		other := ethernetCard(device)
-		if other == nil {
-			continue
-		}
-		cards++
-		if sameUnit(card, other) {
-			return invalidDevice(i, "virtualDeviceSpec.device.unitNumber")
+		if ethernetCard(device) != nil {
+			cards++
 		}
 	}
 	if cards >= maxCards {
@@ -86,10 +81,6 @@ func (c *cardChanges) add(i int32, change *types.VirtualDeviceConfigSpec) types.
 	c.devices = append(c.devices, change.Device)
 	c.touched = append(c.touched, card.Key)
 	return nil
-}
-
-func sameUnit(a, b *types.VirtualEthernetCard) bool {
-	return a.UnitNumber != nil && b.UnitNumber != nil && *a.UnitNumber == *b.UnitNumber && a.ControllerKey == b.ControllerKey
 }
 
 func (c *cardChanges) edit(i int32, change *types.VirtualDeviceConfigSpec) types.BaseMethodFault {

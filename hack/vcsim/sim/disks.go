@@ -59,10 +59,8 @@ func (d *diskFiles) born(obj mo.Reference) {
 	for _, disk := range disksOf(vm.Config.Hardware.Device) {
 		files := chain(disk)
 		d.made(vm.Self, files...)
-		if len(files) > 1 {
-			if maker, _ := d.maker(files[1]); maker != vm.Self {
-				d.link(files[0])
-			}
+		if len(files) > 1 { // only linked clones are born with a parent
+			d.link(files[0])
 		}
 	}
 }

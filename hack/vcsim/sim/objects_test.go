@@ -33,8 +33,8 @@ func TestDenyOnOneObject(t *testing.T) {
 		t.Errorf("denied: %s", got)
 	}
 	e.clone("edited", e.c1(), toDB) // the template's network is not asked for
-	e.must(e.control.AllowOn(e.ctx, "front", assign))
 	e.must(e.control.DenyOn(e.ctx, "db", assign))
+	e.must(e.control.AllowOn(e.ctx, "front", assign)) // and there alone
 	e.clone("kept", e.c1())
 	if got := e.deniedOn(submit("b", e.c1(), toDB)); got != assign+" on db" {
 		t.Errorf("denied: %s", got)

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,6 +92,9 @@ func TestCloneChangesCards(t *testing.T) {
 				t.Errorf("%s and %s have the MAC address %q", vm.Name, other, nic.MAC)
 			}
 			seen[nic.MAC] = vm.Name
+			if vm.Name != "ubuntu" && !strings.HasPrefix(nic.MAC, "00:50:56:8") {
+				t.Errorf("the MAC address %s of %s is none of vCenter's", nic.MAC, vm.Name)
+			}
 			if nic.Connected != (vm.Name != "ubuntu") {
 				t.Errorf("%s: card %d is connected: %t", vm.Name, nic.Key, nic.Connected)
 			}
@@ -201,8 +205,8 @@ func apart() *sim.Inventory {
 		Datastores: []string{"shared", "one", "two"},
 		Networks:   []sim.Network{{Name: "front", Kind: sim.DistributedNetwork, Switch: "dvs"}, {Name: "std"}, {Name: "other"}},
 		Templates: []sim.Template{
-			{Name: "t", Networks: []string{"front", "std"}, Snapshots: []string{"base"}},
-			{Name: "local", Datastore: "one", Networks: []string{"front"}, Snapshots: []string{"base"}},
+			{Name: "t", Folder: "templates/linux", Networks: []string{"front", "std"}, Snapshots: []string{"base"}},
+			{Name: "local", Folder: "templates/linux", Datastore: "one", Networks: []string{"front"}, Snapshots: []string{"base"}},
 		},
 	}
 }

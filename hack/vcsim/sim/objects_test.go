@@ -168,10 +168,12 @@ func TestRemoveUnderClone(t *testing.T) {
 
 // TestRenameObjects gives everything that a path can lead to another name, under a virtual machine that lives on.
 func TestRenameObjects(t *testing.T) {
-	e := startIn(t, sim.Options{Inventory: apart()}, "t")
-	e.clone("a", e.in("/DC0/host/c1/Resources", "one"))
-	for object, name := range map[string]string{"one": "uno", "front": "vorne", "std": "norm", "c1": "c/9", "shared": "common"} {
-		e.must(e.control.RenameObject(e.ctx, object, name))
+	e := startIn(t, sim.Options{Inventory: apart(), Strict: true}, "t")
+	base := linkedTo(&e.snapshots("t")[0].Snapshot)
+	e.clone("a", e.in("/DC0/host/c1/Resources", "one"), stamped("me"))
+	e.clone("linked", e.in("/DC0/host/c1/Resources", "one"), base, stamped("me"))
+	for key, name := range map[string]string{"one": "uno", "front": "vorne", "std": "norm", "c1": "c/9", "shared": "common"} {
+		e.must(e.control.RenameObject(e.ctx, key, name))
 	}
 	got := e.truth("a")
 	if got.Cluster != "c%2f9" || !slices.Equal(got.Datastores, []string{"uno"}) || !slices.Equal(got.Networks(), []string{"vorne", "norm"}) {
@@ -192,8 +194,11 @@ func TestRenameObjects(t *testing.T) {
 	}
 	e.clone("b", e.in("/DC0/host/c%2f9/Resources", "common")) // the template's files have moved, too
 	e.must(e.control.GrowDisk(e.ctx, "b", 20))
-	for _, vm := range []string{"a", "b"} {
-		e.must(e.control.DestroyVM(e.ctx, vm))
+	e.clone("of a snapshot", e.in("/DC0/host/c%2f9/Resources", "uno"), base)
+	for _, vm := range []string{"a", "linked"} { // strict mode still knows whose files they have
+		task, err := object.NewVirtualMachine(e.client.Client, e.vm(vm)).Destroy(e.ctx)
+		e.must(err)
+		e.must(task.Wait(e.ctx))
 	}
 }
 

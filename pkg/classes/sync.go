@@ -92,6 +92,12 @@ func readiness(class *v1alpha1.VmGroupClass, found vsphere.Offer, users []string
 			wrong = append(wrong, fmt.Sprintf("Zone %s: %s", zone.Name, zone.Err.Error()))
 		}
 	}
+	for _, network := range found.Networks {
+		if network.Err != nil {
+			ready.Reason = first(wrong, ready.Reason, network.Err.Reason)
+			wrong = append(wrong, fmt.Sprintf("Network %s: %s", network.Name, network.Err.Error()))
+		}
+	}
 	if err := found.TemplatesErr; err != nil {
 		ready.Reason = first(wrong, ready.Reason, err.Reason)
 		wrong = append(wrong, err.Error())
@@ -161,6 +167,9 @@ func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
 		spec.Zones = append(spec.Zones, vsphere.ZoneSpec{
 			Name: zone.Name, Cluster: zone.Cluster, ResourcePool: zone.ResourcePool, Datastore: zone.Datastore,
 		})
+	}
+	for _, network := range class.Spec.Networks {
+		spec.Networks = append(spec.Networks, vsphere.NetworkSpec{Name: network.Name, Path: network.Path})
 	}
 	return spec
 }

@@ -22,6 +22,7 @@
 //	scale.go      which operations bring that about?
 //	victims.go    which go first?
 //	zones.go      in which zone is a VM made, and which zone does surplus leave?
+//	networks.go   can its NICs be connected?
 //	place.go      on which host is a VM made, where vCenter chooses none?
 //	removal.go    how does the group end?
 //	forecast.go   what becomes of the VMs in the end, in numbers?

@@ -58,6 +58,9 @@ func warnings(in Input, p *Plan) []Notice {
 			Message: "no clone is due, and the next one would fail: " + err.Error(),
 		})
 	}
+	if err := networkError(in); err != nil && p.due.makes() == 0 {
+		out = append(out, Notice{Reason: err.Reason, Message: "no clone is due, and the next one would fail: " + err.Error()})
+	}
 	out = append(out, failingZones(in)...)
 	if n := len(p.members.orphans); n > 0 {
 		out = append(out, Notice{Reason: v1alpha1.ReasonOrphaned, Message: fmt.Sprintf(

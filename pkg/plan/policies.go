@@ -44,12 +44,12 @@ func (p *Plan) hold(in Input) {
 // cloningBlocked reports whether all clones have to wait that are due. Those without a template do in any case, see clonesDue.
 // The first that applies:
 //
-//  1. there is no place for VMs
+//  1. there is no place for VMs, or no network
 //  2. a problem has to be solved first
 //  3. a mass disappearance is under investigation: the missing VMs may be there
 //  4. the status counts VMs that nobody can list: they may be there
 func (p *Plan) cloningBlocked(in Input) bool {
-	return placementError(in) != nil ||
+	return placementError(in) != nil || networkError(in) != nil ||
 		p.Problem != nil && p.Problem.blocksClones ||
 		in.Snapshot.Disappearance != nil ||
 		p.members.unlisted > 0
@@ -81,7 +81,7 @@ func clonesAllowed(failure *vsphere.Failure, wanted, inFlight int, now time.Time
 func cloneFailure(in Input) *vsphere.Failure {
 	var latest *vsphere.Failure
 	for _, zone := range in.Snapshot.Zones {
-		if zone.Err != nil {
+		if zone.Err != nil || lacksNetwork(in, zone) != "" {
 			continue
 		}
 		f := zoneFailure(in, zone.Name)

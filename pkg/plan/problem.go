@@ -175,6 +175,9 @@ func cloningProblems(in Input, p *Plan) []*Problem {
 	if err := placementError(in); err != nil {
 		problems = append(problems, ofError(err))
 	}
+	if err := networkError(in); err != nil {
+		problems = append(problems, ofError(err))
+	}
 	return problems
 }
 

@@ -18,7 +18,17 @@ func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 		CPU:       g.Spec.CPU,
 		MemoryMiB: int64(g.Spec.Memory) * 1024,
 		DiskGiB:   ptr.Deref(g.Spec.Disk, 0),
+		Networks:  vsphere.JoinNetworks(networkNames(g)),
 	}
+}
+
+// networkNames returns the names of the networks that the NICs of a group's VMs are connected to, none if they are the template's.
+func networkNames(g *v1alpha1.VmGroup) []string {
+	var names []string
+	for _, network := range g.Spec.Networks {
+		names = append(names, network.Name)
+	}
+	return names
 }
 
 func trigger(g *v1alpha1.VmGroup) string {

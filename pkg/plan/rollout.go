@@ -203,7 +203,7 @@ func deletionMarks(g *v1alpha1.VmGroup) map[string]v1alpha1.MemberDeletion {
 func (ms *membership) count(in Input) (counts, RolloutClock) {
 	c := counts{
 		replicas: int(in.Group.DesiredReplicas()), cloning: len(ms.pending), unidentified: len(ms.unidentified),
-		blocked: in.TemplateError != nil || placementError(in) != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
+		blocked: in.TemplateError != nil || placementError(in) != nil || networkError(in) != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
 	}
 	c.surge, c.unavailable = limits(in.Group)
 	c.lacking = ms.lacking()

@@ -26,15 +26,16 @@ type zoneLoad struct {
 // that
 //
 //  1. is not there, see vsphere.Zone
-//  2. needs a host, and has none that can take a VM
-//  3. has failed, and has to wait, see clonesAllowed
+//  2. lacks a network of the group
+//  3. needs a host, and has none that can take a VM
+//  4. has failed, and has to wait, see clonesAllowed
 func zonesFor(in Input, ms *membership, wanted int) (zones, time.Duration) {
 	members, inFlight := zoneMembers(ms), clonesInZones(ms)
 	var fit zones
 	var again time.Duration
 	for _, zone := range in.Snapshot.Zones {
 		load := &zoneLoad{Zone: zone, members: members[zone.Name], hosts: hostsFor(zone, ms), failure: zoneFailure(in, zone.Name)}
-		if zone.Err != nil || zone.HostNeeded && len(load.hosts) == 0 {
+		if zone.Err != nil || lacksNetwork(in, zone) != "" || zone.HostNeeded && len(load.hosts) == 0 {
 			continue
 		}
 		var delay time.Duration
@@ -147,6 +148,9 @@ func failingZones(in Input) []Notice {
 		err := zone.Err
 		if f := zoneFailure(in, zone.Name); err == nil && f != nil {
 			err = f.Err
+		}
+		if name := lacksNetwork(in, zone); err == nil && name != "" && networkError(in) == nil {
+			err = classError(v1alpha1.ReasonNetworkNotFound, "it lacks the network %q.", name)
 		}
 		if err != nil {
 			out = append(out, Notice{Reason: ofError(err).Reason, Message: fmt.Sprintf(

@@ -8,6 +8,13 @@ type ClassSpec struct {
 	// in front, a whole inventory path, which has to lead below it. Empty is the whole datacenter.
 	TemplateFolder string
 	Zones          []ZoneSpec
+	Networks       []NetworkSpec
+}
+
+// NetworkSpec names a network in vCenter.
+type NetworkSpec struct {
+	Name string
+	Path string // a name, or an inventory path
 }
 
 // ZoneSpec names a place where VMs may be made. Each of its fields but Name is a name or an inventory path, and may be empty
@@ -24,7 +31,14 @@ type ZoneSpec struct {
 type Offer struct {
 	// TemplatesErr says what is wrong with the template folder, nil if nothing is known to be.
 	TemplatesErr *Error
-	Zones        []Zone // in the order of the spec
+	Zones        []Zone    // in the order of the spec
+	Networks     []Network // the same
+}
+
+// Network is a network that the NICs of VMs may be connected to.
+type Network struct {
+	Name string
+	Err  *Error // says why none can be connected to it, nil if nothing is known to be wrong
 }
 
 // Zone is a place where VMs may be made.
@@ -37,6 +51,8 @@ type Zone struct {
 	// configured. Hosts are those to choose from then, fit or not.
 	HostNeeded bool
 	Hosts      []Host
+	// Networks are the names of the class's networks that its cluster has.
+	Networks []string
 }
 
 // Place is a zone of a class. Its zero value is the place that the flags of the controller name.

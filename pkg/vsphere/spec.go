@@ -16,6 +16,20 @@ type VMSpec struct {
 	CPU       int32  // vCPUs
 	MemoryMiB int64
 	DiskGiB   int32 // of the first disk; 0: as in the template
+	// Networks are the names of the networks of its NICs, in order, with commas between them, see JoinNetworks; empty: as in the
+	// template.
+	Networks string
+}
+
+// JoinNetworks returns the names of networks as a VMSpec has them, so that specs can be compared. No name has a comma.
+func JoinNetworks(names []string) string { return strings.Join(names, ",") }
+
+// NetworkNames returns the names of the networks of s.
+func (s VMSpec) NetworkNames() []string {
+	if s.Networks == "" {
+		return nil
+	}
+	return strings.Split(s.Networks, ",")
 }
 
 // revisionVersion begins the revisions that are written now.
@@ -26,12 +40,15 @@ const revisionVersion = "2:"
 // every VM look old.
 type revised struct {
 	Template string `json:"template"`
+	Networks string `json:"networks,omitempty"`
 	Trigger  string `json:"trigger,omitempty"`
 }
 
 // Revision names what a VM is made from, apart from its size: "2:" and a short hash. It is the same in every version of the
 // controller that writes version 2.
-func (s VMSpec) Revision() string { return revisionVersion + hash(revised{s.Template, s.Trigger}) }
+func (s VMSpec) Revision() string {
+	return revisionVersion + hash(revised{Template: s.Template, Networks: s.Networks, Trigger: s.Trigger})
+}
 
 // revisionV1 is the revision that controllers wrote before there were versions. It covers CPUs and memory.
 func (s VMSpec) revisionV1() string {
@@ -77,7 +94,7 @@ type Revisions struct {
 // Revisions returns the revisions of s, so that many VMs can be compared with them.
 func (s VMSpec) Revisions() Revisions {
 	r := Revisions{template: s.Template, v2: s.Revision()}
-	if s.Trigger == "" {
+	if s.Trigger == "" && s.Networks == "" {
 		r.v1 = s.revisionV1()
 	}
 	return r

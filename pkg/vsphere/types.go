@@ -119,6 +119,8 @@ type Snapshot struct {
 	// Zones are the places where VMs of the group's class can be made, none while nobody knows the class. Everybody is
 	// notified when any class's change.
 	Zones []Zone
+	// Networks are those of the group's class.
+	Networks []Network
 	// Swept is the number of the last sweep that has succeeded, see Interface.Sweep. SweepErr says why a later one has failed,
 	// nil if none has.
 	Swept    int

@@ -28,12 +28,13 @@ type revisionData struct {
 	CPU           int32       `json:"cpu"`
 	MemoryMiB     int64       `json:"memoryMiB"`
 	DiskGiB       int32       `json:"diskGiB,omitempty"`
+	Networks      string      `json:"networks,omitempty"`
 }
 
 func dataOf(r plan.Revision) revisionData {
 	return revisionData{
 		Revision: r.Name, Template: r.Template, TemplateMoRef: r.Source, VCenter: r.VCenter, Trigger: r.Trigger,
-		CPU: r.CPU, MemoryMiB: r.MemoryMiB, DiskGiB: r.DiskGiB,
+		CPU: r.CPU, MemoryMiB: r.MemoryMiB, DiskGiB: r.DiskGiB, Networks: r.Networks,
 	}
 }
 
@@ -71,18 +72,20 @@ func readRevision(object *appsv1.ControllerRevision) (plan.Revision, error) {
 	}
 	r := plan.Revision{
 		Object: object.Name, Number: object.Revision, Name: d.Revision,
-		VMSpec: vsphere.VMSpec{Template: d.Template, Trigger: d.Trigger, CPU: d.CPU, MemoryMiB: d.MemoryMiB, DiskGiB: d.DiskGiB},
+		VMSpec: vsphere.VMSpec{
+			Template: d.Template, Trigger: d.Trigger, CPU: d.CPU, MemoryMiB: d.MemoryMiB, DiskGiB: d.DiskGiB, Networks: d.Networks,
+		},
 		Source: d.TemplateMoRef, VCenter: d.VCenter,
 	}
 	known := d.Template != "" && d.TemplateMoRef != "" && d.VCenter != ""
-	unknown := d.Template == "" && d.TemplateMoRef == "" && d.VCenter == "" && d.Trigger == ""
+	unknown := d.Template == "" && d.TemplateMoRef == "" && d.VCenter == "" && d.Trigger == "" && d.Networks == ""
 	switch {
 	case d.CPU < 1 || d.MemoryMiB < 1 || d.DiskGiB < 0 || d.Revision == "":
 		return r, errors.New("its data lack the revision or the size, or have an impossible one")
 	case !known && !unknown:
 		return r, errors.New("its data lack the template, or its reference, or the vCenter")
 	case known && d.Revision != r.Revision():
-		return r, fmt.Errorf("its data have the revision %q, and template and trigger are those of %q", d.Revision, r.Revision())
+		return r, fmt.Errorf("its data have the revision %q, and template, networks and trigger are those of %q", d.Revision, r.Revision())
 	}
 	return r, nil
 }

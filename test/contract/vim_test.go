@@ -27,7 +27,7 @@ const (
 func TestContract(t *testing.T) {
 	contract.Run(t, func(t *testing.T, opts contract.Options) contract.World {
 		t.Parallel() // each scenario has a simulator of its own
-		process, err := vcsim.Start(t.Context(), vcsim.Options{TemplateFolder: opts.TemplateFolder, Clusters: 2})
+		process, err := vcsim.Start(t.Context(), vcsim.Options{TemplateFolder: opts.TemplateFolder, Inventory: "testdata/inventory.yaml"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,25 +100,40 @@ func (w *world) start() {
 
 func (w *world) Client() vsphere.Interface { return w.client }
 
-// clusters are the names that the simulator gives to its clusters.
-var clusters = []string{"DC0_C0", "DC0_C1"}
+// clusters are those in testdata/inventory.yaml.
+var clusters = []string{"c1", "c2"}
 
 func (w *world) Clusters() []string { return clusters }
 
-// ClusterOf tells clusters by their root pools: each VM is in one of these.
-func (w *world) ClusterOf(vm vsphere.Ref) string {
+func (w *world) ClusterOf(vm vsphere.Ref) string { return w.truth(vm).Cluster }
+
+func (w *world) NetworksOf(vm vsphere.Ref) []string {
 	w.t.Helper()
-	pool := ""
+	truth := w.truth(vm)
+	macs := map[string]bool{}
+	for _, nic := range truth.NICs {
+		if macs[nic.MAC] || nic.MAC == "" {
+			w.t.Errorf("two network cards of %s have the MAC address %q", truth.Name, nic.MAC)
+		}
+		macs[nic.MAC] = true
+	}
+	return truth.Networks()
+}
+
+// truth is what the simulator's books have of a VM.
+func (w *world) truth(vm vsphere.Ref) control.VM {
+	w.t.Helper()
+	var found control.VM
 	w.control(func(ctx context.Context, c *control.Client) error {
 		vms, err := c.VMs(ctx)
 		for _, one := range vms {
 			if one.MoRef == string(vm) {
-				pool = one.Pool
+				found = one
 			}
 		}
 		return err
 	})
-	return pool
+	return found
 }
 
 func (w *world) Restart() {

@@ -94,7 +94,13 @@ func (s *site) allUsed(rules []rbacv1.PolicyRule) {
 	s.T.Helper()
 	requests := s.audit()
 	for _, p := range permissions(rules) {
-		if !slices.ContainsFunc(requests, p.usedBy) {
+		used := slices.ContainsFunc(requests, p.usedBy)
+		if p.verb == "list" { // this API server streams lists with a watch, and older ones do not
+			streamed := p
+			streamed.verb = "watch"
+			used = used || slices.ContainsFunc(requests, streamed.usedBy)
+		}
+		if !used {
 			s.T.Errorf("never used: %s", p)
 		}
 	}

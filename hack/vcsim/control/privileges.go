@@ -18,6 +18,9 @@ const (
 // diskPrivileges are asked for only if a disk gets another size.
 var diskPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.DiskExtend"}
 
+// networkPrivileges are asked for only if network cards are connected to other networks, added or removed.
+var networkPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.AddRemoveDevice"}
+
 // privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
 // place to add to.
 var privileges = []Privilege{
@@ -51,6 +54,7 @@ var privileges = []Privilege{
 		"VirtualMachine.Interact.PowerOn", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "Network.Assign",
 	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.CloneVM_Task", diskPrivileges, "to make a VM with a larger disk than its template's, where spec.disk asks for one"},
+	{"VirtualMachine.CloneVM_Task", networkPrivileges, "to connect the NICs of a VM to other networks than its template's, and to add or remove some, where spec.networks asks for it"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed, or changed in place"},
@@ -77,6 +81,9 @@ func PrivilegesOf(method string) ([]string, bool) {
 	}
 	return asked, known
 }
+
+// DevicePrivileges returns what a clone asks for only if it changes devices.
+func DevicePrivileges() []string { return slices.Concat(diskPrivileges, networkPrivileges) }
 
 // DiskPrivileges returns what methods ask for only if they give a disk another size.
 func DiskPrivileges() []string { return slices.Clone(diskPrivileges) }

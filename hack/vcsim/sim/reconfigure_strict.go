@@ -73,8 +73,8 @@ func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([
 	case *types.ReconfigVM_Task:
 		return specPrivileges(req.Spec, s.devicesOf(ctx, m.This)), ok
 	case *types.CloneVM_Task:
-		disks := control.DiskPrivileges()
-		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(disks, id) })
+		ifAsked := control.DevicePrivileges()
+		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(ifAsked, id) })
 		changes := types.VirtualMachineConfigSpec{DeviceChange: deviceChanges(req)}
 		return append(ids, specPrivileges(changes, s.devicesOf(ctx, m.This))...), ok
 	default:

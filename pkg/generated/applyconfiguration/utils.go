@@ -19,12 +19,16 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=vsphere.vmware.com, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassNetwork"):
+		return &vspherev1alpha1.ClassNetworkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FolderStatus"):
 		return &vspherev1alpha1.FolderStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthSpec"):
 		return &vspherev1alpha1.HealthSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
 		return &vspherev1alpha1.MemberSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NetworkSpec"):
+		return &vspherev1alpha1.NetworkSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PowerSpec"):
 		return &vspherev1alpha1.PowerSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReadinessSpec"):

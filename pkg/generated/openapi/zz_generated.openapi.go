@@ -21,9 +21,11 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
+		v1alpha1.ClassNetwork{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_ClassNetwork(ref),
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
 		v1alpha1.HealthSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref),
 		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
+		v1alpha1.NetworkSpec{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_NetworkSpec(ref),
 		v1alpha1.PowerSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref),
 		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
 		v1alpha1.ScaleDownSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref),
@@ -94,6 +96,36 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.Unknown{}.OpenAPIModelName():              schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
 		intstr.IntOrString{}.OpenAPIModelName():           schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_version_Info(ref),
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_ClassNetwork(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ClassNetwork is a network that NICs may be connected to.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name under which spec.networks of a group asks for it. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The port group, distributed port group or NSX segment: its name, or its inventory path. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "path"},
+			},
+		},
 	}
 }
 
@@ -200,6 +232,28 @@ func schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref common.ReferenceCallback) c
 					},
 				},
 				Required: []string{"instance", "deletion"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_NetworkSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "NetworkSpec is the network of a NIC.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of a network that the class offers. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
 			},
 		},
 	}
@@ -645,12 +699,33 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 							},
 						},
 					},
+					"networks": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Networks that NICs may be connected to, under the names that tenants see. At most 64.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ClassNetwork{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"controllerName", "templateFolder", "zones"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ZoneSpec{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.ClassNetwork{}.OpenAPIModelName(), v1alpha1.ZoneSpec{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -793,6 +868,27 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "",
 						},
 					},
+					"networks": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Networks of the VMs' NICs, in order: names that the class offers. The first NIC of the template is connected to the first, and so on; NICs are added or removed until there are as many. Only new VMs have them. Omitted: the template's NICs, as they are. From 1 to 10.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.NetworkSpec{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 					"replicas": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Number of VMs to keep, from 0 to 10000. Defaults to 1.",
@@ -877,7 +973,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HealthSpec{}.OpenAPIModelName(), v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
+			v1alpha1.HealthSpec{}.OpenAPIModelName(), v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.NetworkSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
 	}
 }
 

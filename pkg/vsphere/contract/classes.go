@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -97,6 +98,41 @@ var classScenarios = []scenario{
 			f.Client().SetClasses(nil)
 		}
 	}},
+	{name: "NICs are connected to networks of the class", run: func(f *fixture) {
+		f.Client().SetClasses([]vsphere.ClassSpec{{
+			Name: gold, TemplateFolder: goldFolder, Zones: []vsphere.ZoneSpec{f.zone("a", 0), f.zone("b", 1)},
+			Networks: []vsphere.NetworkSpec{{Name: "web", Path: "front"}, {Name: "data", Path: "db"}, {Name: "typo", Path: "no-such-network"}},
+		}})
+		offer := f.class(gold, func(o vsphere.Offer) bool { return len(o.Networks) == 3 })
+		if n := offer.Networks; n[0].Err != nil || n[1].Err != nil || n[2].Err == nil || n[2].Err.Reason != v1alpha1.ReasonNetworkNotFound {
+			f.t.Errorf("networks %+v", n)
+		}
+		s, err := f.Client().Snapshot(f.t.Context(), f.group, gold)
+		if f.must(err); len(s.Networks) != 3 || !slices.Equal(s.Zones[0].Networks, []string{"web", "data"}) || !slices.Equal(s.Zones[1].Networks, []string{"web"}) {
+			f.t.Errorf("the snapshot has networks %+v, in a %q, in b %q", s.Networks, s.Zones[0].Networks, s.Zones[1].Networks)
+		}
+		template := f.foundIn(gold, "rocky", f.AddTemplate(goldFolder, "rocky"))
+		for slot, names := range [][]string{{"web"}, {"data", "web"}, {"web", "data", "web"}} {
+			spec := f.spec(f.folder(f.group), slot)
+			spec.Networks, spec.Place = vsphere.JoinNetworks(names), vsphere.Place{Class: gold, Zone: "a"}
+			vm := f.madeFrom(template, slot, spec)
+			var want []string
+			for _, name := range names {
+				want = append(want, map[string]string{"web": "front", "data": "db"}[name])
+			}
+			if got := f.NetworksOf(vm.Ref); !slices.Equal(got, want) {
+				f.t.Errorf("networks %q are %q", names, got)
+			}
+			if vm.Stamp.Revision != spec.Revision() {
+				f.t.Errorf("networks %q: revision %s, want %s", names, vm.Stamp.Revision, spec.Revision())
+			}
+		}
+		spec := f.spec(f.folder(f.group), 3)
+		spec.Networks, spec.Place = "typo", vsphere.Place{Class: gold, Zone: "a"}
+		if err := f.startFrom(template, f.group, vmName(f.group, 3), spec); err == nil || f.count(vmName(f.group, 3)) > 0 {
+			f.t.Errorf("a network that is not there: %v", err)
+		}
+	}},
 	{name: "clones of a zone that fail are counted apart from those of others", run: func(f *fixture) {
 		f.offer(gold, f.zone("a", 0), f.zone("b", 1))
 		template := f.foundIn(gold, "rocky", f.AddTemplate(goldFolder, "rocky"))
@@ -161,8 +197,15 @@ func (f *fixture) foundIn(class, path string, ref vsphere.Ref) vsphere.Template 
 // madeIn makes a VM in a zone of the class gold.
 func (f *fixture) madeIn(template vsphere.Template, slot int, zone string) vsphere.VM {
 	f.t.Helper()
-	spec, name := f.spec(f.folder(f.group), slot), vmName(f.group, slot)
+	spec := f.spec(f.folder(f.group), slot)
 	spec.Place = vsphere.Place{Class: gold, Zone: zone}
+	return f.madeFrom(template, slot, spec)
+}
+
+// madeFrom makes a VM from a template.
+func (f *fixture) madeFrom(template vsphere.Template, slot int, spec vsphere.CloneSpec) vsphere.VM {
+	f.t.Helper()
+	name := vmName(f.group, slot)
 	f.notifies(f.group, func() { f.must(f.startFrom(template, f.group, name, spec)) })
 	s := f.await(f.group, name+" is made", func(s vsphere.Snapshot) bool {
 		vm, ok := named(s, name)

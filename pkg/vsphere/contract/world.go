@@ -92,6 +92,9 @@ type World interface {
 	// otherwise. ClusterOf names the cluster that a VM is in somehow, as the vCenter has it.
 	Clusters() []string
 	ClusterOf(vm vsphere.Ref) string
+	// NetworksOf returns the names of the networks that the NICs of a VM are connected to, in order. There are "front", in both
+	// clusters, and "db", in the first alone.
+	NetworksOf(vm vsphere.Ref) []string
 	// SetDRS turns the DRS of the clusters on or off.
 	SetDRS(on bool)
 	SetMaintenance(host vsphere.Ref, on bool)

@@ -39,7 +39,7 @@ func (c *Client) Offer(_ context.Context, name string) (vsphere.Offer, error) {
 	if !ok {
 		return vsphere.Offer{}, vsphere.ErrPending
 	}
-	offer := vsphere.Offer{Zones: c.zones(name)}
+	offer := vsphere.Offer{Zones: c.zones(name), Networks: c.networks(name)}
 	switch folder := folderPath(spec.TemplateFolder); {
 	case name == "":
 	case c.vc.overlaps(folder, c.cfg.Root):
@@ -69,12 +69,57 @@ func (c *Client) zones(class string) []vsphere.Zone {
 	for _, zone := range spec.Zones {
 		_, err := c.vc.cluster(zone)
 		described := vsphere.Zone{Name: zone.Name, Err: err, HostNeeded: err == nil && c.vc.noDRS}
+		for _, network := range spec.Networks {
+			if slices.Contains(c.vc.networks[zone.Cluster], network.Path) {
+				described.Networks = append(described.Networks, network.Name)
+			}
+		}
 		if described.HostNeeded {
 			described.Hosts = c.hostsToName(zone.Cluster)
 		}
 		out = append(out, described)
 	}
 	return out
+}
+
+// networks returns what the networks of a class come to.
+func (c *Client) networks(class string) []vsphere.Network {
+	spec, _ := c.classSpec(class)
+	var out []vsphere.Network
+	for _, network := range spec.Networks {
+		described := vsphere.Network{Name: network.Name}
+		if !slices.Contains(slices.Concat(c.vc.networks[FirstCluster], c.vc.networks[SecondCluster]), network.Path) {
+			described.Err = newError(vsphere.ClassInvalid, v1alpha1.ReasonNetworkNotFound, "there is no network %q", network.Path)
+		}
+		out = append(out, described)
+	}
+	return out
+}
+
+// connected returns the networks in vCenter that the NICs of a clone are connected to, none if they are the template's.
+func (c *Client) connected(spec vsphere.CloneSpec) ([]string, *vsphere.Error) {
+	class, _ := c.classSpec(spec.Place.Class)
+	var paths []string
+	for _, name := range spec.NetworkNames() {
+		i := slices.IndexFunc(class.Networks, func(n vsphere.NetworkSpec) bool { return n.Name == name })
+		if i < 0 {
+			return nil, newError(vsphere.ClassConflict, v1alpha1.ReasonRetrying, "class %q has no network %q", spec.Place.Class, name)
+		}
+		for _, network := range c.networks(spec.Place.Class) {
+			if network.Name == name && network.Err != nil {
+				return nil, network.Err
+			}
+		}
+		paths = append(paths, class.Networks[i].Path)
+	}
+	return paths, nil
+}
+
+// NetworksOf returns the networks that the NICs of a VM are connected to.
+func (v *VCenter) NetworksOf(vm vsphere.Ref) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.machine(vm).networks
 }
 
 // cluster returns the cluster that a zone names.

@@ -100,6 +100,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID, class string) (v
 		RootExists: c.vc.find(c.cfg.Root) != nil,
 		Path:       c.folderPath(g),
 		Zones:      c.zones(class),
+		Networks:   c.networks(class),
 
 		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),

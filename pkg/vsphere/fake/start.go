@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -82,6 +83,10 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 	if gone != nil {
 		return gone
 	}
+	networks, gone := c.connected(spec)
+	if gone != nil {
+		return gone
+	}
 	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err
@@ -108,7 +113,16 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		if err != nil {
 			return "", err
 		}
-		return c.clone(g, r.Name, host, spec, template), nil
+		for _, network := range networks {
+			if !slices.Contains(c.vc.networks[cluster], network) {
+				return "", faultError(vsphere.ClassInvalid, "InvalidDeviceBacking", "the host has no network %q", network)
+			}
+		}
+		ref := c.clone(g, r.Name, host, spec, template)
+		if len(networks) > 0 {
+			c.vc.machines[ref].networks = networks
+		}
+		return ref, nil
 	})
 }
 

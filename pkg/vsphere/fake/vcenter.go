@@ -24,9 +24,10 @@ type VCenter struct {
 	folders  map[vsphere.Ref]*folder
 	machines map[vsphere.Ref]*machine
 	hosts    []host
-	noDRS    bool          // clones have to name their host
-	tasks    []*task       // those that run, in order of submission
-	leaving  []vsphere.Ref // the VMs whose guests were asked to shut down, and will
+	networks map[string][]string // names, by cluster
+	noDRS    bool                // clones have to name their host
+	tasks    []*task             // those that run, in order of submission
+	leaving  []vsphere.Ref       // the VMs whose guests were asked to shut down, and will
 	held     bool
 	silent   bool // see HoldAnswers
 	outage   bool
@@ -56,6 +57,7 @@ type machine struct {
 	hidden bool // its devices
 	// noHotPlug: its size can be changed only while it is off.
 	noHotPlug bool
+	networks  []string // of its NICs
 }
 
 // NewVCenter returns a vCenter that holds nothing.
@@ -71,6 +73,7 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 			{vsphere.Host{Ref: "host-2", Name: "esx-2"}, FirstCluster},
 			{vsphere.Host{Ref: "host-3", Name: "esx-3"}, SecondCluster},
 		},
+		networks: map[string][]string{FirstCluster: {"front", "db"}, SecondCluster: {"front"}},
 	}
 	v.addFolder("", VMFolder)
 	return v

@@ -39,7 +39,9 @@ func (inv *Inventory) zones(class string) []vsphere.Zone {
 
 func sameClass(a, b vsphere.Offer) bool {
 	return sameError(a.TemplatesErr, b.TemplatesErr) && slices.EqualFunc(a.Zones, b.Zones, func(a, b vsphere.Zone) bool {
-		return a.Name == b.Name && sameError(a.Err, b.Err) && a.HostNeeded == b.HostNeeded && slices.Equal(a.Hosts, b.Hosts)
+		return a.Name == b.Name && sameError(a.Err, b.Err) && a.HostNeeded == b.HostNeeded && slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Networks, b.Networks)
+	}) && slices.EqualFunc(a.Networks, b.Networks, func(a, b vsphere.Network) bool {
+		return a.Name == b.Name && sameError(a.Err, b.Err)
 	})
 }
 

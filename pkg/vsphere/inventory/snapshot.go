@@ -13,6 +13,7 @@ func (inv *Inventory) Snapshot(g vsphere.GroupID, class string) vsphere.Snapshot
 	defer inv.mu.Unlock()
 	s := vsphere.Snapshot{
 		Zones:         inv.zones(class),
+		Networks:      inv.classes[class].Networks,
 		RootExists:    inv.root != "",
 		Disappearance: inv.absences.Current(),
 		Path:          vsphere.Path(slices.Concat(inv.layout.VMFolderPath, inv.layout.Root, []string{g.Namespace, g.Name})...),

@@ -25,6 +25,7 @@ type ancestry struct {
 	c     *connection
 	known map[types.ManagedObjectReference]properties
 	lists map[listing][]object
+	more  map[types.ManagedObjectReference]properties // see readMore
 }
 
 // listing names what below has listed.
@@ -34,7 +35,7 @@ type listing struct {
 }
 
 func newAncestry(c *connection) *ancestry {
-	return &ancestry{c: c, known: map[types.ManagedObjectReference]properties{}, lists: map[listing][]object{}}
+	return &ancestry{c: c, known: map[types.ManagedObjectReference]properties{}, lists: map[listing][]object{}, more: map[types.ManagedObjectReference]properties{}}
 }
 
 // below lists everything of a kind in a folder, with some properties, which are the same at each call for a kind, and tells

@@ -86,6 +86,8 @@ type places struct {
 	at      time.Time
 	sound   bool // nothing that a class names is missing
 	zones   []placedZone
+	// networks are those of all classes.
+	networks []placedNetwork
 	// templates are the template folders of the classes by name, of those that have one.
 	templates map[string]templateFolder
 }
@@ -114,6 +116,12 @@ func (c *connection) place(ctx context.Context, anc *ancestry) error {
 			found.templates[class.Name] = folder
 			found.sound = found.sound && folder.err == nil
 		}
+		networks, err := c.findNetworks(ctx, anc, class)
+		if err != nil {
+			return err
+		}
+		found.networks = append(found.networks, networks...)
+		found.sound = found.sound && !slices.ContainsFunc(networks, func(n placedNetwork) bool { return n.err != nil })
 		for _, zone := range class.Zones {
 			at, refused, err := c.resolvePlacement(ctx, anc, zoneSpec{zone, class.Name})
 			if err != nil {

@@ -36,6 +36,10 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	if err != nil { // it says what is wrong with the zone, and no attempt was made
 		return err
 	}
+	backings, err := b.backingsOf(spec)
+	if err != nil {
+		return err
+	}
 	id, err := b.tracker.Begin(b.group, r)
 	if err != nil {
 		return err
@@ -50,7 +54,7 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		return refusal
 	}
 	b.pending.begin(id, spec.Folder)
-	task, err := b.send(ctx, r.Name, spec, place)
+	task, err := b.send(ctx, r.Name, spec, place, backings)
 	if err != nil {
 		if isGone(err, vmRef(spec.Source.Ref)) {
 			err = b.templateChanged(spec.Source, nil, "it is gone")
@@ -92,7 +96,7 @@ func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
 func (b *cloneBatch) send(
-	ctx context.Context, name string, spec *vsphere.CloneSpec, place placement,
+	ctx context.Context, name string, spec *vsphere.CloneSpec, place placement, backings []types.BaseVirtualDeviceBackingInfo,
 ) (types.ManagedObjectReference, error) {
 	instance := uuid.NewString()
 	stamp := vsphere.Stamp{
@@ -104,7 +108,7 @@ func (b *cloneBatch) send(
 	if spec.Host != "" {
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
 	}
-	var devices []types.BaseVirtualDeviceConfigSpec
+	devices := connected(b.read.cards, backings)
 	if spec.DiskGiB != 0 && capacityOf(b.read.first) != vsphere.GiB(spec.DiskGiB) {
 		devices = append(devices, resized(b.read.first, spec.DiskGiB))
 	}

@@ -16,6 +16,7 @@ var choiceReasons = map[string]struct{ notFound, ambiguous string }{
 	"resource-pool": {v1alpha1.ReasonResourcePoolNotFound, v1alpha1.ReasonResourcePoolAmbiguous},
 	"datastore":     {v1alpha1.ReasonDatastoreNotFound, v1alpha1.ReasonDatastoreAmbiguous},
 	"host":          {v1alpha1.ReasonHostNotFound, v1alpha1.ReasonHostAmbiguous},
+	"network":       {v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonNetworkAmbiguous},
 }
 
 // verdict is what a fault means to us.

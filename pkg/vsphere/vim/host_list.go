@@ -25,6 +25,7 @@ const (
 type hostList struct {
 	mu       sync.Mutex
 	zones    []placedZone
+	networks []placedNetwork
 	classes  map[string]*vsphere.Error // what is wrong with the template folder of each class, nil if nothing is
 	clusters map[vsphere.Ref]properties
 	hosts    map[vsphere.Ref]properties
@@ -72,6 +73,11 @@ func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 		class.Zones = append(class.Zones, l.describe(zone))
 		classes[zone.Class] = class
 	}
+	for _, network := range l.networks {
+		class := classes[network.class]
+		class.Networks = append(class.Networks, vsphere.Network{Name: network.name, Err: network.err})
+		classes[network.class] = class
+	}
 	inv.SetClasses(classes, ch)
 }
 
@@ -80,6 +86,11 @@ func (l *hostList) describe(zone placedZone) vsphere.Zone {
 	out := vsphere.Zone{Name: zone.Zone, Err: zone.err}
 	if zone.err != nil {
 		return out
+	}
+	for _, network := range l.networks {
+		if network.class == zone.Class && network.err == nil && slices.Contains(zone.at.networks, network.ref) {
+			out.Networks = append(out.Networks, network.name)
+		}
 	}
 	cluster := vsphere.Ref(zone.at.compute.Value)
 	if out.HostNeeded = zone.at.host.Value != "" || leavesHostToClients(l.clusters[cluster]); out.HostNeeded {

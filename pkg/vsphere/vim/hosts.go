@@ -16,7 +16,7 @@ func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inve
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.zones, l.classes = found.zones, map[string]*vsphere.Error{}
+	l.zones, l.networks, l.classes = found.zones, found.networks, map[string]*vsphere.Error{}
 	for _, class := range specs {
 		l.classes[class.Name] = found.templates[class.Name].err
 	}

@@ -13,7 +13,7 @@ import (
 // resolveSite finds the datacenter that the flags name, or the only one there is.
 func (c *connection) resolveSite(ctx context.Context, anc *ancestry) (site, error) {
 	var s site
-	datacenters, root, err := anc.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder")
+	datacenters, root, err := anc.below(ctx, c.client.ServiceContent.RootFolder, "Datacenter", "vmFolder", "hostFolder", "datastoreFolder", "networkFolder")
 	if err != nil {
 		return s, err
 	}
@@ -36,6 +36,8 @@ func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry, zone z
 	compute, err := c.chooseCompute(ctx, anc, zone, &p)
 	if err == nil {
 		p.compute = compute.ref
+		networks, _ := compute.props["network"].(types.ArrayOfManagedObjectReference)
+		p.networks = networks.ManagedObjectReference
 		p.datastore, err = c.chooseDatastore(ctx, anc, zone, compute)
 	}
 	if err == nil {
@@ -65,7 +67,7 @@ func (z zoneSpec) setting(kind string) setting {
 // chooseCompute finds the cluster, or the standalone host, the host and the resource pool. Where the cluster is not named,
 // the host or the pool says which: its path leads through the cluster.
 func (c *connection) chooseCompute(ctx context.Context, anc *ancestry, zone zoneSpec, p *placement) (choice, error) {
-	computes, base, err := anc.below(ctx, c.site.hostFolder, "ComputeResource", "resourcePool", "datastore")
+	computes, base, err := anc.below(ctx, c.site.hostFolder, "ComputeResource", "resourcePool", "datastore", "network")
 	if err != nil {
 		return choice{}, err
 	}

@@ -30,4 +30,5 @@ type placement struct {
 	host      types.ManagedObjectReference // the one that -host names, zero if none
 	pool      types.ManagedObjectReference
 	datastore types.ManagedObjectReference
+	networks  []types.ManagedObjectReference // that the cluster has
 }

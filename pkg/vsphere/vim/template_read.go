@@ -45,7 +45,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) (temp
 		return nothing, errDisksHidden
 	}
 	keys := o.props.diskKeys()
-	return templateRead{template: t, disks: keys, first: o.props.firstDisk(keys)}, nil
+	return templateRead{template: t, disks: keys, first: o.props.firstDisk(keys), cards: o.props.cards()}, nil
 }
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it

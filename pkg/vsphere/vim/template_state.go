@@ -92,7 +92,8 @@ type templateRead struct {
 	template vsphere.Template
 	disks    []int32            // keys of its disks
 	first    *types.VirtualDisk // of these, nil if there is none
-	at       time.Time          // zero: not yet
+	cards    []types.BaseVirtualEthernetCard
+	at       time.Time // zero: not yet
 }
 
 // templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its

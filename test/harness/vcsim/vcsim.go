@@ -32,6 +32,9 @@ type Options struct {
 	Username string // default "user"
 	Password string // default "pass"
 
+	// Inventory is a file that describes the first datacenter, in the place of Clusters, Hosts and Datastores.
+	Inventory string
+
 	Datacenters    []string // inventory paths, default "DC0"
 	Clusters       int      // default 1
 	Hosts          int      // per cluster, default 1
@@ -160,6 +163,7 @@ func args(o Options, username, password string) []string {
 		name, value string
 	}{
 		{"-l", o.Listen},
+		{"-inventory", o.Inventory},
 		{"-dc", strings.Join(o.Datacenters, ",")},
 		{"-template", strings.Join(o.Templates, ",")},
 		{"-template-folder", o.TemplateFolder},

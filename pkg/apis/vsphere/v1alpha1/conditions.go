@@ -98,6 +98,12 @@ const (
 	ReasonClassNotAllowed = "ClassNotAllowed"
 	// ReasonClassChanged: spec.className names another class than the one that the group's VMs were made in.
 	ReasonClassChanged = "ClassChanged"
+	// ReasonNetworkNotOffered: the VmGroupClass offers no network of a name in spec.networks.
+	ReasonNetworkNotOffered = "NetworkNotOffered"
+	// ReasonNetworkNotFound: a network of the VmGroupClass is not there, or no zone has all networks in spec.networks.
+	ReasonNetworkNotFound = "NetworkNotFound"
+	// ReasonNetworkAmbiguous: several networks have the name; the message lists their paths.
+	ReasonNetworkAmbiguous = "NetworkAmbiguous"
 	// ReasonDiskTooSmall: VMs are due, and spec.disk is less than the first disk of the template. A disk does not shrink.
 	ReasonDiskTooSmall = "DiskTooSmall"
 	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller

@@ -112,6 +112,17 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Template string `json:"template,omitempty"`
 
+	// Networks of the VMs' NICs, in order: names that the class offers. The first NIC of the template is connected to the first, and
+	// so on; NICs are added or removed until there are as many. Only new VMs have them. Omitted: the template's NICs, as they
+	// are. From 1 to 10.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=10
+	Networks []NetworkSpec `json:"networks,omitempty"`
+
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	//
 	// +optional

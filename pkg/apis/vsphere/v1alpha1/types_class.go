@@ -80,6 +80,32 @@ type VmGroupClassSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Zones []ZoneSpec `json:"zones"`
+
+	// Networks that NICs may be connected to, under the names that tenants see. At most 64.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Networks []ClassNetwork `json:"networks,omitempty"`
+}
+
+// ClassNetwork is a network that NICs may be connected to.
+type ClassNetwork struct {
+	// Name under which spec.networks of a group asks for it. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// The port group, distributed port group or NSX segment: its name, or its inventory path. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
 }
 
 // ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.

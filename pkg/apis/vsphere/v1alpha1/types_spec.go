@@ -265,3 +265,14 @@ const (
 	// DeletionPolicyOrphan leaves the VMs and the folder as they are.
 	DeletionPolicyOrphan DeletionPolicy = "Orphan"
 )
+
+// NetworkSpec is the network of a NIC.
+type NetworkSpec struct {
+	// Name of a network that the class offers. Required.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+}

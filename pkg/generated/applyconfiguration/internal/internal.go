@@ -26,6 +26,17 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: path
+      type:
+        scalar: string
+      default: ""
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.FolderStatus
   map:
     fields:
@@ -62,6 +73,13 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
       default: ""
     - name: instance
+      type:
+        scalar: string
+      default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NetworkSpec
+  map:
+    fields:
+    - name: name
       type:
         scalar: string
       default: ""
@@ -207,6 +225,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: networks
+      type:
+        list:
+          elementType:
+            namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork
+          elementRelationship: associative
+          keys:
+          - name
     - name: templateFolder
       type:
         scalar: string
@@ -267,6 +293,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: minReadySeconds
       type:
         scalar: numeric
+    - name: networks
+      type:
+        list:
+          elementType:
+            namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NetworkSpec
+          elementRelationship: associative
+          keys:
+          - name
     - name: paused
       type:
         scalar: boolean

@@ -25,6 +25,8 @@ type VmGroupClassSpecApplyConfiguration struct {
 	// Places where VMs go, from 1 to 16. A new VM goes to the zone that has the fewest of the group's VMs. A zone that takes no
 	// VMs is left out until it does. Required.
 	Zones []ZoneSpecApplyConfiguration `json:"zones,omitempty"`
+	// Networks that NICs may be connected to, under the names that tenants see. At most 64.
+	Networks []ClassNetworkApplyConfiguration `json:"networks,omitempty"`
 }
 
 // VmGroupClassSpecApplyConfiguration constructs a declarative configuration of the VmGroupClassSpec type for use with
@@ -66,6 +68,19 @@ func (b *VmGroupClassSpecApplyConfiguration) WithZones(values ...*ZoneSpecApplyC
 			panic("nil value passed to WithZones")
 		}
 		b.Zones = append(b.Zones, *values[i])
+	}
+	return b
+}
+
+// WithNetworks adds the given value to the Networks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Networks field.
+func (b *VmGroupClassSpecApplyConfiguration) WithNetworks(values ...*ClassNetworkApplyConfiguration) *VmGroupClassSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithNetworks")
+		}
+		b.Networks = append(b.Networks, *values[i])
 	}
 	return b
 }

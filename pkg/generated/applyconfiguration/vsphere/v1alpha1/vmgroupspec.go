@@ -29,6 +29,10 @@ type VmGroupSpecApplyConfiguration struct {
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
 	// its message warns of the template. At most 1024 characters. No default.
 	Template *string `json:"template,omitempty"`
+	// Networks of the VMs' NICs, in order: names that the class offers. The first NIC of the template is connected to the first, and
+	// so on; NICs are added or removed until there are as many. Only new VMs have them. Omitted: the template's NICs, as they
+	// are. From 1 to 10.
+	Networks []NetworkSpecApplyConfiguration `json:"networks,omitempty"`
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.
@@ -97,6 +101,19 @@ func (b *VmGroupSpecApplyConfiguration) WithClassName(value string) *VmGroupSpec
 // If called multiple times, the Template field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithTemplate(value string) *VmGroupSpecApplyConfiguration {
 	b.Template = &value
+	return b
+}
+
+// WithNetworks adds the given value to the Networks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Networks field.
+func (b *VmGroupSpecApplyConfiguration) WithNetworks(values ...*NetworkSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithNetworks")
+		}
+		b.Networks = append(b.Networks, *values[i])
+	}
 	return b
 }
 

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// connectedTo asks for networks.
+func connectedTo(names ...string) func(*Input) {
+	return func(in *Input) {
+		for _, name := range names {
+			in.Group.Spec.Networks = append(in.Group.Spec.Networks, v1alpha1.NetworkSpec{Name: name})
+		}
+	}
+}
+
+// offered says which networks the class offers, and which of them each zone has.
+func offered(zones map[string]string, names ...string) func(*Input) {
+	return func(in *Input) {
+		for _, name := range names {
+			network := vsphere.Network{Name: strings.TrimSuffix(name, "!")}
+			if network.Name != name {
+				network.Err = &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNetworkNotFound, Message: "gone"}
+			}
+			in.Snapshot.Networks = append(in.Snapshot.Networks, network)
+		}
+		for i := range in.Snapshot.Zones {
+			in.Snapshot.Zones[i].Networks = strings.Fields(zones[in.Snapshot.Zones[i].Name])
+		}
+	}
+}
+
+// The numbers are those of the rules of networkError.
+func TestNetworks(t *testing.T) {
+	both := map[string]string{"a": "front db", "b": "front"}
+	for name, tt := range map[string]struct {
+		in     Input
+		reason string // of the problem
+		zones  string // of the clones
+	}{
+		"1: none":                           {input(group(2)).with(inZones("a", "b"), offered(both, "front")), "", "ab"},
+		"2: without a class":                {input(group(2)).with(connectedTo("front")), v1alpha1.ReasonClassRequired, ""},
+		"3: not offered":                    {input(group(2)).with(inZones("a", "b"), connectedTo("front", "dmz"), offered(both, "front", "db")), v1alpha1.ReasonNetworkNotOffered, ""},
+		"4: not there":                      {input(group(2)).with(inZones("a", "b"), connectedTo("front"), offered(both, "front!")), v1alpha1.ReasonNetworkNotFound, ""},
+		"5: in no zone":                     {input(group(2)).with(inZones("b"), connectedTo("db"), offered(both, "front", "db")), v1alpha1.ReasonNetworkNotFound, ""},
+		"5: in a zone that is not there":    {input(group(2)).with(inZones("a!", "b"), connectedTo("db"), offered(both, "front", "db")), v1alpha1.ReasonNetworkNotFound, ""},
+		"in both zones":                     {input(group(2)).with(inZones("a", "b"), connectedTo("front"), offered(both, "front", "db")), "", "ab"},
+		"in one zone, and all VMs go there": {input(group(2)).with(inZones("a", "b"), connectedTo("front", "db"), offered(both, "front", "db")), "", "aa"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Compute(tt.in)
+			zones := ""
+			for _, r := range clonesIn(p) {
+				zones += r.Clone.Place.Zone
+				if r.Clone.Networks != vsphere.JoinNetworks(networkNames(tt.in.Group)) {
+					t.Errorf("clone %s is connected to %q", r.Name, r.Clone.Networks)
+				}
+			}
+			reason := ""
+			if p.Problem != nil {
+				reason = p.Problem.Reason
+			}
+			if zones != tt.zones || reason != tt.reason {
+				t.Errorf("zones %q, reason %q; want %q, %q", zones, reason, tt.zones, tt.reason)
+			}
+		})
+	}
+	in := input(group(1), vm(0)).with(inZones("a", "b"), connectedTo("front", "db"), offered(both, "front", "db"))
+	if p := Compute(in); len(p.Notices) != 1 || !strings.Contains(p.Notices[0].Message, `zone b takes no VMs`) || !strings.Contains(p.Notices[0].Message, "db") {
+		t.Errorf("a zone that lacks a network: %+v", p.Notices)
+	}
+	if old := Compute(input(group(1), vm(0)).with(inZones("a"), connectedTo("front"), offered(both, "front"))); old.due.any() {
+		t.Errorf("networks are asked for, and VMs are replaced without an update strategy: %+v", old.due)
+	}
+}
+
+// Networks are part of the revision, and absent ones leave no trace in it.
+func TestNetworksInTheRevision(t *testing.T) {
+	plain, connected := SpecOf(group(1)), SpecOf(input(group(1)).with(connectedTo("front")).Group)
+	if plain.Revision() == connected.Revision() {
+		t.Error("networks make no difference")
+	}
+	if swapped := SpecOf(input(group(1)).with(connectedTo("db", "front")).Group); swapped.Revision() == SpecOf(input(group(1)).with(connectedTo("front", "db")).Group).Revision() {
+		t.Error("their order makes no difference")
+	}
+	machine := vm(0)
+	if plain.Revisions().AgeOf(&machine) != vsphere.Current || connected.Revisions().AgeOf(&machine) != vsphere.Old {
+		t.Error("a VM without networks is of the age of one with")
+	}
+}

@@ -65,7 +65,7 @@ func (a *app) newKeepers(c *components, lead leadership) (keepers, error) {
 		Namespaces: namespaces,
 		Groups:     c.informers.Vsphere().V1alpha1().VmGroups().Informer(),
 		Sure:       lead.sure,
-		Wake:       c.controller.NotifyAll,
+		Wake:       c.controller.NotifyNamespace,
 		Clock:      a.clock,
 	})
 	if err != nil {

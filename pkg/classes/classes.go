@@ -39,8 +39,9 @@ type Config struct {
 	Informer, Namespaces, Groups cache.SharedIndexInformer
 	// Sure is asked immediately before every write to the API server; if it fails nothing is sent.
 	Sure func() error
-	// Wake is called when groups may have another class, or may be admitted or not any more.
-	Wake  func()
+	// Wake is called when the groups of a namespace, or all if it is empty, may have another class, or may be admitted or not any
+	// more.
+	Wake  func(namespace string)
 	Clock clock.WithTicker
 }
 
@@ -108,7 +109,7 @@ func (c *Controller) classChanged(before, after any) {
 	}
 	if c.HasSynced() && (class == nil || old == nil || !sameOffer(old, class)) {
 		c.tell()
-		c.cfg.Wake()
+		c.cfg.Wake("")
 	}
 }
 
@@ -117,12 +118,12 @@ func sameOffer(a, b *v1alpha1.VmGroupClass) bool {
 	return a.UID == b.UID && a.Generation == b.Generation && a.IsDefault() == b.IsDefault() && a.DeletionTimestamp.Equal(b.DeletionTimestamp)
 }
 
-// namespaceChanged wakes the groups if a class may admit a namespace by now, or not any more.
+// namespaceChanged wakes the groups of a namespace if a class may admit it by now, or not any more.
 func (c *Controller) namespaceChanged(before, after any) {
 	old, _ := before.(*corev1.Namespace)
 	namespace, _ := after.(*corev1.Namespace)
 	if c.HasSynced() && namespace != nil && (old == nil || !maps.Equal(old.Labels, namespace.Labels)) {
-		c.cfg.Wake()
+		c.cfg.Wake(namespace.Name)
 	}
 }
 
@@ -173,7 +174,7 @@ func (c *Controller) Run(ctx context.Context) {
 		return
 	}
 	c.tell()
-	c.cfg.Wake()
+	c.cfg.Wake("")
 	go func() {
 		<-ctx.Done()
 		c.queue.ShutDown()

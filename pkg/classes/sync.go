@@ -31,9 +31,11 @@ func (c *Controller) sync(ctx context.Context, name string) error {
 	if class.Spec.ControllerName != c.cfg.Name || c.cfg.Sure() != nil {
 		return nil // all classes are woken when it is sure again
 	}
-	users, err := c.users(class)
-	if err != nil {
-		return err
+	var users []string
+	if class.DeletionTimestamp != nil { // otherwise it stays in any case
+		if users, err = c.users(class); err != nil {
+			return err
+		}
 	}
 	if wanted := len(users) > 0 || class.DeletionTimestamp == nil; wanted != slices.Contains(class.Finalizers, v1alpha1.ClassFinalizer) {
 		if !wanted {

@@ -70,7 +70,7 @@ func (c command) words() []string { return strings.Fields(c.name) }
 
 func commands() []command {
 	return []command{
-		treeCommand, statusCommand, planCommand, orphansCommand, rolloutStatusCommand,
+		treeCommand, statusCommand, planCommand, classCommand, orphansCommand, rolloutStatusCommand,
 		rolloutRestartCommand, rolloutPauseCommand, rolloutResumeCommand, protectCommand, unprotectCommand, replaceCommand,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/plan"
@@ -120,7 +121,7 @@ func steps(in plan.Input, p plan.Plan) []step {
 	for _, r := range p.Requests {
 		kind, _ := r.Kind.Info()
 		if spec := r.Clone; spec != nil {
-			out = append(out, step{kind.Verb, r.Name, "from " + spec.Source.Path + ", " + sizeOf(spec.VMSpec)})
+			out = append(out, step{kind.Verb, r.Name, "from " + spec.Source.Path + ", " + sizeOf(spec.VMSpec) + whereTo(spec)})
 			continue
 		}
 		out = append(out, step{kind.Verb, vmName(in, r.VM), string(r.VM)})
@@ -135,6 +136,18 @@ func steps(in plan.Input, p plan.Plan) []step {
 		out = append(out, step{"remove finalizer", v1alpha1.Finalizer, "and with it the VmGroup"})
 	}
 	return out
+}
+
+// whereTo says where a clone goes, and what it is connected to, as far as a class says it.
+func whereTo(spec *vsphere.CloneSpec) string {
+	text := ""
+	if spec.Place.Zone != "" {
+		text = ", in zone " + spec.Place.Zone
+	}
+	if spec.Networks != "" {
+		text += ", on " + strings.Join(spec.NetworkNames(), ", ")
+	}
+	return text
 }
 
 // sizeOf says how large VMs are.

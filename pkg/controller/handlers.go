@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
@@ -86,6 +87,21 @@ func (c *Controller) NotifyAll() {
 		if key, err := cache.ParseObjectName(name); err == nil { // the informer has made the name itself
 			c.queue.Add(key)
 		}
+	}
+}
+
+// NotifyNamespace wakes the groups of a namespace, or all if it is empty.
+func (c *Controller) NotifyNamespace(namespace string) {
+	if namespace == "" {
+		c.NotifyAll()
+		return
+	}
+	groups, err := c.lister.VmGroups(namespace).List(labels.Everything())
+	if err != nil { // unreachable: the lister reads from memory
+		return
+	}
+	for _, vg := range groups {
+		c.queue.Add(cache.MetaObjectToName(vg))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -39,8 +40,8 @@ func (k Keeper) KeptBy(controller string) bool {
 //  5. there is no class at all: any controller, by its flags
 //  6. no class can be found for it. One controller has to say so: see teller
 //
-// A class that is not there any more, that does not admit the namespace, or that is not the one that spec.className names by
-// now, makes no VMs. It keeps those that there are.
+// A class that is not there any more, that does not admit the namespace, that allows no VMs of that size, or that is not the one
+// that spec.className names by now, makes no VMs. It keeps those that there are.
 func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf labels.Labels) Keeper {
 	status := &g.Status
 	switch {
@@ -113,7 +114,35 @@ func refusal(class *v1alpha1.VmGroupClass, name string, g *v1alpha1.VmGroup, lab
 		return classError(v1alpha1.ReasonClassNotAllowed,
 			"VmGroupClass %q does not admit the namespace %s: ask an administrator, or choose another class.", name, g.Namespace)
 	}
+	return limitExceeded(class, g)
+}
+
+// limitExceeded returns the error that a group asks for larger VMs than its class allows, nil if it does not.
+func limitExceeded(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
+	limits := class.Spec.Limits
+	if limits == nil {
+		return nil
+	}
+	for _, of := range []struct {
+		field, unit string
+		limit       *int32
+		asked       int32
+	}{
+		{"cpu", "CPUs", limits.CPU, g.Spec.CPU},
+		{"memory", "GiB", limits.Memory, g.Spec.Memory},
+		{"disk", "GiB", limits.Disk, ptr.Deref(g.Spec.Disk, 0)},
+	} {
+		if of.limit != nil && of.asked > *of.limit {
+			return classError(v1alpha1.ReasonLimitExceeded, "VmGroupClass %q allows at most %d %s for each VM, and spec.%s asks for %d.",
+				class.Name, *of.limit, of.unit, of.field, of.asked)
+		}
+	}
 	return nil
+}
+
+// exceedsLimit reports whether a group asks for larger VMs than its class allows.
+func exceedsLimit(in Input) bool {
+	return in.ClassError != nil && in.ClassError.Reason == v1alpha1.ReasonLimitExceeded
 }
 
 // classChanged returns the error that spec.className names another class than the one that the VMs of the group are of.

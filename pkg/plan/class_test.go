@@ -35,6 +35,41 @@ func createdAt(after time.Duration) func(*v1alpha1.VmGroupClass) {
 	return func(c *v1alpha1.VmGroupClass) { c.CreationTimestamp = metav1.NewTime(testNow.Add(after)) }
 }
 
+func atMost(cpu, memory, disk int32) func(*v1alpha1.VmGroupClass) {
+	return func(c *v1alpha1.VmGroupClass) {
+		c.Spec.Limits = &v1alpha1.ClassLimits{CPU: &cpu, Memory: &memory, Disk: &disk}
+	}
+}
+
+// sized asks for a size; a disk of 0 is the template's.
+func sized(cpu, memory, disk int32) func(*v1alpha1.VmGroup) {
+	return func(g *v1alpha1.VmGroup) {
+		g.Spec.CPU, g.Spec.Memory = cpu, memory
+		if disk > 0 {
+			g.Spec.Disk = &disk
+		}
+	}
+}
+
+// VMs are neither made nor changed beyond a limit; below it, the same change goes on.
+func TestNothingIsChangedBeyondALimit(t *testing.T) {
+	larger := func(in *Input) {
+		in.Group.Spec.CPU *= 2
+		in.Group.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceIfPossible}
+		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU, 1000, 1000)), in.Group)
+	}
+	beyond := func(in *Input) {
+		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU-1, 1000, 1000)), in.Group)
+	}
+	if p := Compute(input(group(1), vm(0)).with(larger)); len(p.Requests) == 0 {
+		t.Fatal("a VM is to be larger, and nothing is done")
+	}
+	p := Compute(input(group(1), vm(0)).with(larger, beyond))
+	if len(p.Requests) > 0 || p.Problem == nil || p.Problem.Reason != v1alpha1.ReasonLimitExceeded {
+		t.Errorf("beyond the limit: %v, %+v", p.Requests, p.Problem)
+	}
+}
+
 // The numbers are those of the rules of KeeperOf.
 func TestKeeperOf(t *testing.T) {
 	type classes = []*v1alpha1.VmGroupClass
@@ -68,6 +103,13 @@ func TestKeeperOf(t *testing.T) {
 		"3: the namespace has the label":               {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, labels.Set{"team": "a"}, "vc1/gold"},
 		"3: the namespace has another label":           {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, labels.Set{"team": "b"}, "vc1/gold/ClassNotAllowed"},
 		"3: the labels are not known":                  {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, nil, "vc1/gold/ClassNotAllowed"},
+		"3: as much as is allowed":                     {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 8, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold"},
+		"3: too many CPUs":                             {[]func(*v1alpha1.VmGroup){named("gold"), sized(5, 8, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
+		"3: too much memory":                           {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 9, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
+		"3: too large a disk":                          {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 8, 21)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
+		"3: the template's disk":                       {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 8, 0)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold"},
+		"3: not admitted, and too large":               {[]func(*v1alpha1.VmGroup){named("gold"), sized(5, 8, 0)}, classes{aClass("gold", "vc1", atMost(4, 8, 20), admits(nil))}, nil, "vc1/gold/ClassNotAllowed"},
+		"1: a limit that was lowered":                  {[]func(*v1alpha1.VmGroup){kept("vc1", "gold"), sized(5, 8, 0)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
 		"4: the default":                               {nil, classes{gold, aClass("silver", "vc2", byDefault)}, nil, "vc2/silver"},
 		"4: of several, the youngest":                  {nil, classes{aClass("gold", "vc1", byDefault, createdAt(time.Second)), aClass("silver", "vc2", byDefault)}, nil, "vc1/gold"},
 		"4: of equals, the first by name":              {nil, classes{aClass("silver", "vc2", byDefault), aClass("gold", "vc1", byDefault)}, nil, "vc1/gold"},

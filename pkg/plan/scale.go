@@ -28,8 +28,10 @@ func (p *Plan) scale(in Input) {
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
 	p.scaleDown(slices.Concat(p.going(in), ms.replaced(p.numbers.replace), ms.victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
-	ms.chooseChanges(p.numbers)
-	p.changeInPlace(in)
+	if !exceedsLimit(in) {
+		ms.chooseChanges(p.numbers)
+		p.changeInPlace(in)
+	}
 	p.powerOff(in)
 	p.powerOn(in)
 	p.help(in)

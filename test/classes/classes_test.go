@@ -164,6 +164,39 @@ func TestAdmission(t *testing.T) {
 	w.Ready("typo", 1)
 }
 
+// TestLimits makes no VM that is larger than the class allows, and lets none grow beyond that. A limit that is lowered takes
+// nothing away.
+func TestLimits(t *testing.T) {
+	w := newWorld(t)
+	limited := class("limited", "vc8")
+	limited.Spec.Limits = &v1alpha1.ClassLimits{CPU: new(int32(2)), Memory: new(int32(4))}
+	create(w, limited)
+	start(w, "vc8")
+	large := groupOf(w, "large", "limited", 1)
+	large.Spec.Memory = 8
+	w.Create(large)
+	vg := stalled(w, "large", v1alpha1.ReasonLimitExceeded)
+	if want := `VmGroupClass "limited" allows at most 4 GiB for each VM, and spec.memory asks for 8`; !strings.Contains(vg.Status.Message, want) {
+		t.Errorf("the message %q does not say %q", vg.Status.Message, want)
+	}
+	w.Update("large", func(vg *v1alpha1.VmGroup) { vg.Spec.Memory = 4 })
+	w.Ready("large", 1)
+	w.Update("large", func(vg *v1alpha1.VmGroup) {
+		vg.Spec.CPU, vg.Spec.Update = 3, &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceIfPossible}
+	})
+	vg = stalled(w, "large", v1alpha1.ReasonLimitExceeded)
+	if vms := w.VMs(vg); len(vms) != 1 || vms[0].NumCPU != 1 || vms[0].PowerState != "poweredOn" {
+		t.Errorf("beyond the limit there are %+v", vms)
+	}
+	change(w, "limited", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits.CPU = new(int32(3)) })
+	w.Ready("large", 1)
+	change(w, "limited", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits.CPU = new(int32(1)) })
+	w.Scale("large", 2)
+	if vms := w.VMs(stalled(w, "large", v1alpha1.ReasonLimitExceeded)); len(vms) != 1 || vms[0].NumCPU != 3 {
+		t.Errorf("after the limit was lowered there are %+v", vms)
+	}
+}
+
 // TestDefaultClass gives groups that name no class the default one, and moves none when another becomes the default.
 func TestDefaultClass(t *testing.T) {
 	w := newWorld(t)

@@ -19,6 +19,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=vsphere.vmware.com, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassLimits"):
+		return &vspherev1alpha1.ClassLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassNetwork"):
 		return &vspherev1alpha1.ClassNetworkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FolderStatus"):

@@ -21,6 +21,7 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
+		v1alpha1.ClassLimits{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_ClassLimits(ref),
 		v1alpha1.ClassNetwork{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_ClassNetwork(ref),
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
 		v1alpha1.HealthSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref),
@@ -96,6 +97,40 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.Unknown{}.OpenAPIModelName():              schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
 		intstr.IntOrString{}.OpenAPIModelName():           schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_version_Info(ref),
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_ClassLimits(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ClassLimits bounds the size of VMs.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"cpu": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Most virtual CPUs of a VM.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"memory": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Most memory of a VM in GiB.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"disk": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Largest first disk that spec.disk of a group may ask for, in GiB. Disks that a template brings are the administrator's.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -720,12 +755,18 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 							},
 						},
 					},
+					"limits": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no limit.",
+							Ref:         ref(v1alpha1.ClassLimits{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"controllerName", "templateFolder", "zones"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ClassNetwork{}.OpenAPIModelName(), v1alpha1.ZoneSpec{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.ClassLimits{}.OpenAPIModelName(), v1alpha1.ClassNetwork{}.OpenAPIModelName(), v1alpha1.ZoneSpec{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 

@@ -98,6 +98,8 @@ const (
 	ReasonClassNotAllowed = "ClassNotAllowed"
 	// ReasonClassChanged: spec.className names another class than the one that the group's VMs were made in.
 	ReasonClassChanged = "ClassChanged"
+	// ReasonLimitExceeded: the spec asks for larger VMs than the VmGroupClass allows.
+	ReasonLimitExceeded = "LimitExceeded"
 	// ReasonNetworkNotOffered: the VmGroupClass offers no network of a name in spec.networks.
 	ReasonNetworkNotOffered = "NetworkNotOffered"
 	// ReasonNetworkNotFound: a network of the VmGroupClass is not there, or no zone has all networks in spec.networks.

@@ -88,6 +88,35 @@ type VmGroupClassSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Networks []ClassNetwork `json:"networks,omitempty"`
+
+	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
+	// limit.
+	//
+	// +optional
+	Limits *ClassLimits `json:"limits,omitempty"`
+}
+
+// ClassLimits bounds the size of VMs.
+//
+// +kubebuilder:validation:MinProperties=1
+type ClassLimits struct {
+	// Most virtual CPUs of a VM.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	CPU *int32 `json:"cpu,omitempty"`
+
+	// Most memory of a VM in GiB.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Memory *int32 `json:"memory,omitempty"`
+
+	// Largest first disk that spec.disk of a group may ask for, in GiB. Disks that a template brings are the administrator's.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Disk *int32 `json:"disk,omitempty"`
 }
 
 // ClassNetwork is a network that NICs may be connected to.

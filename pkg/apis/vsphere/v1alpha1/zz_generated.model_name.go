@@ -9,6 +9,11 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ClassLimits) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassLimits"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ClassNetwork) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork"
 }

@@ -26,6 +26,18 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassLimits
+  map:
+    fields:
+    - name: cpu
+      type:
+        scalar: numeric
+    - name: disk
+      type:
+        scalar: numeric
+    - name: memory
+      type:
+        scalar: numeric
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork
   map:
     fields:
@@ -225,6 +237,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: limits
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassLimits
     - name: networks
       type:
         list:

@@ -27,6 +27,9 @@ type VmGroupClassSpecApplyConfiguration struct {
 	Zones []ZoneSpecApplyConfiguration `json:"zones,omitempty"`
 	// Networks that NICs may be connected to, under the names that tenants see. At most 64.
 	Networks []ClassNetworkApplyConfiguration `json:"networks,omitempty"`
+	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
+	// limit.
+	Limits *ClassLimitsApplyConfiguration `json:"limits,omitempty"`
 }
 
 // VmGroupClassSpecApplyConfiguration constructs a declarative configuration of the VmGroupClassSpec type for use with
@@ -82,5 +85,13 @@ func (b *VmGroupClassSpecApplyConfiguration) WithNetworks(values ...*ClassNetwor
 		}
 		b.Networks = append(b.Networks, *values[i])
 	}
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *VmGroupClassSpecApplyConfiguration) WithLimits(value *ClassLimitsApplyConfiguration) *VmGroupClassSpecApplyConfiguration {
+	b.Limits = value
 	return b
 }

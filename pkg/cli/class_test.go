@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+)
+
+func TestPrintClass(t *testing.T) {
+	class := &v1alpha1.VmGroupClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "gold"},
+		Spec: v1alpha1.VmGroupClassSpec{
+			ControllerName: "vc1", TemplateFolder: "templates", AllowedNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}},
+			Zones:    []v1alpha1.ZoneSpec{{Name: "a", Cluster: "c1", Datastore: "ssd"}, {Name: "b", Cluster: "c2"}},
+			Networks: []v1alpha1.ClassNetwork{{Name: "front", Path: "dvpg-front"}},
+			Limits:   &v1alpha1.ClassLimits{CPU: ptr.To[int32](4), Memory: ptr.To[int32](8)},
+		},
+		Status: v1alpha1.VmGroupClassStatus{Conditions: []metav1.Condition{{
+			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonClusterNotFound, Message: "Zone b: gone",
+		}}},
+	}
+	groups := []v1alpha1.VmGroup{
+		{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.VmGroupSpec{CPU: 2, Memory: 4},
+			Status: v1alpha1.VmGroupStatus{Class: "gold", Replicas: 3}},
+		{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}, Status: v1alpha1.VmGroupStatus{Class: "silver", Replicas: 3}},
+	}
+	var out strings.Builder
+	if err := printClass(&out, class, groups); err != nil {
+		t.Fatal(err)
+	}
+	const want = `VmGroupClass gold  ClusterNotFound: Zone b: gone
+  controller: vc1
+  templates: templates
+  namespaces: team=a
+  each VM at most: 4 CPUs, 8 GiB of memory
+
+Zones:
+  NAME   CLUSTER   DATASTORE
+  a      c1        ssd
+  b      c2
+
+Networks:
+  NAME    PATH
+  front   dvpg-front
+
+Groups, by the present size in their specs:
+  NAMESPACE   NAME   VMS   CPUS   MEMORY
+  shop        web    3     6      12 GiB
+`
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	class.Spec.AllowedNamespaces, class.Annotations = &metav1.LabelSelector{}, map[string]string{v1alpha1.DefaultClassAnnotation: "true"}
+	out.Reset()
+	if err := printClass(&out, class, nil); err != nil || !strings.Contains(out.String(), "namespaces: all") ||
+		!strings.Contains(out.String(), "gold (the default)") || !strings.Contains(out.String(), "No group uses it.") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+	class.Spec.AllowedNamespaces, class.Status.Conditions = nil, nil
+	out.Reset()
+	if err := printClass(&out, class, nil); err != nil || !strings.Contains(out.String(), "namespaces: none") ||
+		!strings.Contains(out.String(), "its controller has said nothing of it yet") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+}

@@ -44,11 +44,20 @@ func metadata() []field {
 	}
 }
 
-// singles are all changes of one field. For a name, also those lengths that are near its limit.
+// singles are all changes of one field, but for the one that cannot be changed back. For a name, also those lengths that are
+// near its limit.
 func singles(t *testing.T) []*attempt {
+	t.Helper()
+	return changesOfFields(t, func(f field) bool { return f.String() != "spec.className" })
+}
+
+func changesOfFields(t *testing.T, pick func(field) bool) []*attempt {
 	t.Helper()
 	var out []*attempt
 	for _, f := range slices.Concat(fieldsOf(field{path: []string{"spec"}, schema: specSchema(t)}), metadata()) {
+		if !pick(f) {
+			continue
+		}
 		for _, c := range changesOf(t, f, words{nasty}) {
 			out = append(out, &attempt{changes: []change{c}})
 		}
@@ -109,6 +118,23 @@ func TestTemplateMutations(t *testing.T) {
 	}
 	m.try("template", some)
 	m.finish(len(some), 0)
+}
+
+// TestClassNames tries the texts of spec.className on new groups, where there is no class: it can be set once, so nobody can fix
+// it. The group rests in phase ERROR, and goes.
+func TestClassNames(t *testing.T) {
+	m := newMutations(t, "-template-folder", templateFolder)
+	attempts := changesOfFields(t, func(f field) bool { return f.String() == "spec.className" })
+	for i, a := range attempts {
+		a.create(m.w, fmt.Sprintf("class-%d", i), m.valid)
+	}
+	m.settle(attempts, true)
+	m.deleteAll(attempts)
+	sameVMs(t, m.w, m.witness, m.witnessed)
+	m.neighbours.untouched()
+	if m.stalled[v1alpha1.ReasonClassNotFound] == 0 || m.refused == 0 {
+		t.Errorf("the changes have not reached what they are for: %d refused, stalled because of %v", m.refused, m.stalled)
+	}
 }
 
 func evenly(all []*attempt, n int) []*attempt {

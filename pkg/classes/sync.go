@@ -83,43 +83,36 @@ func (c *Controller) users(class *v1alpha1.VmGroupClass) ([]string, error) {
 //  2. something that it names is not there: False, with the reason of the first
 //  3. True
 func readiness(class *v1alpha1.VmGroupClass, found vsphere.Offer, users []string) metav1.Condition {
-	ready := metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
-		Reason: v1alpha1.ReasonClassResolved, Message: "All that the class names is there.",
-	}
+	reason := v1alpha1.ReasonClassResolved
 	var wrong []string
-	for _, zone := range found.Zones {
-		if zone.Err != nil {
-			ready.Reason = first(wrong, ready.Reason, zone.Err.Reason)
-			wrong = append(wrong, fmt.Sprintf("Zone %s: %s", zone.Name, zone.Err.Error()))
+	note := func(what string, err *vsphere.Error) {
+		if err == nil {
+			return
 		}
+		if len(wrong) == 0 {
+			reason = err.Reason
+		}
+		wrong = append(wrong, what+err.Error())
+	}
+	for _, zone := range found.Zones {
+		note("Zone "+zone.Name+": ", zone.Err)
 	}
 	for _, network := range found.Networks {
-		if network.Err != nil {
-			ready.Reason = first(wrong, ready.Reason, network.Err.Reason)
-			wrong = append(wrong, fmt.Sprintf("Network %s: %s", network.Name, network.Err.Error()))
-		}
+		note("Network "+network.Name+": ", network.Err)
 	}
-	if err := found.TemplatesErr; err != nil {
-		ready.Reason = first(wrong, ready.Reason, err.Reason)
-		wrong = append(wrong, err.Error())
-	}
+	note("", found.TemplatesErr)
 	if class.DeletionTimestamp != nil {
-		ready.Reason = v1alpha1.ReasonDeleting
+		reason = v1alpha1.ReasonDeleting
 		wrong = []string{fmt.Sprintf("The class goes when no group uses it any more: %s.", listUsers(users))}
+	}
+	ready := metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
+		Reason: reason, Message: "All that the class names is there.",
 	}
 	if len(wrong) > 0 {
 		ready.Status, ready.Message = metav1.ConditionFalse, strings.Join(wrong, " ")
 	}
 	return ready
-}
-
-// first returns the reason of the first thing that is wrong.
-func first(wrong []string, before, reason string) string {
-	if len(wrong) > 0 {
-		return before
-	}
-	return reason
 }
 
 // maxUsersListed is how many groups a message lists.

@@ -29,7 +29,7 @@ func TestReasons(t *testing.T) {
 	api := reasonsOfAPI(t)
 	said := reasonsSaid(t)
 	troubleshooting := words(read(t, filepath.Join(harness.Root(), "docs", "troubleshooting.md")))
-	declared := slices.Concat(api.progress, api.stalled, api.unreachable, api.upToDate)
+	declared := slices.Concat(api.progress, api.stalled, api.unreachable, api.upToDate, api.classes)
 	for _, reason := range slices.Sorted(maps.Keys(said)) {
 		if !slices.Contains(declared, reason) && !slices.Contains(api.others, reason) && reasonsThatStayInside[reason] == "" {
 			t.Errorf("%s says %s, which %s does not declare", said[reason], reason, conditionsFile)
@@ -143,7 +143,7 @@ func firstColumn(t *testing.T, text, heading string) string {
 }
 
 // apiReasons are the reasons that the API declares, by the blocks that they are declared in, and its other words.
-type apiReasons struct{ progress, stalled, unreachable, upToDate, others []string }
+type apiReasons struct{ progress, stalled, unreachable, upToDate, classes, others []string }
 
 func reasonsOfAPI(t *testing.T) apiReasons {
 	t.Helper()
@@ -161,6 +161,7 @@ func reasonsOfAPI(t *testing.T) apiReasons {
 				"Reasons of a group that waits for":    &api.stalled,
 				"Reasons of the condition VCenterReac": &api.unreachable,
 				"Reasons of the condition UpToDate":    &api.upToDate,
+				"Reasons of the condition Ready of a ": &api.classes,
 			} {
 				if strings.HasPrefix(block.Doc.Text(), start) {
 					into = list
@@ -168,7 +169,7 @@ func reasonsOfAPI(t *testing.T) apiReasons {
 			}
 			for _, name := range namesIn(block) {
 				if strings.HasPrefix(name, "Reason") && into == &api.others {
-					t.Errorf("%s is in none of the four blocks of reasons", name)
+					t.Errorf("%s is in none of the blocks of reasons", name)
 				}
 				if value, ok := p.constants[name]; ok {
 					*into = append(*into, value)
@@ -176,7 +177,7 @@ func reasonsOfAPI(t *testing.T) apiReasons {
 			}
 		}
 	}
-	if len(api.progress) == 0 || len(api.stalled) == 0 || len(api.unreachable) == 0 || len(api.upToDate) == 0 {
+	if len(api.progress) == 0 || len(api.stalled) == 0 || len(api.unreachable) == 0 || len(api.upToDate) == 0 || len(api.classes) == 0 {
 		t.Fatal("a block of reasons is empty, or its comment begins otherwise")
 	}
 	return api

@@ -169,7 +169,7 @@ const (
 // Reasons of the condition Ready of a VmGroupClass. It may also have the places' reasons, and InvalidConfiguration.
 const (
 	// ReasonClassResolved: all that the class names is there.
-	ReasonClassResolved = "Resolved"
+	ReasonClassResolved = "ClassResolved"
 	// ReasonTemplateFolderNotFound: the folder in spec.templateFolder is not there.
 	ReasonTemplateFolderNotFound = "TemplateFolderNotFound"
 )

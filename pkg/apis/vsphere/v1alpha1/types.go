@@ -100,7 +100,7 @@ type VmGroupSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]+([-.]+[a-z0-9]+)*$`
 	ClassName string `json:"className,omitempty"`
 
 	// Template to clone the VMs from: its name, or its inventory path below the template folder of the class, or of the

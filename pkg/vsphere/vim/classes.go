@@ -138,7 +138,9 @@ func (c *connection) place(ctx context.Context, anc *ancestry) error {
 	logRefusals(ctx, before.zones, found.zones)
 	var ch inventory.Changes
 	c.setPlaces(found, specs, &ch)
-	c.publish(&ch)
+	if c.inStep.Load() {
+		c.publish(&ch)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -34,6 +35,9 @@ type connection struct {
 	// templateViews are the views of the VMs below the template folders that are watched.
 	templateViews map[vsphere.Ref]types.ManagedObjectReference
 	places        places
+
+	// inStep is true once the inventory is in step. Nobody is notified before that: everybody is when it is.
+	inStep atomic.Bool
 
 	outside  outsideList
 	hosts    hostList

@@ -33,6 +33,7 @@ func (c *connection) run(ctx context.Context, synced func()) error {
 	if err := c.reconcile(ctx, sweep); err != nil {
 		return err
 	}
+	c.inStep.Store(true)
 	synced()
 	klog.FromContext(ctx).Info("In step with vCenter", "datacenter", c.site.datacenterPath, "folder", vsphere.Path(slices.Concat(c.site.vmFolderPath, c.site.root)...))
 

@@ -120,7 +120,7 @@ func (c *connection) watchTemplates(ctx context.Context) error {
 		c.templateViews[folder] = view
 		c.mu.Unlock()
 	}
-	if len(folders) > 0 {
+	if len(folders) > 0 && c.inStep.Load() {
 		c.cfg.Notifier.NotifyAll() // a class has its template folder by now
 	}
 	return nil

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -29,7 +30,9 @@ func networkError(in Input) *vsphere.Error {
 		case i < 0:
 			return classError(v1alpha1.ReasonNetworkNotOffered, "VmGroupClass %q offers no network %q.", in.Class, name)
 		case in.Snapshot.Networks[i].Err != nil:
-			return in.Snapshot.Networks[i].Err
+			err := in.Snapshot.Networks[i].Err
+			return &vsphere.Error{Class: err.Class, Reason: err.Reason, Message: fmt.Sprintf(
+				"The network %q of VmGroupClass %q cannot be used: %s. Its status says more; ask an administrator.", name, in.Class, forTenants(err))}
 		}
 	}
 	connected := func(zone vsphere.Zone) bool { return zone.Err == nil && lacksNetwork(in, zone) == "" }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -126,16 +127,21 @@ func placementError(in Input) *vsphere.Error {
 	if slices.ContainsFunc(zones, func(z vsphere.Zone) bool { return z.Err == nil }) {
 		return nil
 	}
-	if len(zones) == 1 {
+	if in.Class == "" {
 		return zones[0].Err
 	}
 	var all []string
 	for _, zone := range zones {
-		all = append(all, fmt.Sprintf("zone %s: %s", zone.Name, strings.TrimSuffix(zone.Err.Error(), ".")))
+		all = append(all, fmt.Sprintf("zone %s: %s", zone.Name, forTenants(zone.Err)))
 	}
-	err := *zones[0].Err
-	err.Message = strings.Join(all, "; ") + "."
-	return &err
+	return &vsphere.Error{Class: zones[0].Err.Class, Reason: zones[0].Err.Reason, Message: fmt.Sprintf(
+		"No zone of VmGroupClass %q takes VMs: %s. Its status says more; ask an administrator.", in.Class, strings.Join(all, ", "))}
+}
+
+// forTenants returns what those may read of an error of a class who may not read the class: no message, for that lists what there is
+// in vCenter.
+func forTenants(err *vsphere.Error) string {
+	return cmp.Or(err.Reason, v1alpha1.ReasonInvalidConfiguration)
 }
 
 // failingZones tell of zones that take no VMs while others do.
@@ -145,17 +151,18 @@ func failingZones(in Input) []Notice {
 		return nil
 	}
 	for _, zone := range in.Snapshot.Zones {
-		err := zone.Err
-		if f := zoneFailure(in, zone.Name); err == nil && f != nil {
-			err = f.Err
+		var reason, why string
+		switch f, network := zoneFailure(in, zone.Name), lacksNetwork(in, zone); {
+		case zone.Err != nil:
+			reason, why = ofError(zone.Err).Reason, forTenants(zone.Err)
+		case f != nil:
+			reason, why = ofError(f.Err).Reason, f.Err.Error()
+		case network != "" && networkError(in) == nil:
+			reason, why = v1alpha1.ReasonNetworkNotFound, fmt.Sprintf("it lacks the network %q", network)
+		default:
+			continue
 		}
-		if name := lacksNetwork(in, zone); err == nil && name != "" && networkError(in) == nil {
-			err = classError(v1alpha1.ReasonNetworkNotFound, "it lacks the network %q.", name)
-		}
-		if err != nil {
-			out = append(out, Notice{Reason: ofError(err).Reason, Message: fmt.Sprintf(
-				"zone %s takes no VMs, and they go to other zones: %s", zone.Name, err.Error())})
-		}
+		out = append(out, Notice{Reason: reason, Message: fmt.Sprintf("zone %s takes no VMs, and they go to other zones: %s", zone.Name, why)})
 	}
 	return out
 }

@@ -45,13 +45,15 @@ func absolute(t *testing.T, path string) string {
 }
 
 func (d *desk) read(text string) {
-	section, inside := "", false
+	section, inside, commands := "", false, false
 	for line := range strings.Lines(text) {
 		switch {
 		case strings.HasPrefix(line, "```"):
-			if inside = !inside; inside {
+			commands = strings.TrimSpace(line) == "```" // others say what language they are
+			if inside = !inside; inside && commands {
 				d.blocks[section] = append(d.blocks[section], "")
 			}
+		case inside && !commands:
 		case inside:
 			blocks := d.blocks[section]
 			blocks[len(blocks)-1] += line

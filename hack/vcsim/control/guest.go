@@ -14,6 +14,8 @@ type Guest struct {
 	// ShutdownDelay is how long a shutdown takes, and a reboot until the guest boots again.
 	ShutdownDelay  time.Duration `json:"shutdownDelay,omitempty"`
 	IgnoreShutdown bool          `json:"ignoreShutdown,omitempty"` // shutdowns and reboots are accepted, and nothing happens
+	// CloudInit says that the guest obeys the guestinfo keys of cloud-init when it boots, if it has Tools.
+	CloudInit bool `json:"cloudInit,omitempty"`
 }
 
 // GuestClock is the time that guests go by.

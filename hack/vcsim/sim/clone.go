@@ -101,6 +101,8 @@ type clone struct {
 	// store is the datastore of the virtual machine's files.
 	store types.ManagedObjectReference
 
+	vapp types.BaseVmConfigInfo // that the virtual machine inherits
+
 	bad types.BaseMethodFault // what is wrong with the request, for the task to say
 	// changes is the device changes that are made once the virtual machine is there.
 	changes []types.BaseVirtualDeviceConfigSpec
@@ -213,6 +215,10 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 	vm, ok := ctx.Map.Get(ref).(*simulator.VirtualMachine)
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
+	}
+	c.sim.guests.inherit(c.source.Self, ref)
+	if c.vapp != nil {
+		ctx.WithLock(vm, func() { setVApp(ctx, vm, c.vapp) })
 	}
 	if len(c.changes) > 0 {
 		spec := types.VirtualMachineConfigSpec{DeviceChange: c.changes}

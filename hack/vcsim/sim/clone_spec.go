@@ -52,6 +52,9 @@ func (c *clone) config(ctx *simulator.Context) {
 		CpuHotRemoveEnabled: source.CpuHotRemoveEnabled,
 		MemoryHotAddEnabled: source.MemoryHotAddEnabled,
 	}
+	if config := c.req.Spec.Config; config == nil || !isTrue(config.VAppConfigRemoved) {
+		c.vapp = source.VAppConfig
+	}
 	c.changes = deviceChanges(c.req)
 	c.sim.macs.clone(c.spec.DeviceChange, c.changes, source.Hardware.Device)
 	if c.bad = c.changeDevices(ctx, source.Hardware.Device); c.bad != nil {

@@ -18,17 +18,20 @@ type operation func(s *Simulator, r control.Request) (any, error)
 
 // readings may be fetched with GET too.
 var readings = map[string]operation{
-	"vms":         func(s *Simulator, _ control.Request) (any, error) { return s.vms(), nil },
-	"folders":     func(s *Simulator, _ control.Request) (any, error) { return s.folders(), nil },
-	"tasks":       func(s *Simulator, _ control.Request) (any, error) { return s.allTasks(), nil },
-	"sessions":    func(s *Simulator, _ control.Request) (any, error) { return s.listSessions(), nil },
-	"calls":       func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
-	"violations":  func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
-	"clones":      func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
-	"privileges":  func(*Simulator, control.Request) (any, error) { return control.Privileges(), nil },
-	"lockout":     func(s *Simulator, _ control.Request) (any, error) { return s.sessions.lockout(s.options.Username), nil },
-	"guest-clock": func(s *Simulator, _ control.Request) (any, error) { return s.guests.clock.describe(), nil },
-	"leaks":       func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
+	"vms":              func(s *Simulator, _ control.Request) (any, error) { return s.vms(), nil },
+	"folders":          func(s *Simulator, _ control.Request) (any, error) { return s.folders(), nil },
+	"tasks":            func(s *Simulator, _ control.Request) (any, error) { return s.allTasks(), nil },
+	"sessions":         func(s *Simulator, _ control.Request) (any, error) { return s.listSessions(), nil },
+	"calls":            func(s *Simulator, _ control.Request) (any, error) { return s.allCalls(), nil },
+	"violations":       func(s *Simulator, _ control.Request) (any, error) { return s.violations.list(), nil },
+	"clones":           func(s *Simulator, _ control.Request) (any, error) { return s.clones.list(), nil },
+	"privileges":       func(*Simulator, control.Request) (any, error) { return control.Privileges(), nil },
+	"lockout":          func(s *Simulator, _ control.Request) (any, error) { return s.sessions.lockout(s.options.Username), nil },
+	"guest-clock":      func(s *Simulator, _ control.Request) (any, error) { return s.guests.clock.describe(), nil },
+	"guest-states":     func(s *Simulator, _ control.Request) (any, error) { return s.guestStates(), nil },
+	"power-ons":        func(s *Simulator, _ control.Request) (any, error) { return s.guests.listPowerOns(), nil },
+	"shared-addresses": func(s *Simulator, _ control.Request) (any, error) { return s.guests.sharedAddresses(), nil },
+	"leaks":            func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
 // waits may take their time; they end with the context.
@@ -42,6 +45,8 @@ var changes = map[string]operation{
 	"set-guest-info":  (*Simulator).opSetGuestInfo,
 	"set-guest-ips":   (*Simulator).opSetGuestIPs,
 	"advance-guests":  (*Simulator).opAdvanceGuests,
+	"fail-guest":      (*Simulator).opFailGuest,
+	"set-vapp":        (*Simulator).opSetVApp,
 	"freeze-updates":  (*Simulator).opFreezeUpdates,
 	"swallow-updates": (*Simulator).opSwallowUpdates,
 	"reorder-updates": (*Simulator).opReorderUpdates,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
@@ -38,13 +37,7 @@ func (s *Simulator) opSetGuestInfo(r control.Request) (any, error) {
 		if !isOn(vm) {
 			return errors.New("the virtual machine is not on")
 		}
-		extra := slices.DeleteFunc(slices.Clone(vm.Config.ExtraConfig), func(o types.BaseOptionValue) bool {
-			return o.GetOptionValue().Key == r.Name
-		})
-		if r.Value != "" {
-			extra = append(extra, &types.OptionValue{Key: r.Name, Value: r.Value})
-		}
-		ctx.Update(vm, []types.PropertyChange{{Name: "config.extraConfig", Val: extra}})
+		writeGuestInfo(ctx, vm, r.Name, r.Value)
 		return nil
 	})
 }
@@ -70,7 +63,7 @@ func (s *Simulator) opSetGuestIPs(r control.Request) (any, error) {
 		if len(r.Addresses) > 0 {
 			s.guests.keepIPs(vm.Self, r.Addresses)
 		}
-		tell(ctx, vm, report{installed: true, state: state, ips: r.Addresses})
+		s.tell(ctx, vm, report{installed: true, state: state, addresses: oneEach(r.Addresses)})
 		return nil
 	})
 }

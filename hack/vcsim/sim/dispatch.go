@@ -30,6 +30,7 @@ func overrides() map[string]override {
 		"VirtualMachine.MarkAsVirtualMachine": (*Simulator).markTemplate,         // tells no collector
 		"VirtualMachine.Rename_Task":          (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
 		"VirtualMachine.ReconfigVM_Task":      (*Simulator).reconfigVM,           // refuses next to nothing; leaves halves; see reconfigure.go
+		"VirtualMachine.CustomizeVM_Task":     (*Simulator).customizeVM,          // at once, without Tools; see customize.go
 		"VirtualMachine.ShutdownGuest":        (*Simulator).shutdownGuest,        // works without Tools; has a task
 		"VirtualMachine.RebootGuest":          (*Simulator).rebootGuest,          // never boots the guest
 		"Folder.Rename_Task":                  (*Simulator).rename,               // likewise

@@ -17,9 +17,11 @@ type guests struct {
 	clock guestClock
 	ips   guestIPs
 
-	mu    sync.Mutex
-	usual control.Guest // how those behave that were told nothing of their own
-	all   map[types.ManagedObjectReference]*guest
+	mu       sync.Mutex
+	usual    control.Guest // how those behave that were told nothing of their own
+	all      map[types.ManagedObjectReference]*guest
+	inUse    inUse
+	powerOns []control.PowerOn
 }
 
 // guest is the guest of one virtual machine that was switched on, or told how to behave.
@@ -27,7 +29,15 @@ type guest struct {
 	own *control.Guest
 	// next is what it does next, if that takes time: one thing at most.
 	next *guestTimer
-	ips  []string // of its network cards, which it keeps while it is off
+	ips  []string // that it has by DHCP on its network cards, which it keeps while it is off
+
+	disk  disk
+	boot  booted
+	runs  int  // of cloud-init
+	fails bool // at the next boot
+
+	pending *types.CustomizationSpec // customization
+	fixed   network                  // that a customization has set
 }
 
 // step is what a guest does. Whoever calls it holds the virtual machine's lock.
@@ -102,6 +112,7 @@ func (g *guests) forget(ref types.ManagedObjectReference) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.all, ref)
+	g.inUse.release(ref)
 }
 
 // later has a guest do something when d has gone by, unless something comes between. What takes no time is done at once.
@@ -124,7 +135,10 @@ func (s *Simulator) later(ctx *simulator.Context, vm *simulator.VirtualMachine, 
 // guestPowered is what the power state of a virtual machine does to its guest. Reset and resume switch it on too.
 func (s *Simulator) guestPowered(ctx *simulator.Context, vm *simulator.VirtualMachine) {
 	s.guests.interrupt(vm.Self)
-	s.keepFixedIPs(vm)
+	s.guests.release(vm.Self)
+	if isOn(vm) {
+		s.recordPowerOn(vm)
+	}
 	s.restartGuest(ctx, vm)
 }
 
@@ -150,21 +164,24 @@ func (s *Simulator) restartGuest(ctx *simulator.Context, vm *simulator.VirtualMa
 	if !behavior.Tools && vm.Guest.ToolsStatus == types.VirtualMachineToolsStatusToolsNotInstalled {
 		return // nothing was ever heard of it
 	}
-	tell(ctx, vm, report{installed: behavior.Tools, state: types.VirtualMachineGuestStateNotRunning})
+	s.tell(ctx, vm, report{installed: behavior.Tools, state: types.VirtualMachineGuestStateNotRunning})
 	if behavior.Tools && !behavior.Hung && isOn(vm) {
 		s.later(ctx, vm, behavior.BootDelay, (*Simulator).guestBooted)
 	}
 }
 
 func (s *Simulator) guestBooted(ctx *simulator.Context, vm *simulator.VirtualMachine) {
-	tell(ctx, vm, report{installed: true, state: types.VirtualMachineGuestStateRunning})
-	s.later(ctx, vm, s.guests.behavior(vm.Self).IPDelay, (*Simulator).guestConnected)
+	behavior := s.guests.behavior(vm.Self)
+	err := s.setUp(ctx, vm, behavior)
+	s.tell(ctx, vm, report{installed: true, state: types.VirtualMachineGuestStateRunning})
+	if err == nil {
+		s.later(ctx, vm, behavior.IPDelay, (*Simulator).guestConnected)
+	}
 }
 
 func (s *Simulator) guestConnected(ctx *simulator.Context, vm *simulator.VirtualMachine) {
-	tell(ctx, vm, report{
-		installed: true, state: types.VirtualMachineGuestStateRunning, ips: s.ipsOf(vm.Self, len(vm.Guest.Net)),
-	})
+	s.tell(ctx, vm, report{installed: true, state: types.VirtualMachineGuestStateRunning, addresses: s.assigned(vm)})
+	s.endCustomization(ctx, vm)
 }
 
 // guestToldAnew makes a guest that is on obey what it has just been told.

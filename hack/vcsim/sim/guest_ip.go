@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -24,7 +23,7 @@ func (g *guestIPs) next() string {
 	return netip.AddrFrom4(addr).String()
 }
 
-// ipsOf is the addresses of a guest, one for each of its network cards. It gets those that it lacks.
+// ipsOf is the addresses that a guest gets by DHCP, one for each of its network cards. It gets those that it lacks.
 func (s *Simulator) ipsOf(ref types.ManagedObjectReference, cards int) []string {
 	s.guests.mu.Lock()
 	defer s.guests.mu.Unlock()
@@ -38,25 +37,7 @@ func (s *Simulator) ipsOf(ref types.ManagedObjectReference, cards int) []string 
 	return slices.Clone(one.ips[:cards])
 }
 
-// keepFixedIPs gives a guest the addresses that a customization has just set. The stock simulator reports them before the
-// guest has booted; what is reported while a virtual machine is switched on comes from there.
-func (s *Simulator) keepFixedIPs(vm *simulator.VirtualMachine) {
-	if !isOn(vm) {
-		return
-	}
-	s.guests.mu.Lock()
-	defer s.guests.mu.Unlock()
-	one := s.guests.of(vm.Self)
-	for i, card := range vm.Guest.Net {
-		if len(card.IpAddress) == 0 {
-			continue
-		}
-		one.ips = append(one.ips, make([]string, max(0, i+1-len(one.ips)))...)
-		one.ips[i] = card.IpAddress[0]
-	}
-}
-
-// keepIPs is the addresses that a guest has from now on.
+// keepIPs is the addresses that a guest gets by DHCP from now on.
 func (g *guests) keepIPs(ref types.ManagedObjectReference, ips []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

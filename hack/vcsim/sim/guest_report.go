@@ -12,29 +12,32 @@ import (
 type report struct {
 	installed bool // Tools
 	state     types.VirtualMachineGuestState
-	ips       []string // of the network cards in turn, "" for none
+	addresses addresses
 }
 
 // running reports whether Tools run. They do so until a shutdown is over.
 func (r report) running() bool { return r.state != types.VirtualMachineGuestStateNotRunning }
 
 // tell makes a report the guest of a virtual machine. All that it holds is new: what collectors have read of the old one is
-// not touched. The caller holds the virtual machine's lock.
-func tell(ctx *simulator.Context, vm *simulator.VirtualMachine, r report) {
+// not touched. The hostname stays known while Tools do not run. The caller holds the virtual machine's lock.
+func (s *Simulator) tell(ctx *simulator.Context, vm *simulator.VirtualMachine, r report) {
 	guest, summary := *vm.Guest, *vm.Summary.Guest
 	heartbeat := types.ManagedEntityStatusGray
 	if r.running() {
 		heartbeat = types.ManagedEntityStatusGreen
+		s.guests.take(vm, r.addresses)
+		guest.HostName = s.guests.hostname(vm.Self)
 	}
 	guest.ToolsStatus, guest.ToolsVersionStatus2, guest.ToolsRunningStatus, guest.ToolsVersion = r.tools()
 	guest.ToolsVersionStatus = guest.ToolsVersionStatus2
 	guest.GuestState = string(r.state)
 	guest.GuestOperationsReady = types.NewBool(r.running())
 	guest.GuestStateChangeSupported = types.NewBool(r.running())
-	guest.Net, guest.IpAddress = nics(guest.Net, r.ips), primary(r.ips)
+	guest.Net = nics(guest.Net, r.addresses)
+	guest.IpAddress = primary(guest.Net)
 	summary.ToolsStatus, summary.ToolsRunningStatus = guest.ToolsStatus, guest.ToolsRunningStatus
 	summary.ToolsVersionStatus, summary.ToolsVersionStatus2 = guest.ToolsVersionStatus, guest.ToolsVersionStatus2
-	summary.IpAddress = guest.IpAddress
+	summary.IpAddress, summary.HostName = guest.IpAddress, guest.HostName
 	ctx.Update(vm, []types.PropertyChange{
 		{Name: "guest", Val: guest},
 		{Name: "summary.guest", Val: summary},
@@ -60,32 +63,39 @@ func (r report) tools() (status types.VirtualMachineToolsStatus, version2, runni
 }
 
 // nics is the network cards with other addresses. A real vCenter lists none while Tools do not run; here they stay, without
-// addresses, because the stock simulator counts them when it customizes.
-func nics(cards []types.GuestNicInfo, ips []string) []types.GuestNicInfo {
+// addresses, because a customization counts them.
+func nics(cards []types.GuestNicInfo, all addresses) []types.GuestNicInfo {
 	cards = slices.Clone(cards)
 	for i := range cards {
 		cards[i].IpAddress, cards[i].IpConfig = nil, nil
-		if i < len(ips) && ips[i] != "" {
-			cards[i].IpAddress = []string{ips[i]}
-			cards[i].IpConfig = &types.NetIpConfigInfo{IpAddress: []types.NetIpConfigInfoIpAddress{{
-				IpAddress: ips[i], PrefixLength: prefixLength(ips[i]), State: string(types.NetIpConfigInfoIpAddressStatusPreferred),
-			}}}
+		if i >= len(all) || len(all[i]) == 0 {
+			continue
+		}
+		cards[i].IpConfig = new(types.NetIpConfigInfo)
+		for _, prefix := range all[i] {
+			ip := prefix.Addr().String()
+			cards[i].IpAddress = append(cards[i].IpAddress, ip)
+			cards[i].IpConfig.IpAddress = append(cards[i].IpConfig.IpAddress, types.NetIpConfigInfoIpAddress{
+				IpAddress: ip, PrefixLength: int32(prefix.Bits()), State: string(types.NetIpConfigInfoIpAddressStatusPreferred),
+			})
 		}
 	}
 	return cards
 }
 
-func prefixLength(ip string) int32 {
-	if addr, err := netip.ParseAddr(ip); err == nil && addr.Is6() {
+func prefixLength(ip netip.Addr) int {
+	if ip.Is6() {
 		return 64
 	}
-	return int32(guestRange.Bits())
+	return guestRange.Bits()
 }
 
 // primary is the address that vCenter shows for the guest as a whole: the first.
-func primary(ips []string) string {
-	if i := slices.IndexFunc(ips, func(ip string) bool { return ip != "" }); i >= 0 {
-		return ips[i]
+func primary(cards []types.GuestNicInfo) string {
+	for _, card := range cards {
+		if len(card.IpAddress) > 0 {
+			return card.IpAddress[0]
+		}
 	}
 	return ""
 }

@@ -63,11 +63,7 @@ func (s *Simulator) leave(ctx *simulator.Context, vm *simulator.VirtualMachine, 
 	if goes || behavior.IgnoreShutdown {
 		return
 	}
-	var ips []string
-	for _, card := range vm.Guest.Net {
-		ips = append(ips, primary(card.IpAddress))
-	}
-	tell(ctx, vm, report{installed: true, state: state, ips: ips})
+	s.tell(ctx, vm, report{installed: true, state: state, addresses: current(vm.Guest.Net)})
 	s.later(ctx, vm, behavior.ShutdownDelay, then)
 }
 

@@ -36,6 +36,8 @@ type Request struct {
 
 	CPUHotAdd    bool `json:"cpuHotAdd,omitempty"`
 	MemoryHotAdd bool `json:"memoryHotAdd,omitempty"`
+
+	Customization *CustomizationSpec `json:"customization,omitempty"`
 }
 
 // Reply carries what a changing operation made.

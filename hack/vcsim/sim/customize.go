@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,7 +172,11 @@ func customized(vm *simulator.VirtualMachine, spec *types.CustomizationSpec) (na
 		if setup, err = fixed(mapping.Adapter); err != nil {
 			return "", nil, err
 		}
-		n[strings.ToLower(cmp.Or(mapping.MacAddress, vm.Guest.Net[i].MacAddress))] = setup
+		mac := cmp.Or(mapping.MacAddress, vm.Guest.Net[i].MacAddress)
+		if !slices.ContainsFunc(vm.Guest.Net, func(card types.GuestNicInfo) bool { return strings.EqualFold(card.MacAddress, mac) }) {
+			return "", nil, fmt.Errorf("there is no network card %s", mac)
+		}
+		n[strings.ToLower(mac)] = setup
 	}
 	return name, n, nil
 }

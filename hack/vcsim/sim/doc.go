@@ -31,7 +31,7 @@
 //	embryo.go                        virtual machines that are visible while they are made
 //	guest.go guest_*.go shutdown.go  guests: how they boot, what is heard of them, how they go down
 //	cloud_seed.go cloud_network.go   what cloud-init reads of guestinfo; guest_cloud.go: how guests obey it
-//	customize.go                     customizations, which guests carry out when they boot
+//	customize.go customize_specs.go  customizations, which guests carry out when they boot, and those that are stored
 //	guest_address.go guest_truth.go  which addresses are in use; the truth about guests, and what they were booted with
 //	nics.go networks.go mac.go       network cards: what may be changed, what they are connected to, their MAC addresses
 //	foreign.go                       virtual machines by the ten thousand that are there only to be read

@@ -65,8 +65,8 @@ func stampChange(old, text string) string {
 }
 
 // privilegesOf returns what a call asks for, and whether it is allowed at all. A reconfiguration asks for what it changes; the
-// table says what of that the account has. A clone asks for what it changes of the devices, as a reconfiguration does: the API
-// reference says nothing of that.
+// table says what of that the account has. A clone asks for what it changes of the devices and the vApp config, as a
+// reconfiguration does: the API reference says nothing of that.
 func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([]string, bool) {
 	ids, ok := control.PrivilegesOf(m.This.Type + "." + m.Name)
 	switch req := m.Body.(type) {
@@ -76,11 +76,27 @@ func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([
 		ifAsked := control.DevicePrivileges()
 		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(ifAsked, id) })
 		changes := types.VirtualMachineConfigSpec{DeviceChange: deviceChanges(req)}
+		if config := req.Spec.Config; config != nil {
+			changes.VAppConfigRemoved = config.VAppConfigRemoved
+		}
+		if req.Spec.Customization != nil {
+			ids = append(ids, customize)
+		}
 		return append(ids, specPrivileges(changes, s.devicesOf(ctx, m.This))...), ok
+	case *types.CustomizeVM_Task:
+		return []string{customize}, ok
+	case *types.GetCustomizationSpec, *types.DoesCustomizationSpecExist:
+		return []string{readSpecs}, ok
 	default:
 		return ids, ok
 	}
 }
+
+// Privileges of customizations. See customizeVM.
+const (
+	customize = "VirtualMachine.Provisioning.Customize"
+	readSpecs = "VirtualMachine.Provisioning.ReadCustSpecs"
+)
 
 func (s *Simulator) devicesOf(ctx *simulator.Context, ref types.ManagedObjectReference) (devices object.VirtualDeviceList) {
 	if vm, ok := ctx.Map.Get(ref).(*simulator.VirtualMachine); ok {
@@ -114,6 +130,10 @@ func specPrivileges(spec types.VirtualMachineConfigSpec, devices object.VirtualD
 		ask(!edits && !adds && disk, "RemoveDisk")
 		ask(!edits && !disk, "AddRemoveDevice")
 	}
+	if spec.VAppConfigRemoved != nil {
+		ids = append(ids, "VApp.ApplicationConfig")
+	}
+	spec.VAppConfigRemoved = nil
 	spec.ChangeVersion, spec.Name, spec.Annotation, spec.ExtraConfig, spec.DeviceChange = "", "", "", nil, nil
 	spec.NumCPUs, spec.NumCoresPerSocket, spec.CpuHotAddEnabled, spec.CpuHotRemoveEnabled = 0, nil, nil, nil
 	spec.MemoryMB, spec.MemoryHotAddEnabled = 0, nil

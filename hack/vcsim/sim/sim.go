@@ -115,6 +115,7 @@ func (s *Simulator) extend() {
 	s.hub.guests = guestWatch{&s.guests, s.powered}
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)
+	s.putSpecManager()
 	s.gateway = newGateway(s)
 	s.registry.Put(s.gateway)
 	s.registry.Handler = s.gateway.intercept

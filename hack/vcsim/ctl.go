@@ -83,13 +83,14 @@ func actions() map[string]action {
 			_, err := c.AttachDisk(ctx, a[0], a[1])
 			return err
 		}},
-		"guests":     {[]string{"HOW"}, "run or hang: what the guests of VMs do that are powered on from now on", setGuests},
+		"guests":     {[]string{"HOW"}, "run, hang or cloud-init: what the guests of VMs do that are powered on from now on", setGuests},
 		"violations": {nil, "list what clients did that they must never do", listViolations},
 		"end-sessions": {nil, "end all sessions; new logins are accepted", func(ctx context.Context, c *control.Client, _ io.Writer, _ []string) error {
 			return c.EndSessions(ctx)
 		}},
 	}
 	maps.Copy(all, objectActions())
+	maps.Copy(all, guestActions())
 	return all
 }
 
@@ -134,10 +135,11 @@ func listVMs(ctx context.Context, c *control.Client, out io.Writer, _ []string) 
 }
 
 func setGuests(ctx context.Context, c *control.Client, _ io.Writer, args []string) error {
-	if how := args[0]; how != "run" && how != "hang" {
-		return fmt.Errorf("guests can run or hang, not %q", how)
+	how := args[0]
+	if how != "run" && how != "hang" && how != "cloud-init" {
+		return fmt.Errorf("guests can run, hang or obey cloud-init, not %q", how)
 	}
-	return c.SetUsualGuest(ctx, control.Guest{Tools: true, Hung: args[0] == "hang"})
+	return c.SetUsualGuest(ctx, control.Guest{Tools: true, Hung: how == "hang", CloudInit: how == "cloud-init"})
 }
 
 func listFolders(ctx context.Context, c *control.Client, out io.Writer, _ []string) error {

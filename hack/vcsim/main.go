@@ -62,6 +62,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.DurationVar(&o.Guest.ShutdownDelay, "guest-shutdown-delay", 0, "how long a guest takes to shut down")
 	flags.BoolVar(&o.Guest.Hung, "guest-hung", false, "guests hang: their Tools never run")
 	flags.BoolVar(&o.Guest.IgnoreShutdown, "guest-ignore-shutdown", false, "guests do not shut down when they are asked to")
+	flags.BoolVar(&o.Guest.CloudInit, "guest-cloud-init", false, "guests with Tools obey the guestinfo keys of cloud-init")
+	flags.BoolVar(&o.Guest.ForgetsInfo, "guest-forgets-info", false, "guestinfo keys that guests have set vanish when their virtual machines go off")
 	flags.BoolVar(&o.GuestClockStopped, "guest-clock-stopped", false, "let time go by for guests only when the control port says so")
 	flags.IntVar(&o.ForeignVMs, "foreign-vms", 0, "virtual machines of somebody else, in the folder \"foreign\" below the VM folder, that can only be read")
 	flags.Func("inventory", "YAML `file` that describes the first datacenter, in place of -clusters, -hosts, -pools and -datastores",

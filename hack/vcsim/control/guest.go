@@ -16,6 +16,9 @@ type Guest struct {
 	IgnoreShutdown bool          `json:"ignoreShutdown,omitempty"` // shutdowns and reboots are accepted, and nothing happens
 	// CloudInit says that the guest obeys the guestinfo keys of cloud-init when it boots, if it has Tools.
 	CloudInit bool `json:"cloudInit,omitempty"`
+	// ForgetsInfo says that guestinfo keys that the guest itself has set vanish when its virtual machine goes off, a reset included,
+	// unless somebody has reconfigured them. Otherwise they stay.
+	ForgetsInfo bool `json:"forgetsInfo,omitempty"`
 }
 
 // GuestClock is the time that guests go by.
@@ -39,6 +42,7 @@ func (c *Client) SetUsualGuest(ctx context.Context, g Guest) error {
 }
 
 // SetGuestInfo sets a guestinfo key of a virtual machine that is on, as its guest would; "" clears it. No task tells of it.
+// See [Guest.ForgetsInfo] for what becomes of it.
 func (c *Client) SetGuestInfo(ctx context.Context, vm, key, value string) error {
 	return c.do(ctx, "set-guest-info", Request{VM: vm, Name: key, Value: value}, nil)
 }

@@ -37,7 +37,7 @@ func (s *Simulator) opSetGuestInfo(r control.Request) (any, error) {
 		if !isOn(vm) {
 			return errors.New("the virtual machine is not on")
 		}
-		writeGuestInfo(ctx, vm, r.Name, r.Value)
+		s.writeGuestInfo(ctx, vm, r.Name, r.Value)
 		return nil
 	})
 }

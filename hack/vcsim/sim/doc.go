@@ -45,6 +45,8 @@
 // It knows no privileges but those of strict mode and those that are denied, never runs out of space or hosts unless told to,
 // and keeps every task for ever. Storage DRS recommends every member of a datastore cluster, whatever a cluster's hosts mount.
 // Files of disks are never merged: removing a snapshot leaves the chain as it is, as vCenter must where linked clones hang on
-// it. A template takes its files with it when it is destroyed; its linked clones do not notice. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
+// it. A template takes its files with it when it is destroyed; its linked clones do not notice. Guests run no user data, but keep
+// it for tests to compare; they tell network cards apart by MAC addresses alone, and know version 2 of the network config,
+// of which only ethernets; what others would warn of makes them fail. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
 // in the truth; but it is in its folder's childEntity.
 package sim

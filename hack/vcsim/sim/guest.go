@@ -33,8 +33,9 @@ type guest struct {
 
 	disk  disk
 	boot  booted
-	runs  int  // of cloud-init
-	fails bool // at the next boot
+	runs  int      // of cloud-init
+	fails bool     // at the next boot
+	wrote []string // guestinfo keys that it has set, and that nobody else has
 
 	pending *types.CustomizationSpec // customization
 	fixed   network                  // that a customization has set
@@ -138,6 +139,8 @@ func (s *Simulator) guestPowered(ctx *simulator.Context, vm *simulator.VirtualMa
 	s.guests.release(vm.Self)
 	if isOn(vm) {
 		s.recordPowerOn(vm)
+	} else {
+		s.forgetInfo(ctx, vm)
 	}
 	s.restartGuest(ctx, vm)
 }

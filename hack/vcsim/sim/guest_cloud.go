@@ -92,18 +92,53 @@ func (s *Simulator) cloudInit(ctx *simulator.Context, vm *simulator.VirtualMachi
 	})
 	for _, key := range seed.redact {
 		// As cloud-init does it: a guest cannot remove a key.
-		writeGuestInfo(ctx, vm, guestInfo+key, redacted)
-		writeGuestInfo(ctx, vm, guestInfo+key+".encoding", " ")
+		s.writeGuestInfo(ctx, vm, guestInfo+key, redacted)
+		s.writeGuestInfo(ctx, vm, guestInfo+key+".encoding", " ")
 	}
 	return nil
 }
 
 // writeGuestInfo sets a key as the guest does, without a task, an event or anybody's privileges. "" removes it. The caller holds
 // the virtual machine's lock.
-func writeGuestInfo(ctx *simulator.Context, vm *simulator.VirtualMachine, key, value string) {
-	if old, ok := object.OptionValueList(vm.Config.ExtraConfig).GetString(key); ok && old == value {
+func (s *Simulator) writeGuestInfo(ctx *simulator.Context, vm *simulator.VirtualMachine, key, value string) {
+	old, ok := object.OptionValueList(vm.Config.ExtraConfig).GetString(key)
+	if ok && old == value {
 		return
 	}
+	if !ok {
+		s.guests.change(vm.Self, func(g *guest) { g.wrote = append(g.wrote, key) })
+	}
+	setExtra(ctx, vm, key, value)
+}
+
+// forgetInfo removes the keys that a guest has set which forgets them. The caller holds the virtual machine's lock.
+func (s *Simulator) forgetInfo(ctx *simulator.Context, vm *simulator.VirtualMachine) {
+	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff || !s.guests.behavior(vm.Self).ForgetsInfo {
+		return
+	}
+	var keys []string
+	s.guests.change(vm.Self, func(g *guest) { keys, g.wrote = g.wrote, nil })
+	for _, key := range keys {
+		setExtra(ctx, vm, key, "")
+	}
+}
+
+// adoptInfo notes that somebody has reconfigured keys, which are not the guest's any more.
+func (g *guests) adoptInfo(ref types.ManagedObjectReference, options []types.BaseOptionValue) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	one, ok := g.all[ref]
+	if !ok {
+		return
+	}
+	one.wrote = slices.DeleteFunc(one.wrote, func(key string) bool {
+		_, ok := object.OptionValueList(options).Get(key)
+		return ok
+	})
+}
+
+// setExtra sets a key of ExtraConfig, or removes it. The caller holds the virtual machine's lock.
+func setExtra(ctx *simulator.Context, vm *simulator.VirtualMachine, key, value string) {
 	extra := slices.DeleteFunc(slices.Clone(vm.Config.ExtraConfig), func(o types.BaseOptionValue) bool {
 		return o.GetOptionValue().Key == key
 	})

@@ -131,7 +131,9 @@ func (s *Simulator) apply(
 		switch _, fault := waitTask(ctx, res.Res.Returnval); fault.(type) {
 		case nil:
 			s.settle(ctx, vm, resizes)
-			if isTrue(m.Body.(*types.ReconfigVM_Task).Spec.VAppConfigRemoved) {
+			spec := m.Body.(*types.ReconfigVM_Task).Spec
+			s.guests.adoptInfo(vm.Self, spec.ExtraConfig)
+			if isTrue(spec.VAppConfigRemoved) {
 				setVApp(ctx, vm, nil) // which the stock simulator leaves
 			}
 			ctx.Update(vm, connect(ctx.Map, &vm.VirtualMachine))

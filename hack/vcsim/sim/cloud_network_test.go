@@ -27,7 +27,7 @@ func TestCloudInitFails(t *testing.T) {
 		"no name":         bad("web-0", "web_0"),
 		"no list":         bad("public-keys: [", "redact: {a: b}\nignored: ["),
 		"version 1":       bad("version: 2", "version: 1"),
-		"a mistyped key":  bad("addresses: [192", "adresses: [192"),
+		"a mistyped key":  bad("dhcp4: false", "dhpc4: false"),
 		"no prefix":       bad("192.0.2.7/24", "192.0.2.7"),
 		"no MAC address":  bad(mac, "zz"),
 		"no nameserver":   bad("192.0.2.53", "ns"),
@@ -116,5 +116,22 @@ func TestCloudInitNetworkAsText(t *testing.T) {
 	e.on(vm)
 	if ip := e.read(vm).Guest.IpAddress; ip != "192.0.2.8" {
 		t.Errorf("address %q: %+v", ip, e.guest("a"))
+	}
+}
+
+// TestCloudInitTakesMACAddressesInAnyCase has the network card say it in one way and the metadata in the other.
+func TestCloudInitTakesMACAddressesInAnyCase(t *testing.T) {
+	e := startGuests(t, cloudy())
+	for name, mac := range map[string][2]string{
+		"large": {"00:50:56:3A:BB:C1", "00:50:56:3a:bb:c1"}, "small": {"00:50:56:3a:bb:c2", "00:50:56:3A:BB:C2"},
+	} {
+		ref := e.clone(name, e.edited(func(c *types.VirtualEthernetCard) { c.MacAddress, c.AddressType = mac[0], "manual" }))
+		vm := object.NewVirtualMachine(e.client.Client, ref)
+		e.give(vm, seed(fmt.Sprintf(static, "i-1", "web", mac[1]), ""))
+		e.on(vm)
+		if ip := e.read(vm).Guest.IpAddress; ip != "192.0.2.7" || !strings.EqualFold(e.mac(ref), mac[0]) {
+			t.Errorf("%s: address %q of the network card %s, %+v", name, ip, e.mac(ref), e.guest(name))
+		}
+		e.do(vm.PowerOff(e.ctx))
 	}
 }

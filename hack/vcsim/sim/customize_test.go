@@ -127,6 +127,31 @@ func TestCustomizationOfAClone(t *testing.T) {
 	}
 }
 
+// TestCustomizationIsWatched follows one by its updates alone.
+func TestCustomizationIsWatched(t *testing.T) {
+	e := startGuests(t, patient)
+	vm, _ := e.cloneOff("a")
+	w := e.watch(newView(e, e.folder, []string{"VirtualMachine"}).Reference(), "ContainerView", types.PropertySpec{
+		Type: "VirtualMachine", PathSet: []string{"guest.customizationInfo", "guest.hostName"},
+	})
+	w.next()
+	is := func(want string) {
+		t.Helper()
+		w.until(want, func() bool {
+			info, ok := w.value(vm.Reference(), "guest.customizationInfo").(types.GuestInfoCustomizationInfo)
+			return ok && info.CustomizationStatus == want
+		})
+	}
+	e.do(vm.Customize(e.ctx, e.linux()))
+	is(asked)
+	e.do(vm.PowerOn(e.ctx))
+	e.advance(boot)
+	is(underWay)
+	e.advance(address)
+	is(succeeded)
+	w.until("the hostname", func() bool { return w.value(vm.Reference(), "guest.hostName") == "web-0" })
+}
+
 // TestCustomizationNeedsTools keeps one pending until the guest has Tools, and has one start again that was cut short.
 func TestCustomizationNeedsTools(t *testing.T) {
 	e := startGuests(t, control.Guest{})

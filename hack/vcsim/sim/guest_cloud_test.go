@@ -299,6 +299,11 @@ func TestCloudInitRedacts(t *testing.T) {
 	if g := e.guest("a"); g.UserData != "secret" || g.Runs != 1 || g.Failure != "" {
 		t.Errorf("after another boot: %+v", g)
 	}
+	e.give(vm, options("guestinfo.metadata", zipped("instance-id: i-2")))
+	e.again(vm)
+	if g := e.guest("a"); g.UserData != "" || g.Runs != 2 || g.InstanceID != "i-2" || g.Hostname != "web" {
+		t.Errorf("as another instance, which has no user data any more: %+v", g)
+	}
 }
 
 // TestCloneHasTheDiskOfItsSource has a copy boot that was made by hand: cloud-init has run in it already, but its network card is

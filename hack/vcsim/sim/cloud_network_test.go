@@ -41,7 +41,7 @@ func TestCloudInitFails(t *testing.T) {
 			t.Fatalf("before %s: %+v", name, g)
 		}
 		e.do(vm.PowerOff(e.ctx))
-		e.give(vm, options("guestinfo.metadata.encoding", "", "guestinfo.userdata.encoding", "", "guestinfo.userdata", ""))
+		e.give(vm, options("guestinfo.metadata", "", "guestinfo.metadata.encoding", "", "guestinfo.userdata.encoding", "", "guestinfo.userdata", ""))
 		e.give(vm, extra)
 		e.on(vm)
 		g, guest := e.guest("a"), e.read(vm).Guest

@@ -108,3 +108,19 @@ func TestOneGuestHasAnAddressTwice(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// TestAddressesThatAreFree has a guest take the address of another which has taken a new one, and of one which has gone.
+func TestAddressesThatAreFree(t *testing.T) {
+	e := startGuests(t, control.Guest{Tools: true})
+	for _, name := range []string{"a", "b", "c"} {
+		e.cloneOn(name)
+	}
+	e.must(e.control.SetGuestIPs(e.ctx, "a", "192.0.2.1"))
+	e.must(e.control.SetGuestIPs(e.ctx, "a", "192.0.2.2"))
+	e.must(e.control.SetGuestIPs(e.ctx, "b", "192.0.2.1"))
+	e.must(e.control.DestroyVM(e.ctx, "a"))
+	e.must(e.control.SetGuestIPs(e.ctx, "c", "192.0.2.2"))
+	if all, err := e.control.SharedAddresses(e.ctx); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

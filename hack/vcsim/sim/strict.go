@@ -106,7 +106,6 @@ func newName(m *simulator.Method) (string, bool) {
 var ownOnly = []string{
 	"Destroy_Task", "UnregisterVM", "PowerOnVM_Task", "PowerOffVM_Task", "ResetVM_Task", "SuspendVM_Task", "ReconfigVM_Task",
 	"Rename_Task", "MarkAsTemplate", "MarkAsVirtualMachine", "RelocateVM_Task", "ShutdownGuest", "RebootGuest", "StandbyGuest",
-	"CustomizeVM_Task",
 }
 
 // tripwire says why a call must never be made, or returns "".

@@ -97,22 +97,22 @@ func (s *Simulator) rewrite(change func(string) string) {
 
 // rewriteTexts changes every string that can be reached from a value.
 func rewriteTexts(v reflect.Value, change func(string) string) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
+	switch kind := v.Kind(); {
+	case kind == reflect.Pointer, kind == reflect.Interface:
 		if !v.IsNil() {
 			rewriteTexts(v.Elem(), change)
 		}
-	case reflect.Struct:
+	case kind == reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {
 				rewriteTexts(v.Field(i), change)
 			}
 		}
-	case reflect.Slice:
+	case kind == reflect.Slice:
 		for i := range v.Len() {
 			rewriteTexts(v.Index(i), change)
 		}
-	case reflect.String:
+	case kind == reflect.String:
 		if v.CanSet() {
 			v.SetString(change(v.String()))
 		}

@@ -26,3 +26,17 @@ func sameGuest(a, b *VM) bool {
 }
 
 func sameStamp(a, b *Stamp) bool { return a == b || reflect.DeepEqual(a, b) }
+
+// SameZone reports whether two values say the same of a zone.
+func SameZone(a, b Zone) bool {
+	return a.Name == b.Name && a.HostNeeded == b.HostNeeded && SameError(a.Err, b.Err) &&
+		slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Networks, b.Networks)
+}
+
+// SameNetwork reports whether two values say the same of a network.
+func SameNetwork(a, b Network) bool { return a.Name == b.Name && SameError(a.Err, b.Err) }
+
+// SameError reports whether two errors say the same, to people and to programs.
+func SameError(a, b *Error) bool {
+	return a == b || a != nil && b != nil && a.Class == b.Class && a.Reason == b.Reason && a.Error() == b.Error()
+}

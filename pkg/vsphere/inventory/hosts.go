@@ -12,7 +12,7 @@ import (
 func (inv *Inventory) SetClasses(classes map[string]vsphere.Offer, ch *Changes) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	ch.All = ch.All || !maps.EqualFunc(inv.classes, classes, sameClass)
+	ch.All = ch.All || !maps.EqualFunc(inv.classes, classes, sameOffer)
 	inv.classes = classes
 }
 
@@ -37,16 +37,9 @@ func (inv *Inventory) zones(class string) []vsphere.Zone {
 	return zones
 }
 
-func sameClass(a, b vsphere.Offer) bool {
-	return sameError(a.TemplatesErr, b.TemplatesErr) && slices.EqualFunc(a.Zones, b.Zones, func(a, b vsphere.Zone) bool {
-		return a.Name == b.Name && sameError(a.Err, b.Err) && a.HostNeeded == b.HostNeeded && slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.Networks, b.Networks)
-	}) && slices.EqualFunc(a.Networks, b.Networks, func(a, b vsphere.Network) bool {
-		return a.Name == b.Name && sameError(a.Err, b.Err)
-	})
-}
-
-func sameError(a, b *vsphere.Error) bool {
-	return a == b || a != nil && b != nil && a.Reason == b.Reason && a.Error() == b.Error()
+func sameOffer(a, b vsphere.Offer) bool {
+	return vsphere.SameError(a.TemplatesErr, b.TemplatesErr) &&
+		slices.EqualFunc(a.Zones, b.Zones, vsphere.SameZone) && slices.EqualFunc(a.Networks, b.Networks, vsphere.SameNetwork)
 }
 
 // SetHostNames notes the names of hosts.

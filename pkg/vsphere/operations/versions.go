@@ -43,20 +43,10 @@ func (v *Versions) Forget(g vsphere.GroupID) {
 func sameSnapshot(a, b vsphere.Snapshot) bool {
 	return a.VCenter == b.VCenter && a.Owner == b.Owner && a.RootExists == b.RootExists && a.Path == b.Path &&
 		a.ClonesToCome == b.ClonesToCome && sameDisappearance(a.Disappearance, b.Disappearance) &&
-		a.Swept == b.Swept && sameError(a.SweepErr, b.SweepErr) &&
-		sameSlice(a.Folders, b.Folders) && slices.EqualFunc(a.Zones, b.Zones, sameZone) && slices.EqualFunc(a.Networks, b.Networks, sameNetwork) &&
+		a.Swept == b.Swept && vsphere.SameError(a.SweepErr, b.SweepErr) &&
+		sameSlice(a.Folders, b.Folders) && slices.EqualFunc(a.Zones, b.Zones, vsphere.SameZone) && slices.EqualFunc(a.Networks, b.Networks, vsphere.SameNetwork) &&
 		sameSlice(a.Operations, b.Operations) && sameSlice(a.Failures, b.Failures) && sameSlice(a.PowerOns, b.PowerOns) &&
 		slices.EqualFunc(a.VMs, b.VMs, vsphere.SameVM)
-}
-
-func sameZone(a, b vsphere.Zone) bool {
-	return a.Name == b.Name && a.HostNeeded == b.HostNeeded && sameError(a.Err, b.Err) && sameSlice(a.Hosts, b.Hosts) && slices.Equal(a.Networks, b.Networks)
-}
-
-func sameNetwork(a, b vsphere.Network) bool { return a.Name == b.Name && sameError(a.Err, b.Err) }
-
-func sameError(a, b *vsphere.Error) bool {
-	return a == b || a != nil && b != nil && a.Class == b.Class && a.Reason == b.Reason && a.Error() == b.Error()
 }
 
 func sameDisappearance(a, b *vsphere.Disappearance) bool {

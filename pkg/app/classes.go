@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/informers"
@@ -42,7 +41,6 @@ func (noClasses) await(context.Context) {}
 // clusterClasses are the keepers of an installation for a cluster.
 type clusterClasses struct {
 	*classes.Controller
-	classes    cache.SharedIndexInformer
 	namespaces informers.SharedInformerFactory
 }
 
@@ -51,8 +49,8 @@ func (a *app) newKeepers(c *components, lead leadership) (keepers, error) {
 	if a.options.Namespace != "" {
 		return noClasses{}, nil
 	}
+	all := c.informers.Vsphere().V1alpha1().VmGroupClasses().Informer()
 	k := &clusterClasses{
-		classes:    c.informers.Vsphere().V1alpha1().VmGroupClasses().Informer(),
 		namespaces: informers.NewSharedInformerFactoryWithOptions(a.clients.kubeWatches, 0, informers.WithTransform(dropManagedFields)),
 	}
 	namespaces := k.namespaces.Core().V1().Namespaces().Informer()
@@ -61,7 +59,7 @@ func (a *app) newKeepers(c *components, lead leadership) (keepers, error) {
 		Name:       a.options.ControllerName,
 		VCenter:    c.vcenter,
 		Client:     a.clients.groups.VsphereV1alpha1(),
-		Informer:   k.classes,
+		Informer:   all,
 		Namespaces: namespaces,
 		Groups:     c.informers.Vsphere().V1alpha1().VmGroups().Informer(),
 		Sure:       lead.sure,
@@ -71,14 +69,12 @@ func (a *app) newKeepers(c *components, lead leadership) (keepers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("classes: %w", err)
 	}
-	return k, errors.Join(watchErrors(k.classes, &state{}), watchErrors(namespaces, &state{}))
+	return k, errors.Join(watchErrors(all, &state{}), watchErrors(namespaces, &state{}))
 }
 
 func (k *clusterClasses) run(ctx context.Context) {
 	k.namespaces.StartWithContext(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { k.Run(ctx) })
-	running.Wait()
+	k.Run(ctx)
 	k.namespaces.Shutdown()
 }
 

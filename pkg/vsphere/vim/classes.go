@@ -112,7 +112,7 @@ func (c *connection) place(ctx context.Context, anc *ancestry) error {
 	found := places{version: version, at: c.cfg.Clock.Now(), sound: true, templates: map[string]templateFolder{}}
 	for _, class := range specs {
 		if class.TemplateFolder != "" {
-			folder := c.site.templateFolder(class, c.cfg.Folder)
+			folder := c.site.templateFolder(class)
 			found.templates[class.Name] = folder
 			found.sound = found.sound && folder.err == nil
 		}
@@ -212,8 +212,8 @@ func (c *connection) computes() []types.ManagedObjectReference {
 	return refs
 }
 
-// templateFolder returns the template folder of a class, with what is wrong with it. root is the path of the root folder.
-func (s *site) templateFolder(class vsphere.ClassSpec, root string) templateFolder {
+// templateFolder returns the template folder of a class, with what is wrong with it.
+func (s *site) templateFolder(class vsphere.ClassSpec) templateFolder {
 	what := "-template-folder"
 	if class.Name != "" {
 		what = "templateFolder"

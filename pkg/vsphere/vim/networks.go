@@ -30,7 +30,6 @@ func (c *connection) findNetworks(ctx context.Context, anc *ancestry, class vsph
 	if err != nil {
 		return nil, err
 	}
-	// An uplink port group of a distributed switch is no place for a VM, but nobody names one by mistake.
 	var out []placedNetwork
 	for _, spec := range class.Networks {
 		network := placedNetwork{class: class.Name, name: spec.Name}

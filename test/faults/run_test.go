@@ -59,7 +59,7 @@ type result struct {
 	calls  []heard
 	hits   int    // faults of the plan that took place
 	syncs  int    // of all incarnations
-	most   int    // how many may be needed: 2 for each VM, and 10 for each end that the scenario comes to on its way
+	most   int    // how many may be needed: 2 for each VM, 10 for each end that the scenario comes to on its way, and 5 for each controller after the first
 	digest string // the inventory and the statuses at the end, and how many VMs were made and destroyed
 }
 
@@ -204,7 +204,7 @@ func (r *run) end(digest string) result {
 	for _, c := range live {
 		r.shutDown(c)
 	}
-	res := result{calls: r.heard, hits: r.hits, digest: digest, most: 2*r.scenario.work + 10*r.ends}
+	res := result{calls: r.heard, hits: r.hits, digest: digest, most: 2*r.scenario.work + 10*r.ends + 5*(len(live)-1)}
 	for _, c := range live {
 		res.syncs += strings.Count(c.Log(), `"Planned"`)
 	}

@@ -1,6 +1,7 @@
 package classes
 
 import (
+	"net/netip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -164,7 +165,21 @@ func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
 		})
 	}
 	for _, network := range class.Spec.Networks {
-		spec.Networks = append(spec.Networks, vsphere.NetworkSpec{Name: network.Name, Path: network.Path})
+		spec.Networks = append(spec.Networks, vsphere.NetworkSpec{Name: network.Name, Path: network.Path, Subnet: subnetOf(network)})
 	}
 	return spec
+}
+
+// subnetOf returns what guests are told of a network. The schema has seen to it that all of it can be read.
+func subnetOf(network v1alpha1.ClassNetwork) vsphere.Subnet {
+	var subnet vsphere.Subnet
+	subnet.CIDR, _ = netip.ParsePrefix(network.CIDR)
+	subnet.CIDR = subnet.CIDR.Masked()
+	subnet.Gateway, _ = netip.ParseAddr(network.Gateway)
+	for _, text := range network.Nameservers {
+		if server, err := netip.ParseAddr(text); err == nil {
+			subnet.Nameservers = append(subnet.Nameservers, server)
+		}
+	}
+	return subnet
 }

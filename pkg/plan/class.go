@@ -114,7 +114,23 @@ func refusal(class *v1alpha1.VmGroupClass, name string, g *v1alpha1.VmGroup, lab
 		return classError(v1alpha1.ReasonClassNotAllowed,
 			"VmGroupClass %q does not admit the namespace %s: ask an administrator, or choose another class.", name, g.Namespace)
 	}
+	if err := modeNotOffered(class, g); err != nil {
+		return err
+	}
 	return limitExceeded(class, g)
+}
+
+// modeNotOffered returns the error that a group copies disks in a way that its class does not offer, nil if it does.
+func modeNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
+	mode := v1alpha1.CloneFull
+	if SpecOf(g).Linked {
+		mode = v1alpha1.CloneLinked
+	}
+	if len(class.Spec.CloneModes) == 0 || slices.Contains(class.Spec.CloneModes, mode) {
+		return nil
+	}
+	return classError(v1alpha1.ReasonCloneModeNotOffered, "VmGroupClass %q does not offer clone mode %s: set spec.clone.mode to %s.",
+		class.Name, mode, class.Spec.CloneModes[0])
 }
 
 // limitExceeded returns the error that a group asks for larger VMs than its class allows, nil if it does not.

@@ -55,7 +55,7 @@ func TestNetworks(t *testing.T) {
 			zones := ""
 			for _, r := range clonesIn(p) {
 				zones += r.Clone.Place.Zone
-				if r.Clone.Networks != vsphere.JoinNetworks(networkNames(tt.in.Group)) {
+				if r.Clone.Networks != vsphere.JoinNICs(nicsOf(tt.in.Group)) {
 					t.Errorf("clone %s is connected to %q", r.Name, r.Clone.Networks)
 				}
 			}

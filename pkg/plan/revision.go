@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/utils/ptr"
 
@@ -12,23 +14,34 @@ import (
 
 // SpecOf returns the spec of the VMs of a group: all that a VM is made from.
 func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
-	return vsphere.VMSpec{
+	spec := vsphere.VMSpec{
 		Template:  g.Spec.Template,
 		Trigger:   trigger(g),
 		CPU:       g.Spec.CPU,
 		MemoryMiB: int64(g.Spec.Memory) * 1024,
 		DiskGiB:   ptr.Deref(g.Spec.Disk, 0),
-		Networks:  vsphere.JoinNetworks(networkNames(g)),
+		Networks:  vsphere.JoinNICs(nicsOf(g)),
+		Guest:     guestOf(g),
 	}
+	if clone := g.Spec.Clone; clone != nil {
+		spec.Linked = ptr.Deref(clone.Mode, v1alpha1.CloneFull) == v1alpha1.CloneLinked
+		spec.Snapshot = clone.Snapshot
+	}
+	return spec
 }
 
-// networkNames returns the names of the networks that the NICs of a group's VMs are connected to, none if they are the template's.
-func networkNames(g *v1alpha1.VmGroup) []string {
-	var names []string
-	for _, network := range g.Spec.Networks {
-		names = append(names, network.Name)
+func guestOf(g *v1alpha1.VmGroup) vsphere.Guest {
+	if g.Spec.Guest == nil || g.Spec.Guest.CloudInit == nil {
+		return vsphere.Guest{}
 	}
-	return names
+	cloudInit := g.Spec.Guest.CloudInit
+	guest := vsphere.Guest{
+		CloudInit: true, HostnamePrefix: g.Spec.Guest.HostnamePrefix, SSHKeys: strings.Join(cloudInit.SSHAuthorizedKeys, "\n"),
+	}
+	if ref := cloudInit.UserDataSecretRef; ref != nil {
+		guest.Secret, guest.Key = ref.Name, cmp.Or(ref.Key, v1alpha1.DefaultUserDataKey)
+	}
+	return guest
 }
 
 func trigger(g *v1alpha1.VmGroup) string {

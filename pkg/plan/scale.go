@@ -64,7 +64,8 @@ func (p *Plan) scaleUp(in Input) {
 	if p.due.clones == 0 || p.cloningBlocked(in) {
 		return
 	}
-	clones := p.clonesDue(in)
+	clones, held := p.clonesDue(in)
+	p.Problem = mostSevere(p.Problem, held)
 	failure := cloneFailure(in)
 	if failure != nil && failure.SpecHash != ms.target.Hash() { // the others are not to wait for ever behind these
 		slices.Reverse(clones)
@@ -91,13 +92,14 @@ func (p *Plan) scaleUp(in Input) {
 //  1. the lowest free slots are for those that the partition lacks, made from the revision that it keeps
 //  2. the next ones are for those from the present spec
 //
-// The slots of clones without a template stay free.
-func (p *Plan) clonesDue(in Input) []vsphere.CloneSpec {
+// The slots of clones without a template stay free. A slot whose address another VM of the group has is passed over; held says so
+// if there are too few others.
+func (p *Plan) clonesDue(in Input) (due []vsphere.CloneSpec, held *Problem) {
 	ms := &p.members
 	early := vsphere.CloneSpec{VMSpec: ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
 	present := vsphere.CloneSpec{VMSpec: ms.target.VMSpec, Source: in.Template, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
 	canRemake, canMake := ms.partition.cannot == "" && !ms.partition.pending, in.TemplateError == nil
-	clones := make([]vsphere.CloneSpec, 0, p.due.clones)
+	clones, holders := make([]vsphere.CloneSpec, 0, p.due.clones), ms.addressesHeld()
 	for slot, n := 0, 0; n < p.due.clones; slot++ {
 		if ms.usedSlots[slot] {
 			continue
@@ -106,12 +108,20 @@ func (p *Plan) clonesDue(in Input) []vsphere.CloneSpec {
 		if n < p.due.remakes {
 			spec, can = early, canRemake
 		}
+		networks, ok := spec.NetworksOf(slot)
+		if !ok { // and no higher slot has an address
+			return clones, held
+		}
+		if address, holder := firstHeld(staticAddresses(networks), holders); holder != "" {
+			held = waitForAddress(address, holder)
+			continue
+		}
 		if n++; can {
 			spec.Slot = slot
 			clones = append(clones, spec)
 		}
 	}
-	return clones
+	return clones, nil
 }
 
 // scaleDown plans the removal of victims, one step each. The first that applies:

@@ -1,5 +1,7 @@
 package vsphere
 
+import "net/netip"
+
 // ClassSpec says where VMs may be made, and from what: a VmGroupClass, or, without a name, the flags of the controller.
 // Nobody writes to one that was handed over.
 type ClassSpec struct {
@@ -15,6 +17,14 @@ type ClassSpec struct {
 type NetworkSpec struct {
 	Name string
 	Path string // a name, or an inventory path
+	Subnet
+}
+
+// Subnet is what a guest with a static address needs to know of a network.
+type Subnet struct {
+	CIDR        netip.Prefix // zero: there are no static addresses
+	Gateway     netip.Addr   // zero: none
+	Nameservers []netip.Addr
 }
 
 // ZoneSpec names a place where VMs may be made. Each of its fields but Name is a name or an inventory path, and may be empty
@@ -39,6 +49,7 @@ type Offer struct {
 type Network struct {
 	Name string
 	Err  *Error // says why none can be connected to it, nil if nothing is known to be wrong
+	Subnet
 }
 
 // Zone is a place where VMs may be made.

@@ -221,6 +221,7 @@ func (r Request) Operation() Operation {
 	op := Operation{Kind: r.Kind, Name: r.Name, VM: r.VM}
 	if r.Clone != nil {
 		op.Place, op.Host, op.SpecHash = r.Clone.Place, r.Clone.Host, r.Clone.Hash()
+		op.Networks, _ = r.Clone.NetworksOf(r.Clone.Slot)
 	}
 	return op
 }

@@ -34,7 +34,10 @@ func SameZone(a, b Zone) bool {
 }
 
 // SameNetwork reports whether two values say the same of a network.
-func SameNetwork(a, b Network) bool { return a.Name == b.Name && SameError(a.Err, b.Err) }
+func SameNetwork(a, b Network) bool {
+	return a.Name == b.Name && SameError(a.Err, b.Err) &&
+		a.CIDR == b.CIDR && a.Gateway == b.Gateway && slices.Equal(a.Nameservers, b.Nameservers)
+}
 
 // SameError reports whether two errors say the same, to people and to programs.
 func SameError(a, b *Error) bool {

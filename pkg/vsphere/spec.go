@@ -16,20 +16,23 @@ type VMSpec struct {
 	CPU       int32  // vCPUs
 	MemoryMiB int64
 	DiskGiB   int32 // of the first disk; 0: as in the template
-	// Networks are the names of the networks of its NICs, in order, with commas between them, see JoinNetworks; empty: as in the
-	// template.
+	Linked    bool  // its disks have a snapshot of the template's below them, instead of a copy of the whole
+	// Snapshot is the name of that snapshot; empty: the current one.
+	Snapshot string
+	// Networks are those of its NICs, in order, see JoinNICs; empty: as in the template.
 	Networks string
+	Guest    Guest
 }
 
-// JoinNetworks returns the names of networks as a VMSpec has them, so that specs can be compared. No name has a comma.
-func JoinNetworks(names []string) string { return strings.Join(names, ",") }
-
-// NetworkNames returns the names of the networks of s.
-func (s VMSpec) NetworkNames() []string {
-	if s.Networks == "" {
-		return nil
-	}
-	return strings.Split(s.Networks, ",")
+// Guest is what the guest of each VM is told of itself. Its zero value is nothing.
+type Guest struct {
+	CloudInit      bool   `json:"cloudInit,omitempty"`      // by way of cloud-init
+	HostnamePrefix string `json:"hostnamePrefix,omitempty"` // empty: the hostname is the VM's name
+	// Secret and Key name its user data, in the namespace of the group; both are empty if it has none.
+	Secret string `json:"secret,omitempty"`
+	Key    string `json:"key,omitempty"`
+	// SSHKeys are the public keys that may log in, a line each.
+	SSHKeys string `json:"sshKeys,omitempty"`
 }
 
 // revisionVersion begins the revisions that are written now.
@@ -40,14 +43,19 @@ const revisionVersion = "2:"
 // every VM look old.
 type revised struct {
 	Template string `json:"template"`
+	Linked   bool   `json:"linked,omitempty"`
+	Snapshot string `json:"snapshot,omitempty"`
 	Networks string `json:"networks,omitempty"`
+	Guest    Guest  `json:"guest,omitzero"`
 	Trigger  string `json:"trigger,omitempty"`
 }
 
 // Revision names what a VM is made from, apart from its size: "2:" and a short hash. It is the same in every version of the
 // controller that writes version 2.
 func (s VMSpec) Revision() string {
-	return revisionVersion + hash(revised{Template: s.Template, Networks: s.Networks, Trigger: s.Trigger})
+	return revisionVersion + hash(revised{
+		Template: s.Template, Linked: s.Linked, Snapshot: s.Snapshot, Networks: s.Networks, Guest: s.Guest, Trigger: s.Trigger,
+	})
 }
 
 // revisionV1 is the revision that controllers wrote before there were versions. It covers CPUs and memory.
@@ -94,7 +102,7 @@ type Revisions struct {
 // Revisions returns the revisions of s, so that many VMs can be compared with them.
 func (s VMSpec) Revisions() Revisions {
 	r := Revisions{template: s.Template, v2: s.Revision()}
-	if s.Trigger == "" && s.Networks == "" {
+	if s == (VMSpec{Template: s.Template, CPU: s.CPU, MemoryMiB: s.MemoryMiB, DiskGiB: s.DiskGiB}) {
 		r.v1 = s.revisionV1()
 	}
 	return r

@@ -31,6 +31,7 @@ type Stamp struct {
 	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
 	Template  string  `json:"template,omitempty"`  // instanceUuid of the template; empty if an earlier controller has made the VM
 	Zone      string  `json:"zone,omitempty"`      // of the class, where the VM was made; empty if it has none
+	Networks  string  `json:"networks,omitempty"`  // of its NICs, with the static addresses, see VMSpec.NetworksOf; empty if they are the template's
 
 	// Unknown are the fields that a newer controller has written. They are written back as they are.
 	Unknown map[string]json.RawMessage `json:"-"`

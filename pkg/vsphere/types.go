@@ -156,8 +156,9 @@ type Operation struct {
 	Place Place  // of a clone
 	Host  Ref    // of a clone that names one
 	Task  Ref    // empty while it is being submitted or its outcome is unknown
-	// SpecHash is VMSpec.Hash of what a clone is made from.
+	// SpecHash is VMSpec.Hash of what a clone is made from, and Networks what its stamp says of its networks.
 	SpecHash string
+	Networks string
 	// Unknown is true if the answer to the submission was lost and nobody has looked yet.
 	Unknown bool
 	// Cancelled is true once Cancel was called for it.

@@ -28,13 +28,18 @@ type revisionData struct {
 	CPU           int32       `json:"cpu"`
 	MemoryMiB     int64       `json:"memoryMiB"`
 	DiskGiB       int32       `json:"diskGiB,omitempty"`
+	Linked        bool        `json:"linked,omitempty"`
+	Snapshot      string      `json:"snapshot,omitempty"`
 	Networks      string      `json:"networks,omitempty"`
+	// Guest names a Secret. What is in it is nowhere but there and in VMs.
+	Guest vsphere.Guest `json:"guest,omitzero"`
 }
 
 func dataOf(r plan.Revision) revisionData {
 	return revisionData{
 		Revision: r.Name, Template: r.Template, TemplateMoRef: r.Source, VCenter: r.VCenter, Trigger: r.Trigger,
-		CPU: r.CPU, MemoryMiB: r.MemoryMiB, DiskGiB: r.DiskGiB, Networks: r.Networks,
+		CPU: r.CPU, MemoryMiB: r.MemoryMiB, DiskGiB: r.DiskGiB,
+		Linked: r.Linked, Snapshot: r.Snapshot, Networks: r.Networks, Guest: r.Guest,
 	}
 }
 
@@ -73,19 +78,24 @@ func readRevision(object *appsv1.ControllerRevision) (plan.Revision, error) {
 	r := plan.Revision{
 		Object: object.Name, Number: object.Revision, Name: d.Revision,
 		VMSpec: vsphere.VMSpec{
-			Template: d.Template, Trigger: d.Trigger, CPU: d.CPU, MemoryMiB: d.MemoryMiB, DiskGiB: d.DiskGiB, Networks: d.Networks,
+			Template: d.Template, Trigger: d.Trigger, CPU: d.CPU, MemoryMiB: d.MemoryMiB, DiskGiB: d.DiskGiB,
+			Linked: d.Linked, Snapshot: d.Snapshot, Networks: d.Networks, Guest: d.Guest,
 		},
 		Source: d.TemplateMoRef, VCenter: d.VCenter,
 	}
 	known := d.Template != "" && d.TemplateMoRef != "" && d.VCenter != ""
-	unknown := d.Template == "" && d.TemplateMoRef == "" && d.VCenter == "" && d.Trigger == "" && d.Networks == ""
+	bySize := vsphere.VMSpec{CPU: d.CPU, MemoryMiB: d.MemoryMiB, DiskGiB: d.DiskGiB}
+	unknown := r.VMSpec == bySize && d.TemplateMoRef == "" && d.VCenter == ""
+	_, badNetworks := vsphere.ParseNICs(d.Networks)
 	switch {
 	case d.CPU < 1 || d.MemoryMiB < 1 || d.DiskGiB < 0 || d.Revision == "":
 		return r, errors.New("its data lack the revision or the size, or have an impossible one")
 	case !known && !unknown:
 		return r, errors.New("its data lack the template, or its reference, or the vCenter")
+	case badNetworks != nil:
+		return r, fmt.Errorf("its networks cannot be read: %w", badNetworks)
 	case known && d.Revision != r.Revision():
-		return r, fmt.Errorf("its data have the revision %q, and template, networks and trigger are those of %q", d.Revision, r.Revision())
+		return r, fmt.Errorf("its data have the revision %q, and what it is made from is of %q", d.Revision, r.Revision())
 	}
 	return r, nil
 }

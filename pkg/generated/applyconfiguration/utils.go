@@ -23,8 +23,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &vspherev1alpha1.ClassLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassNetwork"):
 		return &vspherev1alpha1.ClassNetworkApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloneOptions"):
+		return &vspherev1alpha1.CloneOptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudInitSpec"):
+		return &vspherev1alpha1.CloudInitSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FolderStatus"):
 		return &vspherev1alpha1.FolderStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GuestSpec"):
+		return &vspherev1alpha1.GuestSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HealthSpec"):
 		return &vspherev1alpha1.HealthSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
@@ -37,6 +43,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &vspherev1alpha1.ReadinessSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScaleDownSpec"):
 		return &vspherev1alpha1.ScaleDownSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
+		return &vspherev1alpha1.SecretKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UpdateSpec"):
 		return &vspherev1alpha1.UpdateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VmGroup"):

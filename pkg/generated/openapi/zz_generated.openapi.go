@@ -23,13 +23,17 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.ClassLimits{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_ClassLimits(ref),
 		v1alpha1.ClassNetwork{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_ClassNetwork(ref),
+		v1alpha1.CloneOptions{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_CloneOptions(ref),
+		v1alpha1.CloudInitSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_CloudInitSpec(ref),
 		v1alpha1.FolderStatus{}.OpenAPIModelName():        schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref),
+		v1alpha1.GuestSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_GuestSpec(ref),
 		v1alpha1.HealthSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref),
 		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
 		v1alpha1.NetworkSpec{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_NetworkSpec(ref),
 		v1alpha1.PowerSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref),
 		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
 		v1alpha1.ScaleDownSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref),
+		v1alpha1.SecretKeyReference{}.OpenAPIModelName():  schema_pkg_apis_vsphere_v1alpha1_SecretKeyReference(ref),
 		v1alpha1.UpdateSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_UpdateSpec(ref),
 		v1alpha1.VMStatus{}.OpenAPIModelName():            schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref),
 		v1alpha1.VmGroup{}.OpenAPIModelName():             schema_pkg_apis_vsphere_v1alpha1_VmGroup(ref),
@@ -157,10 +161,110 @@ func schema_pkg_apis_vsphere_v1alpha1_ClassNetwork(ref common.ReferenceCallback)
 							Format:      "",
 						},
 					},
+					"cidr": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The addresses of the network, such as 10.1.0.0/24 or 2001:db8:1::/64. Static addresses of groups have to lie in it, and guests that get one are told the length of its prefix. Omitted: no group may ask for static addresses there.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"gateway": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Default gateway of guests with a static address. It lies in cidr.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"nameservers": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Name servers of guests with a static address, at most 3.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"name", "path"},
 			},
 		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_CloneOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CloneOptions says how the disks of the template are copied.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"mode": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Full: each VM has a whole copy. Linked: each VM has only what differs from a snapshot of the template; it is made in seconds, needs the template's files for as long as it lives, and its disk cannot grow. A template without a snapshot cannot be cloned so: the controller never makes a full copy instead. Defaults to Full.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"snapshot": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of the template's snapshot to clone from, with mode Linked. Omitted: its current one. At most 80 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_CloudInitSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CloudInitSpec is what cloud-init reads besides the hostname and the addresses. It may be empty.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"userDataSecretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Secret with the user data, in the namespace of the group. The controller reads it when it makes a VM. New contents reach only VMs that are made later; another name or key is another revision.",
+							Ref:         ref(v1alpha1.SecretKeyReference{}.OpenAPIModelName()),
+						},
+					},
+					"sshAuthorizedKeys": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Public keys that may log in to the guest by SSH, as its default user. At most 50.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SecretKeyReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -195,6 +299,34 @@ func schema_pkg_apis_vsphere_v1alpha1_FolderStatus(ref common.ReferenceCallback)
 				},
 			},
 		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_GuestSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "GuestSpec is what a guest is told of itself.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"hostnamePrefix": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Begins the hostnames: a guest's is the prefix, a hyphen and the number of the VM's slot. At most 57 lower-case letters, digits and hyphens. Omitted: the hostname is the VM's name, and ends after 63 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"cloudInit": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The guest has cloud-init. The controller hands it its data before the VM is powered on for the first time.",
+							Ref:         ref(v1alpha1.CloudInitSpec{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.CloudInitSpec{}.OpenAPIModelName()},
 	}
 }
 
@@ -287,6 +419,25 @@ func schema_pkg_apis_vsphere_v1alpha1_NetworkSpec(ref common.ReferenceCallback) 
 							Format:      "",
 						},
 					},
+					"addresses": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Static addresses of the VMs in this network: addresses, or ranges of them such as 10.1.0.11-10.1.0.20. The VM of slot 0 has the first, and so on; a slot that is made again has the same. They have to lie in the cidr of the class's network, and there have to be as many as replicas, and maxSurge more. Omitted: what DHCP or the guest says. At most 100 entries, without overlap.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"name"},
 			},
@@ -367,6 +518,35 @@ func schema_pkg_apis_vsphere_v1alpha1_ScaleDownSpec(ref common.ReferenceCallback
 					},
 				},
 				Required: []string{"policy"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_SecretKeyReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SecretKeyReference names a key of a Secret in the namespace of the group.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of the Secret. Required.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"key": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Key in the data of the Secret. Defaults to user-data.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
 			},
 		},
 	}
@@ -755,6 +935,25 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 							},
 						},
 					},
+					"cloneModes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 					"limits": {
 						SchemaProps: spec.SchemaProps{
 							Description: "The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no limit.",
@@ -909,6 +1108,12 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 							Format:      "",
 						},
 					},
+					"clone": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How the template's disks are copied. Omitted: as a whole.",
+							Ref:         ref(v1alpha1.CloneOptions{}.OpenAPIModelName()),
+						},
+					},
 					"networks": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{
@@ -928,6 +1133,12 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 									},
 								},
 							},
+						},
+					},
+					"guest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "What each guest is told of itself before it starts for the first time: its hostname, its addresses, its user data. Only new VMs have it. Omitted: nothing.",
+							Ref:         ref(v1alpha1.GuestSpec{}.OpenAPIModelName()),
 						},
 					},
 					"replicas": {
@@ -1014,7 +1225,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HealthSpec{}.OpenAPIModelName(), v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.NetworkSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
+			v1alpha1.CloneOptions{}.OpenAPIModelName(), v1alpha1.GuestSpec{}.OpenAPIModelName(), v1alpha1.HealthSpec{}.OpenAPIModelName(), v1alpha1.MemberSpec{}.OpenAPIModelName(), v1alpha1.NetworkSpec{}.OpenAPIModelName(), v1alpha1.PowerSpec{}.OpenAPIModelName(), v1alpha1.ReadinessSpec{}.OpenAPIModelName(), v1alpha1.ScaleDownSpec{}.OpenAPIModelName(), v1alpha1.UpdateSpec{}.OpenAPIModelName()},
 	}
 }
 

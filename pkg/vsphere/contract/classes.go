@@ -3,6 +3,7 @@ package contract
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -114,7 +115,7 @@ var classScenarios = []scenario{
 		template := f.foundIn(gold, "rocky", f.AddTemplate(goldFolder, "rocky"))
 		for slot, names := range [][]string{{"web"}, {"data", "web"}, {"web", "data", "web"}} {
 			spec := f.spec(f.folder(f.group), slot)
-			spec.Networks, spec.Place = vsphere.JoinNetworks(names), vsphere.Place{Class: gold, Zone: "a"}
+			spec.Networks, spec.Place = strings.Join(names, ","), vsphere.Place{Class: gold, Zone: "a"}
 			vm := f.madeFrom(template, slot, spec)
 			var want []string
 			for _, name := range names {

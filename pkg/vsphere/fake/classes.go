@@ -87,7 +87,7 @@ func (c *Client) networks(class string) []vsphere.Network {
 	spec, _ := c.classSpec(class)
 	var out []vsphere.Network
 	for _, network := range spec.Networks {
-		described := vsphere.Network{Name: network.Name}
+		described := vsphere.Network{Name: network.Name, Subnet: network.Subnet}
 		if !slices.Contains(slices.Concat(c.vc.networks[FirstCluster], c.vc.networks[SecondCluster]), network.Path) {
 			described.Err = newError(vsphere.ClassInvalid, v1alpha1.ReasonNetworkNotFound, "there is no network %q", network.Path)
 		}

@@ -75,7 +75,7 @@ func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 	}
 	for _, network := range l.networks {
 		class := classes[network.class]
-		class.Networks = append(class.Networks, vsphere.Network{Name: network.name, Err: network.err})
+		class.Networks = append(class.Networks, vsphere.Network{Name: network.name, Err: network.err, Subnet: network.subnet})
 		classes[network.class] = class
 	}
 	inv.SetClasses(classes, ch)

@@ -16,6 +16,7 @@ import (
 // placedNetwork is a network of a class, and what it comes to, or what is wrong with it.
 type placedNetwork struct {
 	class, name string
+	subnet      vsphere.Subnet
 	ref         types.ManagedObjectReference
 	backing     types.BaseVirtualDeviceBackingInfo
 	err         *vsphere.Error
@@ -32,7 +33,7 @@ func (c *connection) findNetworks(ctx context.Context, anc *ancestry, class vsph
 	}
 	var out []placedNetwork
 	for _, spec := range class.Networks {
-		network := placedNetwork{class: class.Name, name: spec.Name}
+		network := placedNetwork{class: class.Name, name: spec.Name, subnet: spec.Subnet}
 		found, err := choose(setting{"network", "path of network " + spec.Name}, spec.Path, all, base, c.site.datacenter.path)
 		if err == nil {
 			network.ref = found.ref

@@ -106,6 +106,23 @@ const (
 	ReasonNetworkNotFound = "NetworkNotFound"
 	// ReasonNetworkAmbiguous: several networks have the name; the message lists their paths.
 	ReasonNetworkAmbiguous = "NetworkAmbiguous"
+	// ReasonAddressesInvalid: static addresses in spec.networks overlap, or a range of them ends before it begins.
+	ReasonAddressesInvalid = "AddressesInvalid"
+	// ReasonAddressNotInNetwork: a static address does not lie in the network of the VmGroupClass, or no VM may have it.
+	ReasonAddressNotInNetwork = "AddressNotInNetwork"
+	// ReasonAddressesExhausted: spec.networks has fewer static addresses than the group has VMs, spec.update.maxSurge included.
+	ReasonAddressesExhausted = "AddressesExhausted"
+	// ReasonCloneModeNotOffered: the VmGroupClass does not offer the clone mode in spec.clone.
+	ReasonCloneModeNotOffered = "CloneModeNotOffered"
+	// ReasonSnapshotNotFound: VMs are due, spec.clone asks for linked clones, and the template has no snapshot, or none of that
+	// name, or several.
+	ReasonSnapshotNotFound = "SnapshotNotFound"
+	// ReasonUserDataNotFound: VMs are due, and the Secret with their user data is not there, or lacks the key.
+	ReasonUserDataNotFound = "UserDataNotFound"
+	// ReasonUserDataForbidden: VMs are due, and the controller may not read the Secret with their user data.
+	ReasonUserDataForbidden = "UserDataForbidden"
+	// ReasonUserDataTooLarge: the user data are more than a guest can be handed.
+	ReasonUserDataTooLarge = "UserDataTooLarge"
 	// ReasonDiskTooSmall: VMs are due, and spec.disk is less than the first disk of the template. A disk does not shrink.
 	ReasonDiskTooSmall = "DiskTooSmall"
 	// ReasonProgressDeadlineExceeded: no new VM became available within spec.update.progressDeadlineSeconds. The controller

@@ -71,6 +71,8 @@ type VmGroup struct {
 // VmGroupSpec is the desired state of a VmGroup.
 //
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed or removed once it is set: VMs do not move between classes"
+// +kubebuilder:validation:XValidation:rule="!has(self.disk) || !has(self.clone) || !has(self.clone.mode) || self.clone.mode != 'Linked'",message="disk cannot be set with clone.mode Linked: a disk that has a parent cannot grow"
+// +kubebuilder:validation:XValidation:rule="!has(self.networks) || self.networks.all(n, !has(n.addresses)) || (has(self.guest) && has(self.guest.cloudInit))",message="networks[].addresses need guest.cloudInit: something in the guest has to set them"
 type VmGroupSpec struct {
 	// Number of virtual CPUs of each VM, from 1 to 768. Required.
 	//
@@ -112,6 +114,11 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Template string `json:"template,omitempty"`
 
+	// How the template's disks are copied. Omitted: as a whole.
+	//
+	// +optional
+	Clone *CloneOptions `json:"clone,omitempty"`
+
 	// Networks of the VMs' NICs, in order: names that the class offers. The first NIC of the template is connected to the first, and
 	// so on; NICs are added or removed until there are as many. Only new VMs have them. Omitted: the template's NICs, as they
 	// are. From 1 to 10.
@@ -122,6 +129,12 @@ type VmGroupSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10
 	Networks []NetworkSpec `json:"networks,omitempty"`
+
+	// What each guest is told of itself before it starts for the first time: its hostname, its addresses, its user data. Only new
+	// VMs have it. Omitted: nothing.
+	//
+	// +optional
+	Guest *GuestSpec `json:"guest,omitempty"`
 
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	//

@@ -89,6 +89,14 @@ type VmGroupClassSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Networks []ClassNetwork `json:"networks,omitempty"`
 
+	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	CloneModes []CloneMode `json:"cloneModes,omitempty"`
+
 	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
 	// limit.
 	//
@@ -120,6 +128,8 @@ type ClassLimits struct {
 }
 
 // ClassNetwork is a network that NICs may be connected to.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.gateway) || (has(self.cidr) && cidr(self.cidr).containsIP(self.gateway))",message="gateway must lie in cidr"
 type ClassNetwork struct {
 	// Name under which spec.networks of a group asks for it. Required.
 	//
@@ -135,6 +145,33 @@ type ClassNetwork struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
+
+	// The addresses of the network, such as 10.1.0.0/24 or 2001:db8:1::/64. Static addresses of groups have to lie in it, and guests
+	// that get one are told the length of its prefix. Omitted: no group may ask for static addresses there.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="isCIDR(self)",message="must be a CIDR, such as 10.1.0.0/24"
+	CIDR string `json:"cidr,omitempty"`
+
+	// Default gateway of guests with a static address. It lies in cidr.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=39
+	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="must be an IP address"
+	Gateway string `json:"gateway,omitempty"`
+
+	// Name servers of guests with a static address, at most 3.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=39
+	// +kubebuilder:validation:items:XValidation:rule="isIP(self)",message="must be an IP address"
+	Nameservers []string `json:"nameservers,omitempty"`
 }
 
 // ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.

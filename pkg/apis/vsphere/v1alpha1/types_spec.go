@@ -275,4 +275,17 @@ type NetworkSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]+(-+[a-z0-9]+)*$`
 	Name string `json:"name"`
+
+	// Static addresses of the VMs in this network: addresses, or ranges of them such as 10.1.0.11-10.1.0.20. The VM of slot 0 has the
+	// first, and so on; a slot that is made again has the same. They have to lie in the cidr of the class's network, and there have to
+	// be as many as replicas, and maxSurge more. Omitted: what DHCP or the guest says. At most 100 entries, without overlap.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=79
+	// +kubebuilder:validation:XValidation:rule="self.all(a, a.split('-').size() <= 2 && a.split('-').all(x, isIP(x)))",message="each entry is an IP address, or two with a hyphen between them"
+	Addresses []string `json:"addresses,omitempty"`
 }

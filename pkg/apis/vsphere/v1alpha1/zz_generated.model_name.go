@@ -19,8 +19,23 @@ func (in ClassNetwork) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CloneOptions) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloneOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CloudInitSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloudInitSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in FolderStatus) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.FolderStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in GuestSpec) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.GuestSpec"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -51,6 +66,11 @@ func (in ReadinessSpec) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ScaleDownSpec) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ScaleDownSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SecretKeyReference) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.SecretKeyReference"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

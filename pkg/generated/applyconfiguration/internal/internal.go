@@ -41,14 +41,47 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork
   map:
     fields:
+    - name: cidr
+      type:
+        scalar: string
+    - name: gateway
+      type:
+        scalar: string
     - name: name
       type:
         scalar: string
       default: ""
+    - name: nameservers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: path
       type:
         scalar: string
       default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloneOptions
+  map:
+    fields:
+    - name: mode
+      type:
+        scalar: string
+    - name: snapshot
+      type:
+        scalar: string
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloudInitSpec
+  map:
+    fields:
+    - name: sshAuthorizedKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: userDataSecretRef
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.SecretKeyReference
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.FolderStatus
   map:
     fields:
@@ -59,6 +92,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: vCenter
+      type:
+        scalar: string
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.GuestSpec
+  map:
+    fields:
+    - name: cloudInit
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloudInitSpec
+    - name: hostnamePrefix
       type:
         scalar: string
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec
@@ -91,6 +133,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NetworkSpec
   map:
     fields:
+    - name: addresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: name
       type:
         scalar: string
@@ -118,6 +166,16 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: policy
+      type:
+        scalar: string
+      default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.SecretKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
       type:
         scalar: string
       default: ""
@@ -233,6 +291,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: allowedNamespaces
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: cloneModes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: controllerName
       type:
         scalar: string
@@ -280,6 +344,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: className
       type:
         scalar: string
+    - name: clone
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloneOptions
     - name: cpu
       type:
         scalar: numeric
@@ -290,6 +357,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: disk
       type:
         scalar: numeric
+    - name: guest
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.GuestSpec
     - name: health
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.HealthSpec

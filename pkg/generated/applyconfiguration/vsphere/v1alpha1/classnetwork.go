@@ -14,6 +14,13 @@ type ClassNetworkApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// The port group, distributed port group or NSX segment: its name, or its inventory path. Required.
 	Path *string `json:"path,omitempty"`
+	// The addresses of the network, such as 10.1.0.0/24 or 2001:db8:1::/64. Static addresses of groups have to lie in it, and guests
+	// that get one are told the length of its prefix. Omitted: no group may ask for static addresses there.
+	CIDR *string `json:"cidr,omitempty"`
+	// Default gateway of guests with a static address. It lies in cidr.
+	Gateway *string `json:"gateway,omitempty"`
+	// Name servers of guests with a static address, at most 3.
+	Nameservers []string `json:"nameservers,omitempty"`
 }
 
 // ClassNetworkApplyConfiguration constructs a declarative configuration of the ClassNetwork type for use with
@@ -35,5 +42,31 @@ func (b *ClassNetworkApplyConfiguration) WithName(value string) *ClassNetworkApp
 // If called multiple times, the Path field is set to the value of the last call.
 func (b *ClassNetworkApplyConfiguration) WithPath(value string) *ClassNetworkApplyConfiguration {
 	b.Path = &value
+	return b
+}
+
+// WithCIDR sets the CIDR field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CIDR field is set to the value of the last call.
+func (b *ClassNetworkApplyConfiguration) WithCIDR(value string) *ClassNetworkApplyConfiguration {
+	b.CIDR = &value
+	return b
+}
+
+// WithGateway sets the Gateway field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Gateway field is set to the value of the last call.
+func (b *ClassNetworkApplyConfiguration) WithGateway(value string) *ClassNetworkApplyConfiguration {
+	b.Gateway = &value
+	return b
+}
+
+// WithNameservers adds the given value to the Nameservers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Nameservers field.
+func (b *ClassNetworkApplyConfiguration) WithNameservers(values ...string) *ClassNetworkApplyConfiguration {
+	for i := range values {
+		b.Nameservers = append(b.Nameservers, values[i])
+	}
 	return b
 }

@@ -12,6 +12,10 @@ package v1alpha1
 type NetworkSpecApplyConfiguration struct {
 	// Name of a network that the class offers. Required.
 	Name *string `json:"name,omitempty"`
+	// Static addresses of the VMs in this network: addresses, or ranges of them such as 10.1.0.11-10.1.0.20. The VM of slot 0 has the
+	// first, and so on; a slot that is made again has the same. They have to lie in the cidr of the class's network, and there have to
+	// be as many as replicas, and maxSurge more. Omitted: what DHCP or the guest says. At most 100 entries, without overlap.
+	Addresses []string `json:"addresses,omitempty"`
 }
 
 // NetworkSpecApplyConfiguration constructs a declarative configuration of the NetworkSpec type for use with
@@ -25,5 +29,15 @@ func NetworkSpec() *NetworkSpecApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *NetworkSpecApplyConfiguration) WithName(value string) *NetworkSpecApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithAddresses adds the given value to the Addresses field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Addresses field.
+func (b *NetworkSpecApplyConfiguration) WithAddresses(values ...string) *NetworkSpecApplyConfiguration {
+	for i := range values {
+		b.Addresses = append(b.Addresses, values[i])
+	}
 	return b
 }

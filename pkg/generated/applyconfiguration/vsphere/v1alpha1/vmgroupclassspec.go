@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	vspherev1alpha1 "github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -27,6 +28,8 @@ type VmGroupClassSpecApplyConfiguration struct {
 	Zones []ZoneSpecApplyConfiguration `json:"zones,omitempty"`
 	// Networks that NICs may be connected to, under the names that tenants see. At most 64.
 	Networks []ClassNetworkApplyConfiguration `json:"networks,omitempty"`
+	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
+	CloneModes []vspherev1alpha1.CloneMode `json:"cloneModes,omitempty"`
 	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
 	// limit.
 	Limits *ClassLimitsApplyConfiguration `json:"limits,omitempty"`
@@ -84,6 +87,16 @@ func (b *VmGroupClassSpecApplyConfiguration) WithNetworks(values ...*ClassNetwor
 			panic("nil value passed to WithNetworks")
 		}
 		b.Networks = append(b.Networks, *values[i])
+	}
+	return b
+}
+
+// WithCloneModes adds the given value to the CloneModes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the CloneModes field.
+func (b *VmGroupClassSpecApplyConfiguration) WithCloneModes(values ...vspherev1alpha1.CloneMode) *VmGroupClassSpecApplyConfiguration {
+	for i := range values {
+		b.CloneModes = append(b.CloneModes, values[i])
 	}
 	return b
 }

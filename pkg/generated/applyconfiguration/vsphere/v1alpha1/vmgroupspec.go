@@ -29,10 +29,15 @@ type VmGroupSpecApplyConfiguration struct {
 	// into phase ERROR until the template appears or you correct this field. A group that lacks no VM stays READY, and
 	// its message warns of the template. At most 1024 characters. No default.
 	Template *string `json:"template,omitempty"`
+	// How the template's disks are copied. Omitted: as a whole.
+	Clone *CloneOptionsApplyConfiguration `json:"clone,omitempty"`
 	// Networks of the VMs' NICs, in order: names that the class offers. The first NIC of the template is connected to the first, and
 	// so on; NICs are added or removed until there are as many. Only new VMs have them. Omitted: the template's NICs, as they
 	// are. From 1 to 10.
 	Networks []NetworkSpecApplyConfiguration `json:"networks,omitempty"`
+	// What each guest is told of itself before it starts for the first time: its hostname, its addresses, its user data. Only new
+	// VMs have it. Omitted: nothing.
+	Guest *GuestSpecApplyConfiguration `json:"guest,omitempty"`
 	// Number of VMs to keep, from 0 to 10000. Defaults to 1.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// Stops every change to the group's VMs while true. The controller still updates the status. Defaults to false.
@@ -104,6 +109,14 @@ func (b *VmGroupSpecApplyConfiguration) WithTemplate(value string) *VmGroupSpecA
 	return b
 }
 
+// WithClone sets the Clone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Clone field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithClone(value *CloneOptionsApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Clone = value
+	return b
+}
+
 // WithNetworks adds the given value to the Networks field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Networks field.
@@ -114,6 +127,14 @@ func (b *VmGroupSpecApplyConfiguration) WithNetworks(values ...*NetworkSpecApply
 		}
 		b.Networks = append(b.Networks, *values[i])
 	}
+	return b
+}
+
+// WithGuest sets the Guest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Guest field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithGuest(value *GuestSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
+	b.Guest = value
 	return b
 }
 

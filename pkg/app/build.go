@@ -93,6 +93,7 @@ func (a *app) build(ctx context.Context, owner string, lead leadership) (*compon
 		Lister:         groups.Lister(),
 		Revisions:      c.revisions.of,
 		RevisionClient: a.clients.kube.AppsV1(),
+		UserData:       vspheresync.SecretReader{Client: a.clients.kube.CoreV1().RESTClient()},
 		Recorder:       c.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component}),
 		Clock:          a.clock,
 		Wrote:          writes.Wrote,

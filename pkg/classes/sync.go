@@ -1,11 +1,11 @@
 package classes
 
 import (
-	"net/netip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 

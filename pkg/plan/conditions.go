@@ -64,7 +64,7 @@ func progress(in Input, p Plan, out Outcome) summary {
 		return summary{reconciling: true, reason: v1alpha1.ReasonDeleting, message: "being deleted: " + remaining(in, ms)}
 	case p.due.updates+p.due.changes > 0:
 		return summary{reconciling: true, reason: v1alpha1.ReasonUpdating, message: counts + updating(p)}
-	case p.due.clones+p.due.powerOns > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
+	case p.due.clones+p.due.powerOns+p.due.guests > 0 || len(ms.pending) > 0 && len(ms.ours) < want:
 		return summary{reconciling: true, reason: v1alpha1.ReasonScalingUp, message: counts + comingUp(ms, p.due) + templateSearch(in, p)}
 	case p.due.powerOffs > 0:
 		return summary{reconciling: true, reason: v1alpha1.ReasonPoweringOff, message: counts}
@@ -111,7 +111,7 @@ func comingUp(ms *membership, d due) string {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{len(ms.pending), "being cloned"}, {d.clones, "to be cloned"}, {d.powerOns, "to power on"}} {
+	}{{len(ms.pending), "being cloned"}, {d.clones, "to be cloned"}, {d.guests, "being configured"}, {d.powerOns, "to power on"}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
 		}
@@ -192,6 +192,9 @@ func (d due) String() string {
 	}
 	if d.cancels > 0 {
 		parts = append(parts, count(d.cancels, "clone")+" to cancel")
+	}
+	if d.guests > 0 {
+		parts = append(parts, fmt.Sprintf("%d to configure", d.guests))
 	}
 	if d.powerOns > 0 {
 		parts = append(parts, fmt.Sprintf("%d to power on", d.powerOns))

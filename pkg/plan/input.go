@@ -112,11 +112,12 @@ type due struct {
 	updates                             int // VMs that new ones are to take the place of
 	changes                             int // VMs to change in place
 	powerOffs                           int // VMs to switch off and keep
+	guests                              int // guests to tell what they are to be told
 	deleting                            bool
 }
 
 func (d due) any() bool {
-	return d.makes()+d.cancels+d.powerOns+d.powerOffs+d.removals+d.changes > 0 || d.deleting
+	return d.makes()+d.cancels+d.powerOns+d.powerOffs+d.removals+d.changes+d.guests > 0 || d.deleting
 }
 
 // makes returns how many VMs have to be made, now or in the course of a rollout.

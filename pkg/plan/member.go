@@ -52,9 +52,9 @@ type member struct {
 // notVisible stands for a VM that is not in the snapshot.
 var notVisible = &vsphere.VM{}
 
-// serving reports whether the VM is complete, connected and powered on.
+// serving reports whether the VM is complete, its guest too, connected and powered on.
 func (m *member) serving() bool {
-	return m.identity == vsphere.Ours && m.vm.Power == vsphere.PoweredOn && m.reachable()
+	return m.identity == vsphere.Ours && m.vm.Power == vsphere.PoweredOn && m.reachable() && !m.untold()
 }
 
 // ready reports whether the VM is serving and shows the sign that the group asks for.
@@ -82,7 +82,7 @@ func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
 // it off, or destroys it.
 func (m *member) inService() bool {
 	if m.keepOff {
-		return m.vm.Power == vsphere.PoweredOff && m.reachable() && m.op == nil
+		return m.vm.Power == vsphere.PoweredOff && m.reachable() && m.op == nil && !m.untold()
 	}
 	return m.available() && !m.terminating()
 }
@@ -104,6 +104,10 @@ func (m *member) next() vsphere.OperationKind {
 		return vsphere.OperationDestroy
 	case m.victim:
 		return vsphere.OperationPowerOff
+	case m.untold() && m.vm.Power != vsphere.PoweredOff:
+		return vsphere.OperationPowerOff
+	case m.untold():
+		return vsphere.OperationConfigure
 	case m.completed != nil:
 		return ""
 	case m.resizes() && m.vm.Power == vsphere.PoweredOff && !m.changeWaits, m.turn && m.change == hotChange:
@@ -174,10 +178,11 @@ func (m *member) hasFailed() bool {
 //  3. the operation that it needs next has failed: Failed
 //  4. it is surplus, and nothing holds changes back: Moved if it lies outside the root folder, otherwise Deleting
 //  5. its clone has not ended, and it is not powered on: Pending
-//  6. it is not powered on: PoweredOff
-//  7. it lies outside the group's folder: Moved
-//  8. it is not ready, or not for long enough: NotReady
-//  9. Available
+//  6. its guest was not told what it is to be told: Configuring
+//  7. it is not powered on: PoweredOff
+//  8. it lies outside the group's folder: Moved
+//  9. it is not ready, or not for long enough: NotReady
+//  10. Available
 func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 	if m.vm.Unreadable {
 		return v1alpha1.VMUnreachable, "it can no longer be read, and is not proven gone; check the controller's permissions on it"
@@ -197,6 +202,8 @@ func (m *member) stateIn(in Input, ms *membership) (v1alpha1.VMState, string) {
 		return v1alpha1.VMDeleting, "being removed"
 	case m.cloning() && m.vm.Power != vsphere.PoweredOn:
 		return v1alpha1.VMPending, cloneMessage(m.op)
+	case m.untold():
+		return v1alpha1.VMConfiguring, m.whyUntold(in, ms)
 	case m.keepOff && m.vm.Power == vsphere.PoweredOff && m.next() == "":
 		return v1alpha1.VMPoweredOff, ""
 	case m.vm.Power != vsphere.PoweredOn:

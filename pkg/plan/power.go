@@ -52,7 +52,7 @@ func (ms *membership) setCompleted(in Input, ready map[vsphere.Ref]bool) map[int
 		return nil
 	}
 	completed := filter(ms.ours, func(m *member) bool {
-		return m.vm.Power == vsphere.PoweredOff && m.reachable() && !m.outsideRoot() && !m.cloning() && !m.protected() && ready[m.vm.Ref]
+		return m.vm.Power == vsphere.PoweredOff && m.reachable() && !m.outsideRoot() && !m.cloning() && !m.untold() && !m.protected() && ready[m.vm.Ref]
 	})
 	replaced := maps.Clone(in.Clocks.Replaced)
 	if in.Clocks.BeenReady == nil {
@@ -117,14 +117,14 @@ func (m *member) waitsCompleted(now time.Time) time.Duration {
 	return completedBackOff(*m.completed, now)
 }
 
-// going returns the VMs that go whatever the numbers say, because they do no work any more: they have ended, or are to be
-// replaced by spec.health. Nothing is gained from VMs that are not in service, and their slots are made again.
+// going returns the VMs that go whatever the numbers say, because they do no work any more: they have ended, are to be replaced by
+// spec.health, or were never finished and cannot be. Nothing is gained from VMs that are not in service, and their slots are made again.
 func (p *Plan) going(in Input) []*member {
 	var going []*member
 	for _, m := range p.members.ours {
 		wait := m.waitsCompleted(in.Now)
 		p.RetryAfter = sooner(p.RetryAfter, wait)
-		if m.completed != nil && wait == 0 || m.help == v1alpha1.HealthReplace {
+		if m.completed != nil && wait == 0 || m.help == v1alpha1.HealthReplace || m.unfinished(in, &p.members) {
 			going = append(going, m)
 		}
 	}
@@ -142,7 +142,7 @@ func (p *Plan) powerOff(in Input) {
 		return
 	}
 	for _, m := range p.members.ours {
-		if m.victim || !m.reachable() || m.next() != vsphere.OperationPowerOff {
+		if m.victim || m.untold() || !m.reachable() || m.next() != vsphere.OperationPowerOff {
 			continue
 		}
 		p.due.powerOffs++

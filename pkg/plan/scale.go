@@ -17,7 +17,7 @@ import (
 //  2. remove VMs that do no work any more (see going), old VMs, and the surplus (see scaleDown), and cancel clones that are too
 //     many
 //  3. change VMs in place (see changeInPlace)
-//  4. switch off what is to be off, and power on what is not and stays
+//  4. tell guests what they are to be told, switch off what is to be off, and power on what is not and stays
 //  5. reset what is not healthy
 //  6. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
 func (p *Plan) scale(in Input) {
@@ -32,6 +32,7 @@ func (p *Plan) scale(in Input) {
 		ms.chooseChanges(p.numbers)
 		p.changeInPlace(in)
 	}
+	p.tellGuests(in)
 	p.powerOff(in)
 	p.powerOn(in)
 	p.help(in)
@@ -96,8 +97,11 @@ func (p *Plan) scaleUp(in Input) {
 // if there are too few others.
 func (p *Plan) clonesDue(in Input) (due []vsphere.CloneSpec, held *Problem) {
 	ms := &p.members
-	early := vsphere.CloneSpec{VMSpec: ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
-	present := vsphere.CloneSpec{VMSpec: ms.target.VMSpec, Source: in.Template, Folder: p.Folder, PowerOn: !keepsOff(in.Group)}
+	early := vsphere.CloneSpec{VMSpec: ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder}
+	present := vsphere.CloneSpec{VMSpec: ms.target.VMSpec, Source: in.Template, Folder: p.Folder}
+	for _, spec := range []*vsphere.CloneSpec{&early, &present} { // a guest that is to be told something starts after that
+		spec.PowerOn = !keepsOff(in.Group) && spec.Guest == (vsphere.Guest{})
+	}
 	canRemake, canMake := ms.partition.cannot == "" && !ms.partition.pending, in.TemplateError == nil
 	clones, holders := make([]vsphere.CloneSpec, 0, p.due.clones), ms.addressesHeld()
 	for slot, n := 0, 0; n < p.due.clones; slot++ {

@@ -12,6 +12,7 @@ type OperationKind string
 const (
 	OperationClone       OperationKind = "Clone"
 	OperationPowerOn     OperationKind = "PowerOn"
+	OperationConfigure   OperationKind = "Configure"
 	OperationReset       OperationKind = "Reset"
 	OperationReconfigure OperationKind = "Reconfigure"
 	OperationShutdown    OperationKind = "Shutdown"
@@ -25,6 +26,10 @@ var kinds = []KindInfo{
 	{
 		Kind: OperationPowerOn, Verb: "power on", TaskName: "powerOn",
 		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByTask, Power: PoweredOn,
+	},
+	{
+		Kind: OperationConfigure, Verb: "configure", TaskName: "reconfigure",
+		Budget: BudgetPower, Deadline: DeadlineShort, Effect: Neither, Ends: ByObservation,
 	},
 	{
 		Kind: OperationReset, Verb: "reset", TaskName: "reset",
@@ -160,7 +165,8 @@ func (k OperationKind) has(effect Effect) bool {
 // HasTask reports whether vCenter makes a task of an operation of the kind.
 func (k KindInfo) HasTask() bool { return k.TaskName != "" }
 
-// KindOfTask returns the kind of operation that vCenter's name of a task stands for, empty if it is none of ours.
+// KindOfTask returns the kind of operation that vCenter's name of a task stands for, empty if it is none of ours. Of kinds whose
+// tasks have the same name it is the first: nobody can tell which it was.
 func KindOfTask(name string) OperationKind {
 	i := slices.IndexFunc(kinds, func(info KindInfo) bool { return info.HasTask() && info.TaskName == name })
 	if i < 0 {
@@ -178,6 +184,8 @@ type Request struct {
 	Clone *CloneSpec // shared: nobody writes to it
 	// Resize is what a reconfiguration is to bring about. Nobody writes to it.
 	Resize *Resize
+	// Guest is what a configuration hands to the guest.
+	Guest *GuestData
 }
 
 // Resize is what a VM shall have, all of it. What it has already is not sent to vCenter, apart from the stamp.
@@ -216,6 +224,17 @@ func (r Resize) Refuse(vm VM) *Error {
 	return &Error{Class: ClassConflict, Reason: ReasonChangedMeanwhile, Message: message}
 }
 
+// RefuseSwitch says why a VM of ours must not be switched, nil if it may: its guest would start without its data. cloud-init takes
+// what it finds then for all there is.
+func (r Request) RefuseSwitch(vm VM) error {
+	info, _ := r.Kind.Info()
+	if vm.Stamp.Guest != GuestPending || info.Power != PoweredOn && r.Kind != OperationReset {
+		return nil
+	}
+	return &Error{Class: ClassConflict, Reason: ReasonChangedMeanwhile, Message: fmt.Sprintf(
+		"VM %s is not switched on before its guest is told its hostname, addresses and user data.", vm.Name)}
+}
+
 // Operation returns the operation that a request asks for.
 func (r Request) Operation() Operation {
 	op := Operation{Kind: r.Kind, Name: r.Name, VM: r.VM}
@@ -224,6 +243,21 @@ func (r Request) Operation() Operation {
 		op.Networks, _ = r.Clone.NetworksOf(r.Clone.Slot)
 	}
 	return op
+}
+
+// Stamp returns the stamp that a clone is born with. disks are the device keys of the template's disks, and instance is the
+// instanceUuid that the clone is to have.
+func (s *CloneSpec) Stamp(owner string, g GroupID, disks []int32, instance string) Stamp {
+	stamp := Stamp{
+		Version: StampVersion, Owner: owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
+		Slot: s.Slot, Revision: s.Revision(), Disks: disks, Instance: instance,
+		Template: s.Source.InstanceUUID, Zone: s.Place.Zone,
+	}
+	stamp.Networks, _ = s.NetworksOf(s.Slot) // the plan asks for no slot without an address
+	if s.Guest != (Guest{}) {
+		stamp.Guest = GuestPending
+	}
+	return stamp
 }
 
 // CloneSpec says what a clone shall be.

@@ -18,7 +18,7 @@ const StampKey = "vmgroup.stamp"
 const StampVersion = 2
 
 // Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. After that it changes
-// in one way only, see Revised: Owner, UID, Slot, Disks, Instance and Template never do.
+// in two ways only, see Revised and Told: Owner, UID, Slot, Disks, Instance, Template, Zone and Networks never do.
 type Stamp struct {
 	Version   int     `json:"v,omitempty"`         // see StampVersion; 0 is version 1
 	Owner     string  `json:"owner"`               // the controller
@@ -31,6 +31,7 @@ type Stamp struct {
 	Instance  string  `json:"instance"`            // the VM's instanceUuid; another one means that somebody has copied our VM
 	Template  string  `json:"template,omitempty"`  // instanceUuid of the template; empty if an earlier controller has made the VM
 	Zone      string  `json:"zone,omitempty"`      // of the class, where the VM was made; empty if it has none
+	Guest     string  `json:"guest,omitempty"`     // whether its guest was told what it is to be told, see GuestPending
 	Networks  string  `json:"networks,omitempty"`  // of its NICs, with the static addresses, see VMSpec.NetworksOf; empty if they are the template's
 
 	// Unknown are the fields that a newer controller has written. They are written back as they are.
@@ -52,12 +53,19 @@ func (s Stamp) String() string {
 	return string(b)
 }
 
-// Revised returns the stamp with another revision, for OperationReconfigure, which alone writes a stamp anew. Everything else
+// Revised returns the stamp with another revision, for OperationReconfigure. Everything else
 // stays as it was read, the fields of a newer controller and the version too: the version names the format of the stamp, and
 // the revision has one of its own. So a stamp of version 1 remains one that every controller reads as before. To raise it would
 // take a namespace that nobody has proven to be the VM's.
 func (s Stamp) Revised(revision string) Stamp {
 	s.Revision = revision
+	return s
+}
+
+// Told returns the stamp of a VM whose guest is told what it is to be told, for OperationConfigure. Everything else stays as it was
+// read.
+func (s Stamp) Told() Stamp {
+	s.Guest = GuestTold
 	return s
 }
 

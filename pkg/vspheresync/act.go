@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,11 +24,12 @@ import (
 type result struct {
 	group    *v1alpha1.VmGroup // as last read or written
 	outcome  plan.Outcome
-	err      error // what stopped it
-	pending  bool  // a removal of a folder is pending: the finalizer stays until the folder is proven gone
-	finished bool  // the finalizer is gone, and with it perhaps the group
-	outdated error // the plan names a template that is not what it was; all else of it was carried out
-	waits    bool  // requests are left out because it is not the group's turn
+	err      error         // what stopped it
+	pending  bool          // a removal of a folder is pending: the finalizer stays until the folder is proven gone
+	finished bool          // the finalizer is gone, and with it perhaps the group
+	outdated error         // the plan names a template that is not what it was; all else of it was carried out
+	waits    bool          // requests are left out because it is not the group's turn
+	again    time.Duration // after how long to sync again; 0: no need
 	// unrecorded is true if a revision could not be recorded: nothing may be cloned.
 	unrecorded bool
 }
@@ -180,9 +182,13 @@ func (s *Syncer) start(ctx context.Context, in plan.Input, p plan.Plan, r *resul
 	if len(requests) == 0 {
 		return nil
 	}
+	requests, unread := s.readUserData(ctx, in, requests)
+	if unread != nil {
+		r.again = userDataRetry
+	}
 	err := s.cfg.VCenter.Start(ctx, groupID(in.Group), requests)
 	m.waits = r.waits || errors.Is(err, vsphere.ErrNoBudget)
-	if err != nil {
+	if err := errors.Join(slices.Concat(vsphere.Errors(err), vsphere.Errors(unread))...); err != nil {
 		return err // which says what could not be started, and may be several, see vsphere.Errors
 	}
 	klog.FromContext(ctx).V(4).Info("Requests submitted", "requests", len(requests))

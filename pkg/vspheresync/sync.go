@@ -36,8 +36,10 @@ type Config struct {
 	// Revisions returns the ControllerRevisions that a VmGroup controls, from memory. RevisionClient writes them.
 	Revisions      func(*v1alpha1.VmGroup) ([]*appsv1.ControllerRevision, error)
 	RevisionClient appsclient.ControllerRevisionsGetter
-	Recorder       record.EventRecorder
-	Clock          clock.PassiveClock
+	// UserData reads a key of a Secret live. See SecretReader.
+	UserData UserDataReader
+	Recorder record.EventRecorder
+	Clock    clock.PassiveClock
 	// Wrote is told the resourceVersion of each object written, so that nobody syncs from a cache that is older.
 	Wrote func(key cache.ObjectName, resourceVersion string)
 	// Sure is asked immediately before every write to the API server; if it fails nothing is sent, for another process may
@@ -108,6 +110,8 @@ type memory struct {
 	// everything was looked at for that.
 	orphan  bool
 	history string
+	// userData are the Secrets that were read lately, without what is in them.
+	userData map[secretKey]time.Time
 	// proof is of the last version that was the live one. waits is true if the last requests had to wait for their turn.
 	proof proof
 	waits bool
@@ -159,7 +163,7 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	if done.finished {
 		m.finished, m.sweep = s.cfg.Clock.Now(), 0
 	}
-	again := p.RetryAfter
+	again := sooner(p.RetryAfter, done.again)
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
 	// lose the error, and the plan that follows.
 	if err == nil && !done.finished && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {

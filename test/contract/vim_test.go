@@ -4,9 +4,12 @@ package contract_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -383,7 +386,7 @@ func (w *world) HoldReads(on bool) {
 // methods are those that operations are submitted by.
 var methods = map[vsphere.OperationKind]string{
 	vsphere.OperationClone: "CloneVM_Task", vsphere.OperationPowerOn: "PowerOnVM_Task", vsphere.OperationReset: "ResetVM_Task",
-	vsphere.OperationReconfigure: "ReconfigVM_Task", vsphere.OperationShutdown: "ShutdownGuest",
+	vsphere.OperationReconfigure: "ReconfigVM_Task", vsphere.OperationConfigure: "ReconfigVM_Task", vsphere.OperationShutdown: "ShutdownGuest",
 	vsphere.OperationPowerOff: "PowerOffVM_Task", vsphere.OperationDestroy: "Destroy_Task",
 }
 
@@ -402,8 +405,34 @@ func (w *world) SetHotAdd(vm vsphere.Ref, possible bool) {
 func (w *world) SetGuest(vm vsphere.Ref, guest contract.Guest) {
 	w.t.Helper()
 	w.control(func(ctx context.Context, c *control.Client) error {
-		return c.SetGuest(ctx, string(vm), control.Guest{Tools: guest.Tools, IgnoreShutdown: guest.IgnoreShutdown})
+		return c.SetGuest(ctx, string(vm), control.Guest{Tools: guest.Tools, IgnoreShutdown: guest.IgnoreShutdown, CloudInit: true})
 	})
+}
+
+func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
+	w.t.Helper()
+	var out contract.GuestTruth
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+			states, err := c.GuestStates(ctx)
+			for _, state := range states {
+				if state.MoRef != string(vm) || state.Runs == 0 && state.Failure == "" {
+					continue
+				}
+				if state.Failure != "" {
+					return false, errors.New(state.Failure)
+				}
+				out = contract.GuestTruth{Hostname: state.Hostname, UserData: state.UserData, SSHKeys: state.PublicKeys}
+				for _, card := range state.Cards {
+					out.Addresses = append(out.Addresses, strings.Join(card.Static, " "))
+					out.Gateways = append(out.Gateways, card.Gateways...)
+				}
+				return true, nil
+			}
+			return false, err
+		})
+	})
+	return out
 }
 
 func (w *world) SetStamp(vm vsphere.Ref, text string) {

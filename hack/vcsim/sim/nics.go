@@ -78,9 +78,23 @@ func (c *cardChanges) add(i int32, change *types.VirtualDeviceConfigSpec) types.
 	if fault := c.reach(i, card.Backing); fault != nil {
 		return fault
 	}
+	card.Key = c.freeKey()
 	c.devices = append(c.devices, change.Device)
 	c.touched = append(c.touched, card.Key)
 	return nil
+}
+
+// firstCardKey is the key of the first network card of a virtual machine. The next ones follow it, as in vCenter: the stock simulator
+// gives keys that sort before it.
+const firstCardKey = 4000
+
+// freeKey returns the lowest key that no network card has.
+func (c *cardChanges) freeKey() int32 {
+	key := int32(firstCardKey)
+	for slices.ContainsFunc(c.devices, func(d types.BaseVirtualDevice) bool { return d.GetVirtualDevice().Key == key }) {
+		key++
+	}
+	return key
 }
 
 func (c *cardChanges) edit(i int32, change *types.VirtualDeviceConfigSpec) types.BaseMethodFault {

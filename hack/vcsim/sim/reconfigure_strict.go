@@ -13,8 +13,8 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// lasting is the fields of a stamp that never change once its virtual machine is made. The revision may.
-var lasting = []string{"owner", "uid", "slot", "disks", "instance", "template"}
+// lasting is the fields of a stamp that never change once its virtual machine is made. The revision may, and what is said of the guest.
+var lasting = []string{"owner", "uid", "slot", "disks", "instance", "template", "zone", "networks"}
 
 // restamps says what a reconfiguration does to the answer to whose a virtual machine is, or to what it is made from without a
 // change of its size, or returns "". The caller holds the virtual machine's lock, and the virtual machine is the session's own.
@@ -37,11 +37,46 @@ func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 		if reason := stampChange(old, text); reason != "" {
 			return reason
 		}
-		if text != old && !resizes {
+		if text == old {
+			continue
+		}
+		tells, reason := tellsGuest(vm, old, text, req.Spec)
+		switch {
+		case reason != "":
+			return reason
+		case !tells && !resizes:
 			return "it changes the stamp and not the size"
 		}
 	}
 	return ""
+}
+
+// tellsGuest reports whether a reconfiguration writes into a stamp that the guest was told what it is to be told, and says what is wrong
+// with that, if anything: it comes from another state than before, or on its own, or after the guest has started without it.
+func tellsGuest(vm *simulator.VirtualMachine, old, text string, spec types.VirtualMachineConfigSpec) (tells bool, wrong string) {
+	was, is := guestOf(old), guestOf(text)
+	if was == is {
+		return false, ""
+	}
+	metadata, _ := object.OptionValueList(spec.ExtraConfig).GetString(guestInfo + "metadata")
+	switch {
+	case was != "pending" || is != "told":
+		return true, fmt.Sprintf("it changes the stamp's guest from %q to %q", was, is)
+	case metadata == "":
+		return true, "it says that the guest was told, and tells it nothing"
+	case vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff:
+		return true, "it tells a guest that runs already"
+	}
+	return true, ""
+}
+
+// guestOf is what a stamp says of the guest.
+func guestOf(stamp string) string {
+	var fields struct {
+		Guest string `json:"guest"`
+	}
+	_ = json.Unmarshal([]byte(stamp), &fields) // stampChange has read it
+	return fields.Guest
 }
 
 // stampChange says why a stamp must not be written in the place of another, or returns "".

@@ -208,9 +208,13 @@ func (f *fixture) madeFrom(template vsphere.Template, slot int, spec vsphere.Clo
 	f.t.Helper()
 	name := vmName(f.group, slot)
 	f.notifies(f.group, func() { f.must(f.startFrom(template, f.group, name, spec)) })
+	want := vsphere.PoweredOff
+	if spec.PowerOn {
+		want = vsphere.PoweredOn
+	}
 	s := f.await(f.group, name+" is made", func(s vsphere.Snapshot) bool {
 		vm, ok := named(s, name)
-		return ok && vm.Configured && vm.Power == vsphere.PoweredOn && len(s.Operations) == 0
+		return ok && vm.Configured && vm.Power == want && len(s.Operations) == 0
 	})
 	vm, _ := named(s, name)
 	return vm

@@ -25,6 +25,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Guest", guestScenarios},
 		{"Shutdown", shutdownScenarios},
 		{"Reconfigure", reconfigureScenarios},
+		{"Configure", configureScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"DiskSize", diskSizeScenarios},

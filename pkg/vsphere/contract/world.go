@@ -25,6 +25,15 @@ type Guest struct {
 	IgnoreShutdown bool // and nothing comes of it
 }
 
+// GuestTruth is what has become of a guest that was told something of itself, once it has started.
+type GuestTruth struct {
+	Hostname, UserData string
+	SSHKeys            []string
+	// Addresses are those of its network cards, in order, with their prefix lengths; empty where it asks for one by DHCP.
+	Addresses []string
+	Gateways  []string
+}
+
 // World is a vCenter of its own with an implementation connected to it, and the ways to change it behind its back. It
 // is cleaned up by the test's Cleanup. Its methods fail the test if they cannot do what they are asked for; folders are
 // paths below the datacenter's VM folder.
@@ -116,6 +125,8 @@ type World interface {
 
 	// SetGuest says how the guest of a VM that is on behaves from now on.
 	SetGuest(vm vsphere.Ref, guest Guest)
+	// GuestOf returns what has become of the guest of a VM that is on. It waits until the guest is up.
+	GuestOf(vm vsphere.Ref) GuestTruth
 	// SetStamp writes the stamp of a VM by hand.
 	SetStamp(vm vsphere.Ref, text string)
 }

@@ -26,6 +26,7 @@ const (
 	StartClone        Method = "StartClone"
 	StartPowerOn      Method = "StartPowerOn"
 	StartReset        Method = "StartReset"
+	StartConfigure    Method = "StartConfigure"
 	StartReconfigure  Method = "StartReconfigure"
 	StartShutdown     Method = "StartShutdown"
 	StartPowerOff     Method = "StartPowerOff"

@@ -1,6 +1,7 @@
 package fake_test
 
 import (
+	"net/netip"
 	"path"
 	"testing"
 	"time"
@@ -93,4 +94,26 @@ func (w *world) SetMaintenance(host vsphere.Ref, on bool) {
 		unfit = "is in maintenance mode"
 	}
 	w.SetHost(host, unfit)
+}
+
+func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
+	told, ok := w.GuestDataOf(vm)
+	if !ok {
+		w.t.Fatalf("the guest of %s was told nothing", vm)
+	}
+	out := contract.GuestTruth{Hostname: told.Hostname, UserData: string(told.UserData.Bytes()), SSHKeys: told.SSHKeys}
+	for _, card := range told.Cards {
+		address := ""
+		if card.Address.IsValid() {
+			address = netip.PrefixFrom(card.Address, card.CIDR.Bits()).String()
+		}
+		out.Addresses = append(out.Addresses, address)
+		if card.Gateway.IsValid() {
+			out.Gateways = append(out.Gateways, card.Gateway.String())
+		}
+	}
+	if len(told.Cards) == 0 {
+		out.Addresses = []string{""}
+	}
+	return out
 }

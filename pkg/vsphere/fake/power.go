@@ -22,6 +22,11 @@ func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
 	if err := c.refuseSwitch(g, r.VM); err != nil {
 		return err
 	}
+	if m := c.vc.machines[r.VM]; m != nil {
+		if err := r.RefuseSwitch(m.VM); err != nil {
+			return err
+		}
+	}
 	id, err := c.tracker.Begin(g, r)
 	if err != nil {
 		return err

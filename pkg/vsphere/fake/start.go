@@ -45,6 +45,7 @@ func (c *Client) EnsureFolder(_ context.Context, g vsphere.GroupID) (vsphere.Ref
 var verbs = map[vsphere.OperationKind]func(*Client, vsphere.GroupID, []vsphere.Request) error{
 	vsphere.OperationClone:       each((*Client).startClone),
 	vsphere.OperationPowerOn:     each((*Client).startPower),
+	vsphere.OperationConfigure:   each((*Client).startConfigure),
 	vsphere.OperationReset:       each((*Client).startPower),
 	vsphere.OperationReconfigure: each((*Client).startReconfigure),
 	vsphere.OperationShutdown:    each((*Client).startShutdown),
@@ -129,17 +130,14 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 // clone makes a VM as a clone task does.
 func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneSpec, template *machine) vsphere.Ref {
 	instance := c.vc.newInstance()
+	stamp := spec.Stamp(c.cfg.Owner, g, keysOf(template.disks), instance)
 	vm := vsphere.VM{
 		Name: name, Parent: spec.Folder, Configured: true,
 		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, DiskBytes: template.DiskBytes, InstanceUUID: instance,
 		CPUHotAdd: template.CPUHotAdd, MemoryHotAdd: template.MemoryHotAdd,
 		MemoryHotAddLimitMiB: template.MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB: template.MemoryHotAddIncrementMiB,
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
-		Stamp: &vsphere.Stamp{
-			Version: vsphere.StampVersion, Owner: c.cfg.Owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
-			Slot: spec.Slot, Revision: spec.Revision(), Disks: keysOf(template.disks), Instance: instance,
-			Template: template.InstanceUUID, Zone: spec.Place.Zone,
-		},
+		Stamp: &stamp,
 	}
 	if spec.DiskGiB != 0 {
 		vm.DiskBytes = vsphere.GiB(spec.DiskGiB)

@@ -58,6 +58,8 @@ type machine struct {
 	// noHotPlug: its size can be changed only while it is off.
 	noHotPlug bool
 	networks  []string // of its NICs
+	// told is what its guest was told, nil if nothing.
+	told *vsphere.GuestData
 }
 
 // NewVCenter returns a vCenter that holds nothing.

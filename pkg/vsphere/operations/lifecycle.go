@@ -33,6 +33,7 @@ type operation struct {
 	group    vsphere.GroupID
 	subject  subject
 	resize   *vsphere.Resize // of a reconfiguration
+	tells    bool            // it is a configuration; what it tells the guest is not kept
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
 	until    time.Time // how long its effect is awaited; zero: without end

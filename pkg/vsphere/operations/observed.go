@@ -87,8 +87,11 @@ func (t *Tracker) endedBy(o *operation, vm vsphere.VM) bool {
 
 // shownBy reports whether a VM is as the operation is to leave it.
 func (o *operation) shownBy(vm vsphere.VM) bool {
-	if o.resize != nil {
+	switch {
+	case o.resize != nil:
 		return o.resize.ShownBy(vm)
+	case o.tells:
+		return vm.Stamp.Guest != vsphere.GuestPending
 	}
 	return o.info().Power == vm.Power
 }

@@ -122,7 +122,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	t.began(r.Kind, budget.waited(g.UID, now))
 	t.last++
 	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
-	o.Started, o.resize = now, r.Resize
+	o.Started, o.resize, o.tells = now, r.Resize, r.Guest != nil
 	t.add(o)
 	return o.id, nil
 }

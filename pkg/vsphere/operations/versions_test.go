@@ -1,6 +1,7 @@
 package operations_test
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -68,9 +69,12 @@ func fill(t *testing.T, v reflect.Value) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
+		switch v.Type() {
+		case reflect.TypeFor[time.Time]():
 			v.Set(reflect.ValueOf(start))
-		} else {
+		case reflect.TypeFor[netip.Prefix]():
+			v.Set(reflect.ValueOf(netip.MustParsePrefix("192.0.2.0/24")))
+		default:
 			fill(t, v.Field(0))
 		}
 	default:

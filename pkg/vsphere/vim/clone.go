@@ -99,11 +99,7 @@ func (b *cloneBatch) send(
 	ctx context.Context, name string, spec *vsphere.CloneSpec, place placement, backings []types.BaseVirtualDeviceBackingInfo,
 ) (types.ManagedObjectReference, error) {
 	instance := uuid.NewString()
-	stamp := vsphere.Stamp{
-		Version: vsphere.StampVersion, Owner: b.cfg.Owner, UID: b.group.UID, Namespace: b.group.Namespace, Name: b.group.Name,
-		Slot: spec.Slot, Revision: spec.Revision(), Disks: b.read.disks, Instance: instance,
-		Template: spec.Source.InstanceUUID, Zone: spec.Place.Zone,
-	}
+	stamp := spec.Stamp(b.cfg.Owner, b.group, b.read.disks, instance)
 	var host *types.ManagedObjectReference
 	if spec.Host != "" {
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}

@@ -69,6 +69,9 @@ func (c *connection) beginPower(g vsphere.GroupID, r vsphere.Request) (pendingTa
 	if err := outsideRoot(what, vm); err != nil {
 		return pendingTask{}, err
 	}
+	if err := r.RefuseSwitch(vm); err != nil {
+		return pendingTask{}, err
+	}
 	id, err := c.tracker.Begin(g, r)
 	return pendingTask{what: what, name: vm.Name, kind: r.Kind, vm: r.VM, id: id}, err
 }

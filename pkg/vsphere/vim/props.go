@@ -25,6 +25,7 @@ const (
 	propVMFile       = "config.files.vmPathName"
 	propSnapshot     = "snapshot"
 	propVersion      = "config.changeVersion"
+	propVApp         = "config.vAppConfig"
 	propStamp        = `config.extraConfig["` + vsphere.StampKey + `"]`
 	propPower        = "runtime.powerState"
 	propConnection   = "runtime.connectionState"

@@ -28,8 +28,11 @@ func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, p
 	for i, p := range places {
 		objects[i] = vmRef(p.VM)
 	}
-	if slices.ContainsFunc(places, func(p place) bool { return p.Resize.DiskGiB != 0 }) {
+	if slices.ContainsFunc(places, func(p place) bool { return p.Guest != nil || p.Resize.DiskGiB != 0 }) {
 		paths = append(paths, propDevices)
+	}
+	if places[0].Kind == vsphere.OperationConfigure {
+		paths = append(paths, propVApp)
 	}
 	asked := c.cfg.Clock.Now()
 	readings, err := c.readEach(ctx, objects, paths...)
@@ -39,7 +42,7 @@ func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, p
 		return nil, failure
 	}
 	for i, p := range places {
-		vm, was, refusal := c.judgeChange(g, p, readings[vmRef(p.VM)])
+		vm, change, refusal := c.judgeChange(g, p, readings[vmRef(p.VM)])
 		switch {
 		case refusal != nil:
 			c.tracker.Withdraw(p.id, refusal)
@@ -47,7 +50,7 @@ func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, p
 		case c.cfg.Clock.Since(asked) > proofFor:
 			rest = append(rest, p)
 		default:
-			err := c.reconfigure(ctx, p, vm, was)
+			err := c.reconfigure(ctx, p, vm, change)
 			failure = mostSevere(failure, err)
 			if err != nil && err.Class == vsphere.ClassUnavailable {
 				return append(rest, places[i+1:]...), failure
@@ -58,11 +61,9 @@ func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, p
 }
 
 // reconfigure sends what changes one VM that was just judged.
-func (c *connection) reconfigure(ctx context.Context, p place, vm vsphere.VM, was configuration) *vsphere.Error {
-	pending := pendingTask{what: "Reconfigure VM " + vm.Name, name: vm.Name, kind: p.Kind, vm: p.VM, id: p.id}
-	res, err := methods.ReconfigVM_Task(ctx, c.client, &types.ReconfigVM_Task{
-		This: vmRef(p.VM), Spec: changeOf(vm, was, *p.Resize),
-	})
+func (c *connection) reconfigure(ctx context.Context, p place, vm vsphere.VM, change types.VirtualMachineConfigSpec) *vsphere.Error {
+	pending := pendingTask{what: fmt.Sprintf("%s VM %s", p.Kind, vm.Name), name: vm.Name, kind: p.Kind, vm: p.VM, id: p.id}
+	res, err := methods.ReconfigVM_Task(ctx, c.client, &types.ReconfigVM_Task{This: vmRef(p.VM), Spec: change})
 	if err == nil {
 		c.submitted(ctx, pending, res.Returnval)
 		return nil
@@ -76,50 +77,54 @@ func (c *connection) reconfigure(ctx context.Context, p place, vm vsphere.VM, wa
 	return failure
 }
 
-// configuration is what a VM was read to have before it is changed: the version of its configuration, and its first disk if that
-// is to be changed.
-type configuration struct {
-	version string
-	disk    *types.VirtualDisk
-}
-
-// judgeChange returns a VM and its configuration as they were just read, or why it must not be changed.
-func (c *connection) judgeChange(g vsphere.GroupID, p place, r reading) (vm vsphere.VM, was configuration, refusal *vsphere.Error) {
-	what := fmt.Sprintf("Read VM %s before it is reconfigured", p.VM)
+// judgeChange returns a VM as it was just read, and what changes it, or why it must not be changed. The change holds for the version
+// of the configuration that was read: who changes the VM meanwhile, its stamp or its size, is not overruled, and a request that
+// arrives late, after another one, changes nothing.
+func (c *connection) judgeChange(
+	g vsphere.GroupID, p place, r reading,
+) (vm vsphere.VM, change types.VirtualMachineConfigSpec, refusal *vsphere.Error) {
+	what := fmt.Sprintf("Read VM %s before a change (%s)", p.VM, p.Kind)
 	switch {
 	case r.gone:
 		var ch inventory.Changes
 		c.vmGone(p.VM, &ch)
 		c.publish(&ch)
-		return vm, was, &vsphere.Error{Class: gone.class, Reason: gone.reason, Message: what + ": it is gone."}
+		return vm, change, &vsphere.Error{Class: gone.class, Reason: gone.reason, Message: what + ": it is gone."}
 	case r.err != nil:
-		return vm, was, c.fail(what, r.err)
+		return vm, change, c.fail(what, r.err)
 	}
 	last, _, _ := c.inv.Get(p.VM)
 	vm = r.props.vm(p.VM, last)
 	vm.ParentPath, vm.UnderRoot = c.inv.Locate(vm.Parent) // the parent was read just now
-	was.version = r.props.text(propVersion)
-	if refusal = refuseChange("Reconfigure", c.cfg.Owner, g, vm, r.props); refusal != nil {
-		return vm, was, refusal
+	if refusal = refuseChange(string(p.Kind), c.cfg.Owner, g, vm, r.props); refusal != nil {
+		return vm, change, refusal
 	}
-	if p.Resize.DiskGiB != 0 {
-		if was.disk = r.props.firstDisk(vm.Stamp.Disks); was.disk == nil {
-			return vm, was, c.fail(what, errDisksHidden)
-		}
-		vm.DiskBytes = capacityOf(was.disk)
+	var err error
+	if p.Guest != nil {
+		change, err = tellGuest(g, vm, r.props, *p.Guest)
+	} else {
+		change, err = changeSize(vm, r.props, *p.Resize)
 	}
-	return vm, was, p.Resize.Refuse(vm)
+	if err != nil {
+		return vm, change, c.fail(what, err)
+	}
+	change.ChangeVersion = r.props.text(propVersion)
+	return vm, change, nil
 }
 
-// changeOf returns what makes of a VM that was just read one with another size and revision, in one call. It holds for the
-// version of the configuration that was read: who changes the VM meanwhile, its stamp or its size, is not overruled, and a
-// request that arrives late, after another one, changes nothing.
-func changeOf(vm vsphere.VM, was configuration, want vsphere.Resize) types.VirtualMachineConfigSpec {
-	stamp := vm.Stamp.Revised(want.Revision)
-	spec := types.VirtualMachineConfigSpec{
-		ChangeVersion: was.version,
-		ExtraConfig:   []types.BaseOptionValue{&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()}},
+// changeSize returns what makes of a VM that was just read one with another size and revision, in one call.
+func changeSize(vm vsphere.VM, props properties, want vsphere.Resize) (types.VirtualMachineConfigSpec, error) {
+	var disk *types.VirtualDisk
+	if want.DiskGiB != 0 {
+		if disk = props.firstDisk(vm.Stamp.Disks); disk == nil {
+			return types.VirtualMachineConfigSpec{}, errDisksHidden
+		}
+		vm.DiskBytes = capacityOf(disk)
 	}
+	if refusal := want.Refuse(vm); refusal != nil {
+		return types.VirtualMachineConfigSpec{}, refusal
+	}
+	spec := withStamp(vm.Stamp.Revised(want.Revision))
 	if vm.CPU != want.CPU {
 		spec.NumCPUs = want.CPU
 	}
@@ -127,9 +132,16 @@ func changeOf(vm vsphere.VM, was configuration, want vsphere.Resize) types.Virtu
 		spec.MemoryMB = want.MemoryMiB
 	}
 	if vsphere.CompareDisk(&vm, want.DiskGiB) < 0 {
-		spec.DeviceChange = append(spec.DeviceChange, resized(was.disk, want.DiskGiB))
+		spec.DeviceChange = append(spec.DeviceChange, resized(disk, want.DiskGiB))
 	}
-	return spec
+	return spec, nil
+}
+
+// withStamp returns a change that writes a stamp.
+func withStamp(stamp vsphere.Stamp) types.VirtualMachineConfigSpec {
+	return types.VirtualMachineConfigSpec{
+		ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()}},
+	}
 }
 
 // resolveChanges reads the VMs of reconfigurations whose outcome is unknown. What shows is a success. What does not is over too:

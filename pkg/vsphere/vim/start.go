@@ -13,6 +13,7 @@ type verb func(c *connection, ctx context.Context, g vsphere.GroupID, batch []vs
 var verbs = map[vsphere.OperationKind]verb{
 	vsphere.OperationClone:       (*connection).startClones,
 	vsphere.OperationPowerOn:     each(startPower(powerOn)),
+	vsphere.OperationConfigure:   (*connection).startReconfigures,
 	vsphere.OperationReset:       each(startPower(reset)),
 	vsphere.OperationReconfigure: (*connection).startReconfigures,
 	vsphere.OperationShutdown:    each((*connection).startShutdown),

@@ -137,6 +137,8 @@ const (
 	VMPoweredOff VMState = "PoweredOff"
 	// VMCompleted is a VM that was found off after it had been ready, and that is made anew: see spec.power.onPowerOff.
 	VMCompleted VMState = "Completed"
+	// VMConfiguring is a VM whose guest is to be told its hostname, addresses and user data before it is powered on.
+	VMConfiguring VMState = "Configuring"
 	// VMNotReady is a VM that is powered on, and not ready by the rule in spec.readiness, or not for spec.minReadySeconds.
 	VMNotReady VMState = "NotReady"
 	// VMFailed is a VM that a failed operation keeps out of service; the message says which.
@@ -225,7 +227,7 @@ type VMStatus struct {
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting,
+	// State of the VM, as the controller sees it: Available, Pending, Configuring, PoweredOff, Completed, NotReady, Failed, Deleting,
 	// Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.
 	//
 	// +optional

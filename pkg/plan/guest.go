@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// untold reports whether the guest of the VM is to be told its hostname, addresses and user data, and was not. The VM is not
+// powered on before that.
+func (m *member) untold() bool { return m.vm.Stamp != nil && m.vm.Stamp.Guest == vsphere.GuestPending }
+
+// specOf returns what a VM of ours is made from, and false if nobody knows: spec has changed since, and no record has what it was.
+func (ms *membership) specOf(m *member, in Input) (vsphere.VMSpec, bool) {
+	if m.age == vsphere.Current {
+		return ms.target.VMSpec, true
+	}
+	i := slices.IndexFunc(in.Revisions, func(r Revision) bool { return r.Source != "" && r.Name == m.vm.Stamp.Revision })
+	if i < 0 {
+		return vsphere.VMSpec{}, false
+	}
+	return in.Revisions[i].VMSpec, true
+}
+
+// unfinished reports whether nobody can tell the guest of a VM any more what it was to be told: the spec has changed since, and the
+// VM has never been on. A VM of a newer controller is finished by that.
+func (m *member) unfinished(in Input, ms *membership) bool {
+	if !m.untold() || m.age != vsphere.Old || m.protected() {
+		return false
+	}
+	_, known := ms.specOf(m, in)
+	return !known
+}
+
+// tellGuests plans to tell the guests of our VMs what they are to be told. The first that applies:
+//
+//  1. vCenter cannot reach the VM, it lies outside the root folder, or an operation is in flight: wait
+//  2. the last attempt has failed: wait for the end of the back-off
+//  3. somebody has switched it on: switch it off, for its guest has found nothing
+//  4. what it is to be told is not known (see guestData): wait
+//  5. tell it
+func (p *Plan) tellGuests(in Input) {
+	ms := &p.members
+	for _, m := range ms.ours {
+		if m.victim || !m.untold() || m.outsideRoot() {
+			continue
+		}
+		p.due.guests++
+		f := m.failure()
+		switch {
+		case !m.reachable() || m.op != nil:
+		case f != nil && backOff(f, in.Now) > 0:
+			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
+		case m.next() == vsphere.OperationPowerOff:
+			p.request(vsphere.OperationPowerOff, m.vm.Ref)
+		default:
+			if data, why := guestData(in, ms, m); why == "" {
+				p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationConfigure, VM: m.vm.Ref, Guest: &data})
+			}
+		}
+	}
+}
+
+// guestData returns what the guest of a VM is told, or why nobody knows. The networks and addresses are those in its stamp, which
+// nobody else of the group has; what else a guest has to know of a network is what the class says now.
+func guestData(in Input, ms *membership, m *member) (data vsphere.GuestData, why string) {
+	spec, known := ms.specOf(m, in)
+	if !known {
+		return data, "it was made from a spec that is not known any more"
+	}
+	guest := spec.Guest
+	data = vsphere.GuestData{Hostname: guest.HostnameOf(m.name, m.vm.Stamp.Slot), Secret: guest.Secret, Key: guest.Key}
+	if guest.SSHKeys != "" {
+		data.SSHKeys = strings.Split(guest.SSHKeys, "\n")
+	}
+	nics, err := vsphere.ParseNICs(m.vm.Stamp.Networks)
+	if err != nil {
+		return data, "the networks in its stamp cannot be read"
+	}
+	for _, nic := range nics {
+		var card vsphere.GuestCard
+		if len(nic.Addresses) > 0 {
+			i := slices.IndexFunc(in.Snapshot.Networks, func(n vsphere.Network) bool { return n.Name == nic.Network && n.CIDR.IsValid() })
+			if i < 0 {
+				return data, fmt.Sprintf("VmGroupClass %q does not say any more how its network %q is addressed", in.Class, nic.Network)
+			}
+			card = vsphere.GuestCard{Address: nic.Addresses[0].From, Subnet: in.Snapshot.Networks[i].Subnet}
+		}
+		data.Cards = append(data.Cards, card)
+	}
+	return data, ""
+}
+
+// whyUntold says what a VM waits for whose guest was not told anything yet.
+func (m *member) whyUntold(in Input, ms *membership) string {
+	const what = "the guest is to be told its hostname, addresses and user data"
+	switch _, why := guestData(in, ms, m); {
+	case m.outsideRoot():
+		return what + ", and the VM lies in " + m.location(in) + ", where nothing is changed"
+	case m.unfinished(in, ms):
+		return "it was never powered on, and the spec has changed since: it is made anew"
+	case why != "":
+		return what + "; " + why
+	case m.vm.Power != vsphere.PoweredOff:
+		return what + "; somebody has switched the VM on before that, and it is switched off"
+	default:
+		return what + " before it is powered on"
+	}
+}

@@ -84,13 +84,13 @@ func printTree(out io.Writer, vg *v1alpha1.VmGroup, view treeView) error {
 		shown = shown[:min(view.limit, len(shown))]
 	}
 	more := notShown(vg, view, len(shown))
-	t := newTable(out, "   ", "NAME", "POWER", "IP", "ZONE", "HOST", "STATE", "TASK", "MESSAGE")
+	t := newTable(out, "   ", "NAME", "POWER", "IP", "HOSTNAME", "ZONE", "HOST", "STATE", "TASK", "MESSAGE")
 	for i, vm := range shown {
 		branch := "├─ "
 		if i == len(shown)-1 && len(more) == 0 {
 			branch = "└─ "
 		}
-		t.row(branch+vm.Name, vm.PowerState, vm.IP, vm.Zone, vm.Host, string(vm.State), taskOf(vg, vm, view.tasks), vm.Message)
+		t.row(branch+vm.Name, vm.PowerState, vm.IP, vm.Hostname, vm.Zone, vm.Host, string(vm.State), taskOf(vg, vm, view.tasks), vm.Message)
 	}
 	if err := t.print(); err != nil || len(more) == 0 {
 		return err

@@ -117,7 +117,7 @@ func listVMs(ms *membership, limit int) []v1alpha1.VMStatus {
 	for _, m := range all[:min(len(all), limit)] {
 		status := v1alpha1.VMStatus{
 			Name: m.name, MoRef: string(m.vm.Ref), PowerState: string(m.vm.Power),
-			IP: m.vm.IP, Host: m.vm.Host, State: m.state, Message: bounded(m.message),
+			IP: m.vm.IP, IPs: m.vm.IPs[:min(len(m.vm.IPs), v1alpha1.MaxListedIPs)], Hostname: m.vm.Hostname, Host: m.vm.Host, State: m.state, Message: bounded(m.message),
 		}
 		if m.identity == vsphere.Ours || m.cloning() {
 			status.Zone = m.zone()

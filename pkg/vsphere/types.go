@@ -55,6 +55,7 @@ type VM struct {
 	Connection string
 	Host       string // name of the host that runs it
 	IP         string // as reported by the guest, for people only
+	Hostname   string // the same
 	// ToolsRunning is true while VMware Tools run in the guest. While they start they do not yet.
 	ToolsRunning bool
 	// IPs are the addresses of the VM's network cards as VMware Tools report them, without prefix lengths, in vCenter's order,

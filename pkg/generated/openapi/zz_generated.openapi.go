@@ -685,6 +685,32 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 							Format:      "",
 						},
 					},
+					"ips": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "IP addresses of the VM's network cards, as VMware Tools report them from inside the guest. At most 8.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"hostname": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Hostname that VMware Tools report from inside the guest.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"host": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Name of the ESXi host that runs the VM.",
@@ -694,7 +720,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VMStatus(ref common.ReferenceCallback) com
 					},
 					"state": {
 						SchemaProps: spec.SchemaProps{
-							Description: "State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
+							Description: "State of the VM, as the controller sees it: Available, Pending, Configuring, PoweredOff, Completed, NotReady, Failed, Deleting, Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

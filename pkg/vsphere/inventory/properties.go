@@ -23,6 +23,7 @@ const (
 	FieldConnection
 	FieldHost
 	FieldIP
+	FieldHostname
 	FieldToolsRunning
 	FieldIPs
 	FieldGuestReady
@@ -61,6 +62,7 @@ type Properties struct {
 	Connection   string
 	Host         vsphere.Ref
 	IP           string
+	Hostname     string
 	IPs          []string  // never changed, but replaced: VMs share it
 	Created      time.Time // UTC
 }
@@ -98,6 +100,7 @@ func (p *Properties) Apply(u Update) {
 	set(&p.Connection, u.Connection, u, FieldConnection)
 	set(&p.Host, u.Host, u, FieldHost)
 	set(&p.IP, u.IP, u, FieldIP)
+	set(&p.Hostname, u.Hostname, u, FieldHostname)
 	set(&p.ToolsRunning, u.ToolsRunning, u, FieldToolsRunning)
 	set(&p.IPs, u.IPs, u, FieldIPs)
 	set(&p.GuestReady, u.GuestReady, u, FieldGuestReady)
@@ -135,7 +138,7 @@ func (p *Properties) VM(ref vsphere.Ref, last vsphere.VM) vsphere.VM {
 func (p *Properties) describe(ref vsphere.Ref, last *vsphere.VM, stamp *vsphere.Stamp) vsphere.VM {
 	vm := vsphere.VM{
 		Ref: ref, Name: p.Name, Parent: p.Parent, Power: p.Power, Connection: p.Connection,
-		IP: p.IP, ToolsRunning: p.ToolsRunning, IPs: p.IPs,
+		IP: p.IP, Hostname: p.Hostname, ToolsRunning: p.ToolsRunning, IPs: p.IPs,
 	}
 	if p.Configured() {
 		vm.Configured = true

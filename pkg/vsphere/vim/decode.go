@@ -14,7 +14,7 @@ var fields = map[string]inventory.Fields{
 	propName: inventory.FieldName, propParent: inventory.FieldParent, propTemplate: inventory.FieldTemplate,
 	propInstanceUUID: inventory.FieldInstanceUUID, propNumCPU: inventory.FieldCPU, propMemoryMB: inventory.FieldMemory,
 	propCreateDate: inventory.FieldCreated, propStamp: inventory.FieldStamp, propPower: inventory.FieldPower,
-	propConnection: inventory.FieldConnection, propHost: inventory.FieldHost, propIP: inventory.FieldIP,
+	propConnection: inventory.FieldConnection, propHost: inventory.FieldHost, propIP: inventory.FieldIP, propHostname: inventory.FieldHostname,
 	propToolsRunning: inventory.FieldToolsRunning, propNet: inventory.FieldIPs, propReady: inventory.FieldGuestReady,
 	propCPUHotAdd: inventory.FieldCPUHotAdd, propMemoryHotAdd: inventory.FieldMemoryHotAdd,
 	propHotAddLimit: inventory.FieldMemoryHotAddLimit, propHotAddIncrement: inventory.FieldMemoryHotAddIncrement,

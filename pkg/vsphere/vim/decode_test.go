@@ -20,7 +20,7 @@ func everything() properties {
 		propMemoryMB: int32(4096), propCreateDate: time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)),
 		propStamp: types.OptionValue{Key: vsphere.StampKey, Value: "stamp"}, propPower: types.VirtualMachinePowerStatePoweredOn,
 		propConnection: types.VirtualMachineConnectionStateConnected,
-		propHost:       types.ManagedObjectReference{Type: "HostSystem", Value: "host-1"}, propIP: "192.0.2.1",
+		propHost:       types.ManagedObjectReference{Type: "HostSystem", Value: "host-1"}, propIP: "192.0.2.1", propHostname: "web-0",
 		propToolsRunning: string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
 		propNet:          types.ArrayOfGuestNicInfo{GuestNicInfo: []types.GuestNicInfo{{IpConfig: ipConfig("192.0.2.1", "2001:db8::1")}}},
 		propReady:        types.OptionValue{Key: vsphere.ReadyKey, Value: "true"},
@@ -36,7 +36,7 @@ func decoded() inventory.Properties {
 	return inventory.Properties{
 		Set: set, Name: "a/b", Parent: "group-3", Template: true, InstanceUUID: "i-1", CPU: 2, MemoryMiB: 4096,
 		Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Stamp: "stamp", Power: vsphere.PoweredOn, Connection: vsphere.Connected,
-		Host: "host-1", IP: "192.0.2.1", ToolsRunning: true, IPs: []string{"192.0.2.1", "2001:db8::1"}, GuestReady: true,
+		Host: "host-1", IP: "192.0.2.1", Hostname: "web-0", ToolsRunning: true, IPs: []string{"192.0.2.1", "2001:db8::1"}, GuestReady: true,
 		CPUHotAdd: true, MemoryHotAdd: true, MemoryHotAddLimitMiB: 65536, MemoryHotAddIncrementMiB: 128,
 	}
 }

@@ -18,6 +18,8 @@ func decodeGuest(p *inventory.Properties, path string, one properties) {
 	switch path {
 	case propIP:
 		p.IP = one.text(path)
+	case propHostname:
+		p.Hostname = one.text(path)
 	case propToolsRunning:
 		p.ToolsRunning = one.text(path) == toolsRunning
 	case propNet:

@@ -31,6 +31,7 @@ const (
 	propConnection   = "runtime.connectionState"
 	propHost         = "runtime.host"
 	propIP           = "guest.ipAddress"
+	propHostname     = "guest.hostName"
 	propToolsRunning = "guest.toolsRunningStatus"
 	propNet          = "guest.net"
 	propReady        = `config.extraConfig["` + vsphere.ReadyKey + `"]`
@@ -46,7 +47,7 @@ const (
 func vmProps() []string {
 	return []string{
 		propName, propParent, propTemplate, propInstanceUUID, propNumCPU, propMemoryMB, propCreateDate, propStamp,
-		propPower, propConnection, propHost, propIP, propToolsRunning, propNet, propReady,
+		propPower, propConnection, propHost, propIP, propHostname, propToolsRunning, propNet, propReady,
 		propCPUHotAdd, propMemoryHotAdd, propHotAddLimit, propHotAddIncrement,
 	}
 }

@@ -24,6 +24,8 @@ const (
 
 	// MaxListedVMs is the maximum number of VMs in the status, so that a large group stays a small object.
 	MaxListedVMs = 100
+	// MaxListedIPs is the maximum number of IP addresses of a VM in the status.
+	MaxListedIPs = 8
 )
 
 // VmGroup is a group of identical virtual machines in vCenter. The controller clones them from one template, at one

@@ -222,6 +222,18 @@ type VMStatus struct {
 	// +optional
 	IP string `json:"ip,omitempty"`
 
+	// IP addresses of the VM's network cards, as VMware Tools report them from inside the guest. At most 8.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	IPs []string `json:"ips,omitempty"`
+
+	// Hostname that VMware Tools report from inside the guest.
+	//
+	// +optional
+	Hostname string `json:"hostname,omitempty"`
+
 	// Name of the ESXi host that runs the VM.
 	//
 	// +optional

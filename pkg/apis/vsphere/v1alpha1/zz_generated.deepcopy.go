@@ -341,6 +341,11 @@ func (in *VMStatus) DeepCopyInto(out *VMStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.IPs != nil {
+		in, out := &in.IPs, &out.IPs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	return
 }
 

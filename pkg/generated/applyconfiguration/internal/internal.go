@@ -207,12 +207,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: host
       type:
         scalar: string
+    - name: hostname
+      type:
+        scalar: string
     - name: instance
       type:
         scalar: string
     - name: ip
       type:
         scalar: string
+    - name: ips
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: message
       type:
         scalar: string

@@ -35,9 +35,13 @@ type VMStatusApplyConfiguration struct {
 	PowerState *string `json:"powerState,omitempty"`
 	// Primary IP address that VMware Tools report from inside the guest. Empty while VMware Tools report none.
 	IP *string `json:"ip,omitempty"`
+	// IP addresses of the VM's network cards, as VMware Tools report them from inside the guest. At most 8.
+	IPs []string `json:"ips,omitempty"`
+	// Hostname that VMware Tools report from inside the guest.
+	Hostname *string `json:"hostname,omitempty"`
 	// Name of the ESXi host that runs the VM.
 	Host *string `json:"host,omitempty"`
-	// State of the VM, as the controller sees it: Available, Pending, PoweredOff, Completed, NotReady, Failed, Deleting,
+	// State of the VM, as the controller sees it: Available, Pending, Configuring, PoweredOff, Completed, NotReady, Failed, Deleting,
 	// Unreachable, Moved, ConvertedToTemplate or Copy. Later versions may add states.
 	State *vspherev1alpha1.VMState `json:"state,omitempty"`
 	// Reason why the VM is not available, in one sentence. Empty if the VM is available.
@@ -127,6 +131,24 @@ func (b *VMStatusApplyConfiguration) WithPowerState(value string) *VMStatusApply
 // If called multiple times, the IP field is set to the value of the last call.
 func (b *VMStatusApplyConfiguration) WithIP(value string) *VMStatusApplyConfiguration {
 	b.IP = &value
+	return b
+}
+
+// WithIPs adds the given value to the IPs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the IPs field.
+func (b *VMStatusApplyConfiguration) WithIPs(values ...string) *VMStatusApplyConfiguration {
+	for i := range values {
+		b.IPs = append(b.IPs, values[i])
+	}
+	return b
+}
+
+// WithHostname sets the Hostname field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hostname field is set to the value of the last call.
+func (b *VMStatusApplyConfiguration) WithHostname(value string) *VMStatusApplyConfiguration {
+	b.Hostname = &value
 	return b
 }
 

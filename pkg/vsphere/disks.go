@@ -93,19 +93,27 @@ func (d ForeignDisk) String() string {
 //  3. hidden, if its files or the VM's home are not shown: what is hidden is nobody's to destroy
 //  4. foreign, if any file of its chain does not lie in the VM's home, on the same datastore: a key is used again, so that
 //     somebody else's disk may have the key of one of the template's. A home at the top of a datastore is shared with
-//     everybody, and is nobody's
+//     everybody, and is nobody's. Of a linked clone, the chain ends above the base: the file that the stamp names for this very
+//     key. The top is never the base: it always lies in the home
 //  5. the VM's own
 //
-// Rule 4 holds for the whole chain, and not for its top alone, because clones are full ones: no file of theirs lies anywhere
-// else. A snapshot that was taken over somebody else's disk has its top in the VM's home and the stranger's file below it,
-// and vCenter deletes both. Linked clones, once there are any, have to name the base that they share.
+// Rule 4 holds for the whole chain, and not for its top alone, because no file of a full clone lies anywhere else. A snapshot that
+// was taken over somebody else's disk has its top in the VM's home and the stranger's file below it, and vCenter deletes both.
+//
+// Of a linked clone, vCenter deletes the files that were made for it, and keeps those that it was made on. Which those are, the
+// stamp says, as they were called then: the base, and whatever that hangs on itself. What the VM has above it, from the clone or
+// from snapshots, lies in its home. So a disk of another linked clone is foreign, although it has the same base, and so is the
+// base if it is attached itself, also below a snapshot: the disk that the snapshot holds has it at the top. A base that is not
+// where it was is not known any more: the disk is foreign until it is back. A disk that has become whole, as by a storage
+// migration, has no base, and is judged as that of a full clone.
 //
 // A raw device mapping is judged by its mapping file, as any other: vCenter deletes that, and never what is on the device.
 func ForeignDisks(stamp Stamp, vmFile DatastorePath, disks []Disk) (foreign []ForeignDisk, hidden bool) {
 	home := vmFile.Dir()
 	hidden = vmFile == DatastorePath{}
 	for _, d := range disks {
-		switch stray, lies := outside(home, d.Files); {
+		base := stamp.baseOf(d.Key)
+		switch stray, lies := outside(home, above(base, d.Files)); {
 		case d.FirstClass:
 			foreign = append(foreign, ForeignDisk{d, "is a first-class disk, which outlives the VM"})
 		case !slices.Contains(stamp.Disks, d.Key):
@@ -115,14 +123,42 @@ func ForeignDisks(stamp Stamp, vmFile DatastorePath, disks []Disk) (foreign []Fo
 		case home.Path == "":
 			foreign = append(foreign, ForeignDisk{d, "lies at the top of the datastore, where any VM's files may lie"})
 		case lies:
-			why := "does not lie in the VM's own directory " + home.String()
-			if stray != d.Files[0] {
-				why = "has " + stray.String() + " below it, which does not lie in the VM's own directory " + home.String()
-			}
-			foreign = append(foreign, ForeignDisk{d, why})
+			foreign = append(foreign, ForeignDisk{d, whyStray(stray, home, base, d)})
 		}
 	}
 	return foreign, hidden
+}
+
+// whyStray says why a disk is foreign with a file that lies outside the home. base is empty if it has none.
+func whyStray(stray, home DatastorePath, base string, d Disk) string {
+	switch {
+	case stray == d.Files[0]:
+		return "does not lie in the VM's own directory " + home.String()
+	case base == "":
+		return "has " + stray.String() + " below it, which does not lie in the VM's own directory " + home.String()
+	default:
+		return fmt.Sprintf("has %s below it, which neither lies in the VM's own directory %s nor is %s, the file of the template that the VM was cloned from; if the template or its datastore was moved or renamed since, undo that",
+			stray, home, base)
+	}
+}
+
+// baseOf returns the file that the disk of a linked clone has below it, by its key. It is empty if the stamp names none.
+func (s Stamp) baseOf(key int32) string {
+	i := slices.Index(s.Disks, key)
+	if i < 0 || i >= len(s.Base) {
+		return ""
+	}
+	return s.Base[i]
+}
+
+// above returns the files of a chain above a base: all if that is not among them. The top is always one.
+func above(base string, files []DatastorePath) []DatastorePath {
+	for i, f := range files {
+		if i > 0 && f.String() == base {
+			return files[:i]
+		}
+	}
+	return files
 }
 
 // outside returns the first of some files that does not lie in a directory itself: what lies deeper is not in it.

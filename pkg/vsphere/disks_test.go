@@ -63,6 +63,66 @@ func TestForeignDisks(t *testing.T) {
 	}
 }
 
+// TestForeignDisksOfLinkedClones names its rows by the numbers of the rules. Both disks have a base.
+func TestForeignDisksOfLinkedClones(t *testing.T) {
+	const base = "[ds2] linux/linux.vmdk"
+	stamp := Stamp{Disks: []int32{2000, 2016}, Base: []string{base, "[ds1] linux/data.vmdk"}}
+	home := DatastorePath{"ds1", "web-0/web-0.vmx"}
+	template := DatastorePath{"ds2", "linux/linux.vmdk"}
+	on := func(below []DatastorePath, own ...string) []DatastorePath { return append(onDS1(own...), below...) }
+	files := func(f ...DatastorePath) []DatastorePath { return f }
+	for name, row := range map[string]struct {
+		stamp  Stamp
+		vmFile DatastorePath
+		key    int32
+		files  []DatastorePath
+		want   string // the words that say why; "" is the VM's own
+	}{
+		"2: another key, on the base":                  {stamp, home, 2001, on(files(template), "web-0/web-0.vmdk"), "did not come from"},
+		"4: the base itself":                           {stamp, home, 2000, files(template), "does not lie in the VM's own directory"},
+		"4: the base itself, with its own base":        {stamp, home, 2000, files(template, DatastorePath{"ds2", "linux/first.vmdk"}), "does not lie in"},
+		"4: another linked clone's disk":               {stamp, home, 2000, on(files(template), "web-1/web-1.vmdk"), "does not lie in the VM's own directory [ds1] web-0"},
+		"4: another linked clone's below a snapshot":   {stamp, home, 2000, on(files(template), "web-0/s.vmdk", "web-1/web-1.vmdk"), "has [ds1] web-1/web-1.vmdk below it"},
+		"4: what the template writes to now":           {stamp, home, 2000, on(files(DatastorePath{"ds2", "linux/now.vmdk"}, template), "web-0/s.vmdk"), "has [ds2] linux/now.vmdk below it"},
+		"4: another snapshot of the template":          {stamp, home, 2000, on(files(DatastorePath{"ds2", "linux/v2.vmdk"}), "web-0/web-0.vmdk"), "nor is " + base},
+		"4: what the base hangs on, without the base":  {stamp, home, 2000, on(files(DatastorePath{"ds2", "linux/first.vmdk"}), "web-0/web-0.vmdk"), "nor is " + base},
+		"4: the template was moved":                    {stamp, home, 2000, on(files(DatastorePath{"ds3", "linux/linux.vmdk"}), "web-0/web-0.vmdk"), "undo that"},
+		"4: its datastore was renamed":                 {stamp, home, 2000, on(files(DatastorePath{"ds2-old", "linux/linux.vmdk"}), "web-0/web-0.vmdk"), "undo that"},
+		"4: the base of another disk":                  {stamp, home, 2016, on(files(template), "web-0/data.vmdk"), "nor is [ds1] linux/data.vmdk"},
+		"4: the base of a stamp that names one only":   {Stamp{Disks: stamp.Disks, Base: stamp.Base[:1]}, home, 2016, on(files(template), "web-0/data.vmdk"), "has " + base + " below it, which does not lie"},
+		"4: the base of a full clone":                  {Stamp{Disks: stamp.Disks}, home, 2000, on(files(template), "web-0/web-0.vmdk"), "has " + base + " below it, which does not lie"},
+		"4: the home is the top of the datastore":      {stamp, DatastorePath{"ds1", "web-0.vmx"}, 2000, on(files(template), "web-0.vmdk"), "top of the datastore"},
+		"5: as it was cloned":                          {stamp, home, 2000, on(files(template), "web-0/web-0.vmdk"), ""},
+		"5: its second disk":                           {stamp, home, 2016, onDS1("web-0/data.vmdk", "linux/data.vmdk"), ""},
+		"5: from a later snapshot, with what is below": {stamp, home, 2000, on(files(template, DatastorePath{"ds2", "linux/first.vmdk"}), "web-0/web-0.vmdk"), ""},
+		"5: with snapshots of its own":                 {stamp, home, 2000, on(files(template), "web-0/b.vmdk", "web-0/a.vmdk", "web-0/web-0.vmdk"), ""},
+		"5: moved, with all that is its own":           {stamp, DatastorePath{"ds3", "web-0_1/web-0.vmx"}, 2000, files(DatastorePath{"ds3", "web-0_1/web-0.vmdk"}, template), ""},
+		"5: moved, and whole since":                    {stamp, DatastorePath{"ds3", "web-0_1/web-0.vmx"}, 2000, files(DatastorePath{"ds3", "web-0_1/web-0.vmdk"}), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			foreign, hidden := ForeignDisks(row.stamp, row.vmFile, []Disk{{Key: row.key, Files: row.files}})
+			if hidden || (len(foreign) == 1) != (row.want != "") {
+				t.Fatalf("hidden %t, foreign %v, want %q", hidden, foreign, row.want)
+			}
+			if len(foreign) == 1 && !strings.Contains(foreign[0].Why, row.want) {
+				t.Errorf("it says %q, want %q", foreign[0].Why, row.want)
+			}
+		})
+	}
+}
+
+// TestForeignBaseBelowASnapshot attaches the base of a linked clone itself and takes a snapshot: the disk that is left looks like the
+// VM's own, and the one that the snapshot holds does not.
+func TestForeignBaseBelowASnapshot(t *testing.T) {
+	stamp := Stamp{Disks: []int32{2000}, Base: []string{"[ds1] linux/linux.vmdk"}}
+	foreign, _ := ForeignDisks(stamp, DatastorePath{"ds1", "web-0/web-0.vmx"}, []Disk{
+		{Key: 2000, Files: onDS1("web-0/s.vmdk", "linux/linux.vmdk")}, {Key: 2000, Files: onDS1("linux/linux.vmdk")},
+	})
+	if len(foreign) != 1 || len(foreign[0].Files) != 1 {
+		t.Errorf("foreign: %v", foreign)
+	}
+}
+
 // TestForeignDisksOfSeveral finds the strangers among the VM's own, and what is hidden beside them.
 func TestForeignDisksOfSeveral(t *testing.T) {
 	foreign, hidden := ForeignDisks(Stamp{Disks: []int32{2000, 2001, 2002}}, DatastorePath{"ds1", "web-0/web-0.vmx"}, []Disk{

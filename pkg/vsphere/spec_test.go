@@ -132,4 +132,9 @@ func TestStampOfVersion2(t *testing.T) {
 	if got := stamp.String(); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	stamp.Base = []string{"[ds1] linux/linux.vmdk"}
+	linked := strings.Replace(want, `[2000],`, `[2000],"base":["[ds1] linux/linux.vmdk"],`, 1)
+	if got := stamp.String(); got != linked {
+		t.Errorf("of a linked clone: %s, want %s", got, linked)
+	}
 }

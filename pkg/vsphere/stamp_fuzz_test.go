@@ -23,6 +23,9 @@ func FuzzStamp(f *testing.F) {
 			}
 		}
 		want := Stamp{Version: StampVersion, Owner: owner, UID: uid, Namespace: name, Name: name, Slot: slot, Revision: revision, Disks: []int32{disk}, Instance: instance}
+		if slot > 0 {
+			want.Base = []string{name}
+		}
 		text := want.String()
 		got, err := ParseStamp(text)
 		if complete := owner != "" && uid != "" && instance != "" && slot >= 0; (err == nil) != complete {

@@ -44,7 +44,7 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := b.readAgain(ctx, spec.Source); err != nil {
+	if err := b.readAgain(ctx, spec.Source, originOf(spec.VMSpec)); err != nil {
 		failure := b.fail("Read template "+spec.Source.Path, err)
 		b.tracker.Refused(id, failure)
 		return failure
@@ -56,8 +56,11 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	b.pending.begin(id, spec.Folder)
 	task, err := b.send(ctx, r.Name, spec, place, backings)
 	if err != nil {
-		if isGone(err, vmRef(spec.Source.Ref)) {
+		switch snapshot := b.read.snapshot; {
+		case isGone(err, vmRef(spec.Source.Ref)):
 			err = b.templateChanged(spec.Source, nil, "it is gone")
+		case snapshot != nil && isGone(err, *snapshot):
+			err = errSnapshotGone(spec.Source)
 		}
 		failure := b.fail(what, err)
 		b.tracker.Refused(id, failure)
@@ -78,13 +81,13 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	return nil
 }
 
-// readAgain reads the template, unless it was read just now.
-func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template) error {
+// readAgain reads the template, unless it was read just now, and for clones of the same origin.
+func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template, of origin) error {
 	now := b.cfg.Clock.Now()
-	if b.read.template == t && !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
+	if b.read.template == t && b.read.origin == of && !b.read.at.IsZero() && now.Sub(b.read.at) < templateReadFor {
 		return nil
 	}
-	read, err := b.readTemplate(ctx, t)
+	read, err := b.readTemplate(ctx, t, of)
 	if err != nil {
 		return err
 	}
@@ -100,6 +103,7 @@ func (b *cloneBatch) send(
 ) (types.ManagedObjectReference, error) {
 	instance := uuid.NewString()
 	stamp := spec.Stamp(b.cfg.Owner, b.group, b.read.disks, instance)
+	stamp.Base = b.read.base
 	var host *types.ManagedObjectReference
 	if spec.Host != "" {
 		host = &types.ManagedObjectReference{Type: "HostSystem", Value: string(spec.Host)}
@@ -108,14 +112,19 @@ func (b *cloneBatch) send(
 	if spec.DiskGiB != 0 && capacityOf(b.read.first) != vsphere.GiB(spec.DiskGiB) {
 		devices = append(devices, resized(b.read.first, spec.DiskGiB))
 	}
+	move := types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing
+	if spec.Linked {
+		move = types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking
+	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
 		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
 				Pool: &place.pool, Datastore: &place.datastore, Host: host,
-				DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
+				DiskMoveType: string(move),
 			},
-			PowerOn: spec.PowerOn,
+			Snapshot: b.read.snapshot,
+			PowerOn:  spec.PowerOn,
 			Config: &types.VirtualMachineConfigSpec{
 				NumCPUs:      spec.CPU,
 				MemoryMB:     spec.MemoryMiB,

@@ -55,9 +55,8 @@ func (c *connection) readWithDisks(
 func (p properties) snapshots() []types.ManagedObjectReference {
 	info, _ := p[propSnapshot].(types.VirtualMachineSnapshotInfo)
 	var refs []types.ManagedObjectReference
-	for trees := info.RootSnapshotList; len(trees) > 0; trees = trees[1:] {
-		refs = append(refs, trees[0].Snapshot)
-		trees = append(slices.Clip(trees), trees[0].ChildSnapshotList...)
+	for _, tree := range snapshotTrees(info) {
+		refs = append(refs, tree.Snapshot)
 	}
 	return refs
 }

@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -14,16 +15,21 @@ var errTemplateHidden = &vsphere.Error{
 	Message: "vCenter does not show what the template is, and is asked again. If that lasts, the controller's account may not read it (System.Read).",
 }
 
-// readTemplate reads a template live and returns its disks: those that a clone is born with. It fails with
+// readTemplate reads a template live and returns the devices that a clone of an origin is born with: see readSnapshot for those of
+// linked clones, which fail with ReasonSnapshotNotFound if there is no snapshot to make them from. It fails with
 // ReasonTemplateChanged, and the answer that it was found by is forgotten, if it
 //
 //  1. is gone
 //  2. has another path, be it renamed or moved, or a folder on the way
 //  3. cannot be cloned from any more (see unusable)
-func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) (templateRead, error) {
+func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of origin) (templateRead, error) {
 	nothing := templateRead{}
 	ref := vmRef(t.Ref)
-	o, err := c.retrieveOne(ctx, ref, append(templateProps(), propDevices)...)
+	paths := append(templateProps(), propDevices)
+	if of.linked {
+		paths = append(templateProps(), propSnapshot) // whose devices are read instead
+	}
+	o, err := c.retrieveOne(ctx, ref, paths...)
 	switch {
 	case isGone(err, ref):
 		return nothing, c.templateChanged(t, nil, "it is gone")
@@ -41,11 +47,27 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template) (temp
 	if why := unusable(now); why != "" {
 		return nothing, c.templateChanged(t, o.props, why)
 	}
-	if !o.props.showsDisks() { // a clone whose own disks seem to be somebody else's could never be destroyed
+	var read templateRead
+	switch {
+	case of.linked && slices.Contains(o.withheld, propSnapshot): // not to see its snapshots is not to see that it has none
+		return nothing, errTemplateHidden
+	case of.linked:
+		if read, err = c.readSnapshot(ctx, t, of, o.props); err != nil {
+			return nothing, err
+		}
+	case !o.props.showsDisks(): // a clone whose own disks seem to be somebody else's could never be destroyed
 		return nothing, errDisksHidden
+	default:
+		read = o.props.hardware()
 	}
-	keys := o.props.diskKeys()
-	return templateRead{template: t, disks: keys, first: o.props.firstDisk(keys), cards: o.props.cards()}, nil
+	read.template, read.origin = t, of
+	return read, nil
+}
+
+// hardware returns the devices of a template or of a snapshot, as far as clones have to do with them.
+func (p properties) hardware() templateRead {
+	keys := p.diskKeys()
+	return templateRead{disks: keys, first: p.firstDisk(keys), cards: p.cards()}
 }
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it

@@ -87,13 +87,16 @@ func (s *templateSearch) end(by *requests, now time.Time, found map[vsphere.Ref]
 	}
 }
 
-// templateRead is what a template was when it was read.
+// templateRead is what a template was when it was read. Its devices are those that clones of the origin are born with.
 type templateRead struct {
 	template vsphere.Template
+	origin   origin
 	disks    []int32            // keys of its disks
 	first    *types.VirtualDisk // of these, nil if there is none
 	cards    []types.BaseVirtualEthernetCard
-	at       time.Time // zero: not yet
+	base     []string                      // the files that disks of linked clones get below them, in the order of disks
+	snapshot *types.ManagedObjectReference // that linked clones are made from
+	at       time.Time                     // zero: not yet
 }
 
 // templateReads are the reads of groups that had to wait for a turn in the middle of their clones. A large group gets its

@@ -223,7 +223,7 @@ func TestTroubleWithAClone(t *testing.T) {
 func TestATemplateThatWasMovedOutOfSight(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-5"): {asTemplate(properties{propParent: folderRef("group-9")})}}}
 	found := vsphere.Template{Ref: "vm-5", Path: "…/linux", Parent: "group-8"}
-	if _, err := scripted(t, s).readTemplate(t.Context(), found); !vsphere.TemplateChanged(err) {
+	if _, err := scripted(t, s).readTemplate(t.Context(), found, origin{}); !vsphere.TemplateChanged(err) {
 		t.Error(err)
 	}
 }
@@ -323,7 +323,7 @@ func TestAWatchedTemplateThatHasChanged(t *testing.T) {
 			c := scripted(t, &script{reads: reads{vmRef("vm-5"): {tt.read}}})
 			c.v.cfg.TemplateFolder = "images"
 			c.v.inv.UpdateTemplate("vm-5", true, object{props: asTemplate(nil)}.update(nil))
-			if _, err := c.readTemplate(t.Context(), linux); err == nil {
+			if _, err := c.readTemplate(t.Context(), linux, origin{}); err == nil {
 				t.Error("it is what it was")
 			}
 			if diff := cmp.Diff(tt.want.ofVM(), c.v.inv.Templates()["vm-5"]); diff != "" {

@@ -306,6 +306,27 @@ func (w *world) TakeSnapshot(vm vsphere.Ref) {
 	w.control(func(ctx context.Context, c *control.Client) error { return c.TakeSnapshot(ctx, string(vm)) })
 }
 
+func (w *world) TakeNamedSnapshot(vm vsphere.Ref, name string) {
+	w.t.Helper()
+	w.made(func(ctx context.Context, c *control.Client) (string, error) {
+		return c.TakeNamedSnapshot(ctx, string(vm), name)
+	})
+}
+
+func (w *world) RemoveSnapshot(vm vsphere.Ref, name string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.RemoveSnapshot(ctx, string(vm), name) })
+}
+
+func (w *world) DiskParent(vm vsphere.Ref) string {
+	w.t.Helper()
+	parents := w.truth(vm).DiskParents
+	if len(parents) == 0 {
+		return ""
+	}
+	return parents[0]
+}
+
 func (w *world) MoveDisk(vm vsphere.Ref, directory string) {
 	w.t.Helper()
 	w.control(func(ctx context.Context, c *control.Client) error { return c.MoveDisk(ctx, string(vm), directory) })

@@ -29,6 +29,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"DiskSize", diskSizeScenarios},
+		{"Linked", linkedScenarios},
 		{"Drift", driftScenarios},
 		{"Root", rootScenarios},
 		{"Template", templateScenarios},

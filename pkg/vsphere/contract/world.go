@@ -82,6 +82,12 @@ type World interface {
 	DetachDisks(vm vsphere.Ref)
 	// TakeSnapshot puts a file on top of a VM's disk, in the VM's own directory.
 	TakeSnapshot(vm vsphere.Ref)
+	// TakeNamedSnapshot is TakeSnapshot for a VM or a template, with a snapshot of that name. It becomes the current one.
+	TakeNamedSnapshot(vm vsphere.Ref, name string)
+	// RemoveSnapshot removes the only snapshot of a name of a VM or a template. The files of disks stay.
+	RemoveSnapshot(vm vsphere.Ref, name string)
+	// DiskParent is the file that the first disk of a VM or a template hangs on, as the vCenter has it, empty if there is none.
+	DiskParent(vm vsphere.Ref) string
 	// MoveDisk moves a VM's disk to another directory of its datastore.
 	MoveDisk(vm vsphere.Ref, directory string)
 	// RegisterDisk makes a VM's disk a first-class disk.

@@ -35,17 +35,46 @@ func (v *VCenter) ReplaceDisk(ref, other vsphere.Ref) {
 	m.DiskBytes = v.machine(other).DiskBytes
 }
 
+// snapshot is a VM or a template as it was.
+type snapshot struct {
+	name      string
+	disks     []vsphere.Disk
+	diskBytes int64
+}
+
 // TakeSnapshot takes a snapshot of a VM: each disk gets a new file in the VM's directory, on top of those that it has.
-func (v *VCenter) TakeSnapshot(ref vsphere.Ref) {
+func (v *VCenter) TakeSnapshot(ref vsphere.Ref) { v.TakeNamedSnapshot(ref, "snapshot") }
+
+// TakeNamedSnapshot is TakeSnapshot for a VM or a template, with a name.
+func (v *VCenter) TakeNamedSnapshot(ref vsphere.Ref, name string) {
 	v.mu.Lock()
 	defer v.unlock()
 	m := v.machine(ref)
-	m.held = append(m.held, m.disks...)
+	m.snapshots = append(m.snapshots, snapshot{name, slices.Clone(m.disks), m.DiskBytes})
 	for i := range m.disks {
 		top := v.newDiskFile(m)
 		v.madeFor[top] = m.Ref
 		m.disks[i].Files = append([]vsphere.DatastorePath{top}, m.disks[i].Files...)
 	}
+}
+
+// RemoveSnapshot removes the snapshots of a name. The files of disks stay as they are: linked clones may hang on them.
+func (v *VCenter) RemoveSnapshot(ref vsphere.Ref, name string) {
+	v.mu.Lock()
+	defer v.unlock()
+	m := v.machine(ref)
+	m.snapshots = slices.DeleteFunc(m.snapshots, func(s snapshot) bool { return s.name == name })
+}
+
+// DiskParent is the file that the first disk of a VM or a template hangs on, empty if there is none.
+func (v *VCenter) DiskParent(ref vsphere.Ref) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	disks := v.machine(ref).disks
+	if len(disks) == 0 || len(disks[0].Files) < 2 {
+		return ""
+	}
+	return disks[0].Files[1].String()
 }
 
 // MoveDisk moves a VM's first disk to another directory of the datastore. It is the VM's own as before.
@@ -80,23 +109,37 @@ func (v *VCenter) Violations() []string {
 	return slices.Clone(v.violations)
 }
 
-// deleteFiles deletes the files of all disks of a VM and of its snapshots, as vCenter does with the VM, whoever they are.
+// deleteFiles deletes the files of all disks of a VM and of its snapshots, as vCenter does with the VM, whoever they are, but for
+// those that the disk of a linked clone hangs on.
 func (v *VCenter) deleteFiles(m *machine) {
-	for _, d := range slices.Concat(m.disks, m.held) {
+	for _, d := range m.allDisks() {
 		for _, file := range v.strangers(m, d) {
 			v.violations = append(v.violations, fmt.Sprintf("the destruction of %s deleted %s, which was not made for it", m.Name, file))
 		}
 	}
 }
 
-// strangers returns the files of a disk that were not made for the VM that it is attached to.
+// strangers returns the files of a disk that would be deleted with the VM that it is attached to, and were not made for it.
 func (v *VCenter) strangers(m *machine, d vsphere.Disk) []vsphere.DatastorePath {
-	return slices.DeleteFunc(slices.Clone(d.Files), func(f vsphere.DatastorePath) bool { return v.madeFor[f] == m.Ref })
+	files := d.Files
+	if i := slices.IndexFunc(files, func(f vsphere.DatastorePath) bool { return v.links[f] }); i >= 0 {
+		files = files[:i+1]
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(f vsphere.DatastorePath) bool { return v.madeFor[f] == m.Ref })
+}
+
+// allDisks returns the disks of a VM and of its snapshots.
+func (m *machine) allDisks() []vsphere.Disk {
+	disks := slices.Clone(m.disks)
+	for _, s := range m.snapshots {
+		disks = append(disks, s.disks...)
+	}
+	return disks
 }
 
 // refuseDisks says why a VM must not be destroyed for the sake of its disks, or is nil.
 func refuseDisks(m *machine) *vsphere.Error {
-	foreign, hidden := vsphere.ForeignDisks(*m.Stamp, m.file, slices.Concat(m.disks, m.held))
+	foreign, hidden := vsphere.ForeignDisks(*m.Stamp, m.file, m.allDisks())
 	switch {
 	case len(foreign) > 0:
 		return newError(vsphere.ClassInvalid, v1alpha1.ReasonForeignDisk, "%s has a disk that is not its own (%s)", m.Name, foreign[0])

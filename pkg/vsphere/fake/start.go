@@ -101,6 +101,11 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		c.tracker.Refused(id, err)
 		return err
 	}
+	from, refusal := originOf(template, spec.VMSpec)
+	if refusal != nil {
+		c.tracker.Refused(id, refusal)
+		return refusal
+	}
 	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		if c.vc.folders[spec.Folder] == nil {
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
@@ -119,7 +124,7 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 				return "", faultError(vsphere.ClassInvalid, "InvalidDeviceBacking", "the host has no network %q", network)
 			}
 		}
-		ref := c.clone(g, r.Name, host, spec, template)
+		ref := c.clone(g, r.Name, host, spec, template, from)
 		if len(networks) > 0 {
 			c.vc.machines[ref].networks = networks
 		}
@@ -127,13 +132,13 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 	})
 }
 
-// clone makes a VM as a clone task does.
-func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneSpec, template *machine) vsphere.Ref {
+// clone makes a VM as a clone task does, of a template as it is, or as it was at a snapshot.
+func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneSpec, template *machine, from snapshot) vsphere.Ref {
 	instance := c.vc.newInstance()
-	stamp := spec.Stamp(c.cfg.Owner, g, keysOf(template.disks), instance)
+	stamp := spec.Stamp(c.cfg.Owner, g, keysOf(from.disks), instance)
 	vm := vsphere.VM{
 		Name: name, Parent: spec.Folder, Configured: true,
-		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, DiskBytes: template.DiskBytes, InstanceUUID: instance,
+		CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, DiskBytes: from.diskBytes, InstanceUUID: instance,
 		CPUHotAdd: template.CPUHotAdd, MemoryHotAdd: template.MemoryHotAdd,
 		MemoryHotAddLimitMiB: template.MemoryHotAddLimitMiB, MemoryHotAddIncrementMiB: template.MemoryHotAddIncrementMiB,
 		Power: vsphere.PoweredOff, Connection: vsphere.Connected, Host: host,
@@ -145,7 +150,11 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 	if spec.PowerOn {
 		vm.Power = vsphere.PoweredOn
 	}
-	return c.vc.addMachine(vm, template.disks).Ref
+	if !spec.Linked {
+		return c.vc.addMachine(vm, from.disks).Ref
+	}
+	vm.Stamp.Base = from.base()
+	return c.vc.addLinked(vm, from.disks).Ref
 }
 
 func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {

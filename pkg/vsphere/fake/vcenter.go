@@ -36,7 +36,9 @@ type VCenter struct {
 	clients  []*Client
 	// madeFor is the VM that each file of a disk was made for. It is the truth by which a destruction is judged once it has
 	// happened; a file that it lacks was made by hand.
-	madeFor    map[vsphere.DatastorePath]vsphere.Ref
+	madeFor map[vsphere.DatastorePath]vsphere.Ref
+	// links are the files that linked clones were made with: what they hang on is somebody else's, and stays.
+	links      map[vsphere.DatastorePath]bool
 	lastFile   int // number of the youngest file
 	violations []string
 }
@@ -52,9 +54,10 @@ type machine struct {
 	vsphere.VM
 	file   vsphere.DatastorePath // its configuration file, in a directory of its own
 	disks  []vsphere.Disk
-	held   []vsphere.Disk // the disks of its snapshots, as they were
 	guest  Guest
 	hidden bool // its devices
+	// snapshots are the oldest first: the last is the current one.
+	snapshots []snapshot
 	// noHotPlug: its size can be changed only while it is off.
 	noHotPlug bool
 	networks  []string // of its NICs
@@ -70,6 +73,7 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 		folders:  map[vsphere.Ref]*folder{},
 		machines: map[vsphere.Ref]*machine{},
 		madeFor:  map[vsphere.DatastorePath]vsphere.Ref{},
+		links:    map[vsphere.DatastorePath]bool{},
 		hosts: []host{
 			{vsphere.Host{Ref: "host-1", Name: "esx-1"}, FirstCluster},
 			{vsphere.Host{Ref: "host-2", Name: "esx-2"}, FirstCluster},
@@ -215,7 +219,7 @@ func (v *VCenter) view(m *machine) vsphere.VM {
 	vm.IPs = slices.Clone(vm.IPs)
 	if vm.Stamp != nil {
 		stamp := *vm.Stamp
-		stamp.Disks = slices.Clone(stamp.Disks)
+		stamp.Disks, stamp.Base = slices.Clone(stamp.Disks), slices.Clone(stamp.Base)
 		vm.Stamp = &stamp
 	}
 	return vm

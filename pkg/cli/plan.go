@@ -150,11 +150,14 @@ func whereTo(spec *vsphere.CloneSpec) string {
 	return text
 }
 
-// sizeOf says how large VMs are.
+// sizeOf says how large VMs are, and whether they are linked clones.
 func sizeOf(spec vsphere.VMSpec) string {
 	size := fmt.Sprintf("%s, %d MiB", count(spec.CPU, "CPU"), spec.MemoryMiB)
 	if spec.DiskGiB != 0 {
 		size += fmt.Sprintf(", %d GiB of disk", spec.DiskGiB)
+	}
+	if spec.Linked {
+		size += ", linked"
 	}
 	return size
 }

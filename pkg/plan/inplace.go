@@ -58,7 +58,7 @@ func isZero(value *intstr.IntOrString) bool {
 //  1. nobody can tell what it is made from, or it is as the spec has it: nothing
 //  2. the strategy changes nothing in place: a new VM
 //  3. it is made from an earlier spec, and the strategy may replace it, or nothing else differs: a new VM
-//  4. its disk is too large, and no disk shrinks: a new VM
+//  4. its disk is too large, and no disk shrinks, or too small, and it is a linked clone, whose disks do not grow: a new VM
 //  5. it is off: a reconfiguration, before it is powered on
 //  6. it can take the size while it is on (see takesHot): a reconfiguration
 //  7. it may be switched off, or the strategy never replaces it: a reconfiguration while it is off
@@ -71,7 +71,7 @@ func (ms *membership) changeOf(in Input, m *member) change {
 		return noChange
 	case !changesInPlace(g) || older && (!only || ms.target.SizeOf(m.vm)):
 		return replacement
-	case ms.target.shrinks(m.vm):
+	case ms.target.shrinks(m.vm) || isLinked(m.vm) && ms.target.grows(m.vm):
 		return replacement
 	case m.vm.Power == vsphere.PoweredOff:
 		return coldChange
@@ -86,6 +86,12 @@ func (ms *membership) changeOf(in Input, m *member) change {
 
 // shrinks reports whether a VM has a larger disk than the spec asks for.
 func (t target) shrinks(vm *vsphere.VM) bool { return vsphere.CompareDisk(vm, t.DiskGiB) > 0 }
+
+// grows reports whether a VM has a smaller disk than the spec asks for.
+func (t target) grows(vm *vsphere.VM) bool { return vsphere.CompareDisk(vm, t.DiskGiB) < 0 }
+
+// isLinked reports whether a VM of ours was made as a linked clone. vCenter refuses to let a disk grow that hangs on another.
+func isLinked(vm *vsphere.VM) bool { return len(vm.Stamp.Base) > 0 }
 
 // takesHot reports whether a VM that is on can be given the size of the spec, as far as vCenter tells. A disk grows in any case.
 func (t target) takesHot(vm *vsphere.VM) bool {

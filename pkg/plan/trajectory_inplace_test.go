@@ -28,6 +28,15 @@ func diskOf(gib int32) func(*vsphere.VM) {
 	return func(v *vsphere.VM) { v.DiskBytes = vsphere.GiB(gib) }
 }
 
+// linkedOf is a linked clone with a disk of a size.
+func linkedOf(gib int32) func(*vsphere.VM) {
+	return func(v *vsphere.VM) {
+		stamp := *v.Stamp
+		stamp.Base = []string{"[ds1] linux/linux.vmdk"}
+		v.Stamp, v.DiskBytes = &stamp, vsphere.GiB(gib)
+	}
+}
+
 func hotAdd(v *vsphere.VM) { v.CPUHotAdd, v.MemoryHotAdd = true, true }
 
 // inPlaceTrajectories are changes of the size of VMs that exist.
@@ -150,6 +159,16 @@ func inPlaceTrajectories() map[string]trajectory {
 			{"not even while it is off", changed(0, off), []string{"power on vm-0"}, "1/2 ERROR ReplacementRequired"},
 			{"more is asked for", both(allEnd, edited(disk(30))), []string{"reconfigure vm-1"}, "2/2 PENDING Updating"},
 			{"it grows", allEnd, nil, "2/2 READY AllReplicasAvailable"},
+		}},
+		"only in place: a linked clone's disk does not grow": {running(2), []step{
+			{"full clones with a larger disk are asked for", both(both(changed(0, linkedOf(10)), changed(1, diskOf(10))), edited(only, fromTemplate("new"), disk(20))), []string{"reconfigure vm-1"}, "2/2 ERROR ReplacementRequired"},
+			{"the full one grows", allEnd, nil, "2/2 ERROR ReplacementRequired"},
+			{"not even while it is off", changed(0, off), []string{"power on vm-0"}, "1/2 ERROR ReplacementRequired"},
+			{"it may be replaced", both(allEnd, edited(ifPossible)), []string{"power off vm-1"}, "2/2 PENDING Updating"},
+		}},
+		"a linked clone takes CPUs in place": {running(1), []step{
+			{"more CPUs", both(changed(0, linkedOf(10)), edited(ifPossible, cpus(4))), []string{"power off vm-0"}, "1/1 PENDING Updating"},
+			{"it is off", allEnd, []string{"reconfigure vm-0"}, "0/1 PENDING Updating"},
 		}},
 		"a disk whose size nobody knows": {running(2), []step{
 			{"a larger disk", both(func(w *world) { w.noDisks = true }, edited(ifPossible, disk(20))), nil, "2/2 READY AllReplicasAvailable"},

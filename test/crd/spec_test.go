@@ -136,6 +136,19 @@ func TestSpec(t *testing.T) {
 		{"deletionPolicy", valid + "deletionPolicy: Orphan", ""},
 		{"deletionPolicy of no such name", valid + "deletionPolicy: Keep", `spec.deletionPolicy: Unsupported value: "Keep"`},
 
+		{"clone", valid + "clone: {mode: Linked, snapshot: v1}", ""},
+		{"clone empty", valid + "clone: {}", "spec.clone in body should have at least 1 properties"},
+		{"clone Full", valid + "clone: {mode: Full}", ""},
+		{"clone of no mode", valid + "clone: {mode: Instant}", `spec.clone.mode: Unsupported value: "Instant"`},
+		{"clone Linked, of the current snapshot", valid + "clone: {mode: Linked}", ""},
+		{"clone Full with a snapshot", valid + "clone: {mode: Full, snapshot: v1}", "snapshot needs mode Linked"},
+		{"clone with a snapshot alone", valid + "clone: {snapshot: v1}", "snapshot needs mode Linked"},
+		{"clone of a snapshot without a name", valid + `clone: {mode: Linked, snapshot: ""}`, "spec.clone.snapshot"},
+		{"clone of a snapshot of 80", valid + "clone: {mode: Linked, snapshot: " + strings.Repeat("x", 80) + "}", ""},
+		{"clone of a snapshot of 81", valid + "clone: {mode: Linked, snapshot: " + strings.Repeat("x", 81) + "}", "spec.clone.snapshot: Too long"},
+		{"clone Linked with a disk", valid + "disk: 20\nclone: {mode: Linked}", "disk cannot be set with clone.mode Linked"},
+		{"clone Full with a disk", valid + "disk: 20\nclone: {mode: Full}", ""},
+
 		{"paused a string", `{cpu: 1, memory: 1, paused: "yes"}`, "spec.paused in body must be of type boolean"},
 	}
 	for i, tc := range tests {

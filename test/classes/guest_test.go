@@ -83,7 +83,10 @@ func told(w *harness.World, name string) map[string]control.GuestState {
 // address that it had, and no two VMs the same at one time. Nothing of the user data is seen anywhere else.
 func TestGuests(t *testing.T) {
 	w := guests(t, "guests")
-	c := start(w, "guests", "-v", "10")
+	var level klog.Level
+	harness.Must(t, level.Set("10"))
+	t.Cleanup(func() { harness.Must(t, level.Set("4")) })
+	c := start(w, "guests")
 	secret(w, "web-1", v1alpha1.DefaultUserDataKey, "#cloud-config\n# "+canary)
 	vg := groupOf(w, "web", "guests", 3)
 	vg.Spec.Networks = []v1alpha1.NetworkSpec{{Name: "data"}, {Name: "web", Addresses: []string{"10.1.0.11-10.1.0.12", "10.1.0.20"}}}

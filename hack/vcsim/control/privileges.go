@@ -52,7 +52,7 @@ var privileges = []Privilege{
 		"VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Inventory.CreateFromExisting",
 		"VirtualMachine.Config.AdvancedConfig", "VirtualMachine.Config.Settings", "VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory",
 		"VirtualMachine.Interact.PowerOn", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "Network.Assign",
-	}, "to make a VM, with its stamp, CPUs and memory, on its template's networks, and switched on"},
+	}, "to make a VM, full or linked, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.CloneVM_Task", diskPrivileges, "to make a VM with a larger disk than its template's, where spec.disk asks for one"},
 	{"VirtualMachine.CloneVM_Task", networkPrivileges, "to connect the NICs of a VM to other networks than its template's, and to add or remove some, where spec.networks asks for it"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},

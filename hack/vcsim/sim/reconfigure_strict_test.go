@@ -36,6 +36,7 @@ func TestTripwireOfStamps(t *testing.T) {
 		"uid":      {restamp(`{"owner":"me","uid":"u2","slot":3,"disks":[2000,2001],"instance":"` + instance + `"}`), "uid from u1 to u2"},
 		"slot":     {restamp(`{"owner":"me","uid":"u1","slot":4,"disks":[2000,2001],"instance":"` + instance + `"}`), "slot from 3 to 4"},
 		"disks":    {restamp(`{"owner":"me","uid":"u1","slot":3,"disks":[2000],"instance":"` + instance + `"}`), "disks from [2000 2001] to [2000]"},
+		"base":     {restamp(`{"owner":"me","uid":"u1","slot":3,"disks":[2000,2001],"base":["[a] b"],"instance":"` + instance + `"}`), "base from"},
 		"instance": {restamp(`{"owner":"me","uid":"u1","slot":3,"disks":[2000,2001],"instance":"i2"}`), "instance from"},
 		"alone": {func() types.VirtualMachineConfigSpec {
 			spec := restamp(fmt.Sprintf(kept, "r2", instance))

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -87,7 +88,7 @@ func (w *World) Keep(o *options.Options, with app.Overrides) *Controller {
 
 func (w *World) run(run func(context.Context) error) *Controller {
 	c := &Controller{t: w.T, done: make(chan error, 1), log: &process.Buffer{}}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(4)))
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(c.log), textlogger.Verbosity(cmp.Or(w.Verbosity, 4))))
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
 	c.cancel = cancel
 	w.observer.Started()

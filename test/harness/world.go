@@ -44,6 +44,8 @@ type World struct {
 	Namespace string
 	Client    versioned.Interface
 	Kube      kubernetes.Interface
+	// Verbosity is that of the logs of controllers that run in this process. Default: 4.
+	Verbosity int
 
 	observer Observer
 }

@@ -3,6 +3,7 @@ package invariants
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -176,6 +177,7 @@ func (c *Checker) Close() {
 	c.once.Do(func() {
 		c.drain()
 		live, err := c.liveGroups()
+		err = errors.Join(err, c.checkGuests(context.WithoutCancel(c.world.T.Context())))
 		c.drain()
 		c.stop()
 		c.readers.Wait()

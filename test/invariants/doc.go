@@ -18,6 +18,8 @@
 //	I13 no VM is taken from a group that needs it
 //	I14 what is done for one group touches no other, and a group at rest is left alone
 //	I15 no disk of a VM shrinks
+//	I16 a guest that is to be told something of itself finds that at its first start
+//	I17 no address is on two VMs at one moment
 //	P2  in the end, every VM of ours has its VmGroup
 //
 // I8 is [Checker.Mark] and [Checker.Quiet]: who runs the test knows when there should be rest. I12, how soon all is well, is

@@ -9,7 +9,8 @@ import (
 
 // checkVictim is I13: a VM is switched off or destroyed only if the group has enough others, and never if the deletion of the
 // group has asked from its beginning for the VMs to stay. Whose turn it was already does
-// not count among these. What somebody else took away a moment ago could not be known.
+// not count among these. What somebody else took away a moment ago could not be known. A VM whose guest was never told what it was to
+// be told has never done any work, and may go at any time: nobody knows any more what that was.
 func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
 	switch e.Method {
 	case methodPowerOn:
@@ -29,6 +30,9 @@ func (s *state) checkVictim(e control.Entry, v *vm, g *group) {
 		})
 	}
 	if g == nil || g.deleting || g.gone {
+		return
+	}
+	if e.Method == methodDestroy && v.stamp != nil && v.stamp.Guest == "pending" {
 		return
 	}
 	left, at := 0, s.now

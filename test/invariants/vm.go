@@ -15,6 +15,7 @@ type stamp struct {
 	UID      string `json:"uid"`
 	Slot     int    `json:"slot"`
 	Instance string `json:"instance"`
+	Guest    string `json:"guest"`
 }
 
 func parseStamp(text string) *stamp {

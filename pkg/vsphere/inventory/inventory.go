@@ -47,9 +47,11 @@ type Inventory struct {
 	// unconfirmed are folders that we have made and no filter has reported yet, and since when.
 	unconfirmed map[vsphere.Ref]time.Time
 	templates   map[vsphere.Ref]Properties // the VMs below the template folders
-	hostNames   map[vsphere.Ref]string
-	onHost      map[vsphere.Ref]int      // how many VMs of ours are on a host
-	classes     map[string]vsphere.Offer // what they come to, by name
+	// doubted are those of which a read has answered something else than the filter, and when.
+	doubted   map[vsphere.Ref]time.Time
+	hostNames map[vsphere.Ref]string
+	onHost    map[vsphere.Ref]int      // how many VMs of ours are on a host
+	classes   map[string]vsphere.Offer // what they come to, by name
 	// pathsOutside are the paths of folders outside the tree that hold VMs of ours, empty where they cannot be read.
 	pathsOutside map[vsphere.Ref]string
 	// vmsVersion counts the reports of filters on VMs, treeVersion what has become known of folders and templates.
@@ -94,6 +96,7 @@ func (inv *Inventory) clearTree() {
 	inv.locations = map[vsphere.Ref]location{}
 	inv.unconfirmed = map[vsphere.Ref]time.Time{}
 	inv.templates = map[vsphere.Ref]Properties{}
+	inv.doubted = map[vsphere.Ref]time.Time{}
 }
 
 // mayBeOurs reports whether a VM carries a stamp of ours, or could: its configuration is not known yet.

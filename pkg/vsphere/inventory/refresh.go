@@ -116,5 +116,6 @@ func (inv *Inventory) RefreshTree(
 	}
 	templatesChanged = !reflect.DeepEqual(next, inv.templates)
 	inv.templates = next
+	clear(inv.doubted)
 	return missing, templatesChanged
 }

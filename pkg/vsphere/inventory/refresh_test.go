@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -162,14 +164,30 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", what, got, want)
 		}
 	}
-	inv.SetTemplate("vm-1", reported.Properties)
+	now := time.Unix(1000, 0)
+	doubts := func(what string, want ...vsphere.Ref) {
+		t.Helper()
+		if got, _ := inv.DoubtedTemplates(now); !slices.Equal(got, want) {
+			t.Errorf("%s: doubted are %q, want %q", what, got, want)
+		}
+	}
+	inv.SetTemplate("vm-1", reported.Properties, now)
+	doubts("read, and not reported")
 	moved("read, and not reported", Properties{})
 	inv.UpdateTemplate("vm-1", true, reported)
 	moved("reported", reported.Properties)
 	inv.UpdateTemplate("vm-1", false, isTemplate(false))
 	moved("modified", Properties{Set: FieldName | FieldTemplate, Name: "t1"})
-	inv.SetTemplate("vm-1", reported.Properties)
+	inv.SetTemplate("vm-1", reported.Properties, now)
 	moved("read", reported.Properties)
+	doubts("read", "vm-1")
+	inv.UpdateTemplate("vm-1", false, isTemplate(false))
+	moved("reported after it was read", Properties{Set: reported.Set, Name: "t1"})
+	doubts("reported after it was read")
+	inv.SetTemplate("vm-1", reported.Properties, now)
+	moved("read again", reported.Properties)
+	inv.TrustTemplate("vm-1")
+	doubts("trusted")
 	inv.DeleteTemplate("vm-1")
 	moved("gone", Properties{})
 }

@@ -66,7 +66,8 @@ func (c *connection) nextRecheck() <-chan time.Time {
 	now := c.cfg.Clock.Now()
 	folders, more := c.inv.UnconfirmedFolders(now)
 	assumed, others := c.inv.AssumedPower(now)
-	if len(folders)+len(assumed)+len(c.tracker.Unshown()) > 0 || more || others {
+	doubted, doubts := c.inv.DoubtedTemplates(now)
+	if len(folders)+len(assumed)+len(doubted)+len(c.tracker.Unshown()) > 0 || more || others || doubts {
 		return c.cfg.Clock.After(reportedWithin)
 	}
 	if len(c.inv.Unheld()) == 0 && len(c.tracker.Awaited()) == 0 {
@@ -106,6 +107,11 @@ func (c *connection) recheck(ctx context.Context) {
 	if len(vms) > 0 {
 		if err := c.verify(ctx, vms); err != nil {
 			klog.FromContext(ctx).V(2).Info("Reading VMs again", "err", err)
+		}
+	}
+	if doubted, _ := c.inv.DoubtedTemplates(overdue); len(doubted) > 0 {
+		if err := c.rereadTemplates(ctx, doubted); err != nil {
+			klog.FromContext(ctx).V(2).Info("Reading templates again", "err", err)
 		}
 	}
 	if len(folders) > 0 {

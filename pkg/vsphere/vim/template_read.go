@@ -72,15 +72,16 @@ func (p properties) hardware() templateRead {
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it
 // is gone. What a filter has told is brought up to date; that the VM has left the folder is for the filter to tell.
-func (s *shared) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
-	s.reads.invalidate()
-	if s.cfg.TemplateFolder == "" {
-		s.searched.invalidate()
+func (c *connection) templateChanged(t vsphere.Template, props properties, why string) *vsphere.Error {
+	c.reads.invalidate()
+	if c.cfg.TemplateFolder == "" {
+		c.searched.invalidate()
 	}
 	if props == nil {
-		s.inv.DeleteTemplate(t.Ref)
+		c.inv.DeleteTemplate(t.Ref)
 	} else {
-		s.inv.SetTemplate(t.Ref, props.ofVM())
+		c.inv.SetTemplate(t.Ref, props.ofVM(), c.cfg.Clock.Now())
+		c.queue.wake() // reads it again soon
 	}
 	return &vsphere.Error{
 		Class: vsphere.ClassConflict, Reason: vsphere.ReasonTemplateChanged,

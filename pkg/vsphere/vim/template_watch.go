@@ -1,6 +1,8 @@
 package vim
 
 import (
+	"context"
+
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -16,6 +18,30 @@ func (s *shared) applyTemplate(ref vsphere.Ref, left bool, u types.ObjectUpdate,
 		s.inv.UpdateTemplate(ref, u.Kind == types.ObjectUpdateKindEnter, vmUpdate(u.ChangeSet))
 	}
 	s.notifyLookups(ch)
+}
+
+// rereadTemplates reads VMs below the template folders again of which a read has answered something else than the watch has told. The
+// watch has had its time by now.
+func (c *connection) rereadTemplates(ctx context.Context, refs []vsphere.Ref) error {
+	objects := make([]types.ManagedObjectReference, len(refs))
+	for i, ref := range refs {
+		objects[i] = vmRef(ref)
+	}
+	readings, err := c.readEach(ctx, objects, templateProps()...)
+	if err != nil {
+		return err
+	}
+	var ch inventory.Changes
+	defer c.publish(&ch)
+	for _, ref := range refs {
+		r := readings[vmRef(ref)]
+		if r.err == nil && !r.gone && c.inv.SetTemplate(ref, r.props.ofVM(), c.cfg.Clock.Now()) {
+			c.notifyLookups(&ch)
+			continue // and is read once more
+		}
+		c.inv.TrustTemplate(ref)
+	}
+	return nil
 }
 
 // notifyLookups notes that the groups are to be notified whose template was not found.

@@ -289,7 +289,7 @@ func TestTheTemplateIsReadOnceForWhatWaitsForItsTurn(t *testing.T) {
 	start("others, later", 2, 2, true)
 	clock.Step(templateReadFor)
 	start("the rest, after a while", 2, 3, true)
-	c.v.templateChanged(linux, nil, "it is gone")
+	c.templateChanged(linux, nil, "it is gone")
 	start("the rest, after somebody else has found that it has changed", 1, 4, false)
 }
 
@@ -330,6 +330,27 @@ func TestAWatchedTemplateThatHasChanged(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A template that was none for a moment, which the watch has not seen, is one again soon.
+func TestATemplateThatIsOneAgain(t *testing.T) {
+	clock := clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0))
+	c := scripted(t, &script{reads: reads{vmRef("vm-5"): {asTemplate(properties{propTemplate: false}), asTemplate(nil)}}})
+	c.v.cfg.Clock, c.v.cfg.TemplateFolder = clock, "images"
+	c.v.inv.UpdateTemplate("vm-5", true, object{props: asTemplate(nil)}.update(nil))
+	if _, err := c.readTemplate(t.Context(), linux, origin{}); !vsphere.TemplateChanged(err) {
+		t.Fatal(err)
+	}
+	if c.recheck(t.Context()); c.v.inv.Templates()["vm-5"].Template {
+		t.Error("it was read again at once")
+	}
+	clock.Step(reportedWithin)
+	if c.nextRecheck() == nil {
+		t.Error("nothing is to be read again")
+	}
+	if c.recheck(t.Context()); !c.v.inv.Templates()["vm-5"].Template {
+		t.Error("it is none still")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // desk is the directory in which a user follows the instructions: it has the manifests, and what the user has written.
 type desk struct {
 	dir      string
-	blocks   map[string][]string // commands of docs/install.md and docs/classes.md, block by block, by section
+	blocks   map[string][]string // commands of the pages that users follow, block by block, by section
 	followed map[string]bool
 }
 
@@ -29,7 +29,7 @@ func newDesk(t *testing.T, dir, namespace string) *desk {
 	harness.Must(t, err)
 	config.Contexts[config.CurrentContext].Namespace = namespace
 	harness.Must(t, clientcmd.WriteToFile(*config, filepath.Join(d.dir, "kubeconfig")))
-	for _, page := range []string{"install.md", "classes.md"} {
+	for _, page := range []string{"install.md", "classes.md", "guests.md"} {
 		text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", page))
 		harness.Must(t, err)
 		d.read(string(text))
@@ -63,7 +63,7 @@ func (d *desk) read(text string) {
 	}
 }
 
-// follow runs the commands of a block of a section of docs/install.md or docs/classes.md, as they stand there.
+// follow runs the commands of a block of a section of such a page, as they stand there.
 func (s *site) follow(section string, block int) {
 	s.T.Helper()
 	if block >= len(s.desk.blocks[section]) {
@@ -78,13 +78,13 @@ func (s *site) follow(section string, block int) {
 	}
 }
 
-// allFollowed fails if docs/install.md shows commands that nobody has run.
+// allFollowed fails if such a page shows commands that nobody has run.
 func (s *site) allFollowed() {
 	s.T.Helper()
 	for section, blocks := range s.desk.blocks {
 		for i := range blocks {
 			if !s.desk.followed[fmt.Sprint(section, i)] {
-				s.T.Errorf("docs/install.md, %s: not tried:\n%s", section, blocks[i])
+				s.T.Errorf("docs, %s: not tried:\n%s", section, blocks[i])
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func TestLife(t *testing.T) {
 		{Name: "a group is made and scaled", Play: (*site).makes},
 		{Name: "what its VMs are made from is recorded", Play: (*site).recordsRevisions},
 		{Name: "an administrator offers a class, and a tenant uses it", Play: (*site).offersClass},
+		{Name: "guests are told who they are", Play: (*site).tellsGuests},
 		{Name: "another manager takes over a field", Play: (*site).sharesFields},
 		{Name: "the controller is upgraded while a group grows", Play: (*site).upgrades},
 		{Name: "the leader is killed", Play: (*site).losesLeader},
@@ -90,6 +92,31 @@ func (s *site) offersClass() {
 	s.Ready("gold-example", 2)
 	s.wantOutput("Class:", "describe", "vg", "gold-example")
 	s.User("delete", "vg", "gold-example", "--as=jane", "--timeout=90s")
+}
+
+// tellsGuests has guests told what a Secret holds that the controller may not read before a Role says so.
+func (s *site) tellsGuests() {
+	harness.Must(s.T, s.VCenter.Control.SetUsualGuest(s.T.Context(), control.Guest{Tools: true, CloudInit: true}))
+	defer func() { harness.Must(s.T, s.VCenter.Control.SetUsualGuest(s.T.Context(), control.Guest{})) }()
+	guests := install.Artifact("examples/guests.yaml")
+	s.User("create", "-f", guests, "--as=jane")
+	s.User("wait", "--for=jsonpath={.status.conditions[?(@.type=='Stalled')].reason}=UserDataForbidden", "--timeout=90s", "vg/guests-example")
+	s.User("delete", "-f", guests, "--as=jane", "--timeout=90s")
+	s.follow("Give each guest its user data", 0)
+	states, err := s.VCenter.Control.GuestStates(s.T.Context())
+	harness.Must(s.T, err)
+	var names []string
+	for _, state := range states {
+		if state.On && state.UserData != "" {
+			names = append(names, state.Hostname)
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, []string{"web-0", "web-1"}) {
+		s.T.Errorf("guests with user data are %q", names)
+	}
+	s.User("delete", "vg", "guests-example", "--as=jane", "--timeout=90s")
+	s.User("delete", "-f", install.Artifact("examples/user-data-role.yaml"))
+	s.User("delete", "secret", "guests-example")
 	s.Admin("delete", "vgc", "gold", "--timeout=60s")
 }
 

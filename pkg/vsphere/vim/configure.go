@@ -5,6 +5,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/cloudinit"
 )
@@ -18,9 +19,9 @@ import (
 func tellGuest(g vsphere.GroupID, vm vsphere.VM, props properties, data vsphere.GuestData) (types.VirtualMachineConfigSpec, error) {
 	switch {
 	case vm.Stamp.Guest != vsphere.GuestPending:
-		return types.VirtualMachineConfigSpec{}, refuseGuest(vsphere.ClassConflict, vm, "has been told by somebody else meanwhile")
+		return types.VirtualMachineConfigSpec{}, refuseGuest(vm, "has been told by somebody else meanwhile")
 	case vm.Power != vsphere.PoweredOff:
-		return types.VirtualMachineConfigSpec{}, refuseGuest(vsphere.ClassConflict, vm, "has been switched on meanwhile")
+		return types.VirtualMachineConfigSpec{}, refuseGuest(vm, "has been switched on meanwhile")
 	}
 	cards, err := guestCards(vm, props.cards(), data.Cards)
 	if err != nil {
@@ -50,22 +51,27 @@ func guestCards(vm vsphere.VM, cards []types.BaseVirtualEthernetCard, told []vsp
 		return nil, nil
 	}
 	if len(cards) != len(told) {
-		return nil, refuseGuest(vsphere.ClassTransient, vm, fmt.Sprintf("has %d network cards instead of %d", len(cards), len(told)))
+		return nil, guestCardsMissing(vm, fmt.Sprintf("has %d network cards instead of %d", len(cards), len(told)))
 	}
 	out := make([]cloudinit.Card, 0, len(told))
 	for i, card := range told {
 		mac := cards[i].GetVirtualEthernetCard().MacAddress
 		if mac == "" {
-			return nil, refuseGuest(vsphere.ClassTransient, vm, "has a network card without a MAC address yet")
+			return nil, guestCardsMissing(vm, "has a network card without a MAC address yet")
 		}
 		out = append(out, cloudinit.Card{MAC: mac, Address: card.Address, Subnet: card.Subnet})
 	}
 	return out, nil
 }
 
-func refuseGuest(class vsphere.Class, vm vsphere.VM, why string) *vsphere.Error {
-	return &vsphere.Error{
-		Class: class, Reason: vsphere.ReasonChangedMeanwhile,
-		Message: fmt.Sprintf("The guest of VM %s is not told its hostname, addresses and user data: the VM %s.", vm.Name, why),
-	}
+func refuseGuest(vm vsphere.VM, why string) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassConflict, Reason: vsphere.ReasonChangedMeanwhile, Message: untold(vm, why)}
+}
+
+func guestCardsMissing(vm vsphere.VM, why string) *vsphere.Error {
+	return &vsphere.Error{Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Message: untold(vm, why)}
+}
+
+func untold(vm vsphere.VM, why string) string {
+	return fmt.Sprintf("The guest of VM %s is not told its hostname, addresses and user data: the VM %s.", vm.Name, why)
 }

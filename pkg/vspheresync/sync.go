@@ -167,10 +167,12 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	// What could not be learned is asked again by the next sync, which its error brings about. To learn it here would be to
 	// lose the error, and the plan that follows.
 	if err == nil && !done.finished && (s.cfg.Clock.Since(in.Now) > freshFor || done.refused()) {
+		tried := p.Requests
 		in, p, err = s.decide(ctx, done.group, m)
 		err = lacks(in, p, err)
 		again = sooner(again, p.RetryAfter)
-		if done.refused() && !m.waits && p.Writes() { // a VM was refused another size, and is to be powered on, for example
+		// A VM was refused another size, and is to be powered on, for example. What was not even tried is the same as before.
+		if done.refused() && !m.waits && p.Writes() && !slices.EqualFunc(tried, p.Requests, sameRequest) {
 			again = atOnce
 		}
 	}
@@ -180,6 +182,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 	m.rest = rested(in, p, m.statusStands, again, err)
 	return again, err
 }
+
+// sameRequest reports whether two requests ask for the same operation.
+func sameRequest(a, b vsphere.Request) bool { return a.Kind == b.Kind && a.VM == b.VM && a.Name == b.Name }
 
 // unlessPending returns nil for a pending answer: it brings about the next sync.
 func unlessPending(err error) error {

@@ -229,6 +229,7 @@ func (r *run) digest() string {
 		name, _, _ := cutLast(slotOf(vm.Name), "-")
 		lines = append(lines, fmt.Sprintf("vm %s %s %d CPUs %d MB", strings.TrimSuffix(vm.Path, vm.Name)+name, vm.PowerState, vm.NumCPU, vm.MemoryMB))
 	}
+	lines = append(lines, r.describeGuests()...)
 	folders, err := r.VCenter.Control.Folders(ctx)
 	harness.Must(r.T, err)
 	for _, f := range folders {

@@ -147,6 +147,7 @@ var scenarios = []scenario{
 	{name: "in-place-cold", args: alone, work: 8, play: func(r *run) { r.resizing(false) }},
 	{name: "partition", vcenter: twoTemplates, args: alone, work: 8, play: (*run).partitioning},
 	{name: "on-power-off", args: alone, work: 5, play: (*run).completing},
+	{name: "guests", args: alone, work: 14, play: (*run).telling},
 	{name: "unhealthy", args: alone, work: 6, play: (*run).unhealthy},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)

@@ -139,6 +139,9 @@ func drawGroup(t *rapid.T) *v1alpha1.VmGroup {
 		disk(pick(t, "GiB", int32(10), 20))(&g.Spec)
 	}
 	drawUpdate(t, &g.Spec)
+	if rarely(t, "told") {
+		toldOf("one")(&g.Spec)
+	}
 	if flip(t, "seen before") {
 		g.Status = v1alpha1.VmGroupStatus{ObservedGeneration: 6, Replicas: 2, Phase: v1alpha1.PhasePending, Selector: Selector("web")}
 		g.Status.Folder = &v1alpha1.FolderStatus{VCenter: "vcenter-1"}
@@ -234,6 +237,9 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 	v.ToolsRunning = flip(t, "tools")
 	if v.Stamp != nil && rarely(t, "old") {
 		v.Stamp.Revision = pick(t, "revision", "old", "3:abc")
+	}
+	if v.Stamp != nil && rarely(t, "untold") {
+		v.Stamp.Guest = vsphere.GuestPending
 	}
 	v.CPU, v.MemoryMiB = pick(t, "CPUs", int32(2), 2, 1, 4), pick(t, "memory", int64(4096), 4096, 2048)
 	v.DiskBytes = pick(t, "disk", 0, vsphere.GiB(10), vsphere.GiB(20), vsphere.GiB(20)+512, vsphere.GiB(20)-512)

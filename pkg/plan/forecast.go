@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -59,7 +58,7 @@ func (p Plan) Forecast(in Input) Forecast {
 	f.Removed = max(0, f.Removed-f.Unnamed)
 	for _, m := range ms.ours {
 		switch {
-		case !m.differs || m.old || m.completed != nil || m.help == v1alpha1.HealthReplace:
+		case !m.differs || m.old || m.spent():
 		case m.resizes() && m.change == hotChange:
 			f.Hot++
 		case m.resizes() && m.vm.Power != vsphere.PoweredOff && !powerCycles(in.Group):

@@ -24,10 +24,10 @@ func (ms *membership) specOf(m *member, in Input) (vsphere.VMSpec, bool) {
 	return in.Revisions[i].VMSpec, true
 }
 
-// unfinished reports whether nobody can tell the guest of a VM any more what it was to be told: the spec has changed since, and the
+// isUnfinished reports whether nobody can tell the guest of a VM any more what it was to be told: the spec has changed since, and the
 // VM has never been on. A VM of a newer controller is finished by that.
-func (m *member) unfinished(in Input, ms *membership) bool {
-	if !m.untold() || m.age != vsphere.Old || m.protected() {
+func (ms *membership) isUnfinished(m *member, in Input) bool {
+	if !m.untold() || m.age != vsphere.Old || m.protected() || m.outsideRoot() {
 		return false
 	}
 	_, known := ms.specOf(m, in)
@@ -99,7 +99,7 @@ func (m *member) whyUntold(in Input, ms *membership) string {
 	switch _, why := guestData(in, ms, m); {
 	case m.outsideRoot():
 		return what + ", and the VM lies in " + m.location(in) + ", where nothing is changed"
-	case m.unfinished(in, ms):
+	case m.unfinished:
 		return "it was never powered on, and the spec has changed since: it is made anew"
 	case why != "":
 		return what + "; " + why

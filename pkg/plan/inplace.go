@@ -190,7 +190,7 @@ func (ms *membership) resize(m *member) *vsphere.Resize {
 // changeable returns the VMs that are on and that a change in place can begin on, or has begun on.
 func (ms *membership) changeable(kind change) []*member {
 	return filter(ms.ours, func(m *member) bool {
-		return !m.victim && !m.keepOff && m.completed == nil && m.resizes() && m.change == kind && m.vm.Power == vsphere.PoweredOn && m.reachable() && !m.outsideRoot() &&
+		return !m.victim && !m.keepOff && !m.untold() && m.completed == nil && m.resizes() && m.change == kind && m.vm.Power == vsphere.PoweredOn && m.reachable() && !m.outsideRoot() &&
 			(kind == hotChange || !m.changeWaits)
 	})
 }

@@ -43,6 +43,7 @@ type member struct {
 	partitioned  bool // spec.update.partition keeps it as it is
 	// completed is set if the VM has done its work and is to be made anew, see setCompleted: the last replacement of its slot.
 	completed   *Replacement
+	unfinished  bool                  // its guest was told nothing, and nobody knows any more what, see isUnfinished
 	unhealthy   bool                  // see setHealth
 	help        v1alpha1.HealthAction // what is to be done now because it is not healthy, empty for nothing
 	notReady    string                // why it is not ready, empty if it is
@@ -77,6 +78,12 @@ func (m *member) awaitsName() bool { return m.vm == notVisible && m.op == nil }
 
 // terminating reports whether the removal of the VM has begun.
 func (m *member) terminating() bool { return m.op != nil && removes(m.op.Kind) }
+
+// spent reports whether the VM does no work any more, so that it goes whatever the numbers say: it has ended, spec.health replaces it,
+// or it can never be finished.
+func (m *member) spent() bool {
+	return m.completed != nil || m.help == v1alpha1.HealthReplace || m.unfinished
+}
 
 // inService reports whether the VM is as it is to be at rest, available or off, and stays so: nothing is under way that switches
 // it off, or destroys it.

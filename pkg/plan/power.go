@@ -124,7 +124,7 @@ func (p *Plan) going(in Input) []*member {
 	for _, m := range p.members.ours {
 		wait := m.waitsCompleted(in.Now)
 		p.RetryAfter = sooner(p.RetryAfter, wait)
-		if m.completed != nil && wait == 0 || m.help == v1alpha1.HealthReplace || m.unfinished(in, &p.members) {
+		if m.completed != nil && wait == 0 || m.help == v1alpha1.HealthReplace || m.unfinished {
 			going = append(going, m)
 		}
 	}

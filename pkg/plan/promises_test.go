@@ -60,6 +60,7 @@ func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 		if !in.Snapshot.VMs[i].UnderRoot {
 			t.Errorf("P1: %s lies outside the root folder", ref)
 		}
+		checkGuest(t, in.Snapshot.VMs[i], r)
 	}
 	for _, op := range p.Cancel {
 		if !slices.Contains(in.Snapshot.Operations, op) || op.Kind != vsphere.OperationClone {
@@ -73,6 +74,17 @@ func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 	}
 }
 
+// checkGuest proves that no guest starts before it is told what it is to be told, and that it is told that once, while it is off.
+func checkGuest(t *rapid.T, vm *vsphere.VM, r vsphere.Request) {
+	untold := vm.Stamp.Guest != ""
+	switch {
+	case untold && (r.Kind == vsphere.OperationPowerOn || r.Kind == vsphere.OperationReset):
+		t.Errorf("%s of %s, whose guest was told nothing", r.Kind, r.VM)
+	case r.Kind == vsphere.OperationConfigure && (!untold || vm.Power != vsphere.PoweredOff || r.Guest == nil || len(r.Guest.UserData.Bytes()) > 0):
+		t.Errorf("%s of %s, which is %s with guest %q", r.Kind, r.VM, vm.Power, vm.Stamp.Guest)
+	}
+}
+
 // checkNumbers proves P2: never one VM too many, never one lost.
 func checkNumbers(t *rapid.T, in Input, p Plan) {
 	want, ours := int(in.Group.DesiredReplicas()), 0
@@ -83,7 +95,8 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	}
 	pending, old := len(p.members.pending), len(p.members.outdated())
 	cycled := countIf(p.members.ours, func(m *member) bool {
-		return m.turn && m.change == coldChange || m.completed != nil || m.help == v1alpha1.HealthReplace || m.keepOff && m.vm.Power != vsphere.PoweredOff
+		return m.turn && m.change == coldChange || m.completed != nil || m.help == v1alpha1.HealthReplace || m.keepOff && m.vm.Power != vsphere.PoweredOff ||
+			m.untold() && m.vm.Power != vsphere.PoweredOff || m.unfinished
 	})
 	surge, _ := limits(in.Group)
 	if old == 0 {
@@ -121,7 +134,7 @@ func checkNumbers(t *rapid.T, in Input, p Plan) {
 	if p.Writes() && in.Group.DeletionTimestamp == nil && !p.AddFinalizer && !slices.Contains(in.Group.Finalizers, v1alpha1.Finalizer) {
 		t.Error("P2: something is changed before there is a finalizer")
 	}
-	touched := slices.Concat(refs(p.RequestsOf(vsphere.OperationPowerOn)), refs(p.RequestsOf(vsphere.OperationReconfigure)), victims)
+	touched := slices.Concat(refs(p.RequestsOf(vsphere.OperationPowerOn)), refs(p.RequestsOf(vsphere.OperationConfigure)), refs(p.RequestsOf(vsphere.OperationReconfigure)), victims)
 	slices.Sort(touched)
 	if len(slices.Compact(slices.Clone(touched))) != len(touched) {
 		t.Errorf("one VM, several operations: %v", touched)
@@ -147,6 +160,8 @@ func checkRollout(t *rapid.T, in Input, p Plan) {
 		switch {
 		case m.turn: // see checkChanges
 			replaced += oneIf(m.change == coldChange && m.inService())
+			continue
+		case m.untold() && !m.victim, m.unfinished: // see checkGuest
 			continue
 		case m.keepOff && !m.victim, m.completed != nil, m.help == v1alpha1.HealthReplace: // see checkPower
 			continue
@@ -338,7 +353,7 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 	ready := 0 // drawUpdate asks for Tools, or for nothing
 	for _, vm := range in.Snapshot.VMs {
 		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
-			vm.Connection == vsphere.Connected && !vm.Unreadable && (in.Group.Spec.Readiness == nil || vm.ToolsRunning) {
+			vm.Connection == vsphere.Connected && !vm.Unreadable && vm.Stamp.Guest == "" && (in.Group.Spec.Readiness == nil || vm.ToolsRunning) {
 			ready++
 		}
 	}

@@ -176,6 +176,7 @@ func (ms *membership) setOld(in Input) {
 	for _, m := range ms.ours {
 		m.mark = marks[m.vm.InstanceUUID]
 		m.age = ms.target.revisions.AgeOf(m.vm)
+		m.unfinished = ms.isUnfinished(m, in)
 		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(m.vm)
 		m.keepOff = keepOff
 		if m.changeFailed = m.changeFailure(in); m.changeFailed != nil {
@@ -210,7 +211,7 @@ func (ms *membership) count(in Input) (counts, RolloutClock) {
 	updated, refused := 0, 0
 	for _, m := range ms.ours {
 		switch {
-		case m.completed != nil || m.help == v1alpha1.HealthReplace:
+		case m.spent():
 			c.going++
 		case m.old && m.inService():
 			c.old, c.oldAvailable = c.old+1, c.oldAvailable+1

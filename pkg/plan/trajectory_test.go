@@ -31,7 +31,7 @@ func TestTrajectories(t *testing.T) {
 	all := map[string]trajectory{}
 	for _, some := range []map[string]trajectory{
 		scaleTrajectories(), healTrajectories(), obstacleTrajectories(), endTrajectories(), updateTrajectories(), partitionTrajectories(),
-		inPlaceTrajectories(), powerTrajectories(),
+		inPlaceTrajectories(), powerTrajectories(), guestTrajectories(),
 	} {
 		maps.Copy(all, some)
 	}

@@ -19,7 +19,7 @@ func (ms *membership) surplus(g *v1alpha1.VmGroup) []*member {
 	return filter(ms.ours, func(m *member) bool {
 		named := m.mark == v1alpha1.DeletionFirst
 		mayGo := !m.protected() && (named || policy != v1alpha1.ScaleDownExplicit)
-		return !m.old && m.completed == nil && m.help != v1alpha1.HealthReplace && (m.outsideRoot() || mayGo)
+		return !m.old && !m.spent() && (m.outsideRoot() || mayGo)
 	})
 }
 
@@ -32,7 +32,7 @@ func (ms *membership) replaced(n int) []*member {
 
 // outdated returns the VMs that new ones are to take the place of.
 func (ms *membership) outdated() []*member {
-	return filter(ms.ours, func(m *member) bool { return m.old && m.completed == nil && m.help != v1alpha1.HealthReplace })
+	return filter(ms.ours, func(m *member) bool { return m.old && !m.spent() })
 }
 
 func filter(members []*member, keep func(*member) bool) []*member {

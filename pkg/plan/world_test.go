@@ -19,8 +19,9 @@ import (
 // stand in: it keeps operation, task and VM consistent, as an adapter does, and a plan must also bear what lies between, such
 // as a VM that is seen late, or an operation that is overdue or of unknown outcome at any instant.
 type world struct {
-	group *v1alpha1.VmGroup // nil once its last finalizer is gone
-	now   time.Time
+	network vsphere.Network   // of the class; without a name there is no class
+	group   *v1alpha1.VmGroup // nil once its last finalizer is gone
+	now     time.Time
 
 	vCenter    string
 	away       bool
@@ -107,6 +108,10 @@ func (w *world) input() Input {
 		in.TemplateError = &vsphere.Error{Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonTemplateNotFound, Message: "no template"}
 	default:
 		in.Template = vsphere.Template{Ref: vsphere.Ref("vm-" + w.group.Spec.Template)}
+	}
+	if w.network.Name != "" {
+		in.Class, s.Networks = "gold", []vsphere.Network{w.network}
+		s.Zones = []vsphere.Zone{{Name: "a", Networks: []string{w.network.Name}}}
 	}
 	in.Revisions = slices.Clone(w.revisions)
 	switch kept := KeptRevision(in); {
@@ -232,6 +237,8 @@ func (w *world) end(t *task, class vsphere.Class) {
 		w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o.VM == t.VM && o.Kind == vsphere.OperationShutdown })
 	case t.Kind == vsphere.OperationReset:
 		w.vms[i].ToolsRunning = !w.unready
+	case t.Kind == vsphere.OperationConfigure:
+		w.tell(t, &w.vms[i])
 	case t.Kind == vsphere.OperationReconfigure:
 		w.reconfigure(t, &w.vms[i])
 	case w.vms[i].Power != vsphere.PoweredOff || w.vms[i].Connection != vsphere.Connected || w.vms[i].Template:
@@ -239,6 +246,16 @@ func (w *world) end(t *task, class vsphere.Class) {
 	default:
 		w.remove(w.vms[i].Ref)
 	}
+}
+
+// tell tells the guest of a VM what it is to be told.
+func (w *world) tell(t *task, vm *vsphere.VM) {
+	if vm.Power != vsphere.PoweredOff || vm.Stamp.Guest != vsphere.GuestPending {
+		w.fail(t.Operation, "", vsphere.ClassConflict)
+		return
+	}
+	stamp := vm.Stamp.Told()
+	vm.Stamp = &stamp
 }
 
 // reconfigure gives a VM another size. One that is on takes only what can be added to it.
@@ -278,7 +295,9 @@ func (w *world) appear(t *task) {
 		v.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", v.Ref, w.made[t.slot]))
 	}
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
-	v.Stamp.Instance, v.Stamp.Revision = v.InstanceUUID, t.spec.Revision()
+	clone := vsphere.CloneSpec{VMSpec: t.spec, Slot: t.slot}
+	stamp := clone.Stamp(testOwner, vsphere.GroupID{Namespace: v.Stamp.Namespace, Name: "web", UID: testUID}, nil, v.InstanceUUID)
+	v.Stamp = &stamp
 	v.CPU, v.MemoryMiB, v.ToolsRunning = t.spec.CPU, t.spec.MemoryMiB, !w.unready
 	v.DiskBytes = vsphere.GiB(cmp.Or(t.spec.DiskGiB, templateDisk))
 	if t.off {

@@ -184,7 +184,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 }
 
 // sameRequest reports whether two requests ask for the same operation.
-func sameRequest(a, b vsphere.Request) bool { return a.Kind == b.Kind && a.VM == b.VM && a.Name == b.Name }
+func sameRequest(a, b vsphere.Request) bool {
+	return a.Kind == b.Kind && a.VM == b.VM && a.Name == b.Name
+}
 
 // unlessPending returns nil for a pending answer: it brings about the next sync.
 func unlessPending(err error) error {

@@ -28,8 +28,8 @@ func TestEveryKindHasAWholeRow(t *testing.T) {
 		if got, ok := info.Kind.Info(); !ok || got != info {
 			t.Errorf("%s: found %+v", info.Kind, got)
 		}
-		if got := KindOfTask(info.TaskName); info.HasTask() && got != info.Kind {
-			t.Errorf("task %q is of kind %q, want %s", info.TaskName, got, info.Kind)
+		if got, _ := KindOfTask(info.TaskName).Info(); info.HasTask() && got.TaskName != info.TaskName { // several kinds may have one
+			t.Errorf("task %q is of kind %q, want %s", info.TaskName, got.Kind, info.Kind)
 		}
 	}
 	declared := declaredKinds(t)

@@ -36,10 +36,14 @@ func nameOf(i int) string {
 func (s *subject) createMany(ctx context.Context, groups, replicas int) (time.Duration, error) {
 	began := time.Now()
 	err := each(ctx, groups, func(ctx context.Context, i int) error {
-		_, err := s.groups.Create(ctx, &v1alpha1.VmGroup{
+		vg := &v1alpha1.VmGroup{
 			ObjectMeta: metav1.ObjectMeta{Name: nameOf(i)},
 			Spec:       v1alpha1.VmGroupSpec{CPU: 1, Memory: 1, Template: harness.Template, Replicas: ptr.To(int32(replicas))},
-		}, metav1.CreateOptions{})
+		}
+		if s.shape != nil {
+			s.shape(i, &vg.Spec)
+		}
+		_, err := s.groups.Create(ctx, vg, metav1.CreateOptions{})
 		return err
 	})
 	if err != nil {

@@ -48,6 +48,7 @@ func main() {
 type bench struct {
 	runs, vms, heals, rolled          int
 	groups, large, foreign, largeRuns int
+	classes                           int
 	rest, quiet, settle               time.Duration
 	sizes                             sizes
 	memory                            string
@@ -65,8 +66,9 @@ func (b *bench) flags(fs *flag.FlagSet) (only *string) {
 	fs.IntVar(&b.rolled, "rolled", 100, "VMs that are replaced in rollout, or resized in resize")
 	fs.DurationVar(&b.rest, "rest", 5*time.Minute, "how long a controller of one group is watched at rest")
 	fs.DurationVar(&b.settle, "settle", 15*time.Second, "how long a controller is left alone until it has written the last progress and events")
-	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, updating, quiet, foreign, scale")
+	fs.IntVar(&b.largeRuns, "large-runs", 1, "how often each of the large measurements is made: groups, large, failing, updating, quiet, foreign, scale, classes")
 	fs.IntVar(&b.groups, "groups", 1000, "groups of 3 VMs in groups and quiet")
+	fs.IntVar(&b.classes, "classes", 100, "classes in classes")
 	fs.IntVar(&b.large, "large", 10_000, "VMs in large, failing and updating")
 	fs.IntVar(&b.foreign, "foreign", 50_000, "foreign VMs in foreign")
 	fs.DurationVar(&b.quiet, "quiet", 12*time.Minute, "how long the groups are watched in quiet")
@@ -92,7 +94,7 @@ func (b *bench) measurements() []measurement {
 		{"loss", b.loss}, {"rest", b.atRest},
 		{"life", b.life}, {"groups", b.manyGroups}, {"large", b.largeGroup}, {"failing", b.failing}, {"quiet", b.quietGroups},
 		{"foreign", b.foreignVMs}, {"scale", b.scale}, {"rollout", b.rollout}, {"resize", b.resize},
-		{"updating", b.updating},
+		{"updating", b.updating}, {"guests", b.guests}, {"linked", b.linked}, {"classes", b.manyClasses},
 	}
 }
 

@@ -13,12 +13,20 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/cloudinit"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 	"github.com/vmgroup/vmgroup-controller/test/harness/vcsim"
 )
 
 // plain clones n VMs as one would with govmomi: so many at a time, each waited for.
 func (b *bench) plain(ctx context.Context, o vcsim.Options, n, concurrency int) (took time.Duration, err error) {
+	return b.plainAnd(ctx, o, n, concurrency, nil)
+}
+
+// plainAnd is plain for VMs that are cloned off, and to each of which something else is done then, unless after is nil.
+func (b *bench) plainAnd(
+	ctx context.Context, o vcsim.Options, n, concurrency int, after func(context.Context, *object.VirtualMachine) error,
+) (took time.Duration, err error) {
 	o.Templates, o.TempDir = []string{harness.Template}, b.memory
 	vc, err := vcsim.Start(ctx, o)
 	if err != nil {
@@ -37,6 +45,7 @@ func (b *bench) plain(ctx context.Context, o vcsim.Options, n, concurrency int) 
 	if err != nil {
 		return 0, err
 	}
+	spec.PowerOn = after == nil
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
@@ -46,12 +55,53 @@ func (b *bench) plain(ctx context.Context, o vcsim.Options, n, concurrency int) 
 			if err != nil {
 				return err
 			}
-			_, err = task.WaitForResult(ctx)
-			return err
+			if _, err = task.WaitForResult(ctx); err != nil || after == nil {
+				return err
+			}
+			vm, err := object.NewSearchIndex(client.Client).FindChild(ctx, folder, fmt.Sprintf("plain-%d", i))
+			if err != nil {
+				return err
+			}
+			if err := after(ctx, vm.(*object.VirtualMachine)); err != nil {
+				return fmt.Errorf("after the clone: %w", err)
+			}
+			return nil
 		})
 	}
 	err = group.Wait()
 	return time.Since(began), err
+}
+
+// tellPlain hands the guest of a VM its data and switches the VM on, each waited for.
+func tellPlain(ctx context.Context, vm *object.VirtualMachine) error {
+	devices, err := vm.Device(ctx)
+	if err != nil {
+		return err
+	}
+	var cards []cloudinit.Card
+	for _, device := range devices.SelectByType((*types.VirtualEthernetCard)(nil)) {
+		cards = append(cards, cloudinit.Card{MAC: device.(types.BaseVirtualEthernetCard).GetVirtualEthernetCard().MacAddress})
+	}
+	values, err := cloudinit.Values(cloudinit.Data{Instance: vm.Reference().Value, Hostname: "plain", Cards: cards, SSHKeys: []string{sshKey}})
+	if err != nil {
+		return err
+	}
+	var spec types.VirtualMachineConfigSpec
+	for _, value := range values {
+		spec.ExtraConfig = append(spec.ExtraConfig, &types.OptionValue{Key: value.Key, Value: value.Value})
+	}
+	for _, step := range []func() (*object.Task, error){
+		func() (*object.Task, error) { return vm.Reconfigure(ctx, spec) }, func() (*object.Task, error) { return vm.PowerOn(ctx) },
+	} {
+		task, err := step()
+		if err == nil {
+			err = task.Wait(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func login(ctx context.Context, vc *vcsim.Process) (*govmomi.Client, error) {

@@ -31,9 +31,12 @@ type subject struct {
 	// endpoint and caFile are where the controller finds vCenter, and what it trusts there.
 	endpoint, caFile string
 	groups           vmgroups.VmGroupInterface
-	start            func() error // starts the controller, for the first time or again
-	process          *process
-	log              *log // of the process
+	classes          vmgroups.VmGroupClassInterface
+	// shape makes something else of the spec of the group with a number; nil: the four fields.
+	shape   func(i int, spec *v1alpha1.VmGroupSpec)
+	start   func() error // starts the controller, for the first time or again
+	process *process
+	log     *log // of the process
 }
 
 const groupName = "bench"
@@ -98,7 +101,7 @@ func (s *subject) connect(ctx context.Context, kubeconfig, namespace string) err
 	if err != nil {
 		return err
 	}
-	s.groups = client.VsphereV1alpha1().VmGroups(namespace)
+	s.groups, s.classes = client.VsphereV1alpha1().VmGroups(namespace), client.VsphereV1alpha1().VmGroupClasses()
 	_, err = kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	return err
 }

@@ -59,8 +59,8 @@ clean: ## Remove bin/
 ##@ Try
 
 .PHONY: demo
-demo: build devcluster ## Run controller, simulator and control plane together and show a VmGroup at work
-	@bin/demo
+demo: build devcluster ## Run controller, simulator and control plane together and show a VmGroup at work; ACT=class shows a class
+	@bin/demo -act '$(ACT)'
 
 # Ctrl-C is how it ends, and no failure. Make would take it for one, so the demo is a job that has the terminal to itself.
 .PHONY: run

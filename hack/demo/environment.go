@@ -29,6 +29,7 @@ const (
 // environment is a control plane, a simulator, and, once it is started, the controller.
 type environment struct {
 	dir        string
+	classes    bool // two clusters, and a template folder
 	cluster    *devcluster.Cluster
 	vcenter    *vcsim.Process
 	vars       []string // what a second terminal needs
@@ -45,13 +46,15 @@ func (e *environment) start(ctx context.Context) (err error) {
 	if e.cluster, err = devcluster.Start(ctx, devcluster.Options{}); err != nil {
 		return err
 	}
-	if e.vcenter, err = vcsim.Start(ctx, vcsim.Options{
-		Templates: []string{template, newTemplate, brokenTemplate}, CloneDelay: time.Second,
-	}); err != nil {
+	o := vcsim.Options{Templates: []string{template, newTemplate, brokenTemplate}, CloneDelay: time.Second}
+	if e.classes {
+		o.Clusters, o.TemplateFolder = 2, "templates"
+	}
+	if e.vcenter, err = vcsim.Start(ctx, o); err != nil {
 		return err
 	}
 	e.template = template
-	if err := e.vcenter.Control.SetUsualGuest(ctx, control.Guest{Tools: true}); err != nil {
+	if err := e.vcenter.Control.SetUsualGuest(ctx, control.Guest{Tools: true, CloudInit: true}); err != nil {
 		return err
 	}
 	u, err := url.Parse(e.vcenter.URL)

@@ -2,6 +2,8 @@
 //
 //	demo        goes through the life of a VmGroup, prints each command that it runs, checks what comes of it, and leaves
 //	            nothing behind. Exit status 0 means that everything came true.
+//	demo -act class
+//	            does so with a VmGroupClass: zones, addresses, hostnames and limits.
 //	demo -keep  starts the same environment and leaves it to you until Ctrl-C.
 //
 // It is started by make demo and make run, which build what it runs.
@@ -22,6 +24,7 @@ import (
 
 func main() {
 	keep := flag.Bool("keep", false, "start the environment, say how to use it, and keep it until Ctrl-C")
+	act := flag.String("act", "", "what to show: empty for the life of a VmGroup, class for a VmGroupClass")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -30,7 +33,7 @@ func main() {
 		// Make waits for this process and the shell for make: nobody would let go on what Ctrl-Z stops.
 		signal.Ignore(syscall.SIGTSTP)
 	}
-	err := run(ctx, *keep)
+	err := run(ctx, *keep, *act)
 	switch {
 	case err == nil:
 	case interrupted(ctx, err) && !*keep:
@@ -42,10 +45,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, keep bool) (err error) {
+func run(ctx context.Context, keep bool, act string) (err error) {
 	began := time.Now()
+	acts := map[string]func(*environment, context.Context) error{"": (*environment).playLife, "class": (*environment).playClass}
+	play, ok := acts[act]
+	if !ok {
+		return fmt.Errorf("there is no act %q: leave it out, or say class", act)
+	}
 	fmt.Println("Starting etcd and kube-apiserver, and a vCenter simulator with three versions of a template.")
-	env := &environment{}
+	env := &environment{classes: act == "class"}
 	defer func() { err = errors.Join(err, env.stop()) }()
 	if keep {
 		return env.keep(ctx)
@@ -53,7 +61,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := env.start(ctx); err != nil {
 		return err
 	}
-	if err := env.play(ctx); err != nil {
+	if err := play(env, ctx); err != nil {
 		return errors.Join(err, env.controllerLog())
 	}
 	if err := env.vcenter.Violations(ctx); err != nil {

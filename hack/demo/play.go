@@ -15,12 +15,15 @@ const (
 	folder = "/DC0/vm/vmgroups/default/" + group
 )
 
-// play is the demo: each chapter runs commands, and fails unless what they promise comes true.
-func (e *environment) play(ctx context.Context) error {
-	for _, chapter := range []struct {
-		title string
-		play  func(context.Context) error
-	}{
+// chapter runs commands, and fails unless what they promise comes true.
+type chapter struct {
+	title string
+	play  func(context.Context) error
+}
+
+// playLife is the first act: the life of a VmGroup.
+func (e *environment) playLife(ctx context.Context) error {
+	return e.playAll(ctx, []chapter{
 		{"A VmGroup, before anything takes care of it: AVAILABLE and PHASE are empty", e.create},
 		{"The controller starts, and the VMs arrive", e.arrive},
 		{"Scale up, scale down", e.scale},
@@ -31,7 +34,11 @@ func (e *environment) play(ctx context.Context) error {
 		{"The controller is killed in the middle of a scale-up: nothing is doubled", e.crash},
 		{"A template that does not exist: READY while no VM is due, then ERROR, with a message; patched, it heals", e.mistake},
 		{"The group is deleted: VMs and folder are gone", e.remove},
-	} {
+	})
+}
+
+func (e *environment) playAll(ctx context.Context, chapters []chapter) error {
+	for _, chapter := range chapters {
 		title(chapter.title)
 		if err := chapter.play(ctx); err != nil {
 			return fmt.Errorf("%s: %w", chapter.title, err)

@@ -167,7 +167,19 @@ func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
 	for _, network := range class.Spec.Networks {
 		spec.Networks = append(spec.Networks, vsphere.NetworkSpec{Name: network.Name, Path: network.Path, Subnet: subnetOf(network)})
 	}
+	if limits := class.Spec.Limits; limits != nil && limits.PerNamespace != nil {
+		per := limits.PerNamespace
+		spec.PerNamespace = vsphere.NamespaceLimits{VMs: times(per.VMs, 1), CPU: times(per.CPU, 1), MemoryMiB: times(per.Memory, 1024)}
+	}
 	return spec
+}
+
+// times returns a limit in another unit, nil if there is none.
+func times(limit *int32, factor int64) *int64 {
+	if limit == nil {
+		return nil
+	}
+	return new(int64(*limit) * factor)
 }
 
 // subnetOf returns what guests are told of a network. The schema has seen to it that all of it can be read.

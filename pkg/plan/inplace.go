@@ -211,7 +211,7 @@ func (ms *membership) chooseChanges(n numbers) {
 //  1. it goes, it cannot be reached, or it lies outside the root folder: nothing
 //  2. an operation is in flight: wait
 //  3. the last attempt has failed, for another reason than that the VM was on: wait for the end of the back-off
-//  4. it has to be off, and is not: switch it off (see switchOff)
+//  4. it has to be off, and is not: switch it off (see switchOff), and say what for
 //  5. give it the size of the spec
 //
 // What is off is powered on after that, see powerOn.
@@ -229,7 +229,11 @@ func (p *Plan) changeInPlace(in Input) {
 		case f != nil && backOff(f, in.Now) > 0 && f.Err.Reason != vsphere.ReasonNotHotPluggable:
 			p.RetryAfter = sooner(p.RetryAfter, backOff(f, in.Now))
 		case next == vsphere.OperationPowerOff:
+			before := len(p.Requests)
 			p.switchOff(m, in)
+			for i := range p.Requests[before:] { // so that no VM is switched off for what the class does not allow
+				p.Requests[before+i].Resize = p.members.resize(m)
+			}
 		default:
 			p.Requests = append(p.Requests, vsphere.Request{Kind: next, VM: m.vm.Ref, Resize: p.members.resize(m)})
 		}

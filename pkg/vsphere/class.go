@@ -11,6 +11,14 @@ type ClassSpec struct {
 	TemplateFolder string
 	Zones          []ZoneSpec
 	Networks       []NetworkSpec
+	PerNamespace   NamespaceLimits
+}
+
+// NamespaceLimits are how much all groups of a class in one namespace may have together. Nil is no limit, and 0 allows nothing.
+type NamespaceLimits struct {
+	VMs       *int64
+	CPU       *int64 // vCPUs
+	MemoryMiB *int64
 }
 
 // NetworkSpec names a network in vCenter.

@@ -85,6 +85,8 @@ const (
 	ReasonChangedMeanwhile = "ChangedMeanwhile"
 	// ReasonWaitingForBudget: as many operations of that kind as allowed are under way.
 	ReasonWaitingForBudget = "WaitingForBudget"
+	// ReasonWaitingForClones: clones are under way of which nobody knows whose they are, and what their VMs will have.
+	ReasonWaitingForClones = "WaitingForClones"
 	// ReasonPending: the answer to a request has not come yet.
 	ReasonPending = "Pending"
 	// ReasonOverdue: an operation has passed its deadline.

@@ -121,7 +121,14 @@ type Interface interface {
 	//  7. Of clones, an error that neither concerns one name (see ConcernsName) nor is a lost answer ends the batch. Of other
 	//     kinds, an error of one request does not keep the others back. The batch fails with the first error, of destructions
 	//     with the most severe.
-	//  8. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
+	//  8. Limits of a class in a namespace (see ClassSpec.PerNamespace): a clone, or a Reconfigure that makes a VM larger, that would
+	//     exceed one is ClassInvalid and LimitExceeded. Nothing is read or sent for it, it has no place in the budget, and that is no
+	//     Failure. The same holds for a Shutdown or PowerOff that says by its Resize what the VM is switched off for; once it is
+	//     taken, the VM keeps the room for some minutes. All VMs with the class and the namespace in their stamps count, on or
+	//     off, and all that is under way. While clones are under way of which nobody knows whose they are, and which may be too
+	//     many, it is ClassTransient. The adapter notifies the group once there may be room: a VM of the namespace has gone or has
+	//     become smaller, a clone has failed, or the limits have changed. Whoever comes first takes it.
+	//  9. Batches do not keep each other back, unless vCenter is unavailable. Start joins their errors, see Errors.
 	Start(ctx context.Context, g GroupID, requests []Request) error
 
 	// Cancel asks vCenter to cancel an operation. It is a hint: the operation goes on counting until its task has ended

@@ -182,7 +182,8 @@ type Request struct {
 	VM    Ref
 	Name  string
 	Clone *CloneSpec // shared: nobody writes to it
-	// Resize is what a reconfiguration is to bring about. Nobody writes to it.
+	// Resize is what a reconfiguration is to bring about, or, of a VM that is to be switched off or shut down, the reconfiguration that
+	// it is switched off for. Nobody writes to it.
 	Resize *Resize
 	// Guest is what a configuration hands to the guest.
 	Guest *GuestData
@@ -251,7 +252,7 @@ func (s *CloneSpec) Stamp(owner string, g GroupID, disks []int32, instance strin
 	stamp := Stamp{
 		Version: StampVersion, Owner: owner, UID: g.UID, Namespace: g.Namespace, Name: g.Name,
 		Slot: s.Slot, Revision: s.Revision(), Disks: disks, Instance: instance,
-		Template: s.Source.InstanceUUID, Zone: s.Place.Zone,
+		Template: s.Source.InstanceUUID, Class: s.Place.Class, Zone: s.Place.Zone,
 	}
 	stamp.Networks, _ = s.NetworksOf(s.Slot) // the plan asks for no slot without an address
 	if s.Guest != (Guest{}) {

@@ -18,7 +18,7 @@ const StampKey = "vmgroup.stamp"
 const StampVersion = 2
 
 // Stamp says whose a VM is. The clone request carries it, so that no VM of ours ever exists without it. After that it changes
-// in two ways only, see Revised and Told: Owner, UID, Slot, Disks, Base, Instance, Template, Zone and Networks never do.
+// in two ways only, see Revised and Told: Owner, UID, Slot, Disks, Base, Instance, Template, Class, Zone and Networks never do.
 type Stamp struct {
 	Version   int     `json:"v,omitempty"`         // see StampVersion; 0 is version 1
 	Owner     string  `json:"owner"`               // the controller
@@ -33,9 +33,12 @@ type Stamp struct {
 	Base     []string `json:"base,omitempty"`
 	Instance string   `json:"instance"`           // the VM's instanceUuid; another one means that somebody has copied our VM
 	Template string   `json:"template,omitempty"` // instanceUuid of the template; empty if an earlier controller has made the VM
-	Zone     string   `json:"zone,omitempty"`     // of the class, where the VM was made; empty if it has none
-	Guest    string   `json:"guest,omitempty"`    // whether its guest was told what it is to be told, see GuestPending
-	Networks string   `json:"networks,omitempty"` // of its NICs, with the static addresses, see VMSpec.NetworksOf; empty if they are the template's
+	// Class is the VmGroupClass that the VM was made by: limits of a namespace count its VMs by it. It is empty if there is none,
+	// and if an earlier controller has made the VM.
+	Class    string `json:"class,omitempty"`
+	Zone     string `json:"zone,omitempty"`     // of the class, where the VM was made; empty if it has none
+	Guest    string `json:"guest,omitempty"`    // whether its guest was told what it is to be told, see GuestPending
+	Networks string `json:"networks,omitempty"` // of its NICs, with the static addresses, see VMSpec.NetworksOf; empty if they are the template's
 
 	// Unknown are the fields that a newer controller has written. They are written back as they are.
 	Unknown map[string]json.RawMessage `json:"-"`

@@ -14,7 +14,7 @@ import (
 )
 
 // lasting is the fields of a stamp that never change once its virtual machine is made. The revision may, and what is said of the guest.
-var lasting = []string{"owner", "uid", "slot", "disks", "base", "instance", "template", "zone", "networks"}
+var lasting = []string{"owner", "uid", "slot", "disks", "base", "instance", "template", "class", "zone", "networks"}
 
 // restamps says what a reconfiguration does to the answer to whose a virtual machine is, or to what it is made from without a
 // change of its size, or returns "". The caller holds the virtual machine's lock, and the virtual machine is the session's own.

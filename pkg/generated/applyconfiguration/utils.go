@@ -35,6 +35,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &vspherev1alpha1.HealthSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSpec"):
 		return &vspherev1alpha1.MemberSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceLimits"):
+		return &vspherev1alpha1.NamespaceLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NetworkSpec"):
 		return &vspherev1alpha1.NetworkSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PowerSpec"):

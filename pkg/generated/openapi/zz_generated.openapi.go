@@ -29,6 +29,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.GuestSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_GuestSpec(ref),
 		v1alpha1.HealthSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_HealthSpec(ref),
 		v1alpha1.MemberSpec{}.OpenAPIModelName():          schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref),
+		v1alpha1.NamespaceLimits{}.OpenAPIModelName():     schema_pkg_apis_vsphere_v1alpha1_NamespaceLimits(ref),
 		v1alpha1.NetworkSpec{}.OpenAPIModelName():         schema_pkg_apis_vsphere_v1alpha1_NetworkSpec(ref),
 		v1alpha1.PowerSpec{}.OpenAPIModelName():           schema_pkg_apis_vsphere_v1alpha1_PowerSpec(ref),
 		v1alpha1.ReadinessSpec{}.OpenAPIModelName():       schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref),
@@ -108,7 +109,7 @@ func schema_pkg_apis_vsphere_v1alpha1_ClassLimits(ref common.ReferenceCallback) 
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ClassLimits bounds the size of VMs.",
+				Description: "ClassLimits bounds the size of VMs, and of all VMs of a namespace together.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"cpu": {
@@ -132,9 +133,17 @@ func schema_pkg_apis_vsphere_v1alpha1_ClassLimits(ref common.ReferenceCallback) 
 							Format:      "int32",
 						},
 					},
+					"perNamespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The most that all groups of the class in one namespace may have together. Omitted: no limit.",
+							Ref:         ref(v1alpha1.NamespaceLimits{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.NamespaceLimits{}.OpenAPIModelName()},
 	}
 }
 
@@ -399,6 +408,40 @@ func schema_pkg_apis_vsphere_v1alpha1_MemberSpec(ref common.ReferenceCallback) c
 					},
 				},
 				Required: []string{"instance", "deletion"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_vsphere_v1alpha1_NamespaceLimits(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "NamespaceLimits bounds what all groups of a class in one namespace have together. VMs that are off count, and so do those that a rollout makes before others go. With 0, none may be made. A limit that is lowered takes nothing away.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"vms": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Most VMs.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"cpu": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Most virtual CPUs of all VMs together.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"memory": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Most memory of all VMs together in GiB.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
 			},
 		},
 	}
@@ -982,7 +1025,7 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 					},
 					"limits": {
 						SchemaProps: spec.SchemaProps{
-							Description: "The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no limit.",
+							Description: "The most that each VM, and all VMs of a namespace together, may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no limit.",
 							Ref:         ref(v1alpha1.ClassLimits{}.OpenAPIModelName()),
 						},
 					},

@@ -38,6 +38,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Names", nameScenarios},
 		{"Hosts", hostScenarios},
 		{"Classes", classScenarios},
+		{"Limits", limitScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},
 		{"Pending", pendingScenarios},

@@ -25,6 +25,7 @@ func (c *Client) SetClasses(classes []vsphere.ClassSpec) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	c.classes = classes
+	c.tracker.SetClasses(classes)
 	c.outbox.NotifyAll()
 }
 

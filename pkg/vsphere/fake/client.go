@@ -57,8 +57,8 @@ func newClient(v *VCenter, cfg Config) *Client {
 	cfg.Root = cmp.Or(cfg.Root, VMFolder+"/vmgroups")
 	cfg.TemplateFolder = cmp.Or(cfg.TemplateFolder, VMFolder)
 	cfg.CloneTimeout = cmp.Or(cfg.CloneTimeout, 30*time.Minute)
-	box := &outbox{}
-	return &Client{
+	box, vms := &outbox{}, &members{}
+	c := &Client{
 		vc:     v,
 		cfg:    cfg,
 		outbox: box,
@@ -70,6 +70,8 @@ func newClient(v *VCenter, cfg Config) *Client {
 			Clock:        v.clock,
 			Owner:        cfg.Owner,
 			Notifier:     box,
+			Members:      vms,
+			OverLimit:    v1alpha1.ReasonLimitExceeded,
 		}),
 		known:    map[vsphere.Ref]bool{},
 		disks:    map[vsphere.Ref]*diskRead{},
@@ -78,6 +80,8 @@ func newClient(v *VCenter, cfg Config) *Client {
 		versions: operations.NewVersions(),
 		answers:  answers{sweepFor: map[vsphere.GroupID]bool{}},
 	}
+	vms.Client = c
+	return c
 }
 
 // Close disconnects the client: it is told nothing any more, as if its process had died. What it has submitted goes on.
@@ -94,6 +98,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID, class string) (v
 	if err := c.read(Snapshot, g); err != nil {
 		return vsphere.Snapshot{}, err
 	}
+	c.tracker.Know(g, class)
 	s := vsphere.Snapshot{
 		VCenter:    c.vc.uuid,
 		Owner:      c.cfg.Owner,
@@ -245,6 +250,7 @@ func (c *Client) observe(m *machine) {
 	} else {
 		c.absences.Dismiss(m.Ref)
 	}
+	c.tracker.RoomIn("") // perhaps
 }
 
 // lose takes note of a VM that is gone.
@@ -255,6 +261,7 @@ func (c *Client) lose(m *machine) {
 	delete(c.known, m.Ref)
 	delete(c.disks, m.Ref)
 	c.tracker.Gone(m.Ref)
+	c.tracker.RoomIn("") // perhaps
 	c.notify(m)
 }
 

@@ -14,6 +14,9 @@ type Changes struct {
 	Seen []vsphere.VM
 	// Changed are the VMs of ours that are not as they were, and those that are ours no more.
 	Changed []*vsphere.VM
+	// Room are the namespaces in which VMs of ours have gone, have become smaller, or count no more. An empty one is one that nobody
+	// knows.
+	Room map[string]bool
 	// Hosts are those that run a VM and whose name is not known.
 	Hosts []vsphere.Ref
 	// Folders are those outside the tree that hold VMs of ours and whose path is not known.

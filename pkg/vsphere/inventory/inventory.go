@@ -50,6 +50,7 @@ type Inventory struct {
 	// doubted are those of which a read has answered something else than the filter, and when.
 	doubted   map[vsphere.Ref]time.Time
 	hostNames map[vsphere.Ref]string
+	usage     usages                   // what the VMs of ours have
 	onHost    map[vsphere.Ref]int      // how many VMs of ours are on a host
 	classes   map[string]vsphere.Offer // what they come to, by name
 	// pathsOutside are the paths of folders outside the tree that hold VMs of ours, empty where they cannot be read.
@@ -81,6 +82,7 @@ func (inv *Inventory) Clear() {
 	inv.assumedPower = map[vsphere.Ref]time.Time{}
 	inv.hostNames = map[vsphere.Ref]string{}
 	inv.onHost = map[vsphere.Ref]int{}
+	inv.usage = usages{}
 	inv.pathsOutside = map[vsphere.Ref]string{}
 	inv.classes = nil
 	inv.absences.Reset()

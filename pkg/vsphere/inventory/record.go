@@ -75,6 +75,7 @@ func shareTexts(vm, sibling *vsphere.VM) {
 	share(&s.Name, known.Name)
 	share(&s.Revision, known.Revision)
 	share(&s.Template, known.Template)
+	share(&s.Class, known.Class)
 }
 
 // share replaces a text by one that says the same.

@@ -28,6 +28,7 @@ func (inv *Inventory) replace(r *record, vm vsphere.VM, host vsphere.Ref, ch *Ch
 	} else {
 		inv.unindex(r)
 	}
+	inv.noteRoom(r.vm, &changed, r.claim, ch)
 	r.vm, r.host = &changed, host
 	inv.index(r)
 	inv.addGroupsOf(r, ch)
@@ -48,6 +49,7 @@ func (inv *Inventory) complete(vm *vsphere.VM, host vsphere.Ref) {
 // delete takes a VM out of the inventory. inv.mu is held.
 func (inv *Inventory) delete(r *record, ch *Changes) {
 	inv.addGroupsOf(r, ch)
+	inv.noteRoom(r.vm, nil, r.claim, ch)
 	inv.unindex(r)
 	delete(inv.vms, r.vm.Ref)
 	delete(inv.assumedPower, r.vm.Ref)
@@ -95,6 +97,7 @@ func (inv *Inventory) count(r *record, n int) {
 			delete(inv.foldersOf, uid)
 		}
 	}
+	inv.usage.add(usageOf(inv.owner, r.vm, r.claim), n)
 	if r.host != "" && inv.isOurs(r.vm) {
 		if inv.onHost[r.host] += n; inv.onHost[r.host] == 0 {
 			delete(inv.onHost, r.host)

@@ -23,8 +23,11 @@ const listedFor = 30 * time.Minute
 //     is seen, or for ArrivesWithin.
 type cloneToCome struct {
 	is    cloneState
-	group vsphere.GroupID // of one that is lost
 	until time.Time
+	// group, class and takes are of one that is lost: its group, the class that its VM will be of, and what that will have.
+	group vsphere.GroupID
+	class string
+	takes vsphere.Usage
 }
 
 type cloneState string
@@ -129,6 +132,7 @@ func (t *Tracker) endFound(task vsphere.Ref, woken *wakes) bool {
 		return false
 	}
 	t.toCome.remove(key)
+	t.roomIn("")
 	t.wakeWithoutClones(woken)
 	return true
 }
@@ -139,6 +143,7 @@ func (t *Tracker) endCancelled(task vsphere.Ref, woken *wakes) {
 	_, known := t.toCome.byKey[key]
 	t.toCome.put(key, cloneToCome{is: over, until: t.cfg.Clock.Now().Add(listedFor)})
 	if known {
+		t.roomIn("")
 		t.wakeWithoutClones(woken)
 	}
 }
@@ -148,6 +153,7 @@ func (t *Tracker) endLost(uid, name string, woken *wakes) {
 	key := cloneKey{uid: uid, name: name}
 	if c, ok := t.toCome.byKey[key]; ok {
 		t.toCome.remove(key)
+		t.roomIn(c.group.Namespace)
 		woken.add(c.group)
 	}
 }

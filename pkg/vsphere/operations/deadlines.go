@@ -37,6 +37,7 @@ func (t *Tracker) Overdue() []Pending {
 		}
 	}
 	t.expireClones(now, woken)
+	t.expirePromises(now)
 	return cancel
 }
 

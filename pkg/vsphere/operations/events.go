@@ -171,7 +171,9 @@ func (t *Tracker) NotFound(id ID) {
 		t.move(o, awaiting)
 		return
 	}
-	t.toCome.put(cloneKey{uid: o.group.UID, name: o.Name}, cloneToCome{is: lost, group: o.group, until: until})
+	t.toCome.put(cloneKey{uid: o.group.UID, name: o.Name}, cloneToCome{
+		is: lost, group: o.group, class: o.class, takes: o.takes, until: until,
+	})
 	t.move(o, done)
 }
 
@@ -207,6 +209,7 @@ func (t *Tracker) Gone(vm vsphere.Ref) {
 			o.ignored = true
 		}
 	}
+	t.breakPromise(vm)
 	for uid := range t.powerOns {
 		t.forgetPowerOn(uid, vm)
 	}

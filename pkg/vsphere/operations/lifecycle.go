@@ -34,6 +34,9 @@ type operation struct {
 	subject  subject
 	resize   *vsphere.Resize // of a reconfiguration
 	tells    bool            // it is a configuration; what it tells the guest is not kept
+	class    string          // that its VM is of, as far as that is known
+	takes    vsphere.Usage   // what the VM of a clone has
+	grows    *vsphere.Resize // what its VM is to have, or is switched off for
 	state    state
 	asked    time.Time // when the adapter was last told to cancel it
 	until    time.Time // how long its effect is awaited; zero: without end
@@ -101,6 +104,7 @@ func (t *Tracker) move(o *operation, to state) {
 	case done:
 		t.release(o)
 		t.remove(o)
+		t.endLimited(o)
 	}
 }
 

@@ -40,6 +40,21 @@ func (s *Sorted[T]) First() (first T) {
 	return first
 }
 
+// Any reports whether is holds for any value of those that at orders the same. at is 0 for them, below that for what comes before.
+// Unlike All, it hands no list out.
+func (s *Sorted[T]) Any(at func(T) int, is func(T) bool) bool {
+	if s.Len() == 0 {
+		return false
+	}
+	i, _ := slices.BinarySearchFunc(s.values, 0, func(value T, _ int) int { return at(value) })
+	for ; i < len(s.values) && at(s.values[i]) == 0; i++ {
+		if is(s.values[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // Put adds a value, or replaces the one that is equal to it.
 func (s *Sorted[T]) Put(value T) {
 	i, found := slices.BinarySearchFunc(s.values, value, s.compare)

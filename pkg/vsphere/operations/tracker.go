@@ -12,7 +12,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// Config is what a Tracker needs. All fields are required, except Observer; an empty Owner is one too.
+// Config is what a Tracker needs. All fields are required, except Observer and Members; an empty Owner is one too.
 type Config struct {
 	// MaxClones, MaxPower and MaxDestroys bound the operations under way at once, over all groups.
 	MaxClones, MaxPower, MaxDestroys int
@@ -26,6 +26,10 @@ type Config struct {
 	// Observer measures. Its methods are called with the lock held: they must neither block nor call back. Nil measures
 	// nothing.
 	Observer Observer
+	// Members tells what VMs there are. Without it, limits of classes count what is under way alone.
+	Members Members
+	// OverLimit is the reason of an error that says that a class allows no more: a constant of the API.
+	OverLimit string
 }
 
 const (
@@ -61,6 +65,7 @@ type Tracker struct {
 	budgets  map[vsphere.Budget]*budget
 	failures map[string]*failures // by UID
 	powerOns map[string]*powerOns // by UID
+	limits   classLimits
 }
 
 // New returns an empty Tracker.
@@ -80,6 +85,7 @@ func New(cfg Config) *Tracker {
 		},
 		failures: map[string]*failures{},
 		powerOns: map[string]*powerOns{},
+		limits:   newClassLimits(),
 	}
 }
 
@@ -100,7 +106,8 @@ func (t *Tracker) Admit(g vsphere.GroupID, requests []vsphere.Request) []vsphere
 
 // Begin records an operation that is about to be submitted and takes a place in the budget for it. It fails with
 // vsphere.ErrNoBudget if there is none; the group is notified when it is its turn. It fails with ClassConflict if something
-// is under way already for the same name or VM, unless that yields.
+// is under way already for the same name or VM, unless that yields, and with ClassInvalid, or ClassTransient, if the limits of its
+// class do not allow it, see classLimits.
 func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	kind, ok := r.Kind.Info()
 	if !ok {
@@ -115,6 +122,9 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 			Message: fmt.Sprintf("%s is under way already", o),
 		}
 	}
+	if err := t.refuse(g, r); err != nil {
+		return 0, err
+	}
 	now, budget := t.cfg.Clock.Now(), t.budgets[kind.Budget]
 	if !budget.take(g, now) {
 		return 0, vsphere.ErrNoBudget
@@ -122,7 +132,18 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	t.began(r.Kind, budget.waited(g.UID, now))
 	t.last++
 	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
-	o.Started, o.resize, o.tells = now, r.Resize, r.Guest != nil
+	o.Started, o.grows, o.tells, o.class = now, r.Resize, r.Guest != nil, t.classOf(g, r)
+	if r.Kind == vsphere.OperationReconfigure {
+		o.resize = r.Resize
+	}
+	if r.Clone != nil {
+		o.takes = r.Clone.Usage()
+	}
+	if r.Resize != nil {
+		delete(t.limits.promises, r.VM) // the operation counts
+	} else {
+		t.breakPromise(r.VM)
+	}
 	t.add(o)
 	return o.id, nil
 }
@@ -135,6 +156,8 @@ func (t *Tracker) Reset() {
 		t.move(o, done)
 	}
 	t.toCome = newClonesToCome()
+	clear(t.limits.promises)
+	t.roomIn("")
 	clear(t.failures)
 	clear(t.powerOns)
 }
@@ -146,6 +169,7 @@ func (t *Tracker) Forget(uid string) {
 	delete(t.failures, uid)
 	delete(t.powerOns, uid)
 	t.toCome.forget(uid)
+	t.forgetLimits(uid)
 	for _, o := range t.byGroup[uid].All() {
 		o.ignored = true
 	}

@@ -21,6 +21,7 @@ func (t *Tracker) wake(w *wakes) {
 	for _, b := range t.budgets {
 		w.groups = append(w.groups, b.grant(now)...)
 	}
+	w.groups, t.limits.woken = append(w.groups, t.limits.woken...), nil
 	t.mu.Unlock()
 	if w.all {
 		t.cfg.Notifier.NotifyAll()

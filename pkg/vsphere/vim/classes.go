@@ -47,6 +47,7 @@ func (l *classList) all(cfg *Config) ([]vsphere.ClassSpec, int) {
 // SetClasses implements vsphere.Interface.
 func (v *VCenter) SetClasses(classes []vsphere.ClassSpec) {
 	v.classes.set(classes)
+	v.tracker.SetClasses(classes)
 	if c, err := v.synced(); err == nil { // one that is about to be synced looks at its first turn
 		c.queue.wake()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
@@ -47,11 +48,12 @@ func newShared(cfg Config) *shared {
 		sweeps:        newSweeps(),
 		lookups:       map[vsphere.GroupID]lookup{},
 		users:         map[string]bool{},
-		tracker: operations.New(operations.Config{
-			MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
-			CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Owner: cfg.Owner, Notifier: cfg.Notifier, Observer: cfg.Operations,
-		}),
 	}
+	s.tracker = operations.New(operations.Config{
+		MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
+		CloneTimeout: cfg.CloneTimeout, Clock: cfg.Clock, Owner: cfg.Owner, Notifier: cfg.Notifier, Observer: cfg.Operations,
+		Members: s.inv, OverLimit: v1alpha1.ReasonLimitExceeded,
+	})
 	s.expectCloneTasks() // of the process before this one
 	return s
 }
@@ -64,6 +66,9 @@ func (s *shared) publish(ch *inventory.Changes) {
 	}
 	for _, vm := range ch.Changed {
 		s.tracker.Observed(*vm)
+	}
+	for namespace := range ch.Room {
+		s.tracker.RoomIn(namespace)
 	}
 	if ch.All {
 		s.cfg.Notifier.NotifyAll()

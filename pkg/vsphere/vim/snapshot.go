@@ -13,6 +13,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID, class string) (
 	if err != nil {
 		return vsphere.Snapshot{}, err
 	}
+	v.tracker.Know(g, class)
 	// The sweeps are read before all else, for the snapshot has to hold what they have found.
 	swept, sweepErr := v.sweeps.last()
 	// The operations are read first: an operation that ends in between is then in the snapshot twice, as itself and as

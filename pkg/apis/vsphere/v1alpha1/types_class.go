@@ -97,14 +97,14 @@ type VmGroupClassSpec struct {
 	// +kubebuilder:validation:MaxItems=2
 	CloneModes []CloneMode `json:"cloneModes,omitempty"`
 
-	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
-	// limit.
+	// The most that each VM, and all VMs of a namespace together, may have. A group that asks for more makes no VMs, and changes none;
+	// VMs that exist stay. Omitted: no limit.
 	//
 	// +optional
 	Limits *ClassLimits `json:"limits,omitempty"`
 }
 
-// ClassLimits bounds the size of VMs.
+// ClassLimits bounds the size of VMs, and of all VMs of a namespace together.
 //
 // +kubebuilder:validation:MinProperties=1
 type ClassLimits struct {
@@ -125,6 +125,35 @@ type ClassLimits struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Disk *int32 `json:"disk,omitempty"`
+
+	// The most that all groups of the class in one namespace may have together. Omitted: no limit.
+	//
+	// +optional
+	PerNamespace *NamespaceLimits `json:"perNamespace,omitempty"`
+}
+
+// NamespaceLimits bounds what all groups of a class in one namespace have together. VMs that are off count, and so do those that a
+// rollout makes before others go. With 0, none may be made. A limit that is lowered takes nothing away.
+//
+// +kubebuilder:validation:MinProperties=1
+type NamespaceLimits struct {
+	// Most VMs.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	VMs *int32 `json:"vms,omitempty"`
+
+	// Most virtual CPUs of all VMs together.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	CPU *int32 `json:"cpu,omitempty"`
+
+	// Most memory of all VMs together in GiB.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Memory *int32 `json:"memory,omitempty"`
 }
 
 // ClassNetwork is a network that NICs may be connected to.

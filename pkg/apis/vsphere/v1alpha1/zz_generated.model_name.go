@@ -49,6 +49,11 @@ func (in MemberSpec) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in NamespaceLimits) OpenAPIModelName() string {
+	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NamespaceLimits"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in NetworkSpec) OpenAPIModelName() string {
 	return "com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NetworkSpec"
 }

@@ -38,6 +38,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: memory
       type:
         scalar: numeric
+    - name: perNamespace
+      type:
+        namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NamespaceLimits
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassNetwork
   map:
     fields:
@@ -130,6 +133,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NamespaceLimits
+  map:
+    fields:
+    - name: cpu
+      type:
+        scalar: numeric
+    - name: memory
+      type:
+        scalar: numeric
+    - name: vms
+      type:
+        scalar: numeric
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.NetworkSpec
   map:
     fields:

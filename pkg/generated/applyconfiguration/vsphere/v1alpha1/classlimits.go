@@ -8,7 +8,7 @@ package v1alpha1
 // ClassLimitsApplyConfiguration represents a declarative configuration of the ClassLimits type for use
 // with apply.
 //
-// ClassLimits bounds the size of VMs.
+// ClassLimits bounds the size of VMs, and of all VMs of a namespace together.
 type ClassLimitsApplyConfiguration struct {
 	// Most virtual CPUs of a VM.
 	CPU *int32 `json:"cpu,omitempty"`
@@ -16,6 +16,8 @@ type ClassLimitsApplyConfiguration struct {
 	Memory *int32 `json:"memory,omitempty"`
 	// Largest first disk that spec.disk of a group may ask for, in GiB. Disks that a template brings are the administrator's.
 	Disk *int32 `json:"disk,omitempty"`
+	// The most that all groups of the class in one namespace may have together. Omitted: no limit.
+	PerNamespace *NamespaceLimitsApplyConfiguration `json:"perNamespace,omitempty"`
 }
 
 // ClassLimitsApplyConfiguration constructs a declarative configuration of the ClassLimits type for use with
@@ -45,5 +47,13 @@ func (b *ClassLimitsApplyConfiguration) WithMemory(value int32) *ClassLimitsAppl
 // If called multiple times, the Disk field is set to the value of the last call.
 func (b *ClassLimitsApplyConfiguration) WithDisk(value int32) *ClassLimitsApplyConfiguration {
 	b.Disk = &value
+	return b
+}
+
+// WithPerNamespace sets the PerNamespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PerNamespace field is set to the value of the last call.
+func (b *ClassLimitsApplyConfiguration) WithPerNamespace(value *NamespaceLimitsApplyConfiguration) *ClassLimitsApplyConfiguration {
+	b.PerNamespace = value
 	return b
 }

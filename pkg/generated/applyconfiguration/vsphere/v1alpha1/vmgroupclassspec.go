@@ -30,8 +30,8 @@ type VmGroupClassSpecApplyConfiguration struct {
 	Networks []ClassNetworkApplyConfiguration `json:"networks,omitempty"`
 	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
 	CloneModes []vspherev1alpha1.CloneMode `json:"cloneModes,omitempty"`
-	// The most that each VM may have. A group that asks for more makes no VMs, and changes none; VMs that exist stay. Omitted: no
-	// limit.
+	// The most that each VM, and all VMs of a namespace together, may have. A group that asks for more makes no VMs, and changes none;
+	// VMs that exist stay. Omitted: no limit.
 	Limits *ClassLimitsApplyConfiguration `json:"limits,omitempty"`
 }
 

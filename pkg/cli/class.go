@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +18,8 @@ var classCommand = command{
 	name: "class", args: "NAME",
 	short: "Show what a VmGroupClass offers, and which groups use it",
 	long: `What is wrong with the class, its controller has written into its status. The groups are those that you may list.
+How much of the limits of a namespace is used is what the statuses of these groups tell, by the sizes in their specs. The controller
+counts the VMs that there are, and what is under way.
 `,
 	run: showClass,
 }
@@ -51,7 +56,13 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 	fmt.Fprintf(out, "  controller: %s\n  templates: %s\n  namespaces: %s\n",
 		class.Spec.ControllerName, class.Spec.TemplateFolder, namespacesOf(class))
 	if l := class.Spec.Limits; l != nil {
-		fmt.Fprintf(out, "  each VM at most: %s\n", limitsOf(l))
+		if each := limitsOf(limit{l.CPU, "CPUs"}, limit{l.Memory, "GiB of memory"}, limit{l.Disk, "GiB of disk"}); each != "" {
+			fmt.Fprintf(out, "  each VM at most: %s\n", each)
+		}
+		if per := l.PerNamespace; per != nil {
+			all := limitsOf(limit{per.VMs, "VMs"}, limit{per.CPU, "CPUs"}, limit{per.Memory, "GiB of memory"})
+			fmt.Fprintf(out, "  each namespace at most: %s\n", all)
+		}
 	}
 	fmt.Fprintln(out, "\nZones:")
 	zones := newTable(out, "  ", "NAME", "CLUSTER", "RESOURCE POOL", "DATASTORE")
@@ -89,7 +100,44 @@ func printUsers(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 		return err
 	}
 	fmt.Fprintln(out, "\nGroups, by the present size in their specs:")
+	if err := t.print(); err != nil {
+		return err
+	}
+	return printUsage(out, class, groups)
+}
+
+// usage is how much groups have, by their statuses and the sizes in their specs.
+type usage struct{ vms, cpu, memory int32 }
+
+// printUsage prints how much of the limits each namespace uses.
+func printUsage(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.VmGroup) error {
+	if class.Spec.Limits == nil || class.Spec.Limits.PerNamespace == nil {
+		return nil
+	}
+	of := map[string]usage{}
+	for i := range groups {
+		vg := &groups[i]
+		if vg.Status.Class == class.Name {
+			u, vms := of[vg.Namespace], vg.Status.Replicas
+			of[vg.Namespace] = usage{u.vms + vms, u.cpu + vms*vg.Spec.CPU, u.memory + vms*vg.Spec.Memory}
+		}
+	}
+	limits := class.Spec.Limits.PerNamespace
+	t := newTable(out, "  ", "NAMESPACE", "VMS", "CPUS", "MEMORY")
+	for _, namespace := range slices.Sorted(maps.Keys(of)) {
+		u := of[namespace]
+		t.row(namespace, used(u.vms, limits.VMs, ""), used(u.cpu, limits.CPU, ""), used(u.memory, limits.Memory, " GiB"))
+	}
+	fmt.Fprintln(out, "\nUsed of what each namespace may have:")
 	return t.print()
+}
+
+// used draws how much of a limit is used, nothing if there is no limit.
+func used(n int32, limit *int32, unit string) string {
+	if limit == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d/%d%s", bar(n, *limit), n, *limit, unit)
 }
 
 // namespacesOf says which namespaces a class admits.
@@ -105,19 +153,19 @@ func namespacesOf(class *v1alpha1.VmGroupClass) string {
 	}
 }
 
-func limitsOf(l *v1alpha1.ClassLimits) string {
-	text := ""
-	add := func(n *int32, unit string) {
-		if n == nil {
-			return
+// limit is one that a class may have.
+type limit struct {
+	most *int32
+	unit string
+}
+
+// limitsOf names the limits that there are.
+func limitsOf(limits ...limit) string {
+	var parts []string
+	for _, l := range limits {
+		if l.most != nil {
+			parts = append(parts, fmt.Sprintf("%d %s", *l.most, l.unit))
 		}
-		if text != "" {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", *n, unit)
 	}
-	add(l.CPU, "CPUs")
-	add(l.Memory, "GiB of memory")
-	add(l.Disk, "GiB of disk")
-	return text
+	return strings.Join(parts, ", ")
 }

@@ -67,3 +67,37 @@ Groups, by the present size in their specs:
 		t.Errorf("%v:\n%s", err, out.String())
 	}
 }
+
+// TestPrintUsage shows for each namespace how much of each limit is used, by groups of the class alone.
+func TestPrintUsage(t *testing.T) {
+	class := &v1alpha1.VmGroupClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "gold"},
+		Spec: v1alpha1.VmGroupClassSpec{
+			ControllerName: "vc1", TemplateFolder: "templates", Zones: []v1alpha1.ZoneSpec{{Name: "a", Cluster: "c1"}},
+			Limits: &v1alpha1.ClassLimits{PerNamespace: &v1alpha1.NamespaceLimits{VMs: ptr.To[int32](10), Memory: ptr.To[int32](0)}},
+		},
+	}
+	group := func(namespace, name, class string, vms int32) v1alpha1.VmGroup {
+		return v1alpha1.VmGroup{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.VmGroupSpec{CPU: 2, Memory: 4},
+			Status: v1alpha1.VmGroupStatus{Class: class, Replicas: vms},
+		}
+	}
+	var out strings.Builder
+	groups := []v1alpha1.VmGroup{
+		group("shop", "web", "gold", 3), group("shop", "pg", "gold", 2), group("shop", "old", "silver", 9), group("ci", "runner", "gold", 0),
+	}
+	if err := printClass(&out, class, groups); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+Used of what each namespace may have:
+  NAMESPACE   VMS                           MEMORY
+  ci          [--------------------] 0/10   [####################] 0/0 GiB
+  shop        [##########----------] 5/10   [####################] 20/0 GiB
+`
+	if got := out.String(); !strings.HasSuffix(got, want) || !strings.Contains(got, "  each namespace at most: 10 VMs, 0 GiB of memory\n") ||
+		strings.Contains(got, "each VM") {
+		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
+	}
+}

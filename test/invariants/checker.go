@@ -28,6 +28,9 @@ type Options struct {
 	Root string
 	// Surge is how many VMs a group may have beyond its replicas.
 	Surge int
+	// VMsPerNamespace is how many VMs each class allows in a namespace at most, by its name, all the time (I18). Classes that it
+	// lacks are not judged.
+	VMsPerNamespace map[string]int
 	// Writers is how many controllers write at once by mistake. With two or more, I3 and I4 hold in the end only, and a
 	// group is at rest only OutsideChange after it was brought to rest (I14).
 	Writers int

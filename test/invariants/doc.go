@@ -20,6 +20,7 @@
 //	I15 no disk of a VM shrinks
 //	I16 a guest that is to be told something of itself finds that at its first start
 //	I17 no address is on two VMs at one moment
+//	I18 no namespace has more VMs of a class, clones in flight included, than the class allows
 //	P2  in the end, every VM of ours has its VmGroup
 //
 // I8 is [Checker.Mark] and [Checker.Quiet]: who runs the test knows when there should be rest. I12, how soon all is well, is

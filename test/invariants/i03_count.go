@@ -29,6 +29,7 @@ func (s *state) cloneBegins(now control.Clone) {
 	s.checkForeignSync(s.callOf(c), g, "clone of "+c.Name)
 	s.checkAtRest(g, "clone of "+c.Name)
 	s.checkCount(g, c.stamp.UID, "clone of "+c.Name+" was accepted")
+	s.checkLimit(c.stamp, "clone of "+c.Name+" was accepted")
 	if g != nil {
 		s.recount(g)
 	}

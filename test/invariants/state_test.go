@@ -88,6 +88,11 @@ func TestDisks(t *testing.T) {
 func TestCount(t *testing.T) {
 	failed := func(c *control.Clone) { c.State, c.Fault = "error", "DuplicateName" }
 	for name, r := range map[string]row{
+		"I18: as many as allowed": {o: Options{VMsPerNamespace: map[string]int{"gold": 2}}, steps: []any{
+			seen("u1", 1, 3), cloneOf("t1", "u1", 0, ofGold), made("u1", 0, goldVM), ended("t1", "u1", 0), cloneOf("t2", "u1", 1, ofGold), cloneOf("t3", "u1", 2)}},
+		"I18: a clone too many": {o: Options{VMsPerNamespace: map[string]int{"gold": 1}}, steps: []any{
+			seen("u1", 1, 3), cloneOf("t1", "u1", 0, ofGold), made("u1", 0, goldVM), ended("t1", "u1", 0), cloneOf("t2", "u1", 1, ofGold)},
+			want: "I18", says: "clone of web-u1-1 was accepted: namespace ns has 2 VMs of class gold, clones in flight included, and may have 1"},
 		"I3: as many as wanted": {steps: []any{seen("u1", 1, 2), grown("u1", 2)}},
 		"I3: one clone too many": {steps: []any{seen("u1", 1, 2), grown("u1", 2), cloneOf("t3", "u1", 2)},
 			want: "I3", says: "clone of web-u1-2 was accepted: the group ns/web-u1 has 3 VMs, clones in flight included, and may have 2"},

@@ -124,6 +124,14 @@ func stampOf(uid string, slot int, instance string) string {
 	return fmt.Sprintf(`{"owner":"me","uid":%q,"slot":%d,"instance":%q}`, uid, slot, instance)
 }
 
+// inGold adds a namespace and a class to a stamp.
+func inGold(stamp string) string {
+	return strings.TrimSuffix(stamp, "}") + `,"namespace":"ns","class":"gold"}`
+}
+
+func ofGold(c *control.Clone) { c.Stamp = inGold(c.Stamp) }
+func goldVM(vm *control.VM)   { vm.Stamp = inGold(vm.Stamp) }
+
 // made is VM n of a group as it is when its clone has ended.
 func made(uid string, n int, change ...func(*control.VM)) control.Entry {
 	vm := &control.VM{

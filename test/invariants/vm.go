@@ -11,11 +11,13 @@ import (
 
 // stamp is what a VM says of whom it belongs to. It is read here once more, so that the controller's reading is checked too.
 type stamp struct {
-	Owner    string `json:"owner"`
-	UID      string `json:"uid"`
-	Slot     int    `json:"slot"`
-	Instance string `json:"instance"`
-	Guest    string `json:"guest"`
+	Owner     string `json:"owner"`
+	UID       string `json:"uid"`
+	Namespace string `json:"namespace"`
+	Class     string `json:"class"`
+	Slot      int    `json:"slot"`
+	Instance  string `json:"instance"`
+	Guest     string `json:"guest"`
 }
 
 func parseStamp(text string) *stamp {
@@ -157,6 +159,7 @@ func (s *state) putVM(now control.VM) {
 		g := s.groups[v.stamp.UID]
 		s.checkCount(g, v.stamp.UID, "VM "+v.label()+" has appeared")
 		s.checkSlot(v)
+		s.checkLimit(v.stamp, "VM "+v.label()+" has appeared")
 	}
 }
 

@@ -74,9 +74,9 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 	}
 	if len(class.Spec.Networks) > 0 {
 		fmt.Fprintln(out, "\nNetworks:")
-		networks := newTable(out, "  ", "NAME", "PATH")
+		networks := newTable(out, "  ", "NAME", "PATH", "CIDR")
 		for _, network := range class.Spec.Networks {
-			networks.row(network.Name, network.Path)
+			networks.row(network.Name, network.Path, network.CIDR)
 		}
 		if err := networks.print(); err != nil {
 			return err

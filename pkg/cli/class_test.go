@@ -16,7 +16,7 @@ func TestPrintClass(t *testing.T) {
 		Spec: v1alpha1.VmGroupClassSpec{
 			ControllerName: "vc1", TemplateFolder: "templates", AllowedNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}},
 			Zones:    []v1alpha1.ZoneSpec{{Name: "a", Cluster: "c1", Datastore: "ssd"}, {Name: "b", Cluster: "c2"}},
-			Networks: []v1alpha1.ClassNetwork{{Name: "front", Path: "dvpg-front"}},
+			Networks: []v1alpha1.ClassNetwork{{Name: "front", Path: "dvpg-front", CIDR: "10.1.0.0/24"}},
 			Limits:   &v1alpha1.ClassLimits{CPU: ptr.To[int32](4), Memory: ptr.To[int32](8)},
 		},
 		Status: v1alpha1.VmGroupClassStatus{Conditions: []metav1.Condition{{
@@ -44,8 +44,8 @@ Zones:
   b      c2
 
 Networks:
-  NAME    PATH
-  front   dvpg-front
+  NAME    PATH         CIDR
+  front   dvpg-front   10.1.0.0/24
 
 Groups, by the present size in their specs:
   NAMESPACE   NAME   VMS   CPUS   MEMORY

@@ -154,7 +154,7 @@ func (l NamespaceLimits) Refuse(t Tenancy, used []GroupUsage, unknown int, more 
 				"%s, %s%s%s: %s an administrator.", allows, there, largest, wants, advice)}
 		case unknown > 0 && waits == nil && (!isVMs || have+asked+int64(unknown) > *limit):
 			waits = &Error{Class: ClassTransient, Reason: ReasonWaitingForClones, Message: fmt.Sprintf(
-				"%s, and %s under way of which nobody knows whose they are: waiting for their end.", allows, areClones(unknown))}
+				"%s, and %s: waiting for the end of that.", allows, unknownClones(unknown))}
 		}
 	}
 	return waits
@@ -188,11 +188,11 @@ func mostOf(used []GroupUsage, of func(Usage) int64, short func(int64) string) s
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-func areClones(n int) string {
+func unknownClones(n int) string {
 	if n == 1 {
-		return "1 clone is"
+		return "a clone is under way of which nobody knows whose it is"
 	}
-	return fmt.Sprintf("%d clones are", n)
+	return fmt.Sprintf("%d clones are under way of which nobody knows whose they are", n)
 }
 
 func plural(n int64, unit string) string {

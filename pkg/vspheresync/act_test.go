@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/fake"
 )
@@ -330,4 +332,34 @@ func TestAChangeThatIsRefusedIsSyncedAgainAtOnce(t *testing.T) {
 	f.said("it is refused", "StartReconfigure", "update status")
 	f.try()
 	f.said("it is powered on", "StartPowerOn")
+}
+
+// TestALimitIsNotTriedAgainAtOnce: the snapshot does not tell of the limits of a class, so the next sync would be refused again. The
+// adapter notifies the group when there is room, and then it fills up.
+func TestALimitIsNotTriedAgainAtOnce(t *testing.T) {
+	f := newFixture(t, group(3))
+	f.restart(fake.Config{}, Config{KeeperOf: func(*v1alpha1.VmGroup) (plan.Keeper, error) { return plan.Keeper{Class: "gold"}, nil }})
+	limit := func(most int64) {
+		f.client.SetClasses([]vsphere.ClassSpec{{
+			Name: "gold", TemplateFolder: "templates", Zones: []vsphere.ZoneSpec{{Name: "a", Cluster: fake.FirstCluster}},
+			PerNamespace: vsphere.NamespaceLimits{VMs: &most},
+		}})
+	}
+	limit(2)
+	var again time.Duration
+	var err error
+	for range 5 {
+		f.pass(lastInterval)
+		again, err = f.sync()
+	}
+	if vsphere.ClassOf(err) != vsphere.ClassInvalid || again == atOnce {
+		t.Errorf("again after %s, %v", again, err)
+	}
+	status := f.live().Status
+	if status.Phase != v1alpha1.PhaseError || status.AvailableReplicas != 2 || !strings.Contains(status.Message, "and there are 2 (web 2)") {
+		t.Errorf("%d available, %s: %s", status.AvailableReplicas, status.Phase, status.Message)
+	}
+	limit(3)
+	f.settle()
+	f.wantStatus("there is room", "3/3 READY AllReplicasAvailable")
 }

@@ -67,6 +67,7 @@ func RunWith(ctx context.Context, o *options.Options, with Overrides) (err error
 	}
 	defer clients.close()
 	a := &app{options: o, clients: clients, metrics: metrics.New(), clock: with.Clock, wrapVCenter: with.WrapVCenter}
+	a.metrics.ControllerInfo.WithLabelValues(o.ControllerName).Set(1)
 	a.health = newHealth(o.LeaderElection.RenewDeadline)
 
 	servers, err := a.serve(ctx)

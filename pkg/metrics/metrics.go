@@ -2,7 +2,7 @@
 // leader election are client-go's and come from component-base.
 //
 // Each process, or each test, makes its own set: nothing is shared, and nothing is registered twice. No label has more
-// values than there are in code, method names of vCenter or its fault types: never the name of a VmGroup or a VM.
+// values than there are in code, method names of vCenter, its fault types, or one controller's name: never the name of a VmGroup or a VM.
 package metrics
 
 import (
@@ -23,6 +23,8 @@ type Metrics struct {
 	table *table
 	state *stateCollector
 
+	// ControllerInfo is 1 for the name of this controller, by which classes name it. The series of a process are told apart by it.
+	ControllerInfo *metrics.GaugeVec
 	// Syncs counts syncs of VmGroups by result: Success, an error class, Panic or StaleCache.
 	Syncs *metrics.CounterVec
 	// SyncDuration is the time a sync takes. It waits for no task, so it is short.
@@ -69,6 +71,7 @@ func New() *Metrics {
 	m := &Metrics{
 		table:              t,
 		state:              newStateCollector(t),
+		ControllerInfo:     t.gauges("controller_info", "1, with the name of the controller (flag -controller-name). Join it with other metrics of the process, where several controllers serve one cluster.", "name"),
 		Syncs:              t.counters("syncs_total", "Syncs of VmGroups by result: Success, StaleCache, Panic or an error class. Conflict: vCenter reports a conflict, or another writer of the same VmGroup came first.", "result"),
 		SyncDuration:       t.histogram("sync_duration_seconds", "Time that a sync of a VmGroup takes.", syncBuckets),
 		OperationDuration:  t.histograms("operation_duration_seconds", "Time from the submission of an operation to vCenter to its end, by kind, such as Clone or PowerOff, and result: Success or an error class.", operationBuckets, "kind", "result"),

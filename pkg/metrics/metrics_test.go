@@ -49,6 +49,7 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 
 // touch gives every metric a value: one with labels is not to be seen before it has one.
 func touch(m *Metrics) {
+	m.ControllerInfo.WithLabelValues("x").Set(1)
 	m.Syncs.WithLabelValues("x").Inc()
 	m.OperationDuration.WithLabelValues("x", "x").Observe(1)
 	m.BudgetWait.WithLabelValues("x").Observe(1)

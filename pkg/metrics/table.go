@@ -61,6 +61,13 @@ func (t *table) gauge(name, help string) *metrics.Gauge {
 	return g
 }
 
+func (t *table) gauges(name, help string, labels ...string) *metrics.GaugeVec {
+	g := metrics.NewGaugeVec(&metrics.GaugeOpts{Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA}, labels)
+	t.add("gauge", name, help, labels, nil)
+	t.registry.MustRegister(g)
+	return g
+}
+
 func (t *table) histogram(name, help string, buckets []float64) *metrics.Histogram {
 	h := metrics.NewHistogram(&metrics.HistogramOpts{
 		Namespace: namespace, Name: name, Help: help, StabilityLevel: metrics.ALPHA, Buckets: buckets,

@@ -16,15 +16,9 @@ func (v *VCenter) GuestDataOf(vm vsphere.Ref) (vsphere.GuestData, bool) {
 }
 
 func (c *Client) startConfigure(g vsphere.GroupID, r vsphere.Request) error {
-	id, err := c.tracker.Begin(g, r)
+	id, m, err := c.beginChange(g, r)
 	if err != nil {
-		return err // it is not looked at before it is its turn
-	}
-	m := c.vc.machines[r.VM]
-	if m == nil {
-		c.tracker.Withdraw(id, nil)
-		c.tracker.Gone(r.VM)
-		return newError(vsphere.ClassConflict, vsphere.ReasonGone, "VM %s does not exist", r.VM)
+		return err
 	}
 	refusal := c.refuseChange(g, m)
 	switch {

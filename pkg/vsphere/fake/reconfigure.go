@@ -3,6 +3,7 @@ package fake
 import (
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/operations"
 )
 
 // SetHotPlug says whether the size of a VM can be changed while the VM is on. At first it can.
@@ -12,16 +13,25 @@ func (v *VCenter) SetHotPlug(ref vsphere.Ref, possible bool) {
 	v.machine(ref).noHotPlug = !possible
 }
 
-func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
+// beginChange takes the place of a change in the budget, and looks at its VM after that.
+func (c *Client) beginChange(g vsphere.GroupID, r vsphere.Request) (operations.ID, *machine, error) {
 	id, err := c.tracker.Begin(g, r)
 	if err != nil {
-		return err // it is not looked at before it is its turn
+		return 0, nil, err // it is not looked at before it is its turn
 	}
 	m := c.vc.machines[r.VM]
 	if m == nil {
 		c.tracker.Withdraw(id, nil)
 		c.tracker.Gone(r.VM)
-		return newError(vsphere.ClassConflict, vsphere.ReasonGone, "VM %s does not exist", r.VM)
+		return 0, nil, newError(vsphere.ClassConflict, vsphere.ReasonGone, "VM %s does not exist", r.VM)
+	}
+	return id, m, nil
+}
+
+func (c *Client) startReconfigure(g vsphere.GroupID, r vsphere.Request) error {
+	id, m, err := c.beginChange(g, r)
+	if err != nil {
+		return err
 	}
 	if err := c.refuseChange(g, m); err != nil {
 		c.tracker.Withdraw(id, err)

@@ -93,9 +93,10 @@ var rooms = []room{
 		why:  "what is in flight is counted without a vCenter, for every implementation of the port",
 	},
 	{
-		path: "pkg/vsphere/operations",
-		may:  []string{"pkg/vsphere$", "k8s.io/utils/clock"},
-		why:  "what is under way is counted without a vCenter, for every implementation of the port",
+		path: "pkg/vsphere/cloudinit",
+		may:  []string{"pkg/apis", "pkg/vsphere$"},
+		not:  []string{"context", "os", "net$", "net/http"},
+		why:  "what a guest is told is put into words without a call",
 	},
 	{
 		path: "pkg/vsphere/inventory",
@@ -105,7 +106,7 @@ var rooms = []room{
 	},
 	{
 		path: "pkg/vsphere/fake",
-		may:  []string{"pkg/apis", "pkg/vsphere$", "pkg/vsphere/operations", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
+		may:  []string{"pkg/apis", "pkg/vsphere$", "pkg/vsphere/operations", "k8s.io/apimachinery", "k8s.io/utils", "github.com/google/uuid"},
 		why:  "the fake is an in-memory vCenter behind the port",
 	},
 	{
@@ -117,7 +118,7 @@ var rooms = []room{
 	{
 		path: "pkg/vsphere/vim",
 		may: []string{
-			"pkg/apis", "pkg/vsphere$", "pkg/vsphere/operations", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics",
+			"pkg/apis", "pkg/vsphere$", "pkg/vsphere/cloudinit", "pkg/vsphere/operations", "pkg/vsphere/inventory", "pkg/metrics",
 			govmomi, kubernetes, "github.com/google/uuid", "golang.org/x",
 		},
 		why: "the adapter knows the port, govmomi and the reasons of the API, and nobody who uses it",

@@ -238,15 +238,32 @@ func TestLimitsUnderConcurrency(t *testing.T) {
 	}
 }
 
-// A group that is refused keeps no place in the line for the budget, and nobody is asked for VMs where there are no limits.
+// silverClone asks for a clone of a class without limits.
+func silverClone(name string) vsphere.Request {
+	r := goldClone(name)
+	r.Clone.Place.Class = "silver"
+	return r
+}
+
+// A group that is refused gives its place in the line for the budget to others.
+func TestARefusedGroupKeepsNoPlaceInTheLine(t *testing.T) {
+	f, _ := limited(t, vsphere.NamespaceLimits{VMs: new(int64(0))})
+	var ids []operations.ID
+	for _, name := range []string{"0", "1", "2", "3", "4", "5", "6", "7"} {
+		ids = append(ids, f.takes("db", silverClone(name)))
+	}
+	if admitted := f.Admit(group("web"), []vsphere.Request{goldClone("web-0")}); len(admitted) > 0 {
+		t.Fatalf("admitted %+v", admitted)
+	}
+	f.refused("web", vsphere.ClassInvalid, goldClone("web-0"))
+	f.Refused(ids[0], failure(vsphere.ClassTransient))
+	f.takes("ci", silverClone("ci-0"))
+}
+
+// Nobody is asked for VMs where there are no limits.
 func TestWithoutLimitsNothingIsCounted(t *testing.T) {
 	f, ms := limited(t, vsphere.NamespaceLimits{VMs: new(int64(0))})
-	f.Admit(group("web"), []vsphere.Request{goldClone("web-0")})
-	f.refused("web", vsphere.ClassInvalid, goldClone("web-0"))
-	ms.asked = 0
-	silver := goldClone("db-0")
-	silver.Clone.Place.Class = "silver"
-	f.takes("db", silver)
+	f.takes("db", silverClone("db-0"))
 	f.SetClasses(nil)
 	f.takes("web", goldClone("web-0"))
 	if ms.asked > 0 {

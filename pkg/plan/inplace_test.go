@@ -73,7 +73,7 @@ func TestAPowerCycleThatHasFailed(t *testing.T) {
 		t.Fatalf("asked for %+v, again after %s", p.Requests, p.RetryAfter)
 	}
 	in.Now = in.Now.Add(p.RetryAfter)
-	if p := Compute(in); len(p.Requests) != 1 || p.Requests[0].Kind != vsphere.OperationPowerOff {
+	if p := Compute(in); len(p.Requests) != 1 || p.Requests[0].Kind != vsphere.OperationPowerOff || p.Requests[0].Resize == nil {
 		t.Errorf("then asked for %+v", p.Requests)
 	}
 }

@@ -70,6 +70,8 @@ func told(w *harness.World, name string) map[string]control.GuestState {
 // address that it had, and no two VMs the same at one time. Nothing of the user data is seen anywhere else.
 func TestGuests(t *testing.T) {
 	w := guests(t, "guests")
+	// Guests would look at a vApp config first. Invariant I16 sees to it that it is gone when they start.
+	harness.Must(t, w.VCenter.Control.SetVApp(t.Context(), harness.Template, true))
 	w.Verbosity = 10
 	c := start(w, "guests")
 	secret(w, "web-1", v1alpha1.DefaultUserDataKey, "#cloud-config\n# "+canary)

@@ -61,7 +61,8 @@ var privileges = []Privilege{
 	{"VirtualMachine.ResetVM_Task", []string{"VirtualMachine.Interact.Reset"}, "to reset a VM that is not healthy"},
 	{"VirtualMachine.ReconfigVM_Task", []string{
 		"VirtualMachine.Config.CPUCount", "VirtualMachine.Config.Memory", "VirtualMachine.Config.AdvancedConfig",
-	}, "to change a VM's CPUs and memory in place, and its stamp with them; the first two are asked for only if they change"},
+	}, "to change a VM's CPUs and memory in place, and its stamp with them, or to tell its guest its hostname, addresses and user data; the first two are asked for only if they change"},
+	{"VirtualMachine.ReconfigVM_Task", []string{"VApp.ApplicationConfig"}, "to take away the vApp config that a template has brought, where spec.guest asks for cloud-init, which would look there first"},
 	{"VirtualMachine.ReconfigVM_Task", diskPrivileges, "to let a VM's disk grow in place, where spec.disk asks for a larger one"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},

@@ -104,6 +104,7 @@ func TestKeeperOf(t *testing.T) {
 		"3: the namespace has another label":           {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, labels.Set{"team": "b"}, "vc1/gold/ClassNotAllowed"},
 		"3: the labels are not known":                  {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", admits(&label))}, nil, "vc1/gold/ClassNotAllowed"},
 		"3: as much as is allowed":                     {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 8, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold"},
+		"3: a clone mode that it does not offer":       {[]func(*v1alpha1.VmGroup){named("gold")}, classes{aClass("gold", "vc1", linkedOnly)}, nil, "vc1/gold/CloneModeNotOffered"},
 		"3: too many CPUs":                             {[]func(*v1alpha1.VmGroup){named("gold"), sized(5, 8, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
 		"3: too much memory":                           {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 9, 20)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
 		"3: too large a disk":                          {[]func(*v1alpha1.VmGroup){named("gold"), sized(4, 8, 21)}, classes{aClass("gold", "vc1", atMost(4, 8, 20))}, nil, "vc1/gold/LimitExceeded"},
@@ -172,4 +173,8 @@ func TestClassError(t *testing.T) {
 	if s := Status(in, Compute(in), Outcome{}); s.Class != "gold" {
 		t.Errorf("the class of a group that is kept becomes %q", s.Class)
 	}
+}
+
+func linkedOnly(c *v1alpha1.VmGroupClass) {
+	c.Spec.CloneModes = []v1alpha1.CloneMode{v1alpha1.CloneLinked}
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -89,5 +90,52 @@ func TestNetworksInTheRevision(t *testing.T) {
 	machine := vm(0)
 	if plain.Revisions().AgeOf(&machine) != vsphere.Current || connected.Revisions().AgeOf(&machine) != vsphere.Old {
 		t.Error("a VM without networks is of the age of one with")
+	}
+}
+
+// The numbers are those of the rules of addressError.
+func TestStaticAddresses(t *testing.T) {
+	network := vsphere.Network{Name: "front", Subnet: vsphere.Subnet{
+		CIDR: netip.MustParsePrefix("10.1.0.0/24"), Gateway: netip.MustParseAddr("10.1.0.1"),
+	}}
+	for name, tt := range map[string]struct {
+		ranges []string
+		spec   func(*v1alpha1.VmGroupSpec)
+		noCIDR bool
+		reason string
+	}{
+		"1: ends before it begins":     {ranges: []string{"10.1.0.9-10.1.0.5"}, reason: v1alpha1.ReasonAddressesInvalid},
+		"1: two families":              {ranges: []string{"10.1.0.5-2001:db8::1"}, reason: v1alpha1.ReasonAddressesInvalid},
+		"2: without a CIDR":            {ranges: []string{"10.1.0.5-10.1.0.9"}, noCIDR: true, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"3: outside":                   {ranges: []string{"10.1.0.5-10.1.1.1"}, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"3: another family":            {ranges: []string{"2001:db8::1-2001:db8::9"}, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"3: the network's own":         {ranges: []string{"10.1.0.0", "10.1.0.5"}, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"3: the broadcast's":           {ranges: []string{"10.1.0.254-10.1.0.255"}, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"3: the gateway's":             {ranges: []string{"10.1.0.1-10.1.0.5"}, reason: v1alpha1.ReasonAddressNotInNetwork},
+		"4: twice":                     {ranges: []string{"10.1.0.5", "10.1.0.4-10.1.0.6"}, reason: v1alpha1.ReasonAddressesInvalid},
+		"5: too few":                   {ranges: []string{"10.1.0.5"}, reason: v1alpha1.ReasonAddressesExhausted},
+		"5: too few with the surge":    {ranges: []string{"10.1.0.5-10.1.0.6"}, spec: replacing(1, 0), reason: v1alpha1.ReasonAddressesExhausted},
+		"5: enough with the surge":     {ranges: []string{"10.1.0.5-10.1.0.7"}, spec: replacing(1, 0)},
+		"5: enough, in several ranges": {ranges: []string{"10.1.0.5", "10.1.0.7"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(2)).with(inZones("a"), offered(map[string]string{"a": "front"}))
+			in.Snapshot.Networks = []vsphere.Network{network}
+			if tt.noCIDR {
+				in.Snapshot.Networks[0].CIDR = netip.Prefix{}
+			}
+			addressed(tt.ranges...)(&in.Group.Spec)
+			toldOf("one")(&in.Group.Spec)
+			if tt.spec != nil {
+				tt.spec(&in.Group.Spec)
+			}
+			p, reason := Compute(in), ""
+			if p.Problem != nil {
+				reason = p.Problem.Reason
+			}
+			if made := len(clonesIn(p)); reason != tt.reason || (made > 0) != (tt.reason == "") {
+				t.Errorf("reason %q and %d clones, want %q", reason, made, tt.reason)
+			}
+		})
 	}
 }

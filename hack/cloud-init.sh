@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unpacks Debian's cloud-init with what it imports, without installing it, and prints the directory to put into PYTHONPATH.
-# Usage: hack/cloud-init.sh DIRECTORY. It does nothing if the directory has it already. Fails where there is no Debian.
+# Usage: hack/cloud-init.sh DIRECTORY. It does nothing if the directory has it already. Exit status 3: the packages cannot be had.
 set -euo pipefail
 
 dir="$1"
@@ -15,7 +15,7 @@ if [ ! -e "${dir}/complete" ]; then
 	trap 'rm -rf "${work}"' EXIT
 	chmod 755 "${work}"
 	cd "${work}"
-	apt-get -qq download "${packages[@]}" >&2 || { apt-get -qq update >&2 && apt-get -qq download "${packages[@]}" >&2; }
+	apt-get -qq download "${packages[@]}" >&2 || { apt-get -qq update >&2 && apt-get -qq download "${packages[@]}" >&2; } || exit 3
 	cd - > /dev/null
 	mkdir -p "${dir}"
 	for package in "${work}"/*.deb; do

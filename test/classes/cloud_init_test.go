@@ -2,6 +2,7 @@ package classes
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -35,13 +36,17 @@ type networkInterface struct {
 	Addresses, Gateways, Nameservers []string
 }
 
+// cannotBeHad is how hack/cloud-init.sh ends where Debian's packages are out of reach. That is no fault of this code.
+const cannotBeHad = 3
+
 // TestCloudInitItself lets cloud-init's own code read what the VMs of a group are given. The simulator's guests have the same rules, by
 // our own reading of its documents.
 func TestCloudInitItself(t *testing.T) {
 	modules, err := exec.CommandContext(t.Context(), filepath.Join(harness.Root(), "hack", "cloud-init.sh"), filepath.Join(harness.Root(), "bin", "cloud-init")).Output()
-	if err != nil {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == cannotBeHad { // there is no Debian, or no way to its packages
 		t.Skipf("NOT PROVEN: that cloud-init reads what guests are told. Its code cannot be had here, from Debian's packages: %v", err)
 	}
+	harness.Must(t, err)
 	w := guests(t, "cloud-init")
 	start(w, "cloud-init")
 	secret(w, "web", v1alpha1.DefaultUserDataKey, "#cloud-config\nruncmd: [\"true\"]\n")

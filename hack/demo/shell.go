@@ -49,11 +49,12 @@ func (e *environment) command(ctx context.Context, name string, args []string) *
 	return cmd
 }
 
-// watch shows a table as it changes, until a line of it holds all words.
+// watch shows a table as it changes, until a line of it holds all words. It watches the list: of a single object, kubectl drops what
+// changes between its get and its watch.
 func (e *environment) watch(ctx context.Context, words ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	cmd := e.command(ctx, "bin/kubectl", []string{"get", "vg", group, "--watch"})
+	cmd := e.command(ctx, "bin/kubectl", []string{"get", "vg", "--watch"})
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -101,6 +101,9 @@ func readiness(class *v1alpha1.VmGroupClass, found vsphere.Offer, users []string
 	for _, network := range found.Networks {
 		note("Network "+network.Name+": ", network.Err)
 	}
+	for _, err := range found.CustomizationErrs {
+		note("", err)
+	}
 	note("", found.TemplatesErr)
 	if class.DeletionTimestamp != nil {
 		reason = v1alpha1.ReasonDeleting
@@ -158,7 +161,9 @@ func (c *Controller) patchFinalizers(ctx context.Context, class *v1alpha1.VmGrou
 
 // SpecOf returns what the adapter has to know of a class.
 func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
-	spec := vsphere.ClassSpec{Name: class.Name, TemplateFolder: class.Spec.TemplateFolder}
+	spec := vsphere.ClassSpec{
+		Name: class.Name, TemplateFolder: class.Spec.TemplateFolder, CustomizationSpecs: class.Spec.CustomizationSpecs,
+	}
 	for _, zone := range class.Spec.Zones {
 		spec.Zones = append(spec.Zones, vsphere.ZoneSpec{
 			Name: zone.Name, Cluster: zone.Cluster, ResourcePool: zone.ResourcePool, Datastore: zone.Datastore,

@@ -114,7 +114,7 @@ func refusal(class *v1alpha1.VmGroupClass, name string, g *v1alpha1.VmGroup, lab
 		return classError(v1alpha1.ReasonClassNotAllowed,
 			"VmGroupClass %q does not admit the namespace %s: ask an administrator, or choose another class.", name, g.Namespace)
 	}
-	if err := modeNotOffered(class, g); err != nil {
+	if err := cmp.Or(modeNotOffered(class, g), customizationNotOffered(class, g)); err != nil {
 		return err
 	}
 	return limitExceeded(class, g)
@@ -131,6 +131,26 @@ func modeNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.
 	}
 	return classError(v1alpha1.ReasonCloneModeNotOffered, "VmGroupClass %q does not offer clone mode %s: set spec.clone.mode to %s.",
 		class.Name, mode, class.Spec.CloneModes[0])
+}
+
+// customizationNotOffered returns the error that a group names a customization specification that its class does not offer, nil if it
+// does not.
+func customizationNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
+	name := guestOf(g).Customization
+	if name == "" || slices.Contains(class.Spec.CustomizationSpecs, name) {
+		return nil
+	}
+	return classError(v1alpha1.ReasonCustomizationSpecNotOffered,
+		"VmGroupClass %q does not offer the customization specification %q in spec.guest: ask an administrator, or choose another.", class.Name, name)
+}
+
+// customizationNeedsClass returns the error that a group without a class names a customization specification: the flags of the
+// controller offer none.
+func customizationNeedsClass(in Input) *vsphere.Error {
+	if in.Class != "" || guestOf(in.Group).Customization == "" {
+		return nil
+	}
+	return classError(v1alpha1.ReasonClassRequired, "spec.guest.customizationSpec needs a VmGroupClass, which says which there are.")
 }
 
 // limitExceeded returns the error that a group asks for larger VMs than its class allows, nil if it does not.

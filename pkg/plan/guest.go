@@ -24,14 +24,34 @@ func (ms *membership) specOf(m *member, in Input) (vsphere.VMSpec, bool) {
 	return in.Revisions[i].VMSpec, true
 }
 
-// isUnfinished reports whether nobody can tell the guest of a VM any more what it was to be told: the spec has changed since, and the
-// VM has never been on. A VM of a newer controller is finished by that.
+// isUnfinished reports whether a VM that has never been on can never be finished:
+//
+//  1. nobody can tell its guest any more what it was to be told: the spec has changed since. A VM of a newer controller is finished
+//     by that
+//  2. its clone has failed before vCenter took over the customization. That is not known while a clone may be under way of which
+//     nobody knows whose it is
 func (ms *membership) isUnfinished(m *member, in Input) bool {
-	if !m.untold() || m.age != vsphere.Old || m.protected() || m.outsideRoot() {
+	if !m.untold() || m.protected() || m.outsideRoot() {
 		return false
 	}
+	if m.notCustomized() {
+		return in.Snapshot.ClonesToCome == 0
+	}
 	_, known := ms.specOf(m, in)
-	return !known
+	return m.age == vsphere.Old && !known
+}
+
+// notCustomized reports whether vCenter was found not to be about to customize the guest of a VM that was made for that.
+func (m *member) notCustomized() bool {
+	return slices.ContainsFunc(m.failures, func(f *vsphere.Failure) bool { return f.Err.Reason == vsphere.ReasonNotCustomized })
+}
+
+// customization returns what vCenter tells of the customization of a VM whose guest was told something.
+func (m *member) customization() vsphere.Customization {
+	if m.vm.Stamp == nil || m.vm.Stamp.Guest != vsphere.GuestTold {
+		return vsphere.Customization{}
+	}
+	return m.vm.Customization
 }
 
 // tellGuests plans to tell the guests of our VMs what they are to be told. The first that applies:
@@ -70,12 +90,18 @@ func guestData(in Input, ms *membership, m *member) (data vsphere.GuestData, why
 	if !known {
 		return data, "it was made from a spec that is not known any more"
 	}
-	guest := spec.Guest
-	data = vsphere.GuestData{Hostname: guest.HostnameOf(m.name, m.vm.Stamp.Slot), Secret: guest.Secret, Key: guest.Key}
+	return guestDataOf(in, spec.Guest, m.name, m.vm.Stamp.Slot, m.vm.Stamp.Networks)
+}
+
+// guestDataOf returns what the guest of a VM with a name, a slot, and networks as its stamp has them, is told.
+func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks string) (data vsphere.GuestData, why string) {
+	data = vsphere.GuestData{
+		Customization: guest.Customization, Hostname: guest.HostnameOf(name, slot), Secret: guest.Secret, Key: guest.Key,
+	}
 	if guest.SSHKeys != "" {
 		data.SSHKeys = strings.Split(guest.SSHKeys, "\n")
 	}
-	nics, err := vsphere.ParseNICs(m.vm.Stamp.Networks)
+	nics, err := vsphere.ParseNICs(networks)
 	if err != nil {
 		return data, "the networks in its stamp cannot be read"
 	}
@@ -99,6 +125,8 @@ func (m *member) whyUntold(in Input, ms *membership) string {
 	switch _, why := guestData(in, ms, m); {
 	case m.outsideRoot():
 		return what + ", and the VM lies in " + m.location(in) + ", where nothing is changed"
+	case m.unfinished && m.notCustomized():
+		return "vCenter does not customize its guest, for its clone has failed: it is made anew"
 	case m.unfinished:
 		return "it was never powered on, and the spec has changed since: it is made anew"
 	case why != "":

@@ -178,8 +178,10 @@ func cloningProblems(in Input, p *Plan) []*Problem {
 	if err := placementError(in); err != nil {
 		problems = append(problems, ofError(err))
 	}
-	if err := networkError(in); err != nil {
-		problems = append(problems, ofError(err))
+	for _, err := range []*vsphere.Error{networkError(in), customizationNeedsClass(in)} {
+		if err != nil {
+			problems = append(problems, ofError(err))
+		}
 	}
 	return problems
 }
@@ -200,6 +202,7 @@ const (
 	operationFails
 	crashLoop
 	changeRefused
+	customizationFailed
 )
 
 // obstacleOf returns what stands in the way of a VM of ours, and how severe it is. The first that applies:
@@ -209,6 +212,7 @@ const (
 //  3. the operation that it needs next fails
 //  4. it does not stay on
 //  5. it cannot be changed in place
+//  6. its guest could not be customized
 //
 // While changes are held back, the controller waits for nothing: 1 and 2 do not apply.
 func obstacleOf(in Input, m *member) (obstacle, severity) {
@@ -224,6 +228,8 @@ func obstacleOf(in Input, m *member) (obstacle, severity) {
 		return crashLoop, severityWaiting
 	case m.resizes() && m.changeRefused():
 		return changeRefused, ofFailure(m.changeFailed).severity
+	case m.customization().State == vsphere.CustomizationFailed && !m.victim:
+		return customizationFailed, severityStalled
 	default:
 		return noObstacle, 0
 	}
@@ -251,6 +257,11 @@ func problemOf(in Input, m *member) *Problem {
 		return waiting(v1alpha1.ReasonVMUnreachable, fmt.Sprintf("VM %s is to be removed and cannot be reached: %s", m.name, m.message))
 	case vmOutsideRoot:
 		return outsideRoot(in, m)
+	case customizationFailed:
+		p := stalled(v1alpha1.ReasonCustomizationFailed, fmt.Sprintf(
+			"VM %s: %s; correct the customization specification or the template, and then have the VM made anew, by spec.members or spec.health", m.name, m.notReady))
+		p.blocksClones = false
+		return p
 	case crashLoop:
 		return waiting(v1alpha1.ReasonCrashLoopBackOff, fmt.Sprintf("VM %s: %s", m.name, m.message))
 	default:

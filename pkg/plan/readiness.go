@@ -29,11 +29,16 @@ func minReady(g *v1alpha1.VmGroup) time.Duration {
 // unready says why a VM of ours is not ready, empty if it is. The first that applies:
 //
 //  1. vCenter cannot reach it, or it is not powered on: the guest's signs are from before
-//  2. it lacks the sign that the group asks for
+//  2. vCenter customizes its guest, or could not
+//  3. it lacks the sign that the group asks for
 func (m *member) unready(by v1alpha1.ReadinessType) string {
 	switch {
 	case !m.serving():
 		return "it is not powered on, or cannot be reached"
+	case m.customization().State == vsphere.CustomizationUnderWay:
+		return "not ready: the customization of its guest has not ended"
+	case m.customization().State == vsphere.CustomizationFailed:
+		return "not ready: the customization of its guest has failed: " + cmp.Or(m.customization().Message, "vCenter does not say why")
 	case by == v1alpha1.ReadyToolsRunning && !m.vm.ToolsRunning:
 		return "not ready: VMware Tools do not run in the guest"
 	case by == v1alpha1.ReadyIPAddress && !slices.ContainsFunc(m.vm.IPs, usable):

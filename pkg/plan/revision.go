@@ -31,13 +31,15 @@ func SpecOf(g *v1alpha1.VmGroup) vsphere.VMSpec {
 }
 
 func guestOf(g *v1alpha1.VmGroup) vsphere.Guest {
-	if g.Spec.Guest == nil || g.Spec.Guest.CloudInit == nil {
+	if g.Spec.Guest == nil {
 		return vsphere.Guest{}
 	}
+	guest := vsphere.Guest{HostnamePrefix: g.Spec.Guest.HostnamePrefix, Customization: g.Spec.Guest.CustomizationSpec}
 	cloudInit := g.Spec.Guest.CloudInit
-	guest := vsphere.Guest{
-		CloudInit: true, HostnamePrefix: g.Spec.Guest.HostnamePrefix, SSHKeys: strings.Join(cloudInit.SSHAuthorizedKeys, "\n"),
+	if cloudInit == nil {
+		return guest
 	}
+	guest.CloudInit, guest.SSHKeys = true, strings.Join(cloudInit.SSHAuthorizedKeys, "\n")
 	if ref := cloudInit.UserDataSecretRef; ref != nil {
 		guest.Secret, guest.Key = ref.Name, cmp.Or(ref.Key, v1alpha1.DefaultUserDataKey)
 	}

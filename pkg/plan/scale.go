@@ -84,7 +84,16 @@ func (p *Plan) scaleUp(in Input) {
 		spec := &clones[i]
 		name := names.name(spec.Slot)
 		spec.Place, spec.Host = vsphere.Place{Class: in.Class, Zone: zone.Name}, zone.place(name)
-		p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec})
+		request := vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec}
+		if spec.Guest.Customization != "" {
+			networks, _ := spec.NetworksOf(spec.Slot) // the clones that are due have them
+			data, why := guestDataOf(in, spec.Guest, name, spec.Slot, networks)
+			if why != "" { // networkError tells of it
+				return
+			}
+			request.Guest = &data
+		}
+		p.Requests = append(p.Requests, request)
 	}
 }
 

@@ -11,7 +11,9 @@ type ClassSpec struct {
 	TemplateFolder string
 	Zones          []ZoneSpec
 	Networks       []NetworkSpec
-	PerNamespace   NamespaceLimits
+	// CustomizationSpecs are the names of those that the class offers.
+	CustomizationSpecs []string
+	PerNamespace       NamespaceLimits
 }
 
 // NamespaceLimits are how much all groups of a class in one namespace may have together. Nil is no limit, and 0 allows nothing.
@@ -51,6 +53,8 @@ type Offer struct {
 	TemplatesErr *Error
 	Zones        []Zone    // in the order of the spec
 	Networks     []Network // the same
+	// CustomizationErrs say what is wrong with customization specifications that the class offers. One that is missing has one.
+	CustomizationErrs []*Error
 }
 
 // Network is a network that the NICs of VMs may be connected to.

@@ -71,6 +71,9 @@ const (
 	ReasonToolsUnavailable = "ToolsUnavailable"
 	// ReasonNotHotPluggable: vCenter does not change this VM's size while the VM is on. It does once the VM is off.
 	ReasonNotHotPluggable = "NotHotPluggable"
+	// ReasonNotCustomized: vCenter is not about to customize the guest, though the clone request asked for it. What remains is to make
+	// the VM anew.
+	ReasonNotCustomized = "NotCustomized"
 )
 
 // Reasons of the errors that tests and logs tell apart, and that no condition shows.

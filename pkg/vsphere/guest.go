@@ -24,12 +24,34 @@ const (
 
 // GuestData is what one guest is told of itself.
 type GuestData struct {
+	// Customization is as in Guest. If it is set, the data is part of the clone request, and a configuration hands nothing over: it
+	// sees to it that vCenter is to customize the VM.
+	Customization string
+
 	Hostname string
 	Cards    []GuestCard // of the networks in the VM's stamp, in order; none if the cards are the template's
 	SSHKeys  []string
 	// Secret and Key name its user data, see Guest. UserData are those, once they are read: a plan does not have them.
 	Secret, Key string
 	UserData    Secret
+}
+
+// CustomizationState is how far vCenter is with the customization of a guest, as guest.customizationInfo tells it. Its zero value is
+// that nothing is known of one, or that the last one has succeeded.
+type CustomizationState string
+
+// States of customizations.
+const (
+	// CustomizationUnderWay: it waits for the guest to start with VMware Tools, or runs.
+	CustomizationUnderWay CustomizationState = "UnderWay"
+	// CustomizationFailed: it has failed, and is not tried again.
+	CustomizationFailed CustomizationState = "Failed"
+)
+
+// Customization is what is known of the customization of a guest.
+type Customization struct {
+	State   CustomizationState
+	Message string // why it has failed, as vCenter tells it; may be empty
 }
 
 // GuestCard is a network card as its guest is to set it up.

@@ -99,7 +99,8 @@ type Interface interface {
 	//     that had to wait for a turn. A template whose first disk is larger than the spec asks for is ClassInvalid and
 	//     DiskTooSmall, and nothing is sent. Linked clones are made from a snapshot of the template, the current one or that of the
 	//     name; without exactly one such snapshot it is ClassInvalid and SnapshotNotFound, and nothing is sent. They have the devices
-	//     that the template had when the snapshot was taken. A zone that says that a host is needed gets specs that name one of its hosts. An
+	//     that the template had when the snapshot was taken. A customization specification is read live, and the request's Guest is put
+	//     into it; one that is not there, or has no room for that, is ClassInvalid, and nothing is sent. A zone that says that a host is needed gets specs that name one of its hosts. An
 	//     answer that is lost (ClassUnknown) leaves an operation in the snapshot until the adapter has looked.
 	//  3. PowerOn, PowerOff, Reset, Shutdown: one that is not the group's, or that is seen outside the root folder, is refused
 	//     (ClassConflict). A VM that has the wanted state already is a success. A VM that is not on is not reset: a Failure.

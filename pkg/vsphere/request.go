@@ -185,7 +185,7 @@ type Request struct {
 	// Resize is what a reconfiguration is to bring about, or, of a VM that is to be switched off or shut down, the reconfiguration that
 	// it is switched off for. Nobody writes to it.
 	Resize *Resize
-	// Guest is what a configuration hands to the guest.
+	// Guest is what a configuration hands to the guest, or, of a clone, what it is customized by.
 	Guest *GuestData
 }
 

@@ -22,7 +22,7 @@ func sameConfiguration(a, b *VM) bool {
 }
 
 func sameGuest(a, b *VM) bool {
-	return a.GuestReady == b.GuestReady && a.ToolsRunning == b.ToolsRunning && a.IP == b.IP && a.Hostname == b.Hostname && slices.Equal(a.IPs, b.IPs)
+	return a.GuestReady == b.GuestReady && a.ToolsRunning == b.ToolsRunning && a.IP == b.IP && a.Hostname == b.Hostname && a.Customization == b.Customization && slices.Equal(a.IPs, b.IPs)
 }
 
 func sameStamp(a, b *Stamp) bool { return a == b || reflect.DeepEqual(a, b) }

@@ -26,7 +26,9 @@ type VMSpec struct {
 
 // Guest is what the guest of each VM is told of itself. Its zero value is nothing.
 type Guest struct {
-	CloudInit      bool   `json:"cloudInit,omitempty"`      // by way of cloud-init
+	CloudInit bool `json:"cloudInit,omitempty"` // by way of cloud-init
+	// Customization is the name of the customization specification in vCenter by which it is told instead.
+	Customization  string `json:"customization,omitempty"`
 	HostnamePrefix string `json:"hostnamePrefix,omitempty"` // empty: the hostname is the VM's name
 	// Secret and Key name its user data, in the namespace of the group; both are empty if it has none.
 	Secret string `json:"secret,omitempty"`

@@ -61,6 +61,8 @@ type VM struct {
 	// IPs are the addresses of the VM's network cards as VMware Tools report them, without prefix lengths, in vCenter's order,
 	// each once. They are nil while Tools report none. Like IP, they are what the guest says of itself.
 	IPs []string
+	// Customization is what vCenter tells of that of its guest. vCenter tells it from version 7.0 Update 2 on.
+	Customization Customization
 	// Unreadable is true for a VM that left the view and could neither be read nor be proven gone. What else is known
 	// of it is from before.
 	Unreadable bool

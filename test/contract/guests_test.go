@@ -46,7 +46,8 @@ func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
 		return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
 			states, err := c.GuestStates(ctx)
 			for _, state := range states {
-				if state.MoRef != string(vm) || state.Runs == 0 && state.Failure == "" {
+				done := state.Runs > 0 || state.Customization == "TOOLSDEPLOYPKG_SUCCEEDED"
+				if state.MoRef != string(vm) || !done && state.Failure == "" {
 					continue
 				}
 				if state.Failure != "" {
@@ -63,4 +64,23 @@ func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
 		})
 	})
 	return out
+}
+
+func (w *world) AddCustomizationSpec(name string) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.AddCustomizationSpec(ctx, control.CustomizationSpec{Name: name, NICs: 1})
+	})
+}
+
+func (w *world) LoseCustomization() {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.AddFault(ctx, control.Fault{Method: "CustomizeVM_Task", Type: "NicSettingMismatch", Count: 1})
+	})
+}
+
+func (w *world) FailCustomization(vm vsphere.Ref) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error { return c.FailGuest(ctx, string(vm)) })
 }

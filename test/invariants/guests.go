@@ -25,8 +25,10 @@ func (c *Checker) checkGuests(ctx context.Context) error {
 
 func guestBreaches(ons []control.PowerOn, shared []control.SharedAddress) []string {
 	var out []string
+	customized := map[string]bool{} // when they were switched on before
 	for _, on := range ons {
-		if s := parseStamp(on.Stamp); s != nil && s.Guest != "" && on.WithoutMetadata() {
+		customized[on.MoRef] = customized[on.MoRef] || on.Customization
+		if s := parseStamp(on.Stamp); s != nil && s.Guest != "" && on.WithoutMetadata() && !customized[on.MoRef] {
 			out = append(out, fmt.Sprintf("I16: %s (%s) was switched on before its guest could find its data", on.Name, on.MoRef))
 		}
 	}

@@ -13,7 +13,9 @@ func TestGuestBreaches(t *testing.T) {
 	told := control.PowerOn{Name: "told", MoRef: "vm-2", Stamp: ours, Metadata: "{}"}
 	early := control.PowerOn{Name: "early", MoRef: "vm-3", Stamp: ours}
 	hidden := control.PowerOn{Name: "hidden", MoRef: "vm-4", Stamp: ours, Metadata: "{}", VApp: true}
-	got := guestBreaches([]control.PowerOn{plain, told, early, hidden}, []control.SharedAddress{
+	customized := control.PowerOn{Name: "customized", MoRef: "vm-7", Stamp: ours, Customization: true}
+	again := control.PowerOn{Name: "customized", MoRef: "vm-7", Stamp: ours}
+	got := guestBreaches([]control.PowerOn{plain, told, early, hidden, customized, again}, []control.SharedAddress{
 		{Address: "192.0.2.1", Names: [2]string{"a", "b"}, MoRefs: [2]string{"vm-5", "vm-6"}},
 	})
 	want := []string{

@@ -15,6 +15,7 @@ const (
 	OnPool        Target = "the resource pool"
 	OnDatastore   Target = "the datastore"
 	OnNetworks    Target = "each network that the VM is connected to"
+	OnVCenter     Target = "vCenter's root folder"
 	OnTaskEntity  Target = "what the task is about: of a clone, the template"
 )
 
@@ -24,6 +25,8 @@ func TargetOf(method, privilege string) Target {
 	switch {
 	case privilege == cancelTask:
 		return OnTaskEntity
+	case privilege == readCustomizations:
+		return OnVCenter
 	case method != cloneVM || privilege == deployTemplate:
 		return OnItself
 	case privilege == assignToPool:
@@ -45,6 +48,8 @@ const (
 	allocateSpace  = "Datastore.AllocateSpace"
 	assignNetwork  = "Network.Assign"
 	createFolder   = "Folder.Create"
+
+	readCustomizations = "VirtualMachine.Provisioning.ReadCustSpecs"
 )
 
 // Object is where in the inventory an account is granted something.
@@ -76,7 +81,10 @@ type Grant struct {
 func Grants(templateFolder, rootGiven bool) []Grant {
 	templates := []string{cancelTask, deployTemplate}
 	reading := Grant{On: Datacenter, Propagate: true, Note: "to see what there is to choose from, and VMs that were moved"}
-	grants := []Grant{{On: VCenterRoot, Note: "to log in, and to find the datacenter; the same on each folder above the datacenter"}}
+	grants := []Grant{{
+		On: VCenterRoot, Privileges: []string{readCustomizations},
+		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. ReadCustSpecs only where a class offers customization specifications",
+	}}
 	if templateFolder {
 		grants = append(grants, reading,
 			Grant{TemplateFolder, true, templates, "to clone the templates in it, and to give up a clone"})

@@ -21,6 +21,9 @@ var diskPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMachin
 // networkPrivileges are asked for only if network cards are connected to other networks, added or removed.
 var networkPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.AddRemoveDevice"}
 
+// customizationPrivileges are asked for only if a guest is to be customized.
+var customizationPrivileges = []string{"VirtualMachine.Provisioning.Customize"}
+
 // privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
 // place to add to.
 var privileges = []Privilege{
@@ -55,6 +58,8 @@ var privileges = []Privilege{
 	}, "to make a VM, full or linked, with its stamp, CPUs and memory, on its template's networks, and switched on"},
 	{"VirtualMachine.CloneVM_Task", diskPrivileges, "to make a VM with a larger disk than its template's, where spec.disk asks for one"},
 	{"VirtualMachine.CloneVM_Task", networkPrivileges, "to connect the NICs of a VM to other networks than its template's, and to add or remove some, where spec.networks asks for it"},
+	{"VirtualMachine.CloneVM_Task", customizationPrivileges, "to have a guest customized, where spec.guest names a customization specification"},
+	{"CustomizationSpecManager.GetCustomizationSpec", []string{readCustomizations}, "to read a customization specification, where a class offers some"},
 	{"VirtualMachine.PowerOnVM_Task", []string{"VirtualMachine.Interact.PowerOn"}, "to switch a VM on"},
 	{"VirtualMachine.ShutdownGuest", []string{"VirtualMachine.Interact.PowerOff"}, "to let a guest shut down before its VM is switched off"},
 	{"VirtualMachine.PowerOffVM_Task", []string{"VirtualMachine.Interact.PowerOff"}, "to switch a VM off before it is destroyed, or changed in place"},
@@ -83,8 +88,10 @@ func PrivilegesOf(method string) ([]string, bool) {
 	return asked, known
 }
 
-// DevicePrivileges returns what a clone asks for only if it changes devices.
-func DevicePrivileges() []string { return slices.Concat(diskPrivileges, networkPrivileges) }
+// OptionalClonePrivileges returns what a clone asks for only if it changes devices, or is customized.
+func OptionalClonePrivileges() []string {
+	return slices.Concat(diskPrivileges, networkPrivileges, customizationPrivileges)
+}
 
 // DiskPrivileges returns what methods ask for only if they give a disk another size.
 func DiskPrivileges() []string { return slices.Clone(diskPrivileges) }

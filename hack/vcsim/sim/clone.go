@@ -235,7 +235,7 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 		return nil
 	}
 	if custom := c.req.Spec.Customization; custom != nil {
-		if fault := c.await(ctx, vm, "CustomizeVM_Task", &types.CustomizeVM_Task{This: ref, Spec: *custom}); fault != nil {
+		if fault := c.customize(ctx, vm, custom); fault != nil {
 			return fault
 		}
 	}
@@ -243,6 +243,17 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 		return c.await(ctx, vm, "PowerOnVM_Task", &types.PowerOnVM_Task{This: ref})
 	}
 	return nil
+}
+
+// customize has vCenter take over the customization. Rules for CustomizeVM_Task are met here, too.
+func (c *clone) customize(ctx *simulator.Context, vm *simulator.VirtualMachine, spec *types.CustomizationSpec) types.BaseMethodFault {
+	body := &types.CustomizeVM_Task{This: vm.Self, Spec: *spec}
+	if r := c.sim.faults.match(c.sim, &simulator.Method{Name: "CustomizeVM_Task", This: vm.Self, Body: body}); r != nil {
+		if fault, err := newFault(r.Type); err == nil {
+			return fault
+		}
+	}
+	return c.await(ctx, vm, "CustomizeVM_Task", body)
 }
 
 // await calls a stock method of the new virtual machine that returns a task, and waits for the task.

@@ -203,6 +203,11 @@ func customName(vm *simulator.VirtualMachine, base types.BaseCustomizationName, 
 // fixed is how a customization sets up a network card.
 func fixed(adapter types.CustomizationIPSettings) (out cardSetup, err error) {
 	out.nameservers = adapter.DnsServerList
+	if v6 := adapter.IpV6Spec; v6 != nil {
+		if err := out.fixV6(v6); err != nil {
+			return out, err
+		}
+	}
 	ip, ok := adapter.Ip.(*types.CustomizationFixedIp)
 	if !ok {
 		out.dhcp4 = true
@@ -220,11 +225,32 @@ func fixed(adapter types.CustomizationIPSettings) (out cardSetup, err error) {
 	if bits == 0 || !addr.Is4() {
 		return out, errors.New("an address and a subnet mask that do not go together")
 	}
-	out.static = []netip.Prefix{netip.PrefixFrom(addr, ones)}
+	out.static = append(out.static, netip.PrefixFrom(addr, ones))
 	for _, text := range adapter.Gateway {
 		if err := out.addRoute(route{To: "default", Via: text}); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// fixV6 adds the IPv6 addresses that a customization gives.
+func (c *cardSetup) fixV6(v6 *types.CustomizationIPSettingsIpV6AddressSpec) error {
+	for _, generator := range v6.Ip {
+		ip, ok := generator.(*types.CustomizationFixedIpV6)
+		if !ok {
+			return fmt.Errorf("IPv6 addresses of a %T cannot be worked out", generator)
+		}
+		addr, err := netip.ParseAddr(ip.IpAddress)
+		if err != nil || !addr.Is6() || ip.SubnetMask < 1 || ip.SubnetMask > 128 {
+			return fmt.Errorf("IPv6 address %q/%d", ip.IpAddress, ip.SubnetMask)
+		}
+		c.static = append(c.static, netip.PrefixFrom(addr, int(ip.SubnetMask)))
+	}
+	for _, text := range v6.Gateway {
+		if err := c.addRoute(route{To: "default", Via: text}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

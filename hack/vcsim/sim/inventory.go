@@ -15,6 +15,10 @@ import (
 func (s *Simulator) createModel() error {
 	model := simulator.VPX()
 	model.Autostart = false
+	// The stock simulator says 6.5, and has properties that came later, such as guest.customizationInfo.
+	about := &model.ServiceContent.About
+	about.Version, about.ApiVersion = "8.0.3", "8.0.3.0"
+	about.FullName = fmt.Sprintf("%s %s build-%s", about.Name, about.Version, about.Build)
 	model.Datacenter = len(s.options.Datacenters)
 	model.Cluster, model.ClusterHost = s.options.Clusters, s.options.Hosts
 	model.Pool, model.Datastore = s.options.Pools, s.options.Datastores

@@ -51,8 +51,13 @@ func restamps(vm *simulator.VirtualMachine, m *simulator.Method) string {
 	return ""
 }
 
+func customizationPends(vm *simulator.VirtualMachine) bool {
+	return vm.Config.Tools != nil && vm.Config.Tools.PendingCustomization != ""
+}
+
 // tellsGuest reports whether a reconfiguration writes into a stamp that the guest was told what it is to be told, and says what is wrong
-// with that, if anything: it comes from another state than before, or on its own, or after the guest has started without it.
+// with that, if anything: it comes from another state than before, or on its own and no customization is pending, or after the guest has
+// started without it.
 func tellsGuest(vm *simulator.VirtualMachine, old, text string, spec types.VirtualMachineConfigSpec) (tells bool, wrong string) {
 	was, is := guestOf(old), guestOf(text)
 	if was == is {
@@ -62,7 +67,7 @@ func tellsGuest(vm *simulator.VirtualMachine, old, text string, spec types.Virtu
 	switch {
 	case was != "pending" || is != "told":
 		return true, fmt.Sprintf("it changes the stamp's guest from %q to %q", was, is)
-	case metadata == "":
+	case metadata == "" && !customizationPends(vm):
 		return true, "it says that the guest was told, and tells it nothing"
 	case vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff:
 		return true, "it tells a guest that runs already"
@@ -108,7 +113,7 @@ func (s *Simulator) privilegesOf(ctx *simulator.Context, m *simulator.Method) ([
 	case *types.ReconfigVM_Task:
 		return specPrivileges(req.Spec, s.devicesOf(ctx, m.This)), ok
 	case *types.CloneVM_Task:
-		ifAsked := control.DevicePrivileges()
+		ifAsked := control.OptionalClonePrivileges()
 		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(ifAsked, id) })
 		changes := types.VirtualMachineConfigSpec{DeviceChange: deviceChanges(req)}
 		if config := req.Spec.Config; config != nil {

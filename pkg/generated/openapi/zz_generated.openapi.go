@@ -331,6 +331,13 @@ func schema_pkg_apis_vsphere_v1alpha1_GuestSpec(ref common.ReferenceCallback) co
 							Ref:         ref(v1alpha1.CloudInitSpec{}.OpenAPIModelName()),
 						},
 					},
+					"customizationSpec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of a customization specification in vCenter, for Windows or Linux, that the class offers. The controller puts in the hostname, and the static addresses; VMware Tools carry it out when the guest starts for the first time. It excludes cloudInit.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
@@ -999,6 +1006,25 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
 										Ref: ref(v1alpha1.ClassNetwork{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"customizationSpecs": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Names of the customization specifications in vCenter that groups may name in spec.guest.customizationSpec. What such a specification holds, such as the right to join a domain, all those groups have. At most 64. Omitted: none.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
 									},
 								},
 							},

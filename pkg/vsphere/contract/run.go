@@ -26,6 +26,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Shutdown", shutdownScenarios},
 		{"Reconfigure", reconfigureScenarios},
 		{"Configure", configureScenarios},
+		{"Customize", customizeScenarios},
 		{"Destroy", destroyScenarios},
 		{"Disks", diskScenarios},
 		{"DiskSize", diskSizeScenarios},

@@ -25,7 +25,7 @@ type Guest struct {
 	IgnoreShutdown bool // and nothing comes of it
 }
 
-// GuestTruth is what has become of a guest that was told something of itself, once it has started.
+// GuestTruth is what has become of a guest that was told something of itself, or was customized, once it has started.
 type GuestTruth struct {
 	Hostname, UserData string
 	SSHKeys            []string
@@ -133,6 +133,12 @@ type World interface {
 	SetGuest(vm vsphere.Ref, guest Guest)
 	// GuestOf returns what has become of the guest of a VM that is on. It waits until the guest is up.
 	GuestOf(vm vsphere.Ref) GuestTruth
+	// AddCustomizationSpec stores a customization specification for Linux guests in vCenter, for a network card with DHCP.
+	AddCustomizationSpec(name string)
+	// LoseCustomization lets the task of the next clone fail after its VM was made, and before vCenter took over its customization.
+	LoseCustomization()
+	// FailCustomization lets the customization fail that is pending for a VM.
+	FailCustomization(vm vsphere.Ref)
 	// SetStamp writes the stamp of a VM by hand.
 	SetStamp(vm vsphere.Ref, text string)
 }

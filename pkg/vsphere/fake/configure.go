@@ -25,6 +25,8 @@ func (c *Client) startConfigure(g vsphere.GroupID, r vsphere.Request) error {
 	case refusal != nil:
 	case m.Stamp.Guest != vsphere.GuestPending:
 		refusal = newError(vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile, "the guest of %s was told already", m.Name)
+	case r.Guest.Customization != "" && m.pending == nil:
+		refusal = newError(vsphere.ClassConflict, vsphere.ReasonNotCustomized, "vCenter is not about to customize %s", m.Name)
 	case m.Power != vsphere.PoweredOff:
 		refusal = newError(vsphere.ClassConflict, vsphere.ReasonChangedMeanwhile, "%s is on", m.Name)
 	}
@@ -44,7 +46,10 @@ func (c *Client) startConfigure(g vsphere.GroupID, r vsphere.Request) error {
 			return "", err
 		}
 		stamp := m.Stamp.Told()
-		m.Stamp, m.told = &stamp, r.Guest
+		m.Stamp = &stamp
+		if r.Guest.Customization == "" {
+			m.told = r.Guest
+		}
 		return r.VM, nil
 	})
 }

@@ -45,6 +45,9 @@ func (c *Client) startPower(g vsphere.GroupID, r vsphere.Request) error {
 			return "", faultError(vsphere.ClassTransient, "InvalidPowerState", "%s is %s", m.Name, m.Power)
 		case kind.Power != "":
 			setPower(&m.VM, kind.Power) // also when it has that state already: that is a success
+			if kind.Power == vsphere.PoweredOn {
+				m.start()
+			}
 		}
 		return r.VM, nil
 	})

@@ -102,6 +102,9 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		return err
 	}
 	from, refusal := originOf(template, spec.VMSpec)
+	if refusal == nil {
+		refusal = c.vc.refuseCustomization(r)
+	}
 	if refusal != nil {
 		c.tracker.Refused(id, refusal)
 		return refusal
@@ -127,6 +130,10 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		ref := c.clone(g, r.Name, host, spec, template, from)
 		if len(networks) > 0 {
 			c.vc.machines[ref].networks = networks
+		}
+		if err := c.vc.customize(c.vc.machines[ref], r); err != nil {
+			c.vc.changed(c.vc.machines[ref])
+			return "", err
 		}
 		return ref, nil
 	})

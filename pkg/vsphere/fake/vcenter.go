@@ -25,15 +25,19 @@ type VCenter struct {
 	machines map[vsphere.Ref]*machine
 	hosts    []host
 	networks map[string][]string // names, by cluster
-	noDRS    bool                // clones have to name their host
-	tasks    []*task             // those that run, in order of submission
-	leaving  []vsphere.Ref       // the VMs whose guests were asked to shut down, and will
-	held     bool
-	silent   bool // see HoldAnswers
-	outage   bool
-	faults   []*Fault
-	calls    []Call
-	clients  []*Client
+	// customizations are the names of the customization specifications. losesCustomization is as LoseCustomization says.
+	customizations     []string
+	losesCustomization bool
+
+	noDRS   bool          // clones have to name their host
+	tasks   []*task       // those that run, in order of submission
+	leaving []vsphere.Ref // the VMs whose guests were asked to shut down, and will
+	held    bool
+	silent  bool // see HoldAnswers
+	outage  bool
+	faults  []*Fault
+	calls   []Call
+	clients []*Client
 	// madeFor is the VM that each file of a disk was made for. It is the truth by which a destruction is judged once it has
 	// happened; a file that it lacks was made by hand.
 	madeFor map[vsphere.DatastorePath]vsphere.Ref
@@ -61,8 +65,9 @@ type machine struct {
 	// noHotPlug: its size can be changed only while it is off.
 	noHotPlug bool
 	networks  []string // of its NICs
-	// told is what its guest was told, nil if nothing.
-	told *vsphere.GuestData
+	// told is what its guest was told, nil if nothing. pending is what it is to be customized by once it is on.
+	told, pending      *vsphere.GuestData
+	failsCustomization bool
 }
 
 // NewVCenter returns a vCenter that holds nothing.

@@ -31,6 +31,7 @@ const (
 	FieldMemoryHotAdd
 	FieldMemoryHotAddLimit
 	FieldMemoryHotAddIncrement
+	FieldCustomization
 
 	// FieldsOfConfiguration vanish together while a VM's host or datastore is lost. What the guest has written belongs to them:
 	// vCenter keeps it in the configuration.
@@ -65,6 +66,8 @@ type Properties struct {
 	Hostname     string
 	IPs          []string  // never changed, but replaced: VMs share it
 	Created      time.Time // UTC
+
+	Customization vsphere.Customization
 }
 
 // Update says of a VM, for each of Fields, the value that Properties have, or that there is none.
@@ -103,6 +106,7 @@ func (p *Properties) Apply(u Update) {
 	set(&p.Hostname, u.Hostname, u, FieldHostname)
 	set(&p.ToolsRunning, u.ToolsRunning, u, FieldToolsRunning)
 	set(&p.IPs, u.IPs, u, FieldIPs)
+	set(&p.Customization, u.Customization, u, FieldCustomization)
 	set(&p.GuestReady, u.GuestReady, u, FieldGuestReady)
 	set(&p.CPUHotAdd, u.CPUHotAdd, u, FieldCPUHotAdd)
 	set(&p.MemoryHotAdd, u.MemoryHotAdd, u, FieldMemoryHotAdd)
@@ -139,6 +143,7 @@ func (p *Properties) describe(ref vsphere.Ref, last *vsphere.VM, stamp *vsphere.
 	vm := vsphere.VM{
 		Ref: ref, Name: p.Name, Parent: p.Parent, Power: p.Power, Connection: p.Connection,
 		IP: p.IP, Hostname: p.Hostname, ToolsRunning: p.ToolsRunning, IPs: p.IPs,
+		Customization: p.Customization,
 	}
 	if p.Configured() {
 		vm.Configured = true

@@ -132,7 +132,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 	t.began(r.Kind, budget.waited(g.UID, now))
 	t.last++
 	o := &operation{Operation: r.Operation(), id: t.last, group: g, subject: about, state: submitting, holds: true}
-	o.Started, o.grows, o.tells, o.class = now, r.Resize, r.Guest != nil, t.classOf(g, r)
+	o.Started, o.grows, o.tells, o.class = now, r.Resize, r.Kind == vsphere.OperationConfigure, t.classOf(g, r)
 	if r.Kind == vsphere.OperationReconfigure {
 		o.resize = r.Resize
 	}

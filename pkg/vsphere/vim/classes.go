@@ -91,6 +91,8 @@ type places struct {
 	networks []placedNetwork
 	// templates are the template folders of the classes by name, of those that have one.
 	templates map[string]templateFolder
+	// customizations say what is wrong with the customization specifications of the classes, by name.
+	customizations map[string][]*vsphere.Error
 }
 
 // placedZone is a zone, and the place that it comes to, or what is wrong with it.
@@ -110,13 +112,20 @@ type templateFolder struct {
 // place finds out what all classes come to.
 func (c *connection) place(ctx context.Context, anc *ancestry) error {
 	specs, version := c.classes.all(&c.cfg)
-	found := places{version: version, at: c.cfg.Clock.Now(), sound: true, templates: map[string]templateFolder{}}
+	found := places{version: version, at: c.cfg.Clock.Now(), sound: true,
+		templates: map[string]templateFolder{}, customizations: map[string][]*vsphere.Error{}}
 	for _, class := range specs {
 		if class.TemplateFolder != "" {
 			folder := c.site.templateFolder(class)
 			found.templates[class.Name] = folder
 			found.sound = found.sound && folder.err == nil
 		}
+		missing, err := c.missingCustomizationSpecs(ctx, class)
+		if err != nil {
+			return err
+		}
+		found.customizations[class.Name] = missing
+		found.sound = found.sound && len(missing) == 0
 		networks, err := c.findNetworks(ctx, anc, class)
 		if err != nil {
 			return err

@@ -17,11 +17,13 @@ type cloneBatch struct {
 	*connection
 	group vsphere.GroupID
 	read  templateRead
+	// customizations are the specifications that were read for this call, by name.
+	customizations map[string]types.CustomizationSpec
 }
 
 // startClones submits clones of a template that was just read.
 func (c *connection) startClones(ctx context.Context, g vsphere.GroupID, batch []vsphere.Request) error {
-	b := &cloneBatch{connection: c, group: g, read: c.reads.take(g, batch[0].Clone.Source)}
+	b := &cloneBatch{connection: c, group: g, read: c.reads.take(g, batch[0].Clone.Source), customizations: map[string]types.CustomizationSpec{}}
 	err := operations.Each(batch, func(r vsphere.Request) error { return b.start(ctx, r) })
 	if errors.Is(err, vsphere.ErrNoBudget) {
 		c.reads.keep(g, b.read)
@@ -53,8 +55,14 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		b.tracker.Refused(id, refusal)
 		return refusal
 	}
+	customization, err := b.customization(ctx, r)
+	if err != nil {
+		failure := b.fail("Customize VM "+r.Name, err)
+		b.tracker.Refused(id, failure)
+		return failure
+	}
 	b.pending.begin(id, spec.Folder)
-	task, err := b.send(ctx, r.Name, spec, place, backings)
+	task, err := b.send(ctx, r, place, backings, customization)
 	if err != nil {
 		switch snapshot := b.read.snapshot; {
 		case isGone(err, vmRef(spec.Source.Ref)):
@@ -81,6 +89,27 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	return nil
 }
 
+// customization returns how vCenter is to customize a clone, nil if it is not.
+func (b *cloneBatch) customization(ctx context.Context, r vsphere.Request) (*types.CustomizationSpec, error) {
+	if r.Guest == nil {
+		return nil, nil
+	}
+	name := r.Guest.Customization
+	stored, ok := b.customizations[name]
+	if !ok {
+		var err error
+		if stored, err = b.readCustomizationSpec(ctx, name); err != nil {
+			return nil, err
+		}
+		b.customizations[name] = stored
+	}
+	cards := len(b.read.cards)
+	if nics := r.Clone.NICs(); len(nics) > 0 {
+		cards = len(nics)
+	}
+	return customized(stored, cards, *r.Guest)
+}
+
 // readAgain reads the template, unless it was read just now, and for clones of the same origin.
 func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template, of origin) error {
 	now := b.cfg.Clock.Now()
@@ -99,8 +128,9 @@ func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template, of origi
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
 func (b *cloneBatch) send(
-	ctx context.Context, name string, spec *vsphere.CloneSpec, place placement, backings []types.BaseVirtualDeviceBackingInfo,
+	ctx context.Context, r vsphere.Request, place placement, backings []types.BaseVirtualDeviceBackingInfo, custom *types.CustomizationSpec,
 ) (types.ManagedObjectReference, error) {
+	spec := r.Clone
 	instance := uuid.NewString()
 	stamp := spec.Stamp(b.cfg.Owner, b.group, b.read.disks, instance)
 	stamp.Base = b.read.base
@@ -117,14 +147,15 @@ func (b *cloneBatch) send(
 		move = types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking
 	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
-		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(name),
+		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(r.Name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
 				Pool: &place.pool, Datastore: &place.datastore, Host: host,
 				DiskMoveType: string(move),
 			},
-			Snapshot: b.read.snapshot,
-			PowerOn:  spec.PowerOn,
+			Snapshot:      b.read.snapshot,
+			Customization: custom,
+			PowerOn:       spec.PowerOn,
 			Config: &types.VirtualMachineConfigSpec{
 				NumCPUs:      spec.CPU,
 				MemoryMB:     spec.MemoryMiB,

@@ -14,14 +14,18 @@ import (
 //
 //  1. it was told already, or was never to be told anything: refused
 //  2. it is on: refused. cloud-init may have run without its data
-//  3. its network cards are not those that its stamp names, or vCenter shows no MAC address of one yet: refused
-//  4. a vApp config goes with that: cloud-init would look there first, and find what the template has
+//  3. vCenter customizes it: see confirmCustomized
+//  4. its network cards are not those that its stamp names, or vCenter shows no MAC address of one yet: refused
+//  5. a vApp config goes with that: cloud-init would look there first, and find what the template has
 func tellGuest(g vsphere.GroupID, vm vsphere.VM, props properties, data vsphere.GuestData) (types.VirtualMachineConfigSpec, error) {
 	switch {
 	case vm.Stamp.Guest != vsphere.GuestPending:
 		return types.VirtualMachineConfigSpec{}, refuseGuest(vm, "has been told by somebody else meanwhile")
 	case vm.Power != vsphere.PoweredOff:
 		return types.VirtualMachineConfigSpec{}, refuseGuest(vm, "has been switched on meanwhile")
+	}
+	if data.Customization != "" {
+		return confirmCustomized(vm, props)
 	}
 	cards, err := guestCards(vm, props.cards(), data.Cards)
 	if err != nil {

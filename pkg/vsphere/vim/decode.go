@@ -17,7 +17,7 @@ var fields = map[string]inventory.Fields{
 	propConnection: inventory.FieldConnection, propHost: inventory.FieldHost, propIP: inventory.FieldIP, propHostname: inventory.FieldHostname,
 	propToolsRunning: inventory.FieldToolsRunning, propNet: inventory.FieldIPs, propReady: inventory.FieldGuestReady,
 	propCPUHotAdd: inventory.FieldCPUHotAdd, propMemoryHotAdd: inventory.FieldMemoryHotAdd,
-	propHotAddLimit: inventory.FieldMemoryHotAddLimit, propHotAddIncrement: inventory.FieldMemoryHotAddIncrement,
+	propCustomization: inventory.FieldCustomization, propHotAddLimit: inventory.FieldMemoryHotAddLimit, propHotAddIncrement: inventory.FieldMemoryHotAddIncrement,
 }
 
 // vmUpdate decodes what a filter reports of a VM.

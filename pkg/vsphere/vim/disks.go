@@ -22,7 +22,7 @@ const propHeld = "the devices of its snapshots"
 func (c *connection) readWithDisks(
 	ctx context.Context, vms []types.ManagedObjectReference,
 ) (map[types.ManagedObjectReference]reading, error) {
-	readings, err := c.readEach(ctx, vms, append(vmProps(), propDevices, propVMFile, propSnapshot)...)
+	readings, err := c.readEach(ctx, vms, append(c.vmProps(), propDevices, propVMFile, propSnapshot)...)
 	if err != nil {
 		return nil, err
 	}

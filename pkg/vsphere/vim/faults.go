@@ -26,12 +26,15 @@ type verdict struct {
 }
 
 var (
-	busy      = verdict{vsphere.ClassTransient, vsphere.ReasonBusy}
-	retrying  = verdict{vsphere.ClassTransient, v1alpha1.ReasonRetrying}
-	conflict  = verdict{vsphere.ClassConflict, vsphere.ReasonNameTaken}
-	gone      = verdict{vsphere.ClassConflict, vsphere.ReasonGone}
-	denied    = verdict{vsphere.ClassInvalid, v1alpha1.ReasonNoPermission}
-	invalid   = verdict{vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration}
+	busy     = verdict{vsphere.ClassTransient, vsphere.ReasonBusy}
+	retrying = verdict{vsphere.ClassTransient, v1alpha1.ReasonRetrying}
+	conflict = verdict{vsphere.ClassConflict, vsphere.ReasonNameTaken}
+	gone     = verdict{vsphere.ClassConflict, vsphere.ReasonGone}
+	denied   = verdict{vsphere.ClassInvalid, v1alpha1.ReasonNoPermission}
+	invalid  = verdict{vsphere.ClassInvalid, v1alpha1.ReasonInvalidConfiguration}
+	// A specification that does not fit the guest, or the template.
+	uncustomizable = verdict{vsphere.ClassInvalid, v1alpha1.ReasonCustomizationFailed}
+
 	exhausted = verdict{vsphere.ClassExhausted, v1alpha1.ReasonResourceExhausted}
 	session   = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonVCenterUnreachable}
 	rejected  = verdict{vsphere.ClassUnavailable, v1alpha1.ReasonCredentialsRejected}
@@ -163,7 +166,7 @@ var verdicts = map[string]verdict{
 	"VmConfigFault":                     invalid,
 	"VmValidateMaxDevice":               invalid,
 	"VAppConfigFault":                   invalid,
-	"CustomizationFault":                invalid,
+	"CustomizationFault":                uncustomizable,
 	"OvfFault":                          invalid,
 	"OutOfBounds":                       invalid,
 	"FileNameTooLong":                   invalid,

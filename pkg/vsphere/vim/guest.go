@@ -24,6 +24,9 @@ func decodeGuest(p *inventory.Properties, path string, one properties) {
 		p.ToolsRunning = one.text(path) == toolsRunning
 	case propNet:
 		p.IPs = one.addresses()
+	case propCustomization:
+		info, _ := one[path].(types.GuestInfoCustomizationInfo)
+		p.Customization = customizationOf(info)
 	case propReady:
 		p.GuestReady = vsphere.SaysReady(one.option(path))
 	}

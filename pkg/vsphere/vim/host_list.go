@@ -2,6 +2,7 @@ package vim
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -26,7 +27,7 @@ type hostList struct {
 	mu       sync.Mutex
 	zones    []placedZone
 	networks []placedNetwork
-	classes  map[string]*vsphere.Error // what is wrong with the template folder of each class, nil if nothing is
+	classes  map[string]vsphere.Offer // what is wrong with each class, apart from zones and networks
 	clusters map[vsphere.Ref]properties
 	hosts    map[vsphere.Ref]properties
 	version  uint64 // counts what a filter has reported
@@ -64,10 +65,7 @@ func (l *hostList) publish(inv *inventory.Inventory, ch *inventory.Changes) {
 		}
 	}
 	inv.SetHostNames(names, ch)
-	classes := make(map[string]vsphere.Offer, len(l.classes))
-	for name, err := range l.classes {
-		classes[name] = vsphere.Offer{TemplatesErr: err}
-	}
+	classes := maps.Clone(l.classes)
 	for _, zone := range l.zones {
 		class := classes[zone.Class]
 		class.Zones = append(class.Zones, l.describe(zone))

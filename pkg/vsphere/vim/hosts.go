@@ -16,9 +16,11 @@ func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inve
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.zones, l.networks, l.classes = found.zones, found.networks, map[string]*vsphere.Error{}
+	l.zones, l.networks, l.classes = found.zones, found.networks, map[string]vsphere.Offer{}
 	for _, class := range specs {
-		l.classes[class.Name] = found.templates[class.Name].err
+		l.classes[class.Name] = vsphere.Offer{
+			TemplatesErr: found.templates[class.Name].err, CustomizationErrs: found.customizations[class.Name],
+		}
 	}
 	l.publish(c.inv, ch)
 }

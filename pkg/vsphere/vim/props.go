@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -41,9 +42,24 @@ const (
 	propHotAddLimit     = "config.hotPlugMemoryLimit"
 	propHotAddIncrement = "config.hotPlugMemoryIncrementSize"
 	propFilters         = "filter" // of a property collector
+	// propCustomization is there since 7.0 Update 2, and propPendingCustomization has a value while a customization is pending.
+	propCustomization        = "guest.customizationInfo"
+	propPendingCustomization = "config.tools.pendingCustomization"
 )
 
+// tellsCustomization is the first version of vCenter's API that has propCustomization. An older one refuses to read it.
+var tellsCustomization = version.MustParseGeneric("7.0.2.0")
+
 // vmProps are watched of every VM below the root, and of ours elsewhere.
+func (c *connection) vmProps() []string {
+	v, err := version.ParseGeneric(c.client.ServiceContent.About.ApiVersion)
+	if err != nil || v.LessThan(tellsCustomization) {
+		return vmProps()
+	}
+	return append(vmProps(), propCustomization)
+}
+
+// vmProps are those of them that every version of vCenter has.
 func vmProps() []string {
 	return []string{
 		propName, propParent, propTemplate, propInstanceUUID, propNumCPU, propMemoryMB, propCreateDate, propStamp,

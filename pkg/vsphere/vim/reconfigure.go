@@ -24,7 +24,7 @@ func (c *connection) startReconfigures(ctx context.Context, g vsphere.GroupID, b
 // reconfigureProven reads VMs in one call and deals with each, until what was read is too old to change them by. It returns those
 // that are left, whose places are still taken.
 func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, places []place) (rest []place, failure *vsphere.Error) {
-	objects, paths := make([]types.ManagedObjectReference, len(places)), append(vmProps(), propVersion)
+	objects, paths := make([]types.ManagedObjectReference, len(places)), append(c.vmProps(), propVersion)
 	for i, p := range places {
 		objects[i] = vmRef(p.VM)
 	}
@@ -32,7 +32,7 @@ func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, p
 		paths = append(paths, propDevices)
 	}
 	if places[0].Kind == vsphere.OperationConfigure {
-		paths = append(paths, propVApp)
+		paths = append(paths, propVApp, propPendingCustomization)
 	}
 	asked := c.cfg.Clock.Now()
 	readings, err := c.readEach(ctx, objects, paths...)
@@ -161,7 +161,7 @@ func (c *connection) resolveChanges(ctx context.Context, unknowns []operations.P
 // rereadVM reads all of a VM that a filter holds, with its disk if somebody has asked for that, and shows it to the operations
 // that wait for a change of it.
 func (c *connection) rereadVM(ctx context.Context, ref vsphere.Ref) error {
-	paths, disk := vmProps(), c.inv.HasDisk(ref)
+	paths, disk := c.vmProps(), c.inv.HasDisk(ref)
 	if disk {
 		paths = append(paths, propDevices)
 	}

@@ -73,7 +73,7 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	c.mu.Unlock()
 	var specs []types.PropertyFilterSpec
 	for _, view := range views {
-		specs = append(specs, readView(view, propSpec("VirtualMachine", vmProps()...)))
+		specs = append(specs, readView(view, propSpec("VirtualMachine", c.vmProps()...)))
 	}
 	asked := c.inv.VMsVersion()
 	objects, err := c.retrieve(ctx, specs...)
@@ -82,7 +82,7 @@ func (c *connection) rereadVMs(ctx context.Context) error {
 	}
 	var ch inventory.Changes
 	for _, o := range objects {
-		c.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(vmProps()), asked, &ch)
+		c.inv.Refresh(vsphere.Ref(o.ref.Value), o.update(c.vmProps()), asked, &ch)
 	}
 	c.queue.addHosts(ch.Hosts...)
 	c.queue.addFolders(c.inv.FoldersOutsideTree()...)

@@ -47,7 +47,7 @@ func (c *connection) verify(ctx context.Context, refs []vsphere.Ref) error {
 	for i, ref := range refs {
 		objects[i] = vmRef(ref)
 	}
-	readings, err := c.readEach(ctx, objects, vmProps()...)
+	readings, err := c.readEach(ctx, objects, c.vmProps()...)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (c *connection) createFilters(ctx context.Context) error {
 	if err := c.createFilter(ctx, folderFilter, c.folderView, folderProps()...); err != nil {
 		return err
 	}
-	if err := c.createFilter(ctx, outsideFilter, c.outsideView, propSpec("VirtualMachine", vmProps()...)); err != nil {
+	if err := c.createFilter(ctx, outsideFilter, c.outsideView, propSpec("VirtualMachine", c.vmProps()...)); err != nil {
 		return err
 	}
 	if err := c.createFilter(ctx, taskFilter, c.taskView, propSpec("Task", taskProps()...)); err != nil {
@@ -95,7 +95,7 @@ func (c *connection) watchRoot(ctx context.Context, root vsphere.Ref) error {
 		return err
 	}
 	c.own(view)
-	if err := c.createFilter(ctx, rootFilter, view, propSpec("VirtualMachine", vmProps()...)); err != nil {
+	if err := c.createFilter(ctx, rootFilter, view, propSpec("VirtualMachine", c.vmProps()...)); err != nil {
 		return err
 	}
 	c.mu.Lock()

@@ -117,6 +117,12 @@ const (
 	// ReasonSnapshotNotFound: VMs are due, spec.clone asks for linked clones, and the template has no snapshot, or none of that
 	// name, or several.
 	ReasonSnapshotNotFound = "SnapshotNotFound"
+	// ReasonCustomizationSpecNotOffered: the VmGroupClass does not offer the customization specification in spec.guest.
+	ReasonCustomizationSpecNotOffered = "CustomizationSpecNotOffered"
+	// ReasonCustomizationSpecNotFound: vCenter has no customization specification of that name.
+	ReasonCustomizationSpecNotFound = "CustomizationSpecNotFound"
+	// ReasonCustomizationFailed: a guest could not be customized, or the specification does not fit it.
+	ReasonCustomizationFailed = "CustomizationFailed"
 	// ReasonUserDataNotFound: VMs are due, and the Secret with their user data is not there, or lacks the key.
 	ReasonUserDataNotFound = "UserDataNotFound"
 	// ReasonUserDataForbidden: VMs are due, and the controller may not read the Secret with their user data.

@@ -74,7 +74,7 @@ type VmGroup struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed or removed once it is set: VMs do not move between classes"
 // +kubebuilder:validation:XValidation:rule="!has(self.disk) || !has(self.clone) || !has(self.clone.mode) || self.clone.mode != 'Linked'",message="disk cannot be set with clone.mode Linked: a disk that has a parent cannot grow"
-// +kubebuilder:validation:XValidation:rule="!has(self.networks) || self.networks.all(n, !has(n.addresses)) || (has(self.guest) && has(self.guest.cloudInit))",message="networks[].addresses need guest.cloudInit: something in the guest has to set them"
+// +kubebuilder:validation:XValidation:rule="!has(self.networks) || self.networks.all(n, !has(n.addresses)) || (has(self.guest) && (has(self.guest.cloudInit) || has(self.guest.customizationSpec)))",message="networks[].addresses need guest.cloudInit or guest.customizationSpec: something in the guest has to set them"
 type VmGroupSpec struct {
 	// Number of virtual CPUs of each VM, from 1 to 768. Required.
 	//

@@ -89,6 +89,16 @@ type VmGroupClassSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Networks []ClassNetwork `json:"networks,omitempty"`
 
+	// Names of the customization specifications in vCenter that groups may name in spec.guest.customizationSpec. What such a
+	// specification holds, such as the right to join a domain, all those groups have. At most 64. Omitted: none.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	CustomizationSpecs []string `json:"customizationSpecs,omitempty"`
+
 	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
 	//
 	// +optional

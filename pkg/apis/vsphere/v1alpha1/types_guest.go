@@ -35,7 +35,8 @@ type CloneOptions struct {
 // GuestSpec is what a guest is told of itself.
 //
 // +kubebuilder:validation:MinProperties=1
-// +kubebuilder:validation:XValidation:rule="!has(self.hostnamePrefix) || has(self.cloudInit)",message="hostnamePrefix needs cloudInit"
+// +kubebuilder:validation:XValidation:rule="!(has(self.cloudInit) && has(self.customizationSpec))",message="cloudInit and customizationSpec exclude each other"
+// +kubebuilder:validation:XValidation:rule="!has(self.hostnamePrefix) || has(self.cloudInit) || has(self.customizationSpec)",message="hostnamePrefix needs cloudInit or customizationSpec"
 type GuestSpec struct {
 	// Begins the hostnames: a guest's is the prefix, a hyphen and the number of the VM's slot. At most 57 lower-case letters, digits
 	// and hyphens. Omitted: the hostname is the VM's name, and ends after 63 characters.
@@ -50,6 +51,14 @@ type GuestSpec struct {
 	//
 	// +optional
 	CloudInit *CloudInitSpec `json:"cloudInit,omitempty"`
+
+	// Name of a customization specification in vCenter, for Windows or Linux, that the class offers. The controller puts in the hostname,
+	// and the static addresses; VMware Tools carry it out when the guest starts for the first time. It excludes cloudInit.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	CustomizationSpec string `json:"customizationSpec,omitempty"`
 }
 
 // CloudInitSpec is what cloud-init reads besides the hostname and the addresses. It may be empty.

@@ -504,6 +504,11 @@ func (in *VmGroupClassSpec) DeepCopyInto(out *VmGroupClassSpec) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.CustomizationSpecs != nil {
+		in, out := &in.CustomizationSpecs, &out.CustomizationSpecs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.CloneModes != nil {
 		in, out := &in.CloneModes, &out.CloneModes
 		*out = make([]CloneMode, len(*in))

@@ -103,6 +103,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: cloudInit
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.CloudInitSpec
+    - name: customizationSpec
+      type:
+        scalar: string
     - name: hostnamePrefix
       type:
         scalar: string
@@ -325,6 +328,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: customizationSpecs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: limits
       type:
         namedType: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.ClassLimits

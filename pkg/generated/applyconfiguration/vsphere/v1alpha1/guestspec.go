@@ -15,6 +15,9 @@ type GuestSpecApplyConfiguration struct {
 	HostnamePrefix *string `json:"hostnamePrefix,omitempty"`
 	// The guest has cloud-init. The controller hands it its data before the VM is powered on for the first time.
 	CloudInit *CloudInitSpecApplyConfiguration `json:"cloudInit,omitempty"`
+	// Name of a customization specification in vCenter, for Windows or Linux, that the class offers. The controller puts in the hostname,
+	// and the static addresses; VMware Tools carry it out when the guest starts for the first time. It excludes cloudInit.
+	CustomizationSpec *string `json:"customizationSpec,omitempty"`
 }
 
 // GuestSpecApplyConfiguration constructs a declarative configuration of the GuestSpec type for use with
@@ -36,5 +39,13 @@ func (b *GuestSpecApplyConfiguration) WithHostnamePrefix(value string) *GuestSpe
 // If called multiple times, the CloudInit field is set to the value of the last call.
 func (b *GuestSpecApplyConfiguration) WithCloudInit(value *CloudInitSpecApplyConfiguration) *GuestSpecApplyConfiguration {
 	b.CloudInit = value
+	return b
+}
+
+// WithCustomizationSpec sets the CustomizationSpec field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CustomizationSpec field is set to the value of the last call.
+func (b *GuestSpecApplyConfiguration) WithCustomizationSpec(value string) *GuestSpecApplyConfiguration {
+	b.CustomizationSpec = &value
 	return b
 }

@@ -28,6 +28,9 @@ type VmGroupClassSpecApplyConfiguration struct {
 	Zones []ZoneSpecApplyConfiguration `json:"zones,omitempty"`
 	// Networks that NICs may be connected to, under the names that tenants see. At most 64.
 	Networks []ClassNetworkApplyConfiguration `json:"networks,omitempty"`
+	// Names of the customization specifications in vCenter that groups may name in spec.guest.customizationSpec. What such a
+	// specification holds, such as the right to join a domain, all those groups have. At most 64. Omitted: none.
+	CustomizationSpecs []string `json:"customizationSpecs,omitempty"`
 	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
 	CloneModes []vspherev1alpha1.CloneMode `json:"cloneModes,omitempty"`
 	// The most that each VM, and all VMs of a namespace together, may have. A group that asks for more makes no VMs, and changes none;
@@ -87,6 +90,16 @@ func (b *VmGroupClassSpecApplyConfiguration) WithNetworks(values ...*ClassNetwor
 			panic("nil value passed to WithNetworks")
 		}
 		b.Networks = append(b.Networks, *values[i])
+	}
+	return b
+}
+
+// WithCustomizationSpecs adds the given value to the CustomizationSpecs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the CustomizationSpecs field.
+func (b *VmGroupClassSpecApplyConfiguration) WithCustomizationSpecs(values ...string) *VmGroupClassSpecApplyConfiguration {
+	for i := range values {
+		b.CustomizationSpecs = append(b.CustomizationSpecs, values[i])
 	}
 	return b
 }

@@ -64,6 +64,9 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 			fmt.Fprintf(out, "  each namespace at most: %s\n", all)
 		}
 	}
+	if specs := class.Spec.CustomizationSpecs; len(specs) > 0 {
+		fmt.Fprintf(out, "  customization specifications: %s\n", strings.Join(specs, ", "))
+	}
 	fmt.Fprintln(out, "\nZones:")
 	zones := newTable(out, "  ", "NAME", "CLUSTER", "RESOURCE POOL", "DATASTORE")
 	for _, zone := range class.Spec.Zones {

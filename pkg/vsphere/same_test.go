@@ -15,6 +15,8 @@ func everyField(t *testing.T) VM {
 		switch f := v.Field(i); f.Interface().(type) {
 		case *Stamp:
 			vm.Stamp = &Stamp{Owner: "owner-1", Disks: []int32{2000}}
+		case Customization:
+			vm.Customization = Customization{State: CustomizationFailed, Message: "x"}
 		case []string:
 			vm.IPs = []string{"192.0.2.1", "2001:db8::1"}
 		case time.Time:

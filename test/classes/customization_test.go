@@ -67,7 +67,9 @@ func TestCustomizationOfNone(t *testing.T) {
 		ready(w, "none-such", metav1.ConditionFalse, v1alpha1.ReasonCustomizationSpecNotFound)
 		w.Update("win", func(vg *v1alpha1.VmGroup) { vg.Spec.Guest.CustomizationSpec, vg.Spec.Replicas = name, new(int32(2)) })
 		stalled(w, "win", reason)
-		w.Update("win", func(vg *v1alpha1.VmGroup) { vg.Spec.Guest.CustomizationSpec, vg.Spec.Replicas = "domain", new(int32(1)) })
+		w.Update("win", func(vg *v1alpha1.VmGroup) {
+			vg.Spec.Guest.CustomizationSpec, vg.Spec.Replicas = "domain", new(int32(1))
+		})
 		w.Ready("win", 1)
 	}
 	w.Update("win", func(vg *v1alpha1.VmGroup) {

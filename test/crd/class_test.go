@@ -33,6 +33,9 @@ func TestClassSpec(t *testing.T) {
 		{"no clone mode", valid + "cloneModes: []", "spec.cloneModes"},
 		{"a clone mode twice", valid + "cloneModes: [Full, Full]", "Duplicate value"},
 		{"a clone mode that is none", valid + "cloneModes: [Instant]", "Unsupported value"},
+		{"customization specs", valid + "customizationSpecs: [domain, 'Linux, plain']", ""},
+		{"a customization spec twice", valid + "customizationSpecs: [domain, domain]", "Duplicate value"},
+		{"a customization spec without a name", valid + "customizationSpecs: ['']", "spec.customizationSpecs[0]"},
 		{"limits of nothing", valid + "limits: {}", "spec.limits in body should have at least 1 properties"},
 		{"a limit of 0", valid + "limits: {cpu: 0}", "spec.limits.cpu"},
 	} {

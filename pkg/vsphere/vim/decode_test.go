@@ -24,7 +24,10 @@ func everything() properties {
 		propToolsRunning: string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
 		propNet:          types.ArrayOfGuestNicInfo{GuestNicInfo: []types.GuestNicInfo{{IpConfig: ipConfig("192.0.2.1", "2001:db8::1")}}},
 		propReady:        types.OptionValue{Key: vsphere.ReadyKey, Value: "true"},
-		propCPUHotAdd:    true, propMemoryHotAdd: true, propHotAddLimit: int64(65536), propHotAddIncrement: int64(128),
+		propCustomization: types.GuestInfoCustomizationInfo{
+			CustomizationStatus: string(types.GuestInfoCustomizationStatusTOOLSDEPLOYPKG_FAILED), ErrorMsg: "no domain",
+		},
+		propCPUHotAdd: true, propMemoryHotAdd: true, propHotAddLimit: int64(65536), propHotAddIncrement: int64(128),
 	}
 }
 
@@ -38,12 +41,13 @@ func decoded() inventory.Properties {
 		Created: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Stamp: "stamp", Power: vsphere.PoweredOn, Connection: vsphere.Connected,
 		Host: "host-1", IP: "192.0.2.1", Hostname: "web-0", ToolsRunning: true, IPs: []string{"192.0.2.1", "2001:db8::1"}, GuestReady: true,
 		CPUHotAdd: true, MemoryHotAdd: true, MemoryHotAddLimitMiB: 65536, MemoryHotAddIncrementMiB: 128,
+		Customization: vsphere.Customization{State: vsphere.CustomizationFailed, Message: "no domain"},
 	}
 }
 
 // All that is watched of a VM reaches the inventory, and nothing else does.
 func TestWhatIsDecodedOfAVM(t *testing.T) {
-	paths := vmProps()
+	paths := append(vmProps(), propCustomization)
 	slices.Sort(paths)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(fields)), paths); diff != "" {
 		t.Errorf("watched (-decoded +watched):\n%s", diff)
@@ -55,7 +59,7 @@ func TestWhatIsDecodedOfAVM(t *testing.T) {
 	if diff := cmp.Diff(want, vmUpdate(changes)); diff != "" {
 		t.Errorf("reported (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(want, object{props: more}.update(vmProps())); diff != "" {
+	if diff := cmp.Diff(want, object{props: more}.update(paths)); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
 	for _, stamp := range []any{"stamp", &types.OptionValue{Key: vsphere.StampKey, Value: "stamp"}} {

@@ -47,13 +47,18 @@ const (
 	propPendingCustomization = "config.tools.pendingCustomization"
 )
 
-// tellsCustomization is the first version of vCenter's API that has propCustomization. An older one refuses to read it.
-var tellsCustomization = version.MustParseGeneric("7.0.2.0")
+// firstWithCustomization is the first version of vCenter's API that has propCustomization. An older one refuses to read it.
+var firstWithCustomization = version.MustParseGeneric("7.0.2.0")
+
+// tellsCustomizations reports whether a version of the API has propCustomization.
+func tellsCustomizations(api string) bool {
+	v, err := version.ParseGeneric(api)
+	return err == nil && v.AtLeast(firstWithCustomization)
+}
 
 // vmProps are watched of every VM below the root, and of ours elsewhere.
 func (c *connection) vmProps() []string {
-	v, err := version.ParseGeneric(c.client.ServiceContent.About.ApiVersion)
-	if err != nil || v.LessThan(tellsCustomization) {
+	if !tellsCustomizations(c.client.ServiceContent.About.ApiVersion) {
 		return vmProps()
 	}
 	return append(vmProps(), propCustomization)

@@ -1,0 +1,100 @@
+package vim
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// card returns a network card as a guest is to set it up; with no address, by DHCP.
+func card(address, cidr, gateway string) vsphere.GuestCard {
+	if address == "" {
+		return vsphere.GuestCard{}
+	}
+	out := vsphere.GuestCard{Address: netip.MustParseAddr(address), Subnet: vsphere.Subnet{CIDR: netip.MustParsePrefix(cidr)}}
+	if gateway != "" {
+		out.Gateway = netip.MustParseAddr(gateway)
+	}
+	return out
+}
+
+// Each network card has a setting, that of the specification but for a static address. What is stored stays as it is.
+func TestCustomizedCards(t *testing.T) {
+	dns := func() types.CustomizationIPSettings {
+		return types.CustomizationIPSettings{Ip: &types.CustomizationDhcpIpGenerator{}, DnsDomain: "corp.example.com", DnsServerList: []string{"192.0.2.53"}}
+	}
+	stored := types.CustomizationSpec{
+		Identity:      &types.CustomizationLinuxPrep{HostName: &types.CustomizationVirtualMachineName{}, Domain: "example.com"},
+		NicSettingMap: []types.CustomizationAdapterMapping{{MacAddress: "00:50:56:00:00:01", Adapter: dns()}, {Adapter: dns()}},
+	}
+	data := vsphere.GuestData{Hostname: "web-0", Cards: []vsphere.GuestCard{
+		card("10.2.0.11", "10.2.0.0/23", "10.2.1.254"), card("", "", ""), card("2001:db8::11", "2001:db8::/64", ""),
+	}}
+	got, err := customized(stored, 3, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := dns(), types.CustomizationIPSettings{Ip: &types.CustomizationDhcpIpGenerator{}}
+	first.Ip, first.SubnetMask, first.Gateway = &types.CustomizationFixedIp{IpAddress: "10.2.0.11"}, "255.255.254.0", []string{"10.2.1.254"}
+	last.IpV6Spec = &types.CustomizationIPSettingsIpV6AddressSpec{
+		Ip: []types.BaseCustomizationIpV6Generator{&types.CustomizationFixedIpV6{IpAddress: "2001:db8::11", SubnetMask: 64}},
+	}
+	want := types.CustomizationSpec{
+		Identity:      &types.CustomizationLinuxPrep{HostName: &types.CustomizationFixedName{Name: "web-0"}, Domain: "example.com"},
+		NicSettingMap: []types.CustomizationAdapterMapping{{Adapter: first}, {Adapter: dns()}, {Adapter: last}},
+	}
+	if diff := cmp.Diff(&want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if stored.NicSettingMap[0].MacAddress == "" || len(stored.NicSettingMap) != 2 || stored.Identity.(*types.CustomizationLinuxPrep).HostName == nil {
+		t.Errorf("the specification that is stored is changed: %+v", stored)
+	}
+	if one, err := customized(stored, 1, vsphere.GuestData{Hostname: "web-0"}); err != nil || len(one.NicSettingMap) != 1 {
+		t.Errorf("a VM with one network card has %d settings: %v", len(one.NicSettingMap), err)
+	}
+}
+
+// A hostname that would be cut off would be that of another VM, too.
+func TestCustomizedNames(t *testing.T) {
+	windows := &types.CustomizationSysprep{Identification: types.CustomizationIdentification{JoinDomain: "corp.example.com"}}
+	for _, c := range []struct {
+		identity types.BaseCustomizationIdentitySettings
+		hostname string
+		says     string // what the error says, empty for none
+	}{
+		{windows, "fifteen-chars-0", ""},
+		{windows, "sixteen-chars-00", "set a shorter spec.guest.hostnamePrefix"},
+		{&types.CustomizationLinuxPrep{}, strings.Repeat("a", 63), ""},
+		{&types.CustomizationSysprepText{}, "web-0", "no hostname can be put into"},
+		{&types.CustomizationIdentitySettings{}, "web-0", "no hostname can be put into"},
+		{&types.CustomizationCloudinitPrep{}, "web-0", "no hostname can be put into"},
+	} {
+		got, err := customized(types.CustomizationSpec{Identity: c.identity}, 0, vsphere.GuestData{Customization: "join", Hostname: c.hostname})
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%T with %q: %v", c.identity, c.hostname, err)
+		case c.says == "":
+			if sysprep, ok := got.Identity.(*types.CustomizationSysprep); ok && sysprep.Identification.JoinDomain != "corp.example.com" {
+				t.Errorf("the domain is lost: %+v", sysprep)
+			}
+		case err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "join") ||
+			vsphere.ClassOf(err) != vsphere.ClassInvalid || err.(*vsphere.Error).Reason != v1alpha1.ReasonCustomizationFailed:
+			t.Errorf("%T with %q: %v", c.identity, c.hostname, err)
+		}
+	}
+}
+
+// vCenter tells of customizations since 7.0 Update 2, and refuses to be asked before that.
+func TestWhoTellsCustomizations(t *testing.T) {
+	for version, want := range map[string]bool{"6.7.3": false, "7.0.1.0": false, "7.0.2.0": true, "8.0.3.0": true, "9.0": true, "": false, "next": false} {
+		if got := tellsCustomizations(version); got != want {
+			t.Errorf("version %q: %t", version, got)
+		}
+	}
+}

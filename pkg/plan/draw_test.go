@@ -239,7 +239,8 @@ func drawVM(t *rapid.T, i int) vsphere.VM {
 		v.Stamp.Revision = pick(t, "revision", "old", "3:abc")
 	}
 	if v.Stamp != nil && rarely(t, "untold") {
-		v.Stamp.Guest = vsphere.GuestPending
+		v.Stamp.Guest = pick(t, "guest", vsphere.GuestPending, vsphere.GuestPending, vsphere.GuestTold)
+		v.Customization.State = pick(t, "customization", "", vsphere.CustomizationUnderWay, vsphere.CustomizationFailed)
 	}
 	v.CPU, v.MemoryMiB = pick(t, "CPUs", int32(2), 2, 1, 4), pick(t, "memory", int64(4096), 4096, 2048)
 	v.DiskBytes = pick(t, "disk", 0, vsphere.GiB(10), vsphere.GiB(20), vsphere.GiB(20)+512, vsphere.GiB(20)-512)
@@ -282,6 +283,10 @@ func drawFailure(t *rapid.T) vsphere.Failure {
 	}
 	if op.Kind == vsphere.OperationReconfigure && flip(t, "not hot-pluggable") {
 		f = about(vsphere.ReasonNotHotPluggable, f)
+	}
+	if op.Kind == vsphere.OperationPowerOn && rarely(t, "not customized") {
+		f.Kind = vsphere.OperationConfigure
+		f = about(vsphere.ReasonNotCustomized, f)
 	}
 	if op.Kind == vsphere.OperationClone {
 		f = about(pick(t, "reason", vsphere.ReasonNameTaken, "Gone"), f)

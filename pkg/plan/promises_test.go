@@ -76,7 +76,7 @@ func checkOnlyOurs(t *rapid.T, in Input, p Plan) {
 
 // checkGuest proves that no guest starts before it is told what it is to be told, and that it is told that once, while it is off.
 func checkGuest(t *rapid.T, vm *vsphere.VM, r vsphere.Request) {
-	untold := vm.Stamp.Guest != ""
+	untold := vm.Stamp.Guest == vsphere.GuestPending
 	switch {
 	case untold && (r.Kind == vsphere.OperationPowerOn || r.Kind == vsphere.OperationReset):
 		t.Errorf("%s of %s, whose guest was told nothing", r.Kind, r.VM)

@@ -30,8 +30,8 @@ func minReady(g *v1alpha1.VmGroup) time.Duration {
 //
 //  1. vCenter cannot reach it, or it is not powered on: the guest's signs are from before
 //  2. vCenter customizes its guest, or could not
-//  3. it lacks the sign that the group asks for
-func (m *member) unready(by v1alpha1.ReadinessType) string {
+//  3. it lacks the sign that the group asks for. subnets are those that its addresses have to lie in, nil if any will do
+func (m *member) unready(by v1alpha1.ReadinessType, subnets []netip.Prefix) string {
 	switch {
 	case !m.serving():
 		return "it is not powered on, or cannot be reached"
@@ -41,8 +41,8 @@ func (m *member) unready(by v1alpha1.ReadinessType) string {
 		return "not ready: the customization of its guest has failed: " + cmp.Or(m.customization().Message, "vCenter does not say why")
 	case by == v1alpha1.ReadyToolsRunning && !m.vm.ToolsRunning:
 		return "not ready: VMware Tools do not run in the guest"
-	case by == v1alpha1.ReadyIPAddress && !slices.ContainsFunc(m.vm.IPs, usable):
-		return "not ready: VMware Tools report no IP address"
+	case by == v1alpha1.ReadyIPAddress && !slices.ContainsFunc(m.vm.IPs, func(ip string) bool { return usable(ip, subnets) }):
+		return "not ready: VMware Tools report no IP address" + inOneOf(subnets)
 	case by == v1alpha1.ReadyGuestInfo && !m.vm.GuestReady:
 		return "not ready: the guest has not set " + vsphere.ReadyKey + " to true"
 	default:
@@ -53,10 +53,39 @@ func (m *member) unready(by v1alpha1.ReadinessType) string {
 // starting reports whether the VM is powered on, and only has to become ready, or to stay so.
 func (m *member) starting() bool { return m.serving() && !m.available() }
 
-// usable reports whether others can reach an address: it is neither loopback nor link-local.
-func usable(address string) bool {
+// usable reports whether others can reach an address: it is neither loopback nor link-local, and lies in one of the subnets, if there
+// are any.
+func usable(address string, subnets []netip.Prefix) bool {
 	ip, err := netip.ParseAddr(address)
-	return err == nil && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified() && !ip.IsMulticast()
+	if err != nil || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() {
+		return false
+	}
+	return len(subnets) == 0 || slices.ContainsFunc(subnets, func(s netip.Prefix) bool { return s.Contains(ip) })
+}
+
+func inOneOf(subnets []netip.Prefix) string {
+	if len(subnets) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in %v", subnets)
+}
+
+// subnetsOf returns the subnets of a VM's networks, as the class has them. It is nil if one of them has none: an address outside the
+// others may be of that one.
+func (ms *membership) subnetsOf(m *member, networks []vsphere.Network) []netip.Prefix {
+	names := ms.target.NetworkNames()
+	if m.age != vsphere.Current {
+		names = vsphere.VMSpec{Networks: m.vm.Stamp.Networks}.NetworkNames()
+	}
+	subnets := make([]netip.Prefix, 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(networks, func(n vsphere.Network) bool { return n.Name == name && n.CIDR.IsValid() })
+		if i < 0 {
+			return nil
+		}
+		subnets = append(subnets, networks[i].CIDR)
+	}
+	return subnets
 }
 
 // setReadiness says of each VM of ours whether it is ready, and from when on it is available: ready for minReadySeconds. It
@@ -64,7 +93,11 @@ func usable(address string) bool {
 func (ms *membership) setReadiness(in Input) map[vsphere.Ref]time.Time {
 	by, long := readyBy(in.Group), minReady(in.Group)
 	for _, m := range ms.ours {
-		m.notReady = m.unready(by)
+		var subnets []netip.Prefix
+		if by == v1alpha1.ReadyIPAddress {
+			subnets = ms.subnetsOf(m, in.Snapshot.Networks)
+		}
+		m.notReady = m.unready(by, subnets)
 	}
 	if long == 0 {
 		return nil

@@ -14,7 +14,7 @@
 //	I7  a status claims a generation that exists, and VMs that were in service a moment ago
 //	I9  a call to vCenter has a deadline
 //	I10 a refused credential is tried once in a while, however many processes there are
-//	I11 a process has one session at most
+//	I11 a process has one session of each endpoint at most
 //	I13 no VM is taken from a group that needs it
 //	I14 what is done for one group touches no other, and a group at rest is left alone
 //	I15 no disk of a VM shrinks

@@ -2,6 +2,8 @@ package invariants
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -10,18 +12,25 @@ import (
 // logins is what is known of sessions.
 type logins struct {
 	refused map[string]time.Time // when a user was refused last, since it has its credential
-	live    map[string]int       // sessions by client
+	live    map[client]int       // sessions by client
 	allowed history              // processes
 }
 
-func newLogins() logins { return logins{refused: map[string]time.Time{}, live: map[string]int{}} }
+// client is who has sessions of one kind. A process may have one of each kind: they have nothing to do with each other.
+type client struct {
+	agent string
+	kind  control.SessionKind
+}
 
+func newLogins() logins { return logins{refused: map[string]time.Time{}, live: map[client]int{}} }
+
+// sessions returns how many sessions there are of the kind that there are most of.
 func (l *logins) sessions() int {
-	n := 0
-	for _, m := range l.live {
-		n += m
+	kinds := map[control.SessionKind]int{}
+	for c, n := range l.live {
+		kinds[c.kind] += n
 	}
-	return n
+	return slices.Max(append(slices.Collect(maps.Values(kinds)), 0))
 }
 
 // login is I10 for one that is refused, and I11 for one that is not. A session whose end is noticed late is given the moment
@@ -35,21 +44,22 @@ func (s *state) login(e control.Entry) {
 		s.logins.refused[e.User] = s.now
 		return
 	}
-	s.logins.live[e.Agent]++
-	s.later("I11", nil, func() string { return s.tooMany(e.Agent) })
+	c := client{e.Agent, e.Session}
+	s.logins.live[c]++
+	s.later("I11", nil, func() string { return s.tooMany(c) })
 }
 
-func (s *state) logout(e control.Entry) { s.logins.live[e.Agent]-- }
+func (s *state) logout(e control.Entry) { s.logins.live[client{e.Agent, e.Session}]-- }
 
-func (s *state) tooMany(agent string) string {
+func (s *state) tooMany(c client) string {
 	if s.o.Untapped {
 		return ""
 	}
 	if n, m := s.logins.sessions(), s.logins.allowed.last(); n > m {
 		return fmt.Sprintf("there are %d sessions of %d processes", n, m)
 	}
-	if n := s.logins.live[agent]; s.o.AgentPerProcess && n > 1 {
-		return fmt.Sprintf("%s has %d sessions", agent, n)
+	if n := s.logins.live[c]; s.o.AgentPerProcess && n > 1 {
+		return fmt.Sprintf("%s has %d sessions", c.agent, n)
 	}
 	return ""
 }

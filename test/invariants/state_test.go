@@ -243,6 +243,14 @@ func TestLogins(t *testing.T) {
 			processes(1), login("a", ""), login("a", ""), time.Second, logout("a"), long}},
 		"I11: two": {steps: []any{processes(1), login("a", ""), login("a", ""), long, logout("a")},
 			want: "I11", says: "there are 2 sessions of 1 processes"},
+		"I11: one of each kind": {o: Options{AgentPerProcess: true}, steps: []any{
+			processes(1), login("a", ""), ofREST(login("a", "")), long, logout("a"), ofREST(logout("a")), processes(-1),
+		}},
+		"I11: two of one kind": {steps: []any{processes(1), ofREST(login("a", "")), ofREST(login("a", "")), long},
+			want: "I11", says: "there are 2 sessions of 1 processes"},
+		"I11: one of a kind left behind": {steps: []any{
+			processes(1), login("a", ""), ofREST(login("a", "")), logout("a"), long, processes(-1),
+		}, want: "I11", says: "in the end there are 1 sessions of 0"},
 		"I11: two of two": {steps: []any{processes(2), login("a", ""), login("b", ""), long}},
 		"I11: two of one of two": {o: Options{AgentPerProcess: true}, steps: []any{processes(2), login("a", ""), login("a", ""), long},
 			want: "I11", says: "a has 2 sessions"},

@@ -211,6 +211,12 @@ func login(agent, fault string) control.Entry {
 	return control.Entry{Kind: control.EntryLogin, User: "user", Agent: agent, Fault: fault}
 }
 
+// ofREST makes a login or a logout one of the REST endpoint.
+func ofREST(e control.Entry) control.Entry {
+	e.Session = control.SessionREST
+	return e
+}
+
 func logout(agent string) control.Entry {
 	return control.Entry{Kind: control.EntryLogout, User: "user", Agent: agent}
 }

@@ -77,7 +77,7 @@ func (c *Client) Folders(ctx context.Context) ([]Folder, error) {
 // Tasks lists every task since the start, in the order of their keys.
 func (c *Client) Tasks(ctx context.Context) ([]Task, error) { return get[[]Task](ctx, c, "tasks") }
 
-// Sessions lists the live logins.
+// Sessions lists the live logins, of both endpoints.
 func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 	return get[[]Session](ctx, c, "sessions")
 }
@@ -287,7 +287,7 @@ func (c *Client) RenameFolder(ctx context.Context, folder, newName string) error
 	return c.do(ctx, "rename-folder", Request{Folder: folder, Name: newName}, nil)
 }
 
-// EndSessions terminates every session. New logins are accepted.
+// EndSessions terminates every session, of both endpoints. New logins are accepted.
 func (c *Client) EndSessions(ctx context.Context) error {
 	return c.do(ctx, "end-sessions", Request{}, nil)
 }

@@ -12,7 +12,7 @@ type EntryKind string
 
 // Kinds of entries, and the fields that each has besides Seq and Time.
 const (
-	EntryCall       EntryKind = "call"       // a SOAP call arrived, and has had no effect yet: Method, MoRef, Name, Agent, User, OpID
+	EntryCall       EntryKind = "call"       // a call arrived, and has had no effect yet: Method, MoRef, Name, Agent, User, OpID
 	EntryAnswer     EntryKind = "answer"     // it was answered: Call, Method, Agent, and Fault, which is ReplyLost when no answer reached the client
 	EntryVM         EntryKind = "vm"         // a virtual machine is new or has changed: VM is the whole of it now. While it is being made, its name and all of its config are empty
 	EntryVMGone     EntryKind = "vmGone"     // it has left the inventory: MoRef
@@ -20,8 +20,8 @@ const (
 	EntryFolderGone EntryKind = "folderGone" // it has left the inventory: MoRef
 	EntryClone      EntryKind = "clone"      // a clone task of a client was accepted: Clone
 	EntryCloneEnd   EntryKind = "cloneEnd"   // it ended, or is about to end without doing anything more: Clone, with State
-	EntryLogin      EntryKind = "login"      // User, Agent, Fault: "" or "InvalidLogin"
-	EntryLogout     EntryKind = "logout"     // a session ended, however: User, Agent. An idle session's end is noticed at the next look
+	EntryLogin      EntryKind = "login"      // Session, User, Agent, Fault: "" or, by kind of session, "InvalidLogin" or "Unauthenticated"
+	EntryLogout     EntryKind = "logout"     // a session ended, however: Session, User, Agent. An idle session's end is noticed at the next look
 	EntryViolation  EntryKind = "violation"  // Violation, without its trace
 )
 
@@ -41,8 +41,10 @@ type Entry struct {
 	Agent  string `json:"agent,omitempty"` // the client's User-Agent
 	User   string `json:"user,omitempty"`
 	OpID   string `json:"opId,omitempty"`
-	Fault  string `json:"fault,omitempty"` // type name
+	Fault  string `json:"fault,omitempty"` // of a REST call, the name of its error, such as "NotFound"; otherwise a type name
 	Call   int64  `json:"call,omitempty"`  // Seq of the call that an answer belongs to
+	// Session is the kind of session that a login or a logout is about.
+	Session SessionKind `json:"session,omitempty"`
 
 	VM        *VM        `json:"vm,omitempty"`
 	Folder    *Folder    `json:"folder,omitempty"`
@@ -90,5 +92,5 @@ func (e Entry) Text() string {
 	case e.Call != 0:
 		return fmt.Sprintf("of %d %s %s", e.Call, e.Method, e.Fault)
 	}
-	return strings.Join([]string{e.Method, e.MoRef, e.Name, e.User, e.Fault, e.OpID}, " ")
+	return strings.Join([]string{e.Method, e.MoRef, e.Name, string(e.Session), e.User, e.Fault, e.OpID}, " ")
 }

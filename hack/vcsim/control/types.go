@@ -124,23 +124,30 @@ type Task struct {
 
 // Session is one live login.
 type Session struct {
-	User      string    `json:"user"`
-	UserAgent string    `json:"userAgent"`
-	LoginTime time.Time `json:"loginTime"`
+	Kind      SessionKind `json:"kind"`
+	User      string      `json:"user"`
+	UserAgent string      `json:"userAgent"`
+	LoginTime time.Time   `json:"loginTime"`
 }
 
-// Calls counts SOAP calls since the start or the last reset.
+// Calls counts calls since the start or the last reset.
+//
+// SOAP calls go by the names of their methods, such as "CloneVM_Task". REST calls go by what govmomi's clients call them:
+// "session." with Login, Get or Logout; "tagging." with the name of the method of tags.Manager, such as
+// "tagging.AttachTag"; "modules." with Create, Delete, List, ListMembers, AddMembers or RemoveMembers. One that is not
+// simulated goes by what it was called with, such as "GET /rest/vcenter/vm".
 type Calls struct {
 	Methods map[string]int `json:"methods"`
-	// UserAgents splits Methods by client. Calls made before login are under "": the simulator does not say whose they are.
+	// UserAgents splits Methods by client. SOAP calls made before login are under "": the simulator does not say whose they are.
 	UserAgents map[string]map[string]int `json:"userAgents"`
 	// DatacenterReads is how often a client read the virtual machines of a whole datacenter, or of all: calls of
 	// RetrievePropertiesEx, each of which may have many pages.
 	DatacenterReads int `json:"datacenterReads"`
 	// LastClone is when the last CloneVM_Task arrived, in Unix nanoseconds; 0 if none did.
-	LastClone     int64 `json:"lastClone"`
-	LoginsOK      int   `json:"loginsOK"`
-	LoginsRefused int   `json:"loginsRefused"`
+	LastClone int64 `json:"lastClone"`
+	// Logins are those of both endpoints: they use the same password, and lock the same account.
+	LoginsOK      int `json:"loginsOK"`
+	LoginsRefused int `json:"loginsRefused"`
 }
 
 // Total is the number of calls of all methods.
@@ -154,10 +161,11 @@ func (c Calls) Total() int {
 
 // Leaks counts what sessions hold on the server. All zero after every client has logged out.
 type Leaks struct {
-	Sessions   int `json:"sessions"`
-	Collectors int `json:"collectors"`
-	Filters    int `json:"filters"`
-	Views      int `json:"views"`
+	Sessions     int `json:"sessions"` // of the SOAP endpoint
+	RESTSessions int `json:"restSessions"`
+	Collectors   int `json:"collectors"`
+	Filters      int `json:"filters"`
+	Views        int `json:"views"`
 }
 
 // Outage is how the vSphere endpoint misbehaves as a whole.
@@ -184,14 +192,17 @@ const (
 
 // Fault makes the next calls that match it fail.
 type Fault struct {
-	Method string `json:"method"` // such as "CloneVM_Task"; "*" is every method
-	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target.
+	// Method is a glob over the names of methods, as Calls has them: "*" is every method, "tagging.*" every call on tags.
+	Method string `json:"method"`
+	// Entity is a glob over the target's name or MoRef value, or over the name that a clone asks for; empty is every target. A
+	// REST call meets it with any of the objects that it names, and with the tag or the module.
 	Entity string `json:"entity,omitempty"`
 	// Into is where a clone goes: its resource pool or one above it, its cluster or its datastore, named as Request.Object is.
 	// A rule that has it meets no other calls.
 	Into string `json:"into,omitempty"`
 	// Type is the name of a vim fault, such as "NoDiskSpace", or one of LostReply, LateReply, Cut, Hang and Unavailable. Empty is no
-	// fault at all: the call is only Slow.
+	// fault at all: the call is only Slow. A REST call answers a vim fault with the error that stands for the same, or with
+	// status 500. NotAuthenticated also ends its session.
 	Type string `json:"type,omitempty"`
 	// Slow is how long the call waits before the fault, or before it is carried out, whether its client waits or not.
 	Slow time.Duration `json:"slow,omitempty"`

@@ -13,7 +13,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// calls counts SOAP calls per method and per client.
+// calls counts calls per method and per client.
 type calls struct {
 	mu        sync.Mutex
 	agents    map[string]map[string]int
@@ -28,6 +28,18 @@ func (c *calls) count(ctx *simulator.Context, m *simulator.Method) {
 	if ctx.Session != nil {
 		agent = ctx.Session.UserAgent
 	}
+	c.add(agent, m.Name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if whole {
+		c.datacenterReads++
+	}
+	if m.Name == "CloneVM_Task" {
+		c.lastClone = time.Now()
+	}
+}
+
+func (c *calls) add(agent, method string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.agents == nil {
@@ -36,13 +48,7 @@ func (c *calls) count(ctx *simulator.Context, m *simulator.Method) {
 	if c.agents[agent] == nil {
 		c.agents[agent] = make(map[string]int)
 	}
-	c.agents[agent][m.Name]++
-	if whole {
-		c.datacenterReads++
-	}
-	if m.Name == "CloneVM_Task" {
-		c.lastClone = time.Now()
-	}
+	c.agents[agent][method]++
 }
 
 func (c *calls) reset() {

@@ -90,6 +90,7 @@ var changes = map[string]operation{
 	"remove-folder":             (*Simulator).opRemoveFolder,
 	"rename-folder":             (*Simulator).opRenameFolder,
 	"end-sessions":              (*Simulator).opEndSessions,
+	"end-rest-sessions":         (*Simulator).opEndRESTSessions,
 	"set-password":              (*Simulator).opSetPassword,
 	"clone-delay":               (*Simulator).opCloneDelay,
 	"outage":                    (*Simulator).opOutage,
@@ -144,9 +145,11 @@ func (s *Simulator) serveWait(op func(*Simulator, context.Context, control.Reque
 func (s *Simulator) listSessions() []control.Session {
 	out := []control.Session{}
 	for _, session := range s.liveSessions() {
-		out = append(out, control.Session{User: session.UserName, UserAgent: session.UserAgent, LoginTime: session.LoginTime})
+		out = append(out, control.Session{
+			Kind: control.SessionSOAP, User: session.UserName, UserAgent: session.UserAgent, LoginTime: session.LoginTime,
+		})
 	}
-	return out
+	return append(out, s.restSessions.list()...)
 }
 
 func (s *Simulator) allCalls() control.Calls {

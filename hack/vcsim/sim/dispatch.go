@@ -133,7 +133,7 @@ func (g *gateway) anonymous(ctx *simulator.Context, m *simulator.Method, rq *req
 	res := callMethod(ctx, target, m)
 	if login, ok := m.Body.(*types.Login); ok {
 		g.sim.journal.add(control.Entry{
-			Kind: control.EntryLogin, User: login.UserName, Agent: rq.agent, Fault: faultName(res),
+			Kind: control.EntryLogin, Session: control.SessionSOAP, User: login.UserName, Agent: rq.agent, Fault: faultName(res),
 		})
 	}
 	if ctx.Session != nil {
@@ -163,39 +163,16 @@ func (g *gateway) carryOut(ctx *simulator.Context, m *simulator.Method, rq *requ
 
 // suffer lets a call meet a fault rule, or serves it.
 func (s *Simulator) suffer(ctx *simulator.Context, m *simulator.Method, rq *request, serve func() soap.HasFault) soap.HasFault {
-	rule := s.faults.match(s, m)
-	if rule == nil {
-		return serve()
-	}
-	if rule.Type == control.LateReply {
-		defer s.sleep(rule.Slow, nil)
-		return serve()
-	}
-	s.sleep(rule.Slow, nil)
-	switch rule.Type {
-	case "":
-		return serve()
-	case control.LostReply:
-		serve()
-		panic(http.ErrAbortHandler) // cuts the connection
-	case control.Cut:
-		panic(http.ErrAbortHandler) // cuts the connection
-	case control.Unavailable:
-		rq.status = http.StatusServiceUnavailable
-		return faultBody(&types.SystemError{Reason: "never sent"})
-	case control.Hang:
-		select {
-		case <-s.faults.untilCleared():
-			return serve()
-		case <-rq.ctx.Done():
-		case <-s.closed:
+	return meet(s, s.faults.match(s.sightingOf(m)), rq, serve, func(rule *rule) soap.HasFault {
+		switch {
+		case rule.Type == control.Unavailable:
+			rq.status = http.StatusServiceUnavailable
+			return faultBody(&types.SystemError{Reason: "never sent"})
+		case rule.TaskLevel && ctx.Session != nil:
+			return s.failTask(ctx, m, rule.fault(m))
 		}
-		panic(http.ErrAbortHandler) // cuts the connection
-	}
-	if rule.TaskLevel && ctx.Session != nil {
-		return s.failTask(ctx, m, rule.fault(m))
-	}
-	return faultBody(rule.fault(m))
+		return faultBody(rule.fault(m))
+	})
 }
 
 // invoke carries out a call. A panic in it is answered with SystemError and leaves no lock behind.

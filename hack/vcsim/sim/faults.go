@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
@@ -30,6 +32,9 @@ type rule struct {
 func (f *faults) add(fault control.Fault) error {
 	if fault.Method == "" {
 		return fmt.Errorf("a fault needs a method")
+	}
+	if _, err := path.Match(fault.Method, ""); err != nil {
+		return fmt.Errorf("method %q: %w", fault.Method, err)
 	}
 	if _, err := path.Match(fault.Entity, ""); err != nil {
 		return fmt.Errorf("entity %q: %w", fault.Entity, err)
@@ -71,12 +76,33 @@ func (f *faults) untilCleared() <-chan struct{} {
 	return f.cleared
 }
 
+// sighting is what fault rules see of a call.
+type sighting struct {
+	method string
+	names  func() []string       // of its targets, and their MoRef values
+	into   func(key string) bool // whether it is a clone that goes there
+}
+
+func (s *Simulator) sightingOf(m *simulator.Method) sighting {
+	return sighting{
+		method: m.Name,
+		names: func() []string {
+			names := []string{m.This.Value, entityName(s.registry, m.This)}
+			if clone, ok := m.Body.(*types.CloneVM_Task); ok {
+				names = append(names, clone.Name)
+			}
+			return names
+		},
+		into: func(key string) bool { return s.goesInto(m, key) },
+	}
+}
+
 // match returns the first rule that the call meets, and uses it up by one; nil if there is none.
-func (f *faults) match(s *Simulator, m *simulator.Method) *rule {
+func (f *faults) match(call sighting) *rule {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
-		if r.Count > 0 && r.left == 0 || !r.meets(s, m) {
+		if r.Count > 0 && r.left == 0 || !r.meets(call) {
 			continue
 		}
 		if r.skip > 0 {
@@ -89,26 +115,47 @@ func (f *faults) match(s *Simulator, m *simulator.Method) *rule {
 	return nil
 }
 
-func (r *rule) meets(s *Simulator, m *simulator.Method) bool {
-	if r.Method != "*" && r.Method != m.Name {
+func (r *rule) meets(call sighting) bool {
+	if ok, _ := path.Match(r.Method, call.method); !ok { // the pattern was checked by add
 		return false
 	}
-	if r.Into != "" && !s.goesInto(m, r.Into) {
+	if r.Into != "" && !call.into(r.Into) {
 		return false
 	}
-	if r.Entity == "" {
-		return true
+	return r.Entity == "" || slices.ContainsFunc(call.names(), func(name string) bool {
+		ok, _ := path.Match(r.Entity, name) // the pattern was checked by add
+		return ok
+	})
+}
+
+// meet lets a call meet a fault rule, or serves it if there is none. What the rule's fault is answered as, fail says.
+func meet[R any](s *Simulator, rule *rule, rq *request, serve func() R, fail func(*rule) R) R {
+	if rule == nil {
+		return serve()
 	}
-	names := []string{m.This.Value, entityName(s.registry, m.This)}
-	if clone, ok := m.Body.(*types.CloneVM_Task); ok {
-		names = append(names, clone.Name)
+	if rule.Type == control.LateReply {
+		defer s.sleep(rule.Slow, nil)
+		return serve()
 	}
-	for _, name := range names {
-		if ok, _ := path.Match(r.Entity, name); ok { // the pattern was checked by add
-			return true
+	s.sleep(rule.Slow, nil)
+	switch rule.Type {
+	case "":
+		return serve()
+	case control.LostReply:
+		serve()
+		panic(http.ErrAbortHandler) // cuts the connection
+	case control.Cut:
+		panic(http.ErrAbortHandler) // cuts the connection
+	case control.Hang:
+		select {
+		case <-s.faults.untilCleared():
+			return serve()
+		case <-rq.ctx.Done():
+		case <-s.closed:
 		}
+		panic(http.ErrAbortHandler) // cuts the connection
 	}
-	return false
+	return fail(rule)
 }
 
 // goesInto reports whether a call is a clone into a resource pool, one of the pools below it, a cluster or a datastore.

@@ -57,12 +57,17 @@ func (s *Simulator) unprivileged(ctx *simulator.Context, m *simulator.Method) ty
 	}
 	for _, id := range needs {
 		for _, on := range s.targets(m, id) {
-			if s.denied.has(id, on) || s.options.Strict && !s.granted(on, id) {
+			if s.lacks(on, id) {
 				return noPermission(on, id)
 			}
 		}
 	}
 	return nil
+}
+
+// lacks reports whether the account does not have a privilege on an object.
+func (s *Simulator) lacks(on types.ManagedObjectReference, privilege string) bool {
+	return s.denied.has(privilege, on) || s.options.Strict && !s.granted(on, privilege)
 }
 
 func noPermission(on types.ManagedObjectReference, privilege string) types.BaseMethodFault {

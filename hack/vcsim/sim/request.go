@@ -42,16 +42,21 @@ const requestSeparator = "."
 // that it will not be.
 func (q *requests) handler(gate *gate, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rq := &request{agent: r.UserAgent(), ctx: r.Context()}
+		out := q.answer(w, r, gate)
 		number := strconv.FormatInt(q.next.Add(1), 10)
-		q.open.Store(number, rq)
-		out := &answer{ResponseWriter: w, gate: gate, request: rq, journal: q.journal}
+		q.open.Store(number, out.request)
 		defer func() {
 			q.open.Delete(number)
 			out.end(control.ReplyLost) // unless it has been answered
 		}()
 		next.ServeHTTP(out, numbered(r, number))
 	})
+}
+
+// answer returns the writer of the answer to a request.
+func (q *requests) answer(w http.ResponseWriter, r *http.Request, gate *gate) *answer {
+	rq := &request{agent: r.UserAgent(), ctx: r.Context()}
+	return &answer{ResponseWriter: w, gate: gate, request: rq, journal: q.journal}
 }
 
 // numbered returns the request with its number in the session cookie.
@@ -89,6 +94,7 @@ type answer struct {
 	journal *journal
 	ended   bool
 	cut     bool // half of it is all the client gets
+	empty   bool // it has no body, and so no half
 }
 
 // WriteHeader passes the gate once more: an outage that began while the call ran swallows the answer, and so does a
@@ -110,6 +116,9 @@ func (w *answer) WriteHeader(code int) {
 	switch {
 	case w.cut:
 		w.end(control.ReplyLost)
+		if w.empty {
+			panic(http.ErrAbortHandler) // cuts the connection
+		}
 	case w.request.status != 0:
 		w.end("HTTP" + strconv.Itoa(w.request.status))
 		code = w.request.status

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
@@ -71,6 +72,13 @@ func (s *Simulator) endClones(ctx context.Context, how string) error {
 // answerAt serves the vSphere endpoint.
 func (s *Simulator) answerAt(listener net.Listener) {
 	config := &tls.Config{Certificates: []tls.Certificate{s.cert.tls}, MinVersion: tls.VersionTLS12}
-	handler := s.gate.handler(s.requests.handler(s.gate, s.model.Service.ServeMux))
+	soap, rest := s.requests.handler(s.gate, s.model.Service.ServeMux), s.restHandler()
+	handler := s.gate.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isREST(r) {
+			rest.ServeHTTP(w, r)
+		} else {
+			soap.ServeHTTP(w, r)
+		}
+	}))
 	s.endpoint.Store(newServer(tls.NewListener(listener, config), handler))
 }

@@ -124,7 +124,9 @@ func (s *Simulator) deadSessions() []string {
 func (s *Simulator) noteEndedSessions() (dead []string) {
 	dead = s.deadSessions()
 	for _, session := range s.sessions.end(dead) {
-		s.journal.add(control.Entry{Kind: control.EntryLogout, User: session.User, Agent: session.UserAgent})
+		s.journal.add(control.Entry{
+			Kind: control.EntryLogout, Session: control.SessionSOAP, User: session.User, Agent: session.UserAgent,
+		})
 	}
 	return dead
 }
@@ -180,8 +182,9 @@ func (s *Simulator) endSession(ctx *simulator.Context, m *simulator.Method) soap
 	return res
 }
 
-// endSessions terminates every session.
+// endSessions terminates every session, of both endpoints.
 func (s *Simulator) endSessions() {
+	s.restSessions.endAll()
 	var keys []string
 	for _, session := range s.liveSessions() {
 		keys = append(keys, session.Key)
@@ -202,7 +205,7 @@ func alive(ctx *simulator.Context) bool {
 }
 
 func (s *Simulator) leaks() control.Leaks {
-	out := control.Leaks{Sessions: len(s.liveSessions())}
+	out := control.Leaks{Sessions: len(s.liveSessions()), RESTSessions: len(s.restSessions.list())}
 	for _, registry := range s.sweepSessions() {
 		for _, obj := range registry.AllReference("") {
 			switch o := obj.(type) {

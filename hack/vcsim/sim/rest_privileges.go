@@ -1,0 +1,46 @@
+package sim
+
+import (
+	"net/http"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// forbidREST looks at a call before it has had an effect, and returns the error that refuses it; nil lets it pass.
+func (s *Simulator) forbidREST(c *restCall) *restError {
+	if !c.known && c.name != restLogin {
+		return notLoggedIn()
+	}
+	needs, ok := control.PrivilegesOf(c.name)
+	if !ok && s.options.Strict {
+		s.violations.add(s.restViolation(c, control.ViolationPrivilege, "the method is not among those that the controller may call"))
+		return newRESTError(http.StatusForbidden, "unauthorized", "The method %s is not among those that the controller may call.", c.name)
+	}
+	switch {
+	case c.serve == nil:
+		return restNotFound("path", c.http.URL.Path)
+	case c.invalid != nil:
+		return invalidArgument("The body cannot be read: %v.", c.invalid)
+	}
+	for _, id := range needs {
+		for _, on := range s.restTargets(c, id) {
+			if s.lacks(on, id) {
+				return unauthorized(on, id)
+			}
+		}
+	}
+	return nil
+}
+
+// restViolation describes a call as one that must not be.
+func (s *Simulator) restViolation(c *restCall, kind, reason string) control.Violation {
+	v := control.Violation{Kind: kind, Method: c.name, UserAgent: c.request.agent, Reason: reason, Refused: s.options.Strict}
+	v.MoRef, v.Name = c.request.call.MoRef, c.request.call.Name
+	v.TargetChanged = s.journal.vmChanged(v.MoRef)
+	return v
+}
+
+// restTargets returns the objects that a call as a whole asks for a privilege on.
+func (s *Simulator) restTargets(*restCall, string) []types.ManagedObjectReference { return nil }

@@ -34,7 +34,7 @@ func actions() map[string]action {
 		"vms":           {nil, "list all VMs there really are", listVMs},
 		"folders":       {nil, "list all VM folders", listFolders},
 		"journal":       {nil, "follow what happens, from the oldest entry that is kept", followJournal},
-		"calls":         {nil, "count the SOAP calls by method", listCalls},
+		"calls":         {nil, "count the calls by method", listCalls},
 		"destroy":       vm("destroy a VM, switching it off first", (*control.Client).DestroyVM),
 		"power-off":     vm("switch a VM off", (*control.Client).PowerOff),
 		"power-on":      vm("switch a VM on", (*control.Client).PowerOn),
@@ -91,6 +91,7 @@ func actions() map[string]action {
 	}
 	maps.Copy(all, objectActions())
 	maps.Copy(all, guestActions())
+	maps.Copy(all, tagActions())
 	return all
 }
 

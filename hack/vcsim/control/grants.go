@@ -17,6 +17,7 @@ const (
 	OnNetworks    Target = "each network that the VM is connected to"
 	OnVCenter     Target = "vCenter's root folder"
 	OnTaskEntity  Target = "what the task is about: of a clone, the template"
+	OnTag         Target = "the tag"
 )
 
 // TargetOf returns the object of a method that a vCenter asks for a privilege on. Whatever a clone does to the VM that it
@@ -27,6 +28,8 @@ func TargetOf(method, privilege string) Target {
 		return OnTaskEntity
 	case privilege == readCustomizations:
 		return OnVCenter
+	case privilege == attachTag, slices.Contains(readsTags, method):
+		return OnTag
 	case method != cloneVM || privilege == deployTemplate:
 		return OnItself
 	case privilege == assignToPool:
@@ -50,6 +53,7 @@ const (
 	createFolder   = "Folder.Create"
 
 	readCustomizations = "VirtualMachine.Provisioning.ReadCustSpecs"
+	attachTag          = "InventoryService.Tagging.AttachTag"
 )
 
 // Object is where in the inventory an account is granted something.
@@ -65,6 +69,7 @@ const (
 	ResourcePool   Object = "resource pool"
 	Datastore      Object = "datastore"
 	Network        Object = "network"
+	Tags           Object = "global permissions, or each tag that a class names"
 )
 
 // Grant is one permission, as it is set on one object of the inventory. As in vCenter, an object's own permission is all
@@ -100,6 +105,7 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 		Grant{ResourcePool, false, []string{assignToPool}, "the one that VMs are made in; without -resource-pool, the cluster's own"},
 		Grant{Datastore, false, []string{allocateSpace}, "the one that VMs are made on"},
 		Grant{Network, false, []string{assignNetwork}, "each that a VM is connected to"},
+		Grant{Tags, false, []string{attachTag}, "only if a class names tags: what is granted on other objects does not hold for tags"},
 	)
 	for i := range grants {
 		grants[i].Privileges = append([]string{read, view}, grants[i].Privileges...)

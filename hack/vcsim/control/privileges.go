@@ -24,6 +24,16 @@ var networkPrivileges = []string{"VirtualMachine.Config.EditDevice", "VirtualMac
 // customizationPrivileges are asked for only if a guest is to be customized.
 var customizationPrivileges = []string{"VirtualMachine.Provisioning.Customize"}
 
+// tagging is what attaching and detaching tags asks for. The reference of the calls speaks of the privilege to attach the tag
+// and the one to read the object; ObjectAttachable, on the object, comes from the list of privileges.
+var tagging = []string{attachTag, read, "InventoryService.Tagging.ObjectAttachable"}
+
+// readsTags is the calls that read tags and categories. They ask for the privilege to do so on those.
+var readsTags = []string{
+	"tagging.ListCategories", "tagging.GetCategory", "tagging.ListTagsForCategory", "tagging.GetTag",
+	"tagging.ListAttachedObjects", "tagging.ListAttachedObjectsOnTags",
+}
+
 // privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
 // place to add to.
 var privileges = []Privilege{
@@ -31,9 +41,6 @@ var privileges = []Privilege{
 	{"ServiceInstance.CurrentTime", []string{view}, "to see whether the session lives"},
 	{"SessionManager.Login", nil, "to log in; refused while logged in"},
 	{"SessionManager.Logout", []string{view}, "to leave no session behind"},
-	{"session.Login", nil, "to log in to the REST endpoint, where a class names tags or a group asks for antiAffinity"},
-	{"session.Get", nil, "to see whether that session lives"},
-	{"session.Logout", nil, "to leave no such session behind"},
 	{"PropertyCollector.RetrieveProperties", []string{view, read}, "to read"},
 	{"PropertyCollector.RetrievePropertiesEx", []string{view, read}, "to read"},
 	{"PropertyCollector.ContinueRetrievePropertiesEx", []string{view, read}, "to read what does not fit one answer"},
@@ -74,6 +81,22 @@ var privileges = []Privilege{
 	{"VirtualMachine.ReconfigVM_Task", diskPrivileges, "to let a VM's disk grow in place, where spec.disk asks for a larger one"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
+	{"session.Login", nil, "to log in to the REST endpoint, where a class names tags"},
+	{"session.Get", nil, "to see whether that session lives"},
+	{"session.Logout", nil, "to leave no such session behind"},
+	{"tagging.ListCategories", []string{read}, "to find the category of a tag that a class names"},
+	{"tagging.GetCategory", []string{read}, "to find the category of a tag that a class names"},
+	{"tagging.ListTagsForCategory", []string{read}, "to find a tag that a class names"},
+	{"tagging.GetTag", []string{read}, "to find a tag that a class names"},
+	{"tagging.ListAttachedObjects", []string{read}, "to see which VMs have a tag"},
+	{"tagging.ListAttachedObjectsOnTags", []string{read}, "to see which VMs have a tag"},
+	{"tagging.ListAttachedTags", []string{read}, "to see which tags a VM has"},
+	{"tagging.ListAttachedTagsOnObjects", []string{read}, "to see which tags VMs have"},
+	{"tagging.AttachTag", tagging, "to attach a tag to a VM"},
+	{"tagging.AttachTagToMultipleObjects", tagging, "to attach a tag to VMs"},
+	{"tagging.AttachMultipleTagsToObject", tagging, "to attach tags to a VM"},
+	{"tagging.DetachTag", tagging, "to detach a tag from a VM"},
+	{"tagging.DetachMultipleTagsFromObject", tagging, "to detach tags from a VM"},
 }
 
 // Privileges returns what the simulator lets a client do in strict mode, method by method.

@@ -38,12 +38,16 @@ type Request struct {
 	MemoryHotAdd bool `json:"memoryHotAdd,omitempty"`
 
 	Customization *CustomizationSpec `json:"customization,omitempty"`
+
+	Category    string       `json:"category,omitempty"` // of a tag, whose name is Name
+	TagCategory *TagCategory `json:"tagCategory,omitempty"`
 }
 
 // Reply carries what a changing operation made.
 type Reply struct {
 	MoRef string `json:"moRef,omitempty"`
 	Key   int32  `json:"key,omitempty"` // device key
+	ID    string `json:"id,omitempty"`  // of what is no object of the inventory: a tag or a category
 }
 
 // VM is one virtual machine, templates included, as the registry holds it.

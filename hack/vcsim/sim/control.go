@@ -31,6 +31,7 @@ var readings = map[string]operation{
 	"guest-states":     func(s *Simulator, _ control.Request) (any, error) { return s.guestStates(), nil },
 	"power-ons":        func(s *Simulator, _ control.Request) (any, error) { return s.guests.listPowerOns(), nil },
 	"shared-addresses": func(s *Simulator, _ control.Request) (any, error) { return s.guests.sharedAddresses(), nil },
+	"tags":             func(s *Simulator, _ control.Request) (any, error) { return s.tags.list(), nil },
 	"leaks":            func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
@@ -50,6 +51,11 @@ var changes = map[string]operation{
 
 	"add-customization-spec":    (*Simulator).opAddCustomizationSpec,
 	"remove-customization-spec": (*Simulator).opRemoveCustomizationSpec,
+	"add-tag-category":          (*Simulator).opAddTagCategory,
+	"add-tag":                   (*Simulator).opAddTag,
+	"remove-tag":                (*Simulator).opRemoveTag,
+	"attach-tag":                (*Simulator).opAttachTag,
+	"detach-tag":                (*Simulator).opDetachTag,
 	"freeze-updates":            (*Simulator).opFreezeUpdates,
 	"swallow-updates":           (*Simulator).opSwallowUpdates,
 	"reorder-updates":           (*Simulator).opReorderUpdates,

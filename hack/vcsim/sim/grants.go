@@ -91,6 +91,9 @@ var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "Virtu
 // the first above it that propagates. (A VM inherits from its resource pool too, which has none that does.) What is no part
 // of the inventory, a session or a view, belongs to vCenter as a whole; what is gone is for the call to find out.
 func (s *Simulator) granted(ref types.ManagedObjectReference, privilege string) bool {
+	if ref.Type == tagRef("").Type {
+		return slices.Contains(s.grants[control.Tags].Privileges, privilege)
+	}
 	e, ok := s.registry.Get(ref).(mo.Entity)
 	if !ok {
 		return slices.Contains(inventoryTypes, ref.Type) || slices.Contains(s.grants[control.VCenterRoot].Privileges, privilege)

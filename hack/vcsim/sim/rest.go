@@ -25,7 +25,7 @@ type restMethod struct {
 
 // restMethods is what govmomi's clients of sessions, tags and cluster modules call, and nothing else.
 func restMethods() []restMethod {
-	return sessionMethods()
+	return append(sessionMethods(), tagMethods()...)
 }
 
 // restBody is the body of any request: the names of its fields mean the same in all of them.

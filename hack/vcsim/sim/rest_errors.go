@@ -98,7 +98,10 @@ func (s *Simulator) restSighting(c *restCall) sighting {
 	return sighting{
 		method: c.name,
 		names: func() []string {
-			names := append([]string{c.id()}, c.body.TagIDs...)
+			names := append([]string{c.id()}, s.tags.name(c.id())...)
+			for _, id := range c.body.TagIDs {
+				names = append(append(names, id), s.tags.name(id)...)
+			}
 			for _, ref := range c.objects() {
 				names = append(names, ref.Value, entityName(s.registry, ref))
 			}

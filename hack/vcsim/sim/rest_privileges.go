@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -24,6 +25,9 @@ func (s *Simulator) forbidREST(c *restCall) *restError {
 	case c.invalid != nil:
 		return invalidArgument("The body cannot be read: %v.", c.invalid)
 	}
+	if err := s.tripREST(c); err != nil {
+		return err
+	}
 	for _, id := range needs {
 		for _, on := range s.restTargets(c, id) {
 			if s.lacks(on, id) {
@@ -42,5 +46,24 @@ func (s *Simulator) restViolation(c *restCall, kind, reason string) control.Viol
 	return v
 }
 
-// restTargets returns the objects that a call as a whole asks for a privilege on.
-func (s *Simulator) restTargets(*restCall, string) []types.ManagedObjectReference { return nil }
+// readPrivilege is the privilege to read anything.
+const readPrivilege = "System.Read"
+
+// restTargets returns the objects that a call as a whole asks for a privilege on. A call on many asks for each by itself.
+func (s *Simulator) restTargets(c *restCall, privilege string) []types.ManagedObjectReference {
+	switch target := control.TargetOf(c.name, privilege); {
+	case target == control.OnTag && c.id() != "":
+		return []types.ManagedObjectReference{tagRef(c.id())}
+	case target == control.OnItself && c.body.ObjectID != nil:
+		return []types.ManagedObjectReference{c.body.ObjectID.ref()}
+	}
+	return nil
+}
+
+// lacksAny reports whether the account lacks something that a call asks for on one of its targets.
+func (s *Simulator) lacksAny(c *restCall, on types.ManagedObjectReference, target control.Target) bool {
+	needs, _ := control.PrivilegesOf(c.name)
+	return slices.ContainsFunc(needs, func(id string) bool {
+		return control.TargetOf(c.name, id) == target && s.lacks(on, id)
+	})
+}

@@ -31,6 +31,7 @@ type Simulator struct {
 	sessions sessions
 	// Sessions of the REST endpoint.
 	restSessions *restSessions
+	tags         tagBook
 	calls        calls
 	faults       faults
 	violations   violations
@@ -68,6 +69,7 @@ func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
 	s.restSessions = newRESTSessions(s.restSessionEnded)
+	s.tags.there = s.there
 	s.requests.journal, s.violations.journal = s.journal, s.journal
 	s.denied.deny(types.ManagedObjectReference{}, o.DeniedPrivileges...)
 	s.guests.usual, s.guests.all = o.Guest, make(map[types.ManagedObjectReference]*guest)

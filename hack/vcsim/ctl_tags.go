@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
+)
+
+// tagActions are the actions on tags.
+func tagActions() map[string]action {
+	tag := func(help string, do func(*control.Client, context.Context, string, string) error) action {
+		return action{[]string{"CATEGORY", "TAG"}, help, func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return do(c, ctx, a[0], a[1])
+		}}
+	}
+	tagVM := func(help string, do func(*control.Client, context.Context, string, string, string) error) action {
+		return action{[]string{"VM", "CATEGORY", "TAG"}, help, func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return do(c, ctx, a[0], a[1], a[2])
+		}}
+	}
+	return map[string]action{
+		"tags": {nil, "list tags, and the MoRefs of what they are attached to", listTags},
+		"add-tag": tag("make a tag, and its category on demand", func(c *control.Client, ctx context.Context, category, name string) error {
+			_, err := c.AddTag(ctx, category, name)
+			return err
+		}),
+		"remove-tag": tag("delete a tag", (*control.Client).RemoveTag),
+		"attach-tag": tagVM("attach a tag to a VM", (*control.Client).AttachTag),
+		"detach-tag": tagVM("detach a tag from a VM", (*control.Client).DetachTag),
+	}
+}
+
+func listTags(ctx context.Context, c *control.Client, out io.Writer, _ []string) error {
+	tags, err := c.Tags(ctx)
+	for _, tag := range tags {
+		fmt.Fprintf(out, "%s\t%s\n", tag.Path(), strings.Join(tag.Objects, ","))
+	}
+	return err
+}

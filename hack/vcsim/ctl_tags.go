@@ -9,7 +9,7 @@ import (
 	"github.com/vmgroup/vmgroup-controller/hack/vcsim/control"
 )
 
-// tagActions are the actions on tags.
+// tagActions are the actions on tags and cluster modules.
 func tagActions() map[string]action {
 	tag := func(help string, do func(*control.Client, context.Context, string, string) error) action {
 		return action{[]string{"CATEGORY", "TAG"}, help, func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
@@ -27,6 +27,10 @@ func tagActions() map[string]action {
 			_, err := c.AddTag(ctx, category, name)
 			return err
 		}),
+		"modules": {nil, "list cluster modules, with the MoRefs of their clusters and members", listModules},
+		"remove-module": {[]string{"MODULE"}, "delete a cluster module", func(ctx context.Context, c *control.Client, _ io.Writer, a []string) error {
+			return c.RemoveModule(ctx, a[0])
+		}},
 		"remove-tag": tag("delete a tag", (*control.Client).RemoveTag),
 		"attach-tag": tagVM("attach a tag to a VM", (*control.Client).AttachTag),
 		"detach-tag": tagVM("detach a tag from a VM", (*control.Client).DetachTag),
@@ -37,6 +41,14 @@ func listTags(ctx context.Context, c *control.Client, out io.Writer, _ []string)
 	tags, err := c.Tags(ctx)
 	for _, tag := range tags {
 		fmt.Fprintf(out, "%s\t%s\n", tag.Path(), strings.Join(tag.Objects, ","))
+	}
+	return err
+}
+
+func listModules(ctx context.Context, c *control.Client, out io.Writer, _ []string) error {
+	modules, err := c.Modules(ctx)
+	for _, m := range modules {
+		fmt.Fprintf(out, "%s\t%s\t%s\n", m.ID, m.Cluster, strings.Join(m.Members, ","))
 	}
 	return err
 }

@@ -18,6 +18,7 @@ const (
 	OnVCenter     Target = "vCenter's root folder"
 	OnTaskEntity  Target = "what the task is about: of a clone, the template"
 	OnTag         Target = "the tag"
+	OnCluster     Target = "the cluster"
 )
 
 // TargetOf returns the object of a method that a vCenter asks for a privilege on. Whatever a clone does to the VM that it
@@ -30,6 +31,8 @@ func TargetOf(method, privilege string) Target {
 		return OnVCenter
 	case privilege == attachTag, slices.Contains(readsTags, method):
 		return OnTag
+	case privilege == editCluster, slices.Contains(readsModules, method):
+		return OnCluster
 	case method != cloneVM || privilege == deployTemplate:
 		return OnItself
 	case privilege == assignToPool:
@@ -54,6 +57,8 @@ const (
 
 	readCustomizations = "VirtualMachine.Provisioning.ReadCustSpecs"
 	attachTag          = "InventoryService.Tagging.AttachTag"
+	editCluster        = "Host.Inventory.EditCluster"
+	attachTag          = "InventoryService.Tagging.AttachTag"
 )
 
 // Object is where in the inventory an account is granted something.
@@ -69,6 +74,7 @@ const (
 	ResourcePool   Object = "resource pool"
 	Datastore      Object = "datastore"
 	Network        Object = "network"
+	Cluster        Object = "cluster"
 	Tags           Object = "global permissions, or each tag that a class names"
 )
 
@@ -105,6 +111,7 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 		Grant{ResourcePool, false, []string{assignToPool}, "the one that VMs are made in; without -resource-pool, the cluster's own"},
 		Grant{Datastore, false, []string{allocateSpace}, "the one that VMs are made on"},
 		Grant{Network, false, []string{assignNetwork}, "each that a VM is connected to"},
+		Grant{Cluster, false, []string{editCluster}, "each that VMs are made in; only if a group asks for antiAffinity"},
 		Grant{Tags, false, []string{attachTag}, "only if a class names tags: what is granted on other objects does not hold for tags"},
 	)
 	for i := range grants {

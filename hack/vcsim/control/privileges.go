@@ -34,6 +34,9 @@ var readsTags = []string{
 	"tagging.ListAttachedObjects", "tagging.ListAttachedObjectsOnTags",
 }
 
+// readsModules is the calls that read cluster modules. They ask for the privilege to do so on the cluster.
+var readsModules = []string{"modules.List", "modules.ListMembers"}
+
 // privileges is the documented minimum: every method that the controller may call once it has logged in. It is the one
 // place to add to.
 var privileges = []Privilege{
@@ -81,7 +84,7 @@ var privileges = []Privilege{
 	{"VirtualMachine.ReconfigVM_Task", diskPrivileges, "to let a VM's disk grow in place, where spec.disk asks for a larger one"},
 	{"VirtualMachine.Destroy_Task", []string{"VirtualMachine.Inventory.Delete"}, "to destroy a VM"},
 	{"Task.CancelTask", []string{"Global.CancelTask"}, "to give up a clone that takes too long; vCenter may ask nothing for a task of one's own"},
-	{"session.Login", nil, "to log in to the REST endpoint, where a class names tags"},
+	{"session.Login", nil, "to log in to the REST endpoint, where a class names tags or a group asks for antiAffinity"},
 	{"session.Get", nil, "to see whether that session lives"},
 	{"session.Logout", nil, "to leave no such session behind"},
 	{"tagging.ListCategories", []string{read}, "to find the category of a tag that a class names"},
@@ -97,6 +100,12 @@ var privileges = []Privilege{
 	{"tagging.AttachMultipleTagsToObject", tagging, "to attach tags to a VM"},
 	{"tagging.DetachTag", tagging, "to detach a tag from a VM"},
 	{"tagging.DetachMultipleTagsFromObject", tagging, "to detach tags from a VM"},
+	{"modules.List", []string{read}, "to see whether a cluster module is still there"},
+	{"modules.Create", []string{editCluster}, "to make a cluster module for a group that asks for antiAffinity"},
+	{"modules.Delete", []string{editCluster}, "to remove a group's cluster module"},
+	{"modules.ListMembers", []string{read}, "to see which VMs are in a cluster module"},
+	{"modules.AddMembers", []string{editCluster}, "to put VMs into a group's cluster module"},
+	{"modules.RemoveMembers", []string{editCluster}, "to take VMs that are gone out of it: vCenter leaves them in"},
 }
 
 // Privileges returns what the simulator lets a client do in strict mode, method by method.

@@ -47,7 +47,7 @@ type Request struct {
 type Reply struct {
 	MoRef string `json:"moRef,omitempty"`
 	Key   int32  `json:"key,omitempty"` // device key
-	ID    string `json:"id,omitempty"`  // of what is no object of the inventory: a tag or a category
+	ID    string `json:"id,omitempty"`  // of what is no object of the inventory: a tag, a category or a cluster module
 }
 
 // VM is one virtual machine, templates included, as the registry holds it.

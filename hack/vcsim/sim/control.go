@@ -32,6 +32,7 @@ var readings = map[string]operation{
 	"power-ons":        func(s *Simulator, _ control.Request) (any, error) { return s.guests.listPowerOns(), nil },
 	"shared-addresses": func(s *Simulator, _ control.Request) (any, error) { return s.guests.sharedAddresses(), nil },
 	"tags":             func(s *Simulator, _ control.Request) (any, error) { return s.tags.list(), nil },
+	"modules":          func(s *Simulator, _ control.Request) (any, error) { return s.modules.list(), nil },
 	"leaks":            func(s *Simulator, _ control.Request) (any, error) { return s.leaks(), nil },
 }
 
@@ -56,6 +57,7 @@ var changes = map[string]operation{
 	"remove-tag":                (*Simulator).opRemoveTag,
 	"attach-tag":                (*Simulator).opAttachTag,
 	"detach-tag":                (*Simulator).opDetachTag,
+	"remove-module":             (*Simulator).opRemoveModule,
 	"freeze-updates":            (*Simulator).opFreezeUpdates,
 	"swallow-updates":           (*Simulator).opSwallowUpdates,
 	"reorder-updates":           (*Simulator).opReorderUpdates,

@@ -24,6 +24,7 @@
 //	sessions.go                      logins, and what sessions leave behind
 //	rest.go rest_*.go                the REST endpoint: its calls, their privileges and errors, its sessions
 //	tags.go control_tags.go          the tags that it attaches, and the administrators who make them
+//	modules.go                       the cluster modules that it makes
 //	collector.go filter.go           the property collector: polls and versions, changes and differences
 //	selection.go hub.go view.go      which objects a filter is about, and how it hears of them; stale.go: or does not
 //	task.go task_body.go             tasks that hold no lock and can be cancelled

@@ -85,7 +85,7 @@ func (s *Simulator) networksOf(m *simulator.Method, clone *types.CloneVM_Task) [
 }
 
 // inventoryTypes are the types of what privileges are asked for on, but for whole vCenters.
-var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore"}
+var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "ClusterComputeResource"}
 
 // granted reports whether the account has a privilege on an object. The nearest permission decides: the object's own, or
 // the first above it that propagates. (A VM inherits from its resource pool too, which has none that does.) What is no part
@@ -122,6 +122,8 @@ func (s *Simulator) objectOf(e mo.Entity) control.Object {
 		return control.ResourcePool
 	case *simulator.Datastore:
 		return control.Datastore
+	case *simulator.ClusterComputeResource:
+		return control.Cluster
 	case *simulator.Folder:
 		return s.folderObject(e)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -25,7 +26,7 @@ type restMethod struct {
 
 // restMethods is what govmomi's clients of sessions, tags and cluster modules call, and nothing else.
 func restMethods() []restMethod {
-	return append(sessionMethods(), tagMethods()...)
+	return slices.Concat(sessionMethods(), tagMethods(), moduleMethods())
 }
 
 // restBody is the body of any request: the names of its fields mean the same in all of them.
@@ -81,7 +82,7 @@ func (c *restCall) objects() []types.ManagedObjectReference {
 		refs = append(refs, types.ManagedObjectReference{Type: "VirtualMachine", Value: id})
 	}
 	if id := c.body.Spec.Cluster; id != "" {
-		refs = append(refs, types.ManagedObjectReference{Type: "ClusterComputeResource", Value: id})
+		refs = append(refs, clusterRef(id))
 	}
 	return refs
 }

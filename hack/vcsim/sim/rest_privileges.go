@@ -54,6 +54,10 @@ func (s *Simulator) restTargets(c *restCall, privilege string) []types.ManagedOb
 	switch target := control.TargetOf(c.name, privilege); {
 	case target == control.OnTag && c.id() != "":
 		return []types.ManagedObjectReference{tagRef(c.id())}
+	case target == control.OnCluster && c.body.Spec.Cluster != "":
+		return []types.ManagedObjectReference{clusterRef(c.body.Spec.Cluster)}
+	case target == control.OnCluster && c.id() != "":
+		return []types.ManagedObjectReference{clusterRef(s.modules.get(c.id()).Cluster)}
 	case target == control.OnItself && c.body.ObjectID != nil:
 		return []types.ManagedObjectReference{c.body.ObjectID.ref()}
 	}

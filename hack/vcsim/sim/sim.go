@@ -32,6 +32,7 @@ type Simulator struct {
 	// Sessions of the REST endpoint.
 	restSessions *restSessions
 	tags         tagBook
+	modules      modules
 	calls        calls
 	faults       faults
 	violations   violations

@@ -36,10 +36,13 @@ several levels (` + "`-folder a/b`" + `) by hand.
 **The template folder.** Set ` + "`-template-folder`" + `. Without it, the controller looks for templates in the whole
 datacenter, and needs the privileges of the template folder on the datacenter, with propagation.
 
+**Tags.** vCenter keeps tags beside the inventory: a permission on a folder or a VM gives no right to a tag. Grant
+` + "`InventoryService.Tagging.AttachTag`" + ` on each tag, or as a global permission. Without tags in a class you need neither.
+
 ## By method
 
 The controller and its kubectl plugin call these methods and no others. vCenter asks for each privilege on the object itself,
-unless the row names another one.
+unless the row names another one. Names that begin with ` + "`session`, `tagging` or `modules`" + ` are calls of vCenter's REST endpoint.
 
 | method | privileges | why |
 |---|---|---|

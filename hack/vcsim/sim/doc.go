@@ -52,4 +52,8 @@
 // it for tests to compare; they tell network cards apart by MAC addresses alone, and know version 2 of the network config,
 // of which only ethernets; what others would warn of makes them fail. Unless told otherwise (embryo.go), a virtual machine that is still being made is in no watch, no view and not
 // in the truth; but it is in its folder's childEntity.
+//
+// The REST endpoint has what govmomi's clients of sessions, tags and cluster modules call, and nothing else: it takes no tokens, and
+// knows neither vCenter's limits to sessions nor those to the rate of calls. Tags go to no other vCenter. Cluster modules
+// keep no virtual machines apart.
 package sim

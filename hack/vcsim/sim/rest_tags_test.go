@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -173,7 +174,8 @@ func TestAttachManyTags(t *testing.T) {
 	e.wantTagged(map[string][]string{a.Value: {"backup/daily", "class/gold"}, b.Value: {"class/gold"}})
 	none := "urn:vmomi:InventoryServiceTag:none:GLOBAL"
 	err := m.AttachMultipleTagsToObject(e.ctx, []string{none, daily}, b)
-	if failures, ok := err.(tags.BatchErrors); !ok || len(failures) != 1 || failures[0].Type != "cis.tagging.objectNotFound.error" { //nolint:errorlint // govmomi returns it as it is
+	var failures tags.BatchErrors
+	if !errors.As(err, &failures) || len(failures) != 1 || failures[0].Type != "cis.tagging.objectNotFound.error" {
 		t.Errorf("a tag that is not there: %v", err)
 	}
 

@@ -87,12 +87,17 @@ func TestRESTSession(t *testing.T) {
 	if len(all) != 2 || all[0].Kind != control.SessionSOAP || all[1].Kind != control.SessionREST || all[1].UserAgent != c.UserAgent {
 		t.Errorf("sessions: %+v", all)
 	}
+	leaks, err := e.control.Leaks(e.ctx)
+	e.must(err)
+	if leaks.RESTSessions != 1 || leaks.Sessions != 1 {
+		t.Errorf("held: %+v", leaks)
+	}
 	e.must(c.Logout(e.ctx))
 	if session, err = c.Session(e.ctx); session != nil || err != nil {
 		t.Errorf("after the logout: %+v, %v", session, err)
 	}
 	wantStatus(t, c.Logout(e.ctx), http.StatusUnauthorized)
-	leaks, err := e.control.Leaks(e.ctx)
+	leaks, err = e.control.Leaks(e.ctx)
 	e.must(err)
 	if leaks.RESTSessions != 0 || leaks.Sessions != 1 {
 		t.Errorf("left: %+v", leaks)

@@ -58,7 +58,6 @@ const (
 	readCustomizations = "VirtualMachine.Provisioning.ReadCustSpecs"
 	attachTag          = "InventoryService.Tagging.AttachTag"
 	editCluster        = "Host.Inventory.EditCluster"
-	attachTag          = "InventoryService.Tagging.AttachTag"
 )
 
 // Object is where in the inventory an account is granted something.

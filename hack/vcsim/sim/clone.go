@@ -248,7 +248,7 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 // customize has vCenter take over the customization. Rules for CustomizeVM_Task are met here, too.
 func (c *clone) customize(ctx *simulator.Context, vm *simulator.VirtualMachine, spec *types.CustomizationSpec) types.BaseMethodFault {
 	body := &types.CustomizeVM_Task{This: vm.Self, Spec: *spec}
-	if r := c.sim.faults.match(c.sim, &simulator.Method{Name: "CustomizeVM_Task", This: vm.Self, Body: body}); r != nil {
+	if r := c.sim.faults.match(c.sim.sightingOf(&simulator.Method{Name: "CustomizeVM_Task", This: vm.Self, Body: body})); r != nil {
 		if fault, err := newFault(r.Type); err == nil {
 			return fault
 		}

@@ -101,7 +101,7 @@ func readiness(class *v1alpha1.VmGroupClass, found vsphere.Offer, users []string
 	for _, network := range found.Networks {
 		note("Network "+network.Name+": ", network.Err)
 	}
-	for _, err := range found.CustomizationErrs {
+	for _, err := range slices.Concat(found.CustomizationErrs, found.TagErrs) {
 		note("", err)
 	}
 	note("", found.TemplatesErr)
@@ -163,6 +163,7 @@ func (c *Controller) patchFinalizers(ctx context.Context, class *v1alpha1.VmGrou
 func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
 	spec := vsphere.ClassSpec{
 		Name: class.Name, TemplateFolder: class.Spec.TemplateFolder, CustomizationSpecs: class.Spec.CustomizationSpecs,
+		Tags: class.Spec.Tags,
 	}
 	for _, zone := range class.Spec.Zones {
 		spec.Zones = append(spec.Zones, vsphere.ZoneSpec{

@@ -41,6 +41,7 @@ func memberNotices(ms *membership) []Notice {
 //  3. a zone takes no VMs, and others do
 //  4. VMs of an earlier VmGroup of its name lie in its folder (see isOrphan)
 //  5. a ControllerRevision of it cannot be read
+//  6. its VMs are not kept apart as spec.antiAffinity asks
 func warnings(in Input, p *Plan) []Notice {
 	var out []Notice
 	if unknown := unknownMetadata(in.Group); unknown != "" {
@@ -69,6 +70,9 @@ func warnings(in Input, p *Plan) []Notice {
 	}
 	for _, why := range in.UnreadableRevisions {
 		out = append(out, Notice{Reason: v1alpha1.ReasonRevisionUnavailable, Message: why})
+	}
+	if err := in.Snapshot.NotApart; err != nil {
+		out = append(out, Notice{Reason: v1alpha1.ReasonNotKeptApart, Message: "the VMs are not kept apart: " + err.Error()})
 	}
 	return out
 }

@@ -13,7 +13,9 @@ type ClassSpec struct {
 	Networks       []NetworkSpec
 	// CustomizationSpecs are the names of those that the class offers.
 	CustomizationSpecs []string
-	PerNamespace       NamespaceLimits
+	// Tags are attached to all VMs of the class, each as category/name.
+	Tags         []string
+	PerNamespace NamespaceLimits
 }
 
 // NamespaceLimits are how much all groups of a class in one namespace may have together. Nil is no limit, and 0 allows nothing.
@@ -55,6 +57,8 @@ type Offer struct {
 	Networks     []Network // the same
 	// CustomizationErrs say what is wrong with customization specifications that the class offers. One that is missing has one.
 	CustomizationErrs []*Error
+	// TagErrs say what is wrong with the tags of the class: which are not there, and why VMs lack them.
+	TagErrs []*Error
 }
 
 // Network is a network that the NICs of VMs may be connected to.

@@ -141,6 +141,11 @@ type Interface interface {
 	// folder is proven gone.
 	RemoveFolder(ctx context.Context, g GroupID, folder Ref) error
 
+	// KeepApart says whether the VMs of a group are to run on different hosts, as far as there are enough. It makes no call. The adapter
+	// keeps a cluster module for that, in each cluster that has several of the VMs, soon after, as long as it is told so; DRS places VMs by it. What
+	// stands in the way is in the snapshot, and keeps nothing else back. A group of which nothing was said is left as it is.
+	KeepApart(g GroupID, apart bool)
+
 	// Forget drops what is remembered of a group that exists no more.
 	Forget(g GroupID)
 }

@@ -130,6 +130,8 @@ type Snapshot struct {
 	SweepErr *Error
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
+	// NotApart says what keeps the VMs from being kept apart, see Interface.KeepApart; nil if nothing does, or nobody asked for it.
+	NotApart *Error
 }
 
 // ByRef returns an index of the VMs. It is made anew at each call.

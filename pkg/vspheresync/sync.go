@@ -147,6 +147,9 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		}
 	}
 	in, p, err := s.decide(ctx, vg, m)
+	if apart, said := plan.KeepsApart(in); said {
+		s.cfg.VCenter.KeepApart(groupID(vg), apart)
+	}
 	if err == nil && unmoved(m.rest, in) {
 		return 0, nil
 	}

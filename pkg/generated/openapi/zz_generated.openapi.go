@@ -1030,6 +1030,25 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupClassSpec(ref common.ReferenceCallb
 							},
 						},
 					},
+					"tags": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Tags that the VMs of the class have in vCenter, each as <category>/<tag>. The controller attaches them once a VM is made, and again when somebody takes one away; it takes none away itself. A VM does not wait for them. At most 16.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 					"cloneModes": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{
@@ -1267,6 +1286,13 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupSpec(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "Whether the VMs are on, and how the controller switches them off. Omitted: on, and hard.",
 							Ref:         ref(v1alpha1.PowerSpec{}.OpenAPIModelName()),
+						},
+					},
+					"antiAffinity": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Whether the VMs are to run on different hosts. Preferred: the controller keeps them in a cluster module in vCenter, and DRS places them by it, as far as there are enough hosts; a VM never waits for that. Omitted, or None: wherever DRS puts them.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"health": {

@@ -38,6 +38,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"TemplateByRef", templateRefScenarios},
 		{"Names", nameScenarios},
 		{"Hosts", hostScenarios},
+		{"Associations", associationScenarios},
 		{"Classes", classScenarios},
 		{"Limits", limitScenarios},
 		{"Outage", outageScenarios},

@@ -133,6 +133,11 @@ type World interface {
 	SetGuest(vm vsphere.Ref, guest Guest)
 	// GuestOf returns what has become of the guest of a VM that is on. It waits until the guest is up.
 	GuestOf(vm vsphere.Ref) GuestTruth
+	// AddTag makes a tag, as category/name. TagsOf returns those of a VM, sorted.
+	AddTag(path string)
+	TagsOf(vm vsphere.Ref) []string
+	// Modules returns the VMs of each cluster module, sorted.
+	Modules() [][]vsphere.Ref
 	// AddCustomizationSpec stores a customization specification for Linux guests in vCenter, for a network card with DHCP.
 	AddCustomizationSpec(name string)
 	// LoseCustomization lets the task of the next clone fail after its VM was made, and before vCenter took over its customization.

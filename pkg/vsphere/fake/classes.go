@@ -41,6 +41,7 @@ func (c *Client) Offer(_ context.Context, name string) (vsphere.Offer, error) {
 		return vsphere.Offer{}, vsphere.ErrPending
 	}
 	offer := vsphere.Offer{Zones: c.zones(name), Networks: c.networks(name)}
+	offer.TagErrs = c.tagErrs(spec)
 	for _, name := range spec.CustomizationSpecs {
 		if !slices.Contains(c.vc.customizations, name) {
 			offer.CustomizationErrs = append(offer.CustomizationErrs, noCustomization(name))

@@ -48,6 +48,7 @@ type Client struct {
 	versions *operations.Versions
 	answers  answers
 	classes  []vsphere.ClassSpec
+	apart    map[string]bool // what groups want, by UID
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -62,6 +63,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		vc:     v,
 		cfg:    cfg,
 		outbox: box,
+		apart:  map[string]bool{},
 		tracker: operations.New(operations.Config{
 			MaxClones:    cmp.Or(cfg.MaxClones, 16),
 			MaxPower:     cmp.Or(cfg.MaxPower, 16),

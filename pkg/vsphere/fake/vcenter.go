@@ -25,6 +25,7 @@ type VCenter struct {
 	machines map[vsphere.Ref]*machine
 	hosts    []host
 	networks map[string][]string // names, by cluster
+	tags     []string            // as category/name
 	// customizations are the names of the customization specifications. losesCustomization is as LoseCustomization says.
 	customizations     []string
 	losesCustomization bool

@@ -39,7 +39,7 @@ func (inv *Inventory) zones(class string) []vsphere.Zone {
 
 func sameOffer(a, b vsphere.Offer) bool {
 	return vsphere.SameError(a.TemplatesErr, b.TemplatesErr) &&
-		slices.EqualFunc(a.CustomizationErrs, b.CustomizationErrs, vsphere.SameError) &&
+		slices.EqualFunc(a.CustomizationErrs, b.CustomizationErrs, vsphere.SameError) && slices.EqualFunc(a.TagErrs, b.TagErrs, vsphere.SameError) &&
 		slices.EqualFunc(a.Zones, b.Zones, vsphere.SameZone) && slices.EqualFunc(a.Networks, b.Networks, vsphere.SameNetwork)
 }
 

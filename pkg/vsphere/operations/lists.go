@@ -92,3 +92,16 @@ func (t *Tracker) InFlight() map[vsphere.OperationKind]int {
 	}
 	return out
 }
+
+// Making returns the VMs that clones under way make, by the UIDs of their groups and their names. A VM may be there before its clone has
+// ended.
+func (t *Tracker) Making() map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, p := range t.pending((*operation).makes) {
+		if out[p.Group.UID] == nil {
+			out[p.Group.UID] = map[string]bool{}
+		}
+		out[p.Group.UID][p.Operation.Name] = true
+	}
+	return out
+}

@@ -114,6 +114,13 @@ func (l *hostList) choices(cluster vsphere.Ref, at placement) []vsphere.Host {
 	return out
 }
 
+// clusterOf returns the cluster of a host, empty if it is not known.
+func (l *hostList) clusterOf(host vsphere.Ref) vsphere.Ref {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hosts[host].ref(propParent)
+}
+
 // asked returns the version of the list, to be passed to refresh.
 func (l *hostList) asked() uint64 {
 	l.mu.Lock()

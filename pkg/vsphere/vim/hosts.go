@@ -6,6 +6,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/klog/v2"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere/inventory"
@@ -16,13 +17,39 @@ func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inve
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	tags := map[string][]*vsphere.Error{}
+	for name, offer := range l.classes {
+		tags[name] = offer.TagErrs
+	}
 	l.zones, l.networks, l.classes = found.zones, found.networks, map[string]vsphere.Offer{}
 	for _, class := range specs {
 		l.classes[class.Name] = vsphere.Offer{
-			TemplatesErr: found.templates[class.Name].err, CustomizationErrs: found.customizations[class.Name],
+			TemplatesErr: found.templates[class.Name].err, CustomizationErrs: found.customizations[class.Name], TagErrs: tags[class.Name],
 		}
 	}
 	l.publish(c.inv, ch)
+}
+
+// tellTags takes over what is wrong with the tags of classes, by their names. Everybody is notified if that is news.
+func (c *connection) tellTags(ctx context.Context, errs map[string][]*vsphere.Error) {
+	l := &c.hosts
+	var ch inventory.Changes
+	l.mu.Lock()
+	for name, offer := range l.classes {
+		offer.TagErrs = errs[name]
+		l.classes[name] = offer
+	}
+	l.publish(c.inv, &ch)
+	l.mu.Unlock()
+	if !ch.All {
+		return
+	}
+	for name, of := range errs {
+		for _, err := range of {
+			klog.FromContext(ctx).Error(err, "VMs lack tags", "class", name)
+		}
+	}
+	c.publish(&ch)
 }
 
 // applyHost takes over what a filter says of a cluster or a host.

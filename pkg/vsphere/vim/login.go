@@ -31,7 +31,8 @@ const (
 	loginGrace = 2 * time.Second
 )
 
-// loginThrottle remembers what came of the last logins. Only the session loop uses it. It repeats the rules of the gate on
+// loginThrottle remembers what came of the last logins. Only one goroutine uses it at a time: the session loop, or, while that waits for a
+// connection to end, what keeps tags and cluster modules. It repeats the rules of the gate on
 // purpose: a gate's record may be lost with its Lease, or there may be no gate, and the account is locked all the same. It
 // also keeps the words of the refusal, and knows the answer without a call to the API server.
 type loginThrottle struct {
@@ -63,30 +64,48 @@ func fingerprint(user, password string) [sha256.Size]byte {
 
 // login makes a session. The caller has made sure that there is none.
 func (t *loginThrottle) login(ctx context.Context, client *vim25.Client) (*types.UserSession, error) {
+	var session types.UserSession
+	err := t.attempt(ctx, func(user, password string) error {
+		res, err := askToLogin(ctx, client, user, password)
+		if err == nil {
+			session = res.Returnval
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &session, nil
+}
+
+// attempt has ask send a login, if that may be tried, and notes what came of it.
+func (t *loginThrottle) attempt(ctx context.Context, ask func(user, password string) error) error {
 	user, password, err := t.credentials()
 	if err != nil {
-		return nil, &vsphere.Error{
+		return &vsphere.Error{
 			Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonCredentialsUnreadable, Err: err,
 			Message: fmt.Sprintf("the credentials of vCenter cannot be read: %v.", err),
 		}
 	}
 	key := fingerprint(user, password)
 	if err := t.mayLogin(ctx, user, password, key); err != nil {
-		return nil, err
+		return err
 	}
-	res, err := askToLogin(ctx, client, user, password)
-	if err := t.noteLogin(ctx, user, key, err); err != nil {
-		return nil, err
-	}
-	return &res.Returnval, nil
+	return t.noteLogin(ctx, user, key, ask(user, password))
 }
 
-// askToLogin sends the login. Once ctx has ended, it waits a little longer for the answer: without its cookie nobody can end the
-// session that the login may have made.
+// untilGrace returns a context that ends a little later than ctx: without the answer to a login nobody can end the session that it may
+// have made.
+func untilGrace(ctx context.Context) (patient context.Context, cancel context.CancelFunc) {
+	patient, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(loginGrace, end) })
+	return patient, func() { stop(); end() }
+}
+
+// askToLogin sends the login.
 func askToLogin(ctx context.Context, client *vim25.Client, user, password string) (*types.LoginResponse, error) {
-	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	patient, cancel := untilGrace(ctx)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(loginGrace, cancel) })()
 	return methods.Login(patient, client, &types.Login{
 		This: *client.ServiceContent.SessionManager, UserName: user, Password: password, Locale: govmomisession.Locale,
 	})
@@ -129,9 +148,10 @@ func (t *loginThrottle) noteLogin(ctx context.Context, user string, key [sha256.
 	f := faultOf(err)
 	_, wrong := f.(types.BaseInvalidLogin)
 	_, denied := f.(*types.NoPermission)
-	refused := wrong || denied
+	atREST, ok := errors.AsType[*restLoginError](err)
+	refused := wrong || denied || ok && atREST.refused
 	call, _ := errors.AsType[*callError](err)
-	unanswered := f == nil && call != nil && call.sent
+	unanswered := f == nil && call != nil && call.sent || ok && atREST.unanswered
 	if gateErr := t.endLogin(ctx, refused, unanswered); gateErr != nil {
 		// The record goes on saying "tried", which counts as a refusal may: that delays at most a later login.
 		klog.FromContext(ctx).Info("What came of a login could not be recorded", "err", gateErr)

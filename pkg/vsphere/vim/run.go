@@ -44,6 +44,7 @@ func (c *connection) run(ctx context.Context, synced func()) error {
 	background.Go(func() { c.processQueue(ctx) })
 	background.Go(func() { c.flushTasks(ctx) })
 	background.Go(func() { c.resync(ctx) })
+	background.Go(func() { c.keepAssociations(ctx) })
 	return c.watch(ctx, version)
 }
 

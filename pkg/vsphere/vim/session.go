@@ -230,7 +230,7 @@ func (v *VCenter) logout(ctx context.Context) error {
 	var err error
 	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
-		err = logout(attempt, client)
+		err = errors.Join(v.logoutREST(attempt, v.restClient(client.Client)), logout(attempt, client))
 		cancel()
 		if err == nil {
 			return nil

@@ -24,7 +24,12 @@ type shared struct {
 	sweeps   *sweeps
 	classes  classList
 	searched templateSearch
-	reads    templateReads
+	logins   loginThrottle
+	rest     restSession
+	apart    apartWishes
+	// associations wakes what keeps tags and cluster modules.
+	associations chan struct{}
+	reads        templateReads
 	// rootMu is held while the root folder is made.
 	rootMu sync.Mutex
 
@@ -48,6 +53,9 @@ func newShared(cfg Config) *shared {
 		sweeps:        newSweeps(),
 		lookups:       map[vsphere.GroupID]lookup{},
 		users:         map[string]bool{},
+		logins:        loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
+		associations:  make(chan struct{}, 1),
+		apart:         newApartWishes(),
 	}
 	s.tracker = operations.New(operations.Config{
 		MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
@@ -69,6 +77,9 @@ func (s *shared) publish(ch *inventory.Changes) {
 	}
 	for namespace := range ch.Room {
 		s.tracker.RoomIn(namespace)
+	}
+	if len(ch.Changed) > 0 || ch.All {
+		s.associate()
 	}
 	if ch.All {
 		s.cfg.Notifier.NotifyAll()
@@ -97,6 +108,7 @@ func (s *shared) forget(g vsphere.GroupID) {
 	s.tracker.Forget(g.UID)
 	s.reads.take(g, vsphere.Template{})
 	s.sweeps.forget(g)
+	s.apart.forget(g.UID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.lookups, g)
@@ -109,6 +121,8 @@ func (s *shared) reset() {
 	s.reads.invalidate()
 	s.tracker.Reset()
 	s.pending.reset()
+	s.rest.set("", time.Time{})
+	s.apart.reset()
 	s.expectCloneTasks() // it may have been ours before
 }
 

@@ -20,7 +20,6 @@ type VCenter struct {
 	endpoint *url.URL
 	jar      http.CookieJar // outlives the connections, and so does the session
 	versions *operations.Versions
-	logins   loginThrottle
 
 	mu    sync.Mutex
 	conn  *connection // the one that is synced, or nil
@@ -60,7 +59,6 @@ func New(cfg Config) (*VCenter, error) {
 	}
 	v := &VCenter{
 		shared: newShared(cfg), endpoint: endpoint, jar: jar, versions: operations.NewVersions(),
-		logins: loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
 	}
 	v.told = v1alpha1.ReasonVCenterSyncing
 	v.state = State{Since: cfg.Clock.Now(), Err: &vsphere.Error{

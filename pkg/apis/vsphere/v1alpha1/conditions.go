@@ -123,6 +123,10 @@ const (
 	ReasonCustomizationSpecNotFound = "CustomizationSpecNotFound"
 	// ReasonCustomizationFailed: a guest could not be customized, or the specification does not fit it.
 	ReasonCustomizationFailed = "CustomizationFailed"
+	// ReasonTagNotFound: of a VmGroupClass: vCenter has no tag of that name in that category.
+	ReasonTagNotFound = "TagNotFound"
+	// ReasonNotKeptApart: of an event: the cluster module that keeps the VMs of a group apart could not be made or changed.
+	ReasonNotKeptApart = "NotKeptApart"
 	// ReasonUserDataNotFound: VMs are due, and the Secret with their user data is not there, or lacks the key.
 	ReasonUserDataNotFound = "UserDataNotFound"
 	// ReasonUserDataForbidden: VMs are due, and the controller may not read the Secret with their user data.

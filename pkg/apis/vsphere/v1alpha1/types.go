@@ -169,6 +169,12 @@ type VmGroupSpec struct {
 	// +optional
 	Power *PowerSpec `json:"power,omitempty"`
 
+	// Whether the VMs are to run on different hosts. Preferred: the controller keeps them in a cluster module in vCenter, and DRS places
+	// them by it, as far as there are enough hosts; a VM never waits for that. Omitted, or None: wherever DRS puts them.
+	//
+	// +optional
+	AntiAffinity *AntiAffinity `json:"antiAffinity,omitempty"`
+
 	// When a VM that is powered on is not healthy, and what happens to it. Omitted: the controller leaves it alone.
 	//
 	// +optional

@@ -99,6 +99,16 @@ type VmGroupClassSpec struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	CustomizationSpecs []string `json:"customizationSpecs,omitempty"`
 
+	// Tags that the VMs of the class have in vCenter, each as <category>/<tag>. The controller attaches them once a VM is made, and again
+	// when somebody takes one away; it takes none away itself. A VM does not wait for them. At most 16.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:Pattern=`^[^/]+/[^/]+$`
+	Tags []string `json:"tags,omitempty"`
+
 	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
 	//
 	// +optional

@@ -52,6 +52,18 @@ const (
 	OnPowerOffReplace OnPowerOff = "Replace"
 )
 
+// AntiAffinity says whether VMs are kept apart.
+//
+// +kubebuilder:validation:Enum=None;Preferred
+type AntiAffinity string
+
+const (
+	// AntiAffinityNone: they are not.
+	AntiAffinityNone AntiAffinity = "None"
+	// AntiAffinityPreferred: they are, as far as there are enough hosts.
+	AntiAffinityPreferred AntiAffinity = "Preferred"
+)
+
 // PowerSpec says whether VMs are on, and how they are switched off.
 //
 // +kubebuilder:validation:MinProperties=1

@@ -509,6 +509,11 @@ func (in *VmGroupClassSpec) DeepCopyInto(out *VmGroupClassSpec) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Tags != nil {
+		in, out := &in.Tags, &out.Tags
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.CloneModes != nil {
 		in, out := &in.CloneModes, &out.CloneModes
 		*out = make([]CloneMode, len(*in))
@@ -632,6 +637,11 @@ func (in *VmGroupSpec) DeepCopyInto(out *VmGroupSpec) {
 		in, out := &in.Power, &out.Power
 		*out = new(PowerSpec)
 		(*in).DeepCopyInto(*out)
+	}
+	if in.AntiAffinity != nil {
+		in, out := &in.AntiAffinity, &out.AntiAffinity
+		*out = new(AntiAffinity)
+		**out = **in
 	}
 	if in.Health != nil {
 		in, out := &in.Health, &out.Health

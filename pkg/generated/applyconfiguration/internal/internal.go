@@ -345,6 +345,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: tags
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: templateFolder
       type:
         scalar: string
@@ -374,6 +380,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupSpec
   map:
     fields:
+    - name: antiAffinity
+      type:
+        scalar: string
     - name: className
       type:
         scalar: string

@@ -31,6 +31,9 @@ type VmGroupClassSpecApplyConfiguration struct {
 	// Names of the customization specifications in vCenter that groups may name in spec.guest.customizationSpec. What such a
 	// specification holds, such as the right to join a domain, all those groups have. At most 64. Omitted: none.
 	CustomizationSpecs []string `json:"customizationSpecs,omitempty"`
+	// Tags that the VMs of the class have in vCenter, each as <category>/<tag>. The controller attaches them once a VM is made, and again
+	// when somebody takes one away; it takes none away itself. A VM does not wait for them. At most 16.
+	Tags []string `json:"tags,omitempty"`
 	// How groups may copy the disks of templates: Full, Linked, or both. Omitted: both.
 	CloneModes []vspherev1alpha1.CloneMode `json:"cloneModes,omitempty"`
 	// The most that each VM, and all VMs of a namespace together, may have. A group that asks for more makes no VMs, and changes none;
@@ -100,6 +103,16 @@ func (b *VmGroupClassSpecApplyConfiguration) WithNetworks(values ...*ClassNetwor
 func (b *VmGroupClassSpecApplyConfiguration) WithCustomizationSpecs(values ...string) *VmGroupClassSpecApplyConfiguration {
 	for i := range values {
 		b.CustomizationSpecs = append(b.CustomizationSpecs, values[i])
+	}
+	return b
+}
+
+// WithTags adds the given value to the Tags field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tags field.
+func (b *VmGroupClassSpecApplyConfiguration) WithTags(values ...string) *VmGroupClassSpecApplyConfiguration {
+	for i := range values {
+		b.Tags = append(b.Tags, values[i])
 	}
 	return b
 }

@@ -49,6 +49,9 @@ type VmGroupSpecApplyConfiguration struct {
 	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
 	// Whether the VMs are on, and how the controller switches them off. Omitted: on, and hard.
 	Power *PowerSpecApplyConfiguration `json:"power,omitempty"`
+	// Whether the VMs are to run on different hosts. Preferred: the controller keeps them in a cluster module in vCenter, and DRS places
+	// them by it, as far as there are enough hosts; a VM never waits for that. Omitted, or None: wherever DRS puts them.
+	AntiAffinity *vspherev1alpha1.AntiAffinity `json:"antiAffinity,omitempty"`
 	// When a VM that is powered on is not healthy, and what happens to it. Omitted: the controller leaves it alone.
 	Health *HealthSpecApplyConfiguration `json:"health,omitempty"`
 	// How a change of the spec reaches VMs that exist. Omitted: not at all; only new VMs are made from the new spec.
@@ -175,6 +178,14 @@ func (b *VmGroupSpecApplyConfiguration) WithMinReadySeconds(value int32) *VmGrou
 // If called multiple times, the Power field is set to the value of the last call.
 func (b *VmGroupSpecApplyConfiguration) WithPower(value *PowerSpecApplyConfiguration) *VmGroupSpecApplyConfiguration {
 	b.Power = value
+	return b
+}
+
+// WithAntiAffinity sets the AntiAffinity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AntiAffinity field is set to the value of the last call.
+func (b *VmGroupSpecApplyConfiguration) WithAntiAffinity(value vspherev1alpha1.AntiAffinity) *VmGroupSpecApplyConfiguration {
+	b.AntiAffinity = &value
 	return b
 }
 

@@ -1,0 +1,95 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
+)
+
+// associationScenarios are about what VMs are put into in vCenter: tags, and cluster modules that keep them apart.
+var associationScenarios = []scenario{
+	{name: "the VMs of a class get its tags, whenever they are made", run: func(f *fixture) {
+		f.AddTag("backup/daily")
+		f.AddTag("owner/shop")
+		f.AddTag("owner/other")
+		f.tagged("owner/shop", "backup/daily")
+		linux := f.foundIn(gold, "rocky", f.AddTemplate(goldFolder, "rocky"))
+		spec := f.spec(f.folder(f.group), 0)
+		spec.Place = vsphere.Place{Class: gold, Zone: "a"}
+		first := f.madeFrom(linux, 0, spec)
+		without := f.made(f.group, 1)
+		foreign := f.AddForeignVM(RootFolder+"/default/web", "db")
+		want := []string{"backup/daily", "owner/shop"}
+		f.awaitPolled("it has the tags", func() bool { return slices.Equal(f.TagsOf(first.Ref), want) })
+		spec.Slot = 2
+		second := f.madeFrom(linux, 2, spec)
+		f.awaitPolled("the next one has them, too", func() bool { return slices.Equal(f.TagsOf(second.Ref), want) })
+		for _, ref := range []vsphere.Ref{without.Ref, foreign} {
+			if got := f.TagsOf(ref); len(got) != 0 {
+				f.t.Errorf("%s is not of the class, and has the tags %q", ref, got)
+			}
+		}
+	}},
+	{name: "a class tells which tags are not there", run: func(f *fixture) {
+		f.AddTag("backup/daily")
+		f.tagged("backup/daily", "backup/weekly")
+		offer := f.class(gold, func(o vsphere.Offer) bool { return len(o.TagErrs) > 0 })
+		if errs := offer.TagErrs; len(errs) != 1 || errs[0].Reason != v1alpha1.ReasonTagNotFound {
+			f.t.Errorf("the class says %v", errs)
+		}
+		f.tagged("backup/daily")
+		f.class(gold, func(o vsphere.Offer) bool { return len(o.TagErrs) == 0 })
+	}},
+	{name: "VMs that are to be apart are in one module, while they are there", run: func(f *fixture) {
+		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
+		f.made(f.other(), 0)
+		f.made(f.other(), 1)
+		f.Client().KeepApart(f.group, true)
+		f.Client().KeepApart(f.other(), false)
+		f.inModules(vms)
+		vms = append(vms, f.made(f.group, 2).Ref)
+		f.inModules(vms)
+		f.Destroy(vms[0])
+		f.inModules(vms[1:])
+		f.Client().KeepApart(f.group, false)
+		f.inModules()
+	}},
+	{name: "a module is known by its VMs after a restart", run: func(f *fixture) {
+		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
+		f.Client().KeepApart(f.group, true)
+		f.inModules(vms)
+		f.Restart()
+		f.Client().KeepApart(f.group, true)
+		vms = append(vms, f.made(f.group, 2).Ref)
+		f.inModules(vms)
+		f.Client().KeepApart(f.group, false)
+		f.inModules()
+	}},
+	{name: "one VM needs no module", run: func(f *fixture) {
+		f.Client().KeepApart(f.group, true)
+		vms := []vsphere.Ref{f.made(f.group, 0).Ref}
+		if got := f.Modules(); len(got) != 0 {
+			f.t.Errorf("there are modules %v", got)
+		}
+		vms = append(vms, f.made(f.group, 1).Ref)
+		f.inModules(vms)
+	}},
+}
+
+// tagged makes a class with tags.
+func (f *fixture) tagged(tags ...string) {
+	f.t.Helper()
+	f.Client().SetClasses([]vsphere.ClassSpec{{Name: gold, TemplateFolder: goldFolder, Zones: []vsphere.ZoneSpec{f.zone("a", 0)}, Tags: tags}})
+	f.class(gold, func(o vsphere.Offer) bool { return len(o.Zones) == 1 })
+}
+
+// inModules waits until the modules have these VMs in them, and no others.
+func (f *fixture) inModules(want ...[]vsphere.Ref) {
+	f.t.Helper()
+	for _, vms := range want {
+		slices.Sort(vms)
+	}
+	f.awaitPolled(fmt.Sprintf("the modules have %v in them", want), func() bool { return slices.EqualFunc(f.Modules(), want, slices.Equal) })
+}

@@ -157,7 +157,7 @@ func (s *Simulator) listSessions() []control.Session {
 			Kind: control.SessionSOAP, User: session.UserName, UserAgent: session.UserAgent, LoginTime: session.LoginTime,
 		})
 	}
-	return append(out, s.restSessions.list()...)
+	return append(out, s.rest.list()...)
 }
 
 func (s *Simulator) allCalls() control.Calls {

@@ -79,7 +79,7 @@ func (s *Simulator) newRESTCall(rq *request, r *http.Request, methods []restMeth
 			c.restMethod = m
 		}
 	}
-	c.session, c.known = s.restSessions.seen(r.Header.Get(restSessionHeader))
+	c.session, c.known = s.rest.seen(r.Header.Get(restSessionHeader))
 	c.invalid = c.read()
 	return c
 }

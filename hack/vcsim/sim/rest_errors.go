@@ -87,7 +87,7 @@ var restFaults = map[string]struct {
 func (s *Simulator) restFault(c *restCall, rule *rule) *restError {
 	as := restFaults[rule.Type]
 	if as.status == http.StatusUnauthorized {
-		s.restSessions.end(c.session.id)
+		s.rest.end(c.session.id)
 	}
 	return newRESTError(cmp.Or(as.status, http.StatusInternalServerError), cmp.Or(as.kind, "internal_server_error"),
 		"%s, as a fault rule has it", rule.Type)

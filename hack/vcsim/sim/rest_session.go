@@ -145,7 +145,7 @@ func (s *Simulator) restLogin(c *restCall) (any, *restError) {
 		return nil, err
 	}
 	s.journal.add(entry)
-	return s.restSessions.open(user, c.request.agent), nil
+	return s.rest.open(user, c.request.agent), nil
 }
 
 func (s *Simulator) restGetSession(c *restCall) (any, *restError) {
@@ -155,11 +155,11 @@ func (s *Simulator) restGetSession(c *restCall) (any, *restError) {
 }
 
 func (s *Simulator) restLogout(c *restCall) (any, *restError) {
-	s.restSessions.end(c.session.id)
+	s.rest.end(c.session.id)
 	return nil, nil
 }
 
 func (s *Simulator) opEndRESTSessions(control.Request) (any, error) {
-	s.restSessions.endAll()
+	s.rest.endAll()
 	return control.Reply{}, nil
 }

@@ -184,7 +184,7 @@ func (s *Simulator) endSession(ctx *simulator.Context, m *simulator.Method) soap
 
 // endSessions terminates every session, of both endpoints.
 func (s *Simulator) endSessions() {
-	s.restSessions.endAll()
+	s.rest.endAll()
 	var keys []string
 	for _, session := range s.liveSessions() {
 		keys = append(keys, session.Key)
@@ -205,7 +205,7 @@ func alive(ctx *simulator.Context) bool {
 }
 
 func (s *Simulator) leaks() control.Leaks {
-	out := control.Leaks{Sessions: len(s.liveSessions()), RESTSessions: len(s.restSessions.list())}
+	out := control.Leaks{Sessions: len(s.liveSessions()), RESTSessions: len(s.rest.list())}
 	for _, registry := range s.sweepSessions() {
 		for _, obj := range registry.AllReference("") {
 			switch o := obj.(type) {

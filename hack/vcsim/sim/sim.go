@@ -24,30 +24,29 @@ type Simulator struct {
 	datacenters []*simulator.Datacenter
 	clusters    []*simulator.ClusterComputeResource
 
-	gateway  *gateway
-	hub      *hub
-	journal  *journal
-	requests requests
-	sessions sessions
-	// Sessions of the REST endpoint.
-	restSessions *restSessions
-	tags         tagBook
-	modules      modules
-	calls        calls
-	faults       faults
-	violations   violations
-	owners       owners
-	disks        diskFiles
-	withheld     withheld
-	macs         macs
-	guests       guests
-	denied       denied
-	grants       map[control.Object]control.Grant // of strict mode
-	clones       clones
-	tasks        tasks
-	gate         *gate
-	stale        stale
-	cloneDelay   atomic.Int64 // a time.Duration
+	gateway    *gateway
+	hub        *hub
+	journal    *journal
+	requests   requests
+	sessions   sessions
+	rest       *restSessions
+	tags       tagBook
+	modules    modules
+	calls      calls
+	faults     faults
+	violations violations
+	owners     owners
+	disks      diskFiles
+	withheld   withheld
+	macs       macs
+	guests     guests
+	denied     denied
+	grants     map[control.Object]control.Grant // of strict mode
+	clones     clones
+	tasks      tasks
+	gate       *gate
+	stale      stale
+	cloneDelay atomic.Int64 // a time.Duration
 
 	// shape is held shared while a virtual machine is being made or goes, and exclusively while a folder goes or anything
 	// is moved: the stock simulator looks things up without a lock and panics in a goroutine of its own when one has gone.
@@ -69,7 +68,7 @@ type Simulator struct {
 func Start(o Options) (*Simulator, error) {
 	o = o.withDefaults()
 	s := &Simulator{options: o, gate: newGate(), journal: newJournal(), closed: make(chan struct{})}
-	s.restSessions = newRESTSessions(s.restSessionEnded)
+	s.rest = newRESTSessions(s.restSessionEnded)
 	s.tags.there = s.there
 	s.requests.journal, s.violations.journal = s.journal, s.journal
 	s.denied.deny(types.ManagedObjectReference{}, o.DeniedPrivileges...)

@@ -260,6 +260,12 @@ func (c *Client) SetHost(ctx context.Context, host string, maintenance bool, con
 	return c.do(ctx, "set-host", Request{Host: host, On: maintenance, Name: connection}, nil)
 }
 
+// SetDatastore bounds the room on a datastore, named as in [Client.RemoveObject], and puts it into maintenance mode or takes it out.
+// The disks of virtual machines that are made from then on take up room; a nil freeGiB is as much as anybody needs.
+func (c *Client) SetDatastore(ctx context.Context, datastore string, freeGiB *int64, maintenance bool) error {
+	return c.do(ctx, "set-datastore", Request{Object: datastore, FreeGiB: freeGiB, On: maintenance}, nil)
+}
+
 // CreatePool makes a resource pool, and those above it on demand, below the root pool of the first datacenter's first
 // cluster, and returns its MoRef value.
 func (c *Client) CreatePool(ctx context.Context, path string) (string, error) {

@@ -14,6 +14,7 @@ const (
 	OnDestination Target = "the folder that the VM is made in"
 	OnPool        Target = "the resource pool"
 	OnDatastore   Target = "the datastore"
+	OnPod         Target = "the datastore cluster"
 	OnNetworks    Target = "each network that the VM is connected to"
 	OnVCenter     Target = "vCenter's root folder"
 	OnTaskEntity  Target = "what the task is about: of a clone, the template"
@@ -33,6 +34,8 @@ func TargetOf(method, privilege string) Target {
 		return OnTag
 	case privilege == editCluster, slices.Contains(readsModules, method):
 		return OnCluster
+	case method == recommend && privilege == allocateSpace:
+		return OnPod
 	case method != cloneVM || privilege == deployTemplate:
 		return OnItself
 	case privilege == assignToPool:
@@ -48,6 +51,7 @@ func TargetOf(method, privilege string) Target {
 
 const (
 	cloneVM        = "VirtualMachine.CloneVM_Task"
+	recommend      = "StorageResourceManager.RecommendDatastores"
 	deployTemplate = "VirtualMachine.Provisioning.DeployTemplate"
 	cancelTask     = "Global.CancelTask"
 	assignToPool   = "Resource.AssignVMToPool"
@@ -58,6 +62,7 @@ const (
 	readCustomizations = "VirtualMachine.Provisioning.ReadCustSpecs"
 	attachTag          = "InventoryService.Tagging.AttachTag"
 	editCluster        = "Host.Inventory.EditCluster"
+	viewPolicies       = "StorageProfile.View"
 )
 
 // Object is where in the inventory an account is granted something.
@@ -75,6 +80,9 @@ const (
 	Network        Object = "network"
 	Cluster        Object = "cluster"
 	Tags           Object = "global permissions, or each tag that a class names"
+	// DatastoreCluster is a StoragePod, whose members have no permission of their own.
+	DatastoreCluster Object = "datastore cluster"
+	Network          Object = "network"
 )
 
 // Grant is one permission, as it is set on one object of the inventory. As in vCenter, an object's own permission is all
@@ -94,6 +102,8 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 	grants := []Grant{{
 		On: VCenterRoot, Privileges: []string{readCustomizations},
 		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. ReadCustSpecs only where a class offers customization specifications",
+		On:   VCenterRoot, Privileges: []string{viewPolicies},
+		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. `StorageProfile.View` only where a class names a storage policy",
 	}}
 	if templateFolder {
 		grants = append(grants, reading,
@@ -109,6 +119,7 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 		Grant{RootFolder, true, belowRoot(), "to make, switch and destroy VMs and folders, here and nowhere else"},
 		Grant{ResourcePool, false, []string{assignToPool}, "the one that VMs are made in; without -resource-pool, the cluster's own"},
 		Grant{Datastore, false, []string{allocateSpace}, "the one that VMs are made on"},
+		Grant{DatastoreCluster, true, []string{allocateSpace}, "where a class names a datastore cluster: each, with its members"},
 		Grant{Network, false, []string{assignNetwork}, "each that a VM is connected to"},
 		Grant{Cluster, false, []string{editCluster}, "each that VMs are made in; only if a group asks for antiAffinity"},
 		Grant{Tags, false, []string{attachTag}, "only if a class names tags: what is granted on other objects does not hold for tags"},

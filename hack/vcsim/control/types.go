@@ -18,6 +18,7 @@ type Request struct {
 	CPU        int32         `json:"cpu,omitempty"`
 	MemoryMB   int64         `json:"memoryMB,omitempty"`
 	DiskGiB    int32         `json:"diskGiB,omitempty"`
+	FreeGiB    *int64        `json:"freeGiB,omitempty"` // of a datastore; nil is no bound
 	On         bool          `json:"on,omitempty"`
 	User       string        `json:"user,omitempty"`
 	Password   string        `json:"password,omitempty"`
@@ -76,7 +77,11 @@ type VM struct {
 	// DiskParents is the files that the disks hang on, in the same order as Disks: "" for a disk without a parent.
 	DiskParents []string `json:"diskParents,omitempty"`
 	Datastores  []string `json:"datastores,omitempty"` // names of those that its files are on
-	NICs        []NIC    `json:"nics,omitempty"`
+	// StoragePolicy is the name of the policy that its directory was made with, "" for none; DiskPolicies is those of its disks, in
+	// the same order as Disks, empty if it was made without any.
+	StoragePolicy string   `json:"storagePolicy,omitempty"`
+	DiskPolicies  []string `json:"diskPolicies,omitempty"`
+	NICs          []NIC    `json:"nics,omitempty"`
 }
 
 // NIC is one network card.

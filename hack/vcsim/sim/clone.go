@@ -101,6 +101,8 @@ type clone struct {
 	// store is the datastore of the virtual machine's files.
 	store types.ManagedObjectReference
 
+	policies madeWith // that the virtual machine is to have
+
 	vapp types.BaseVmConfigInfo // that the virtual machine inherits
 
 	bad types.BaseMethodFault // what is wrong with the request, for the task to say
@@ -217,6 +219,7 @@ func (c *clone) complete(ctx *simulator.Context, ref types.ManagedObjectReferenc
 		return &types.ManagedObjectNotFound{Obj: ref} // destroyed at once
 	}
 	c.sim.guests.inherit(c.source.Self, ref)
+	c.keepPolicies(ref)
 	if c.vapp != nil {
 		ctx.WithLock(vm, func() { setVApp(ctx, vm, c.vapp) })
 	}

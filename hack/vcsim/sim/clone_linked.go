@@ -84,6 +84,12 @@ func (c *clone) hosted(ctx *simulator.Context) types.BaseMethodFault {
 	if !slices.Contains(host.Datastore, c.store) {
 		return &types.ManagedObjectNotFound{Obj: c.store}
 	}
+	if !inService(summaryOf(ctx, c.store)) {
+		return &types.InvalidState{}
+	}
+	if !c.hasRoom(ctx) {
+		return &types.NoDiskSpace{FileFault: types.FileFault{File: c.spec.Files.VmPathName}, Datastore: entityName(ctx.Map, c.store)}
+	}
 	var path object.DatastorePath
 	path.FromString(c.spec.Files.VmPathName)
 	path.Datastore = entityName(ctx.Map, c.store)

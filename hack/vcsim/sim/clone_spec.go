@@ -85,6 +85,9 @@ func (c *clone) locate(
 		return path, fault
 	}
 	path.Path = directory(c.req.Name)
+	if fault := c.choosePolicies(); fault != nil {
+		return path, fault
+	}
 	return path, c.reachParents(ctx, source.Hardware.Device)
 }
 

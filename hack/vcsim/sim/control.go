@@ -91,6 +91,7 @@ var changes = map[string]operation{
 	"rename-object":             (*Simulator).opRenameObject,
 	"move-disk":                 (*Simulator).opMoveDisk,
 	"register-disk":             (*Simulator).opRegisterDisk,
+	"set-datastore":             (*Simulator).opSetDatastore,
 	"set-drs":                   (*Simulator).opSetDRS,
 	"set-host":                  (*Simulator).opSetHost,
 	"create-pool":               (*Simulator).opCreatePool,

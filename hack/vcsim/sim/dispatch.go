@@ -23,29 +23,30 @@ type override func(s *Simulator, ctx *simulator.Context, m *simulator.Method) so
 // overrides returns every method that the stock simulator lacks or gets wrong, with what it gets wrong.
 func overrides() map[string]override {
 	return map[string]override{
-		"VirtualMachine.CloneVM_Task":         (*Simulator).cloneVM,              // one at a time per template; drops ExtraConfig of the source; see clone.go
-		"VirtualMachine.Destroy_Task":         (*Simulator).destroyVM,            // panics when it is still being made
-		"VirtualMachine.UnregisterVM":         (*Simulator).destroyVM,            // likewise
-		"VirtualMachine.MarkAsTemplate":       (*Simulator).markTemplate,         // tells no collector
-		"VirtualMachine.MarkAsVirtualMachine": (*Simulator).markTemplate,         // tells no collector
-		"VirtualMachine.Rename_Task":          (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
-		"VirtualMachine.ReconfigVM_Task":      (*Simulator).reconfigVM,           // refuses next to nothing; leaves halves; see reconfigure.go
-		"VirtualMachine.CustomizeVM_Task":     (*Simulator).customizeVM,          // at once, without Tools; see customize.go
-		"VirtualMachine.ShutdownGuest":        (*Simulator).shutdownGuest,        // works without Tools; has a task
-		"VirtualMachine.RebootGuest":          (*Simulator).rebootGuest,          // never boots the guest
-		"Folder.Rename_Task":                  (*Simulator).rename,               // likewise
-		"Folder.CreateFolder":                 (*Simulator).createFolder,         // an empty name poisons the parent; escapes twice
-		"Folder.CreateVM_Task":                (*Simulator).createVM,             // panics when the folder goes meanwhile
-		"Folder.RegisterVM_Task":              (*Simulator).createVM,             // likewise
-		"Folder.MoveIntoFolder_Task":          (*Simulator).moveIntoFolder,       // panics on a MoRef that does not exist
-		"Folder.Destroy_Task":                 (*Simulator).destroyFolder,        // recorded: ours must never call it
-		"Folder.UnregisterAndDestroy_Task":    (*Simulator).unregisterAndDestroy, // not implemented
-		"Task.CancelTask":                     (*Simulator).cancelTask,           // a hint only
-		"ViewManager.CreateContainerView":     (*Simulator).createContainerView,  // keeps what was moved out
-		"SearchIndex.FindChild":               (*Simulator).findChild,            // may panic beside a create
-		"SearchIndex.FindByInventoryPath":     (*Simulator).findByInventoryPath,  // likewise
-		"SessionManager.Logout":               (*Simulator).endSession,           // leaves handlers behind
-		"SessionManager.TerminateSession":     (*Simulator).endSession,           // likewise
+		"VirtualMachine.CloneVM_Task":                (*Simulator).cloneVM,              // one at a time per template; drops ExtraConfig of the source; see clone.go
+		"VirtualMachine.Destroy_Task":                (*Simulator).destroyVM,            // panics when it is still being made
+		"VirtualMachine.UnregisterVM":                (*Simulator).destroyVM,            // likewise
+		"VirtualMachine.MarkAsTemplate":              (*Simulator).markTemplate,         // tells no collector
+		"VirtualMachine.MarkAsVirtualMachine":        (*Simulator).markTemplate,         // tells no collector
+		"VirtualMachine.Rename_Task":                 (*Simulator).rename,               // may panic beside a create; InvalidArgument for DuplicateName
+		"VirtualMachine.ReconfigVM_Task":             (*Simulator).reconfigVM,           // refuses next to nothing; leaves halves; see reconfigure.go
+		"VirtualMachine.CustomizeVM_Task":            (*Simulator).customizeVM,          // at once, without Tools; see customize.go
+		"VirtualMachine.ShutdownGuest":               (*Simulator).shutdownGuest,        // works without Tools; has a task
+		"VirtualMachine.RebootGuest":                 (*Simulator).rebootGuest,          // never boots the guest
+		"Folder.Rename_Task":                         (*Simulator).rename,               // likewise
+		"Folder.CreateFolder":                        (*Simulator).createFolder,         // an empty name poisons the parent; escapes twice
+		"Folder.CreateVM_Task":                       (*Simulator).createVM,             // panics when the folder goes meanwhile
+		"Folder.RegisterVM_Task":                     (*Simulator).createVM,             // likewise
+		"Folder.MoveIntoFolder_Task":                 (*Simulator).moveIntoFolder,       // panics on a MoRef that does not exist
+		"Folder.Destroy_Task":                        (*Simulator).destroyFolder,        // recorded: ours must never call it
+		"Folder.UnregisterAndDestroy_Task":           (*Simulator).unregisterAndDestroy, // not implemented
+		"Task.CancelTask":                            (*Simulator).cancelTask,           // a hint only
+		"ViewManager.CreateContainerView":            (*Simulator).createContainerView,  // keeps what was moved out
+		"SearchIndex.FindChild":                      (*Simulator).findChild,            // may panic beside a create
+		"SearchIndex.FindByInventoryPath":            (*Simulator).findByInventoryPath,  // likewise
+		"StorageResourceManager.RecommendDatastores": (*Simulator).recommendDatastores,  // for clones nothing, else every member; see pods.go
+		"SessionManager.Logout":                      (*Simulator).endSession,           // leaves handlers behind
+		"SessionManager.TerminateSession":            (*Simulator).endSession,           // likewise
 	}
 }
 

@@ -31,6 +31,8 @@
 //	clone.go clone_spec.go           the override of clones; clone_track.go tells of them
 //	clone_linked.go snapshots.go     snapshots, and clones whose disks hang on them
 //	reconfigure.go reconfigure_*.go  what may be changed of a virtual machine, and when; hotadd.go: its hot-add flags
+//	policies.go policy_service.go    storage policies, and the endpoint that serves them
+//	pods.go stores.go                what Storage DRS recommends; the room on datastores
 //	embryo.go                        virtual machines that are visible while they are made
 //	guest.go guest_*.go shutdown.go  guests: how they boot, what is heard of them, how they go down
 //	cloud_seed.go cloud_network.go   what cloud-init reads of guestinfo; guest_cloud.go: how guests obey it
@@ -46,7 +48,9 @@
 // # What it does not do
 //
 // It knows no privileges but those of strict mode and those that are denied, never runs out of space or hosts unless told to,
-// and keeps every task for ever. Storage DRS recommends every member of a datastore cluster, whatever a cluster's hosts mount.
+// and keeps every task for ever. Storage DRS looks at nothing but room, hosts and maintenance, and applies no recommendation.
+// A linked clone takes as much room as a full one. A clone on a datastore that does not satisfy its storage policy fails, where
+// some storage of a vCenter would let it be.
 // Files of disks are never merged: removing a snapshot leaves the chain as it is, as vCenter must where linked clones hang on
 // it. A template takes its files with it when it is destroyed; its linked clones do not notice. Guests run no user data, but keep
 // it for tests to compare; they tell network cards apart by MAC addresses alone, and know version 2 of the network config,

@@ -34,6 +34,9 @@ func (s *Simulator) targets(m *simulator.Method, privilege string) []types.Manag
 			return source.Datastore
 		}
 		return optional(clone.Spec.Location.Datastore)
+	case control.OnPod:
+		ask, _ := m.Body.(*types.RecommendDatastores)
+		return optional(ask.StorageSpec.PodSelectionSpec.StoragePod)
 	case control.OnNetworks:
 		return s.networksOf(m, clone)
 	case control.OnTaskEntity:
@@ -86,6 +89,7 @@ func (s *Simulator) networksOf(m *simulator.Method, clone *types.CloneVM_Task) [
 
 // inventoryTypes are the types of what privileges are asked for on, but for whole vCenters.
 var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "ClusterComputeResource"}
+var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "StoragePod"}
 
 // granted reports whether the account has a privilege on an object. The nearest permission decides: the object's own, or
 // the first above it that propagates. (A VM inherits from its resource pool too, which has none that does.) What is no part
@@ -121,9 +125,14 @@ func (s *Simulator) objectOf(e mo.Entity) control.Object {
 	case *simulator.ResourcePool, *simulator.VirtualApp:
 		return control.ResourcePool
 	case *simulator.Datastore:
+		if e.Parent != nil && e.Parent.Type == "StoragePod" { // which grants what it grants to its members
+			return ""
+		}
 		return control.Datastore
 	case *simulator.ClusterComputeResource:
 		return control.Cluster
+	case *simulator.StoragePod:
+		return control.DatastoreCluster
 	case *simulator.Folder:
 		return s.folderObject(e)
 	}

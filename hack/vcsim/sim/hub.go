@@ -18,6 +18,8 @@ type hub struct {
 	files  *diskFiles
 	names  *nameIndex
 	guests guestWatch
+	// policies forgets virtual machines that have gone.
+	policies *policies
 
 	mu      sync.RWMutex
 	filters map[*filter]struct{}
@@ -132,6 +134,7 @@ func (h *hub) RemoveObject(ctx *simulator.Context, ref types.ManagedObjectRefere
 	h.record.journal.gone(ref)
 	h.names.forget(ref)
 	h.guests.forget(ref)
+	h.policies.forget(ref)
 	h.mu.Lock()
 	delete(h.unborn, ref)
 	delete(h.embryos, ref)

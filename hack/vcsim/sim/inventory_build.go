@@ -32,7 +32,7 @@ func (s *Simulator) buildInventory() error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.makeClusters, b.makeDatastores, b.makePods, b.makeNetworks, b.makeTemplates} {
+	for _, step := range []func() error{b.makeClusters, b.makeDatastores, b.makePolicies, b.makePods, b.makeNetworks, b.makeTemplates} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ type Inventory struct {
 	Clusters          []Cluster          `json:"clusters"`
 	Datastores        []string           `json:"datastores"`
 	DatastoreClusters []DatastoreCluster `json:"datastoreClusters,omitempty"`
+	StoragePolicies   []StoragePolicy    `json:"storagePolicies,omitempty"`
 	Networks          []Network          `json:"networks"`
 	Templates         []Template         `json:"templates,omitempty"`
 }
@@ -33,6 +34,12 @@ type Cluster struct {
 type DatastoreCluster struct {
 	Name       string   `json:"name"`
 	Datastores []string `json:"datastores"`
+}
+
+// StoragePolicy is one storage policy.
+type StoragePolicy struct {
+	Name       string   `json:"name"`
+	Datastores []string `json:"datastores"` // that satisfy it
 }
 
 // NetworkKind says what a network is made of.
@@ -105,7 +112,20 @@ func (inv *Inventory) check() error {
 			return fmt.Errorf("no cluster has the datastore %q", d)
 		}
 	}
-	return nil
+	return inv.checkPolicies()
+}
+
+func (inv *Inventory) checkPolicies() error {
+	var policies []string
+	for _, p := range inv.StoragePolicies {
+		policies = append(policies, p.Name)
+		for _, d := range p.Datastores {
+			if !slices.Contains(inv.Datastores, d) {
+				return fmt.Errorf("storage policy %q: there is no datastore %q", p.Name, d)
+			}
+		}
+	}
+	return unique("storage policy", policies)
 }
 
 func (n Network) check() error {

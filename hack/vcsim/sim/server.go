@@ -35,6 +35,7 @@ func (s *Simulator) serve() error {
 	}
 	s.registry.SessionManager().ServiceHostName = service.Listen.Host
 	service.RegisterSDK(s.registry)
+	service.RegisterSDK(newPolicyService(s))
 	s.answerAt(listener)
 	s.gate.cut = func() { s.endpoint.Load().cut() }
 

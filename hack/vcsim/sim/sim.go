@@ -37,6 +37,8 @@ type Simulator struct {
 	violations violations
 	owners     owners
 	disks      diskFiles
+	stores     stores
+	policies   policies
 	withheld   withheld
 	macs       macs
 	guests     guests
@@ -117,6 +119,7 @@ func (s *Simulator) start() error {
 func (s *Simulator) extend() {
 	s.hub = newHub(recorder{journal: s.journal, registry: s.registry, path: s.path})
 	s.hub.files = &s.disks
+	s.hub.policies = &s.policies
 	s.hub.guests = guestWatch{&s.guests, s.powered}
 	s.hub.recordFolders()
 	s.registry.AddHandler(s.hub)

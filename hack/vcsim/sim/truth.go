@@ -36,6 +36,7 @@ func (s *Simulator) vms() []control.VM {
 				out = append(out, describe(s.registry, &vm.VirtualMachine, s.path(vm)))
 			}
 		})
+		s.policies.describe(&out[len(out)-1])
 	}
 	slices.SortFunc(out, func(a, b control.VM) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.MoRef, b.MoRef))

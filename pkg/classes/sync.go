@@ -168,6 +168,7 @@ func SpecOf(class *v1alpha1.VmGroupClass) vsphere.ClassSpec {
 	for _, zone := range class.Spec.Zones {
 		spec.Zones = append(spec.Zones, vsphere.ZoneSpec{
 			Name: zone.Name, Cluster: zone.Cluster, ResourcePool: zone.ResourcePool, Datastore: zone.Datastore,
+			DatastoreCluster: zone.DatastoreCluster, StoragePolicy: zone.StoragePolicy,
 		})
 	}
 	for _, network := range class.Spec.Networks {

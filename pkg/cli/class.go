@@ -68,9 +68,9 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 		fmt.Fprintf(out, "  customization specifications: %s\n", strings.Join(specs, ", "))
 	}
 	fmt.Fprintln(out, "\nZones:")
-	zones := newTable(out, "  ", "NAME", "CLUSTER", "RESOURCE POOL", "DATASTORE")
+	zones := newTable(out, "  ", "NAME", "CLUSTER", "RESOURCE POOL", "STORAGE")
 	for _, zone := range class.Spec.Zones {
-		zones.row(zone.Name, zone.Cluster, zone.ResourcePool, zone.Datastore)
+		zones.row(zone.Name, zone.Cluster, zone.ResourcePool, storageOf(zone))
 	}
 	if err := zones.print(); err != nil {
 		return err
@@ -86,6 +86,18 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 		}
 	}
 	return printUsers(out, class, groups)
+}
+
+// storageOf names what a zone makes VMs on, nothing if it leaves that open.
+func storageOf(zone v1alpha1.ZoneSpec) string {
+	switch {
+	case zone.DatastoreCluster != "":
+		return "datastore cluster " + zone.DatastoreCluster
+	case zone.StoragePolicy != "":
+		return "storage policy " + zone.StoragePolicy
+	default:
+		return zone.Datastore
+	}
 }
 
 // printUsers prints the groups of a class.

@@ -15,7 +15,10 @@ func TestPrintClass(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "gold"},
 		Spec: v1alpha1.VmGroupClassSpec{
 			ControllerName: "vc1", TemplateFolder: "templates", AllowedNamespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}},
-			Zones:    []v1alpha1.ZoneSpec{{Name: "a", Cluster: "c1", Datastore: "ssd"}, {Name: "b", Cluster: "c2"}},
+			Zones: []v1alpha1.ZoneSpec{
+				{Name: "a", Cluster: "c1", Datastore: "ssd"}, {Name: "b", Cluster: "c2"},
+				{Name: "c", Cluster: "c2", DatastoreCluster: "pod"}, {Name: "d", Cluster: "c2", StoragePolicy: "fast"},
+			},
 			Networks: []v1alpha1.ClassNetwork{{Name: "front", Path: "dvpg-front", CIDR: "10.1.0.0/24"}},
 			Limits:   &v1alpha1.ClassLimits{CPU: ptr.To[int32](4), Memory: ptr.To[int32](8)},
 		},
@@ -39,9 +42,11 @@ func TestPrintClass(t *testing.T) {
   each VM at most: 4 CPUs, 8 GiB of memory
 
 Zones:
-  NAME   CLUSTER   DATASTORE
+  NAME   CLUSTER   STORAGE
   a      c1        ssd
   b      c2
+  c      c2        datastore cluster pod
+  d      c2        storage policy fast
 
 Networks:
   NAME    PATH         CIDR

@@ -39,11 +39,16 @@ type Subnet struct {
 	Nameservers []netip.Addr
 }
 
-// ZoneSpec names a place where VMs may be made. Each of its fields but Name is a name or an inventory path, and may be empty
-// where there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
+// ZoneSpec names a place where VMs may be made. Each of its fields but Name and StoragePolicy is a name or an inventory path, and
+// may be empty where there is only one to choose; the resource pool of a cluster is its root pool unless another is named.
 type ZoneSpec struct {
 	Name                             string
 	Cluster, ResourcePool, Datastore string
+	// DatastoreCluster takes the place of Datastore: clones go to those of its datastores that vCenter recommends.
+	DatastoreCluster string
+	// StoragePolicy takes the place of Datastore: it is the name of a policy that VMs and their disks are made with. A clone goes
+	// to the datastore with the most free space of those that satisfy it.
+	StoragePolicy string
 	// Host is the one host that all VMs are made on. If it is empty, vCenter chooses, or, where a cluster leaves that to its
 	// clients, the caller, from the hosts of the zone.
 	Host string

@@ -15,7 +15,17 @@ import (
 func TestClassSpec(t *testing.T) {
 	const valid = "controllerName: vmgroup\ntemplateFolder: t\nzones: [{name: a, cluster: c}]\n"
 	network := func(fields string) string { return valid + "networks: [{name: web, path: front, " + fields + "}]" }
+	zone := func(fields string) string { return strings.Replace(valid, "cluster: c}", "cluster: c, "+fields+"}", 1) }
+	const oneStorage = "set at most one of datastore, datastoreCluster and storagePolicy"
 	for _, tc := range []struct{ name, spec, want string }{
+		{"a datastore", zone("datastore: d"), ""},
+		{"a datastore cluster", zone("datastoreCluster: d"), ""},
+		{"a storage policy", zone("storagePolicy: gold"), ""},
+		{"a datastore and a datastore cluster", zone("datastore: d, datastoreCluster: d"), oneStorage},
+		{"a datastore and a storage policy", zone("datastore: d, storagePolicy: gold"), oneStorage},
+		{"a datastore cluster and a storage policy", zone("datastoreCluster: d, storagePolicy: gold"), oneStorage},
+		{"a datastore cluster without a name", zone("datastoreCluster: ''"), "spec.zones[0].datastoreCluster"},
+		{"a long storage policy", zone("storagePolicy: " + strings.Repeat("x", 257)), "spec.zones[0].storagePolicy"},
 		{"the least", valid, ""},
 		{"no zone", "controllerName: vmgroup\ntemplateFolder: t\nzones: []\n", "spec.zones"},
 		{"two zones of a name", strings.Replace(valid, "}]", "}, {name: a, cluster: d}]", 1), "Duplicate value"},

@@ -1503,7 +1503,7 @@ func schema_pkg_apis_vsphere_v1alpha1_ZoneSpec(ref common.ReferenceCallback) com
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.",
+				Description: "ZoneSpec is a place where VMs go. Each field but the name and the storage policy is a name or an inventory path in vCenter.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -1532,6 +1532,20 @@ func schema_pkg_apis_vsphere_v1alpha1_ZoneSpec(ref common.ReferenceCallback) com
 					"datastore": {
 						SchemaProps: spec.SchemaProps{
 							Description: "The datastore. It may be omitted where the cluster has only one.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"datastoreCluster": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The datastore cluster, in place of a datastore. Storage DRS says which of its datastores VMs are made on.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"storagePolicy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "The name of a VM storage policy, in place of a datastore. VMs and their disks are made with it, on the datastore with the most free space of those that satisfy it.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

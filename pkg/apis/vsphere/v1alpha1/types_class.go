@@ -223,7 +223,9 @@ type ClassNetwork struct {
 	Nameservers []string `json:"nameservers,omitempty"`
 }
 
-// ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.
+// ZoneSpec is a place where VMs go. Each field but the name and the storage policy is a name or an inventory path in vCenter.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.datastore), has(self.datastoreCluster), has(self.storagePolicy)].filter(x, x).size() <= 1",message="set at most one of datastore, datastoreCluster and storagePolicy"
 type ZoneSpec struct {
 	// Name of the zone. It is in the status of VMs. A zone that is renamed is another one. Required.
 	//
@@ -253,6 +255,21 @@ type ZoneSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Datastore string `json:"datastore,omitempty"`
+
+	// The datastore cluster, in place of a datastore. Storage DRS says which of its datastores VMs are made on.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	DatastoreCluster string `json:"datastoreCluster,omitempty"`
+
+	// The name of a VM storage policy, in place of a datastore. VMs and their disks are made with it, on the datastore with the
+	// most free space of those that satisfy it.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	StoragePolicy string `json:"storagePolicy,omitempty"`
 }
 
 // VmGroupClassStatus is what a class comes to in vCenter.

@@ -518,11 +518,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: datastore
       type:
         scalar: string
+    - name: datastoreCluster
+      type:
+        scalar: string
     - name: name
       type:
         scalar: string
       default: ""
     - name: resourcePool
+      type:
+        scalar: string
+    - name: storagePolicy
       type:
         scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Condition

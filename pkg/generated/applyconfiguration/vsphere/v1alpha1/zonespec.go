@@ -8,7 +8,7 @@ package v1alpha1
 // ZoneSpecApplyConfiguration represents a declarative configuration of the ZoneSpec type for use
 // with apply.
 //
-// ZoneSpec is a place where VMs go. Each field but the name is a name or an inventory path in vCenter.
+// ZoneSpec is a place where VMs go. Each field but the name and the storage policy is a name or an inventory path in vCenter.
 type ZoneSpecApplyConfiguration struct {
 	// Name of the zone. It is in the status of VMs. A zone that is renamed is another one. Required.
 	Name *string `json:"name,omitempty"`
@@ -18,6 +18,11 @@ type ZoneSpecApplyConfiguration struct {
 	ResourcePool *string `json:"resourcePool,omitempty"`
 	// The datastore. It may be omitted where the cluster has only one.
 	Datastore *string `json:"datastore,omitempty"`
+	// The datastore cluster, in place of a datastore. Storage DRS says which of its datastores VMs are made on.
+	DatastoreCluster *string `json:"datastoreCluster,omitempty"`
+	// The name of a VM storage policy, in place of a datastore. VMs and their disks are made with it, on the datastore with the
+	// most free space of those that satisfy it.
+	StoragePolicy *string `json:"storagePolicy,omitempty"`
 }
 
 // ZoneSpecApplyConfiguration constructs a declarative configuration of the ZoneSpec type for use with
@@ -55,5 +60,21 @@ func (b *ZoneSpecApplyConfiguration) WithResourcePool(value string) *ZoneSpecApp
 // If called multiple times, the Datastore field is set to the value of the last call.
 func (b *ZoneSpecApplyConfiguration) WithDatastore(value string) *ZoneSpecApplyConfiguration {
 	b.Datastore = &value
+	return b
+}
+
+// WithDatastoreCluster sets the DatastoreCluster field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DatastoreCluster field is set to the value of the last call.
+func (b *ZoneSpecApplyConfiguration) WithDatastoreCluster(value string) *ZoneSpecApplyConfiguration {
+	b.DatastoreCluster = &value
+	return b
+}
+
+// WithStoragePolicy sets the StoragePolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StoragePolicy field is set to the value of the last call.
+func (b *ZoneSpecApplyConfiguration) WithStoragePolicy(value string) *ZoneSpecApplyConfiguration {
+	b.StoragePolicy = &value
 	return b
 }

@@ -26,6 +26,8 @@ type ancestry struct {
 	known map[types.ManagedObjectReference]properties
 	lists map[listing][]object
 	more  map[types.ManagedObjectReference]properties // see readMore
+	// policies are nil as long as they were not asked for.
+	policies *policyList
 }
 
 // listing names what below has listed.

@@ -138,7 +138,7 @@ func (c *connection) place(ctx context.Context, anc *ancestry) error {
 				return err
 			}
 			found.zones = append(found.zones, placedZone{vsphere.Place{Class: class.Name, Zone: zone.Name}, at, refused})
-			found.sound = found.sound && refused == nil
+			found.sound = found.sound && refused == nil && !at.stale
 		}
 	}
 	c.mu.Lock()

@@ -63,15 +63,14 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	}
 	b.pending.begin(id, spec.Folder)
 	task, err := b.send(ctx, r, place, backings, customization)
+	store, err := b.chooseStore(ctx, r.Name, spec, place)
 	if err != nil {
-		switch snapshot := b.read.snapshot; {
-		case isGone(err, vmRef(spec.Source.Ref)):
-			err = b.templateChanged(spec.Source, nil, "it is gone")
-		case snapshot != nil && isGone(err, *snapshot):
-			err = errSnapshotGone(spec.Source)
-		}
-		failure := b.fail(what, err)
-		b.tracker.Refused(id, failure)
+		return b.refuse(id, "Choose a datastore for VM "+r.Name, spec, err)
+	}
+	b.pending.begin(id, spec.Folder)
+	task, err := b.send(ctx, r.Name, spec, cloneTarget{place, store}, backings)
+	if err != nil {
+		failure := b.refuse(id, what, spec, err)
 		if failure.Class == vsphere.ClassUnknown {
 			b.queue.wake() // looks for what has become of it
 		} else {
@@ -79,9 +78,6 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		}
 		if f, ok := faultOf(err).(*types.DuplicateName); ok && f.Object.Type == "VirtualMachine" {
 			b.queue.addVMs(vsphere.Ref(f.Object.Value))
-		}
-		if isGone(err, folderRef(spec.Folder)) {
-			b.folderGone(spec.Folder)
 		}
 		return failure
 	}
@@ -108,6 +104,21 @@ func (b *cloneBatch) customization(ctx context.Context, r vsphere.Request) (*typ
 		cards = len(nics)
 	}
 	return customized(stored, cards, *r.Guest)
+// refuse ends a clone that vCenter has not taken, and looks at what its answer says is gone.
+func (b *cloneBatch) refuse(id operations.ID, what string, spec *vsphere.CloneSpec, err error) *vsphere.Error {
+	why := err
+	switch snapshot := b.read.snapshot; {
+	case isGone(err, vmRef(spec.Source.Ref)):
+		why = b.templateChanged(spec.Source, nil, "it is gone")
+	case snapshot != nil && isGone(err, *snapshot):
+		why = errSnapshotGone(spec.Source)
+	}
+	failure := b.fail(what, why)
+	b.tracker.Refused(id, failure)
+	if isGone(err, folderRef(spec.Folder)) {
+		b.folderGone(spec.Folder)
+	}
+	return failure
 }
 
 // readAgain reads the template, unless it was read just now, and for clones of the same origin.
@@ -125,10 +136,25 @@ func (b *cloneBatch) readAgain(ctx context.Context, t vsphere.Template, of origi
 	return nil
 }
 
+// cloneTarget is where one clone goes.
+type cloneTarget struct {
+	placement
+	store types.ManagedObjectReference
+}
+
+// moveOf says how the disks of a template are copied.
+func moveOf(spec *vsphere.CloneSpec) types.VirtualMachineRelocateDiskMoveOptions {
+	if spec.Linked {
+		return types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking
+	}
+	return types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing
+}
+
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
 func (b *cloneBatch) send(
 	ctx context.Context, r vsphere.Request, place placement, backings []types.BaseVirtualDeviceBackingInfo, custom *types.CustomizationSpec,
+	ctx context.Context, name string, spec *vsphere.CloneSpec, to cloneTarget, backings []types.BaseVirtualDeviceBackingInfo,
 ) (types.ManagedObjectReference, error) {
 	spec := r.Clone
 	instance := uuid.NewString()
@@ -142,16 +168,12 @@ func (b *cloneBatch) send(
 	if spec.DiskGiB != 0 && capacityOf(b.read.first) != vsphere.GiB(spec.DiskGiB) {
 		devices = append(devices, resized(b.read.first, spec.DiskGiB))
 	}
-	move := types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing
-	if spec.Linked {
-		move = types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking
-	}
 	res, err := methods.CloneVM_Task(ctx, b.client, &types.CloneVM_Task{
 		This: vmRef(spec.Source.Ref), Folder: folderRef(spec.Folder), Name: vsphere.EscapeName(r.Name),
 		Spec: types.VirtualMachineCloneSpec{
 			Location: types.VirtualMachineRelocateSpec{
-				Pool: &place.pool, Datastore: &place.datastore, Host: host,
-				DiskMoveType: string(move),
+				Pool: &to.pool, Datastore: &to.store, Host: host, DiskMoveType: string(moveOf(spec)),
+				Profile: to.profile(), Disk: to.diskLocators(b.read.disks, to.store, moveOf(spec)),
 			},
 			Snapshot:      b.read.snapshot,
 			Customization: custom,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"k8s.io/klog/v2"
 
@@ -19,8 +20,10 @@ import (
 type connection struct {
 	*shared
 	client *vim25.Client
-	lost   context.CancelCauseFunc
-	site   site
+	// policies is the way to the storage policies.
+	policies soap.RoundTripper
+	lost     context.CancelCauseFunc
+	site     site
 
 	collector types.ManagedObjectReference
 	// views of this connection. allVMs holds every VM of the datacenter; it has no filter and is read by sweeps only.

@@ -12,9 +12,9 @@
 //	watch.go views.go filters.go     what is watched, and what the collector reports
 //	queue.go resync.go sweep.go      what is read beside the watch
 //	snapshot.go template.go folder.go clone.go start.go proven.go power.go shutdown.go reconfigure.go destroy.go
-//	disk_size.go running.go cancel.go
+//	disk_size.go advice.go running.go cancel.go
 //	                                 the calls of the port
-//	verify.go clone_tasks.go tasks.go hosts.go classes.go placement.go
+//	verify.go clone_tasks.go tasks.go hosts.go classes.go placement.go storage.go policies.go
 //	                                 what a read or a task means
 //	read.go ancestry.go connection.go
 //	                                 reads, by a connection

@@ -11,12 +11,13 @@ import (
 
 // choiceReasons are the reasons why nothing can be chosen, by the flag that says what to choose.
 var choiceReasons = map[string]struct{ notFound, ambiguous string }{
-	"datacenter":    {v1alpha1.ReasonDatacenterNotFound, v1alpha1.ReasonDatacenterAmbiguous},
-	"cluster":       {v1alpha1.ReasonClusterNotFound, v1alpha1.ReasonClusterAmbiguous},
-	"resource-pool": {v1alpha1.ReasonResourcePoolNotFound, v1alpha1.ReasonResourcePoolAmbiguous},
-	"datastore":     {v1alpha1.ReasonDatastoreNotFound, v1alpha1.ReasonDatastoreAmbiguous},
-	"host":          {v1alpha1.ReasonHostNotFound, v1alpha1.ReasonHostAmbiguous},
-	"network":       {v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonNetworkAmbiguous},
+	"datacenter":        {v1alpha1.ReasonDatacenterNotFound, v1alpha1.ReasonDatacenterAmbiguous},
+	"cluster":           {v1alpha1.ReasonClusterNotFound, v1alpha1.ReasonClusterAmbiguous},
+	"resource-pool":     {v1alpha1.ReasonResourcePoolNotFound, v1alpha1.ReasonResourcePoolAmbiguous},
+	"datastore":         {v1alpha1.ReasonDatastoreNotFound, v1alpha1.ReasonDatastoreAmbiguous},
+	"datastore-cluster": {v1alpha1.ReasonDatastoreClusterNotFound, v1alpha1.ReasonDatastoreClusterAmbiguous},
+	"host":              {v1alpha1.ReasonHostNotFound, v1alpha1.ReasonHostAmbiguous},
+	"network":           {v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonNetworkAmbiguous},
 }
 
 // verdict is what a fault means to us.

@@ -104,7 +104,7 @@ func (l *hostList) choices(cluster vsphere.Ref, at placement) []vsphere.Host {
 	for ref, props := range l.hosts {
 		if props.ref(propParent) == cluster && (pinned == "" || ref == pinned) {
 			out = append(out, vsphere.Host{
-				Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, vsphere.Ref(at.datastore.Value)),
+				Ref: ref, Name: cmp.Or(props.name(), string(ref)), Unfit: unfit(props, at.stores),
 			})
 		}
 	}
@@ -158,11 +158,10 @@ func leavesHostToClients(cluster properties) bool {
 //  3. it is off, or in standby
 //  4. it is in maintenance mode
 //  5. it is in quarantine: it is about to fail
-//  6. it lacks the datastore
-func unfit(host properties, datastore vsphere.Ref) string {
+//  6. it lacks the datastore, or all of them if VMs may go to several
+func unfit(host properties, stores []types.ManagedObjectReference) string {
 	connection := host.text(propHostConnection)
 	power := types.HostSystemPowerState(host.text(propHostPower))
-	datastores, _ := host[propDatastores].(types.ArrayOfManagedObjectReference)
 	switch {
 	case connection == "":
 		return "cannot be read"
@@ -176,12 +175,27 @@ func unfit(host properties, datastore vsphere.Ref) string {
 		return "is in maintenance mode"
 	case host.flag(propQuarantine):
 		return "is in quarantine mode"
-	case !slices.ContainsFunc(datastores.ManagedObjectReference, func(r types.ManagedObjectReference) bool {
-		return r.Value == string(datastore)
-	}):
+	case !slices.ContainsFunc(stores, host.mounts):
 		return "does not have the datastore"
 	}
 	return ""
+}
+
+// mounts reports whether a host has a datastore.
+func (p properties) mounts(store types.ManagedObjectReference) bool {
+	refs, _ := p[propDatastores].(types.ArrayOfManagedObjectReference)
+	return slices.Contains(refs.ManagedObjectReference, store)
+}
+
+// mountedBy returns what tells the datastores that a host has. Where vCenter chooses the host, it sees to that itself.
+func (l *hostList) mountedBy(host vsphere.Ref) func(types.ManagedObjectReference) bool {
+	if host == "" {
+		return func(types.ManagedObjectReference) bool { return true }
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	props := maps.Clone(l.hosts[host])
+	return props.mounts
 }
 
 // hostProps are watched of every host.

@@ -63,7 +63,7 @@ func TestUnfitHosts(t *testing.T) {
 		"fit":                    {properties{propHostConnection: connected, propHostPower: on, propMaintenance: false, propQuarantine: false, propDatastores: with("datastore-1")}, ""},
 		"fit, its power unknown": {properties{propHostConnection: connected, propHostPower: types.HostSystemPowerStateUnknown, propDatastores: with("datastore-1")}, ""},
 	} {
-		if got := unfit(tt.host, "datastore-1"); got != tt.want {
+		if got := unfit(tt.host, []types.ManagedObjectReference{store1}); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
@@ -77,9 +77,11 @@ func hostUpdate(kind types.ObjectUpdateKind, host string, changes ...types.Prope
 func fit(name string) []types.PropertyChange {
 	return []types.PropertyChange{
 		assign(propName, name), assign(propParent, cluster), assign(propHostConnection, types.HostSystemConnectionStateConnected),
-		assign(propDatastores, types.ArrayOfManagedObjectReference{ManagedObjectReference: []types.ManagedObjectReference{{Value: "datastore-1"}}}),
+		assign(propDatastores, types.ArrayOfManagedObjectReference{ManagedObjectReference: []types.ManagedObjectReference{store1}}),
 	}
 }
+
+var store1 = types.ManagedObjectReference{Type: "Datastore", Value: "datastore-1"}
 
 var cluster = types.ManagedObjectReference{Type: "ClusterComputeResource", Value: "domain-c1"}
 
@@ -92,7 +94,7 @@ func setPlace(c *testConn, at placement) {
 func TestNewsOfHosts(t *testing.T) {
 	c := scripted(t, &script{})
 	setPlace(c, placement{
-		compute: cluster, datastore: types.ManagedObjectReference{Value: "datastore-1"}, host: types.ManagedObjectReference{Value: "host-2"},
+		compute: cluster, storage: storage{stores: []types.ManagedObjectReference{store1}}, host: types.ManagedObjectReference{Value: "host-2"},
 	})
 	enter, change, leave := types.ObjectUpdateKindEnter, types.ObjectUpdateKindModify, types.ObjectUpdateKindLeave
 	for i, step := range []struct {
@@ -131,7 +133,7 @@ func TestHostsAreReadAgain(t *testing.T) {
 		return ch.All
 	}
 	hosts := func() []vsphere.Host { return c.v.inv.Snapshot(testGroup, "").Zones[0].Hosts }
-	setPlace(c, placement{compute: cluster, datastore: types.ManagedObjectReference{Value: "datastore-1"}})
+	setPlace(c, placement{compute: cluster, storage: storage{stores: []types.ManagedObjectReference{store1}}})
 	c.hosts.clusters["domain-c1"] = properties{
 		propConfigurationEx: types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(false)}},
 	}

@@ -3,6 +3,7 @@ package vim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -38,15 +39,33 @@ func (c *connection) resolvePlacement(ctx context.Context, anc *ancestry, zone z
 		p.compute = compute.ref
 		networks, _ := compute.props["network"].(types.ArrayOfManagedObjectReference)
 		p.networks = networks.ManagedObjectReference
-		p.datastore, err = c.chooseDatastore(ctx, anc, zone, compute)
+		p.spec = zone.ZoneSpec
+		p.storage, err = c.chooseStorage(ctx, anc, zone, compute)
 	}
 	if err == nil {
 		return p, nil, nil
+	}
+	if unreadable, ok := errors.AsType[*policiesUnreadable](err); ok {
+		return c.asBefore(zone, unreadable.why)
 	}
 	if failure := c.fail("Find where VMs are made", err); failure.Class == vsphere.ClassInvalid {
 		return placement{}, failure, nil
 	}
 	return placement{}, nil, err
+}
+
+// asBefore returns what a zone came to when that could be found out last, or says why it cannot be.
+func (c *connection) asBefore(zone zoneSpec, why *vsphere.Error) (placement, *vsphere.Error, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, before := range c.places.zones {
+		if before.Class == zone.class && before.at.spec == zone.ZoneSpec && before.err == nil {
+			at := before.at
+			at.stale = true
+			return at, nil, nil
+		}
+	}
+	return placement{}, why, nil
 }
 
 // zoneSpec is the spec of a zone, and how messages name its fields.
@@ -60,7 +79,9 @@ func (z zoneSpec) setting(kind string) setting {
 	if z.class == "" {
 		return setting{kind, "-" + kind}
 	}
-	field := map[string]string{"resource-pool": "resourcePool"}[kind]
+	field := map[string]string{
+		"resource-pool": "resourcePool", "datastore-cluster": "datastoreCluster", "storage-policy": "storagePolicy",
+	}[kind]
 	return setting{kind, cmp.Or(field, kind) + " of zone " + z.Name}
 }
 
@@ -169,11 +190,10 @@ func (c *connection) chooseDatastore(
 	ctx context.Context, anc *ancestry, zone zoneSpec, compute choice,
 ) (types.ManagedObjectReference, error) {
 	none := types.ManagedObjectReference{}
-	refs, _ := compute.props["datastore"].(types.ArrayOfManagedObjectReference)
 	var objects []object
-	if len(refs.ManagedObjectReference) > 0 {
+	if refs := datastoresOf(compute); len(refs) > 0 {
 		var err error
-		if objects, err = anc.read(ctx, refs.ManagedObjectReference); err != nil {
+		if objects, err = anc.read(ctx, refs); err != nil {
 			return none, err
 		}
 	}

@@ -112,7 +112,7 @@ func scripted(t *testing.T, s *script) *testConn {
 		ViewManager: &types.ManagedObjectReference{}, SessionManager: &types.ManagedObjectReference{},
 		EventManager: &types.ManagedObjectReference{},
 	}}
-	c.places = places{sound: true, zones: []placedZone{{}}}
+	c.places = places{sound: true, zones: []placedZone{{at: placement{storage: storage{stores: []types.ManagedObjectReference{store1}}}}}}
 	return c
 }
 

@@ -159,7 +159,9 @@ func (v *VCenter) connect(ctx context.Context, lost context.CancelCauseFunc) (*c
 		klog.FromContext(ctx).Info("Logged in to vCenter", "version", content.About.Version)
 	}
 	v.noteUser(current.UserName)
-	return newConnection(v.shared, client, lost), nil
+	c := newConnection(v.shared, client, lost)
+	c.policies = newPolicyCaller(call, soapClient)
+	return c, nil
 }
 
 // adopt makes client the one that is logged out in the end, and forgets the inventory if it talks to another vCenter.

@@ -30,6 +30,8 @@ type shared struct {
 	// associations wakes what keeps tags and cluster modules.
 	associations chan struct{}
 	reads        templateReads
+	reads        templateReads
+	advices      advices
 	// rootMu is held while the root folder is made.
 	rootMu sync.Mutex
 

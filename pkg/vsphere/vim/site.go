@@ -26,9 +26,11 @@ func (s *site) layout() inventory.Layout {
 
 // placement is where VMs are made.
 type placement struct {
-	compute   types.ManagedObjectReference // the cluster, or a standalone host
-	host      types.ManagedObjectReference // the one that -host names, zero if none
-	pool      types.ManagedObjectReference
-	datastore types.ManagedObjectReference
-	networks  []types.ManagedObjectReference // that the cluster has
+	spec vsphere.ZoneSpec // that it was found for
+	storage
+	stale    bool                         // vCenter has not told lately what its storage comes to
+	compute  types.ManagedObjectReference // the cluster, or a standalone host
+	host     types.ManagedObjectReference // the one that -host names, zero if none
+	pool     types.ManagedObjectReference
+	networks []types.ManagedObjectReference // that the cluster has
 }

@@ -184,6 +184,17 @@ const (
 	ReasonDatastoreNotFound = "DatastoreNotFound"
 	// ReasonDatastoreAmbiguous: several datastores fit; the message lists them.
 	ReasonDatastoreAmbiguous = "DatastoreAmbiguous"
+	// ReasonDatastoreClusterNotFound: no datastore cluster matches that of a zone.
+	ReasonDatastoreClusterNotFound = "DatastoreClusterNotFound"
+	// ReasonDatastoreClusterAmbiguous: several datastore clusters fit; the message lists them.
+	ReasonDatastoreClusterAmbiguous = "DatastoreClusterAmbiguous"
+	// ReasonDatastoreClusterUnusable: Storage DRS is off in the datastore cluster of a zone, or the zone's cluster mounts none of
+	// its datastores.
+	ReasonDatastoreClusterUnusable = "DatastoreClusterUnusable"
+	// ReasonStoragePolicyNotFound: vCenter has no storage policy of the name that a zone has.
+	ReasonStoragePolicyNotFound = "StoragePolicyNotFound"
+	// ReasonStoragePolicyUnsatisfied: no datastore of the zone's cluster satisfies its storage policy.
+	ReasonStoragePolicyUnsatisfied = "StoragePolicyUnsatisfied"
 	// ReasonHostNotFound: the cluster has no host that matches -host.
 	ReasonHostNotFound = "HostNotFound"
 	// ReasonHostAmbiguous: several hosts fit; the message lists them.

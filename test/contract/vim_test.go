@@ -120,6 +120,36 @@ func (w *world) NetworksOf(vm vsphere.Ref) []string {
 	return truth.Networks()
 }
 
+// StorageCluster is in testdata/inventory.yaml, as is what package contract says of it.
+func (w *world) StorageCluster() string { return "c3" }
+
+func (w *world) SetDatastore(name string, freeGiB int64, maintenance bool) {
+	w.t.Helper()
+	w.control(func(ctx context.Context, c *control.Client) error {
+		return c.SetDatastore(ctx, name, &freeGiB, maintenance)
+	})
+}
+
+func (w *world) StoreOf(vm vsphere.Ref) string {
+	w.t.Helper()
+	stores := w.truth(vm).Datastores
+	if len(stores) == 0 {
+		return ""
+	}
+	return stores[0]
+}
+
+func (w *world) PolicyOf(vm vsphere.Ref) string {
+	w.t.Helper()
+	truth := w.truth(vm)
+	for _, policy := range truth.DiskPolicies {
+		if policy != truth.StoragePolicy {
+			w.t.Errorf("%s has the storage policy %q, and its disks %q", truth.Name, truth.StoragePolicy, truth.DiskPolicies)
+		}
+	}
+	return truth.StoragePolicy
+}
+
 // truth is what the simulator's books have of a VM.
 func (w *world) truth(vm vsphere.Ref) control.VM {
 	w.t.Helper()

@@ -40,6 +40,7 @@ func Run(t *testing.T, newWorld func(t *testing.T, opts Options) World) {
 		{"Hosts", hostScenarios},
 		{"Associations", associationScenarios},
 		{"Classes", classScenarios},
+		{"Storage", storageScenarios},
 		{"Limits", limitScenarios},
 		{"Outage", outageScenarios},
 		{"Memory", memoryScenarios},

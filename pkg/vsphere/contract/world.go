@@ -110,6 +110,15 @@ type World interface {
 	// NetworksOf returns the names of the networks that the NICs of a VM are connected to, in order. There are "front", in both
 	// clusters, and "db", in the first alone.
 	NetworksOf(vm vsphere.Ref) []string
+	// StorageCluster returns the name of another cluster, which has the datastore of the templates and more, see storage.go.
+	StorageCluster() string
+	// SetDatastore says how much room, in GiB, is on one of SSD1 and SSD2, and whether it is in maintenance. At first there is more
+	// than enough. A template takes 10 GiB.
+	SetDatastore(name string, freeGiB int64, maintenance bool)
+	// StoreOf returns the name of the datastore that a VM is on. PolicyOf returns the name of the storage policy that it was made
+	// with, its directory and all its disks, empty if there was none.
+	StoreOf(vm vsphere.Ref) string
+	PolicyOf(vm vsphere.Ref) string
 	// SetDRS turns the DRS of the clusters on or off.
 	SetDRS(on bool)
 	SetMaintenance(host vsphere.Ref, on bool)

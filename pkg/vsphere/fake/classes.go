@@ -75,6 +75,9 @@ func (c *Client) zones(class string) []vsphere.Zone {
 	var out []vsphere.Zone
 	for _, zone := range spec.Zones {
 		_, err := c.vc.cluster(zone)
+		if err == nil {
+			_, err = c.vc.storage.candidates(zone)
+		}
 		described := vsphere.Zone{Name: zone.Name, Err: err, HostNeeded: err == nil && c.vc.noDRS}
 		for _, network := range spec.Networks {
 			if slices.Contains(c.vc.networks[zone.Cluster], network.Path) {
@@ -137,14 +140,18 @@ func (v *VCenter) cluster(zone vsphere.ZoneSpec) (string, *vsphere.Error) {
 	return zone.Cluster, nil
 }
 
-// clusterOf returns the cluster that a place is in.
-func (c *Client) clusterOf(at vsphere.Place) (string, *vsphere.Error) {
+// zoneAt returns the zone of a place, or what is wrong with it.
+func (c *Client) zoneAt(at vsphere.Place) (vsphere.ZoneSpec, *vsphere.Error) {
 	spec, _ := c.classSpec(at.Class)
 	i := slices.IndexFunc(spec.Zones, func(zone vsphere.ZoneSpec) bool { return zone.Name == at.Zone })
 	if i < 0 {
-		return "", newError(vsphere.ClassConflict, v1alpha1.ReasonRetrying, "class %q has no zone %q", at.Class, at.Zone)
+		return vsphere.ZoneSpec{}, newError(vsphere.ClassConflict, v1alpha1.ReasonRetrying, "class %q has no zone %q", at.Class, at.Zone)
 	}
-	return c.vc.cluster(spec.Zones[i])
+	_, err := c.vc.cluster(spec.Zones[i])
+	if err == nil {
+		_, err = c.vc.storage.candidates(spec.Zones[i])
+	}
+	return spec.Zones[i], err
 }
 
 // templateFolder returns the path of the folder that templates of a class are looked for in.

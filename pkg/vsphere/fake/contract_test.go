@@ -43,6 +43,8 @@ func (w *world) Client() vsphere.Interface { return w.client }
 
 func (w *world) Clusters() []string { return []string{fake.FirstCluster, fake.SecondCluster} }
 
+func (w *world) StorageCluster() string { return fake.StorageCluster }
+
 func (w *world) Restart() {
 	w.client.Close()
 	w.client = w.Connect(w.config)

@@ -82,7 +82,7 @@ func (v *VCenter) MoveDisk(ref vsphere.Ref, directory string) {
 	v.mu.Lock()
 	defer v.unlock()
 	m := v.machine(ref)
-	file := v.newFile(directory)
+	file := v.newFile(m.file.Datastore, directory)
 	v.madeFor[file] = v.madeFor[m.disks[0].Files[0]]
 	m.disks[0].Files[0] = file
 }
@@ -151,16 +151,12 @@ func refuseDisks(m *machine) *vsphere.Error {
 
 // newDiskFile returns a name that no file has, in the directory of a VM.
 func (v *VCenter) newDiskFile(m *machine) vsphere.DatastorePath {
-	return v.newFile(m.file.Dir().Path)
+	return v.newFile(m.file.Datastore, m.file.Dir().Path)
 }
 
-func (v *VCenter) newFile(directory string) vsphere.DatastorePath {
+func (v *VCenter) newFile(store, directory string) vsphere.DatastorePath {
 	v.lastFile++
-	return newFile(directory, fmt.Sprintf("disk-%d.vmdk", v.lastFile))
-}
-
-func newFile(directory, name string) vsphere.DatastorePath {
-	return vsphere.DatastorePath{Datastore: "datastore1", Path: directory + "/" + name}
+	return vsphere.DatastorePath{Datastore: store, Path: fmt.Sprintf("%s/disk-%d.vmdk", directory, v.lastFile)}
 }
 
 // directoryOf is the directory that vCenter makes for a new VM: no other has it.

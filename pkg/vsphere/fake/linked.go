@@ -33,9 +33,9 @@ func (s snapshot) base() []string {
 	return files
 }
 
-// addLinked is addMachine for a VM whose disks hang on others.
-func (v *VCenter) addLinked(vm vsphere.VM, on []vsphere.Disk) *machine {
-	m := v.addMachine(vm, on)
+// addLinked is addMachineOn for a VM whose disks hang on others.
+func (v *VCenter) addLinked(store string, vm vsphere.VM, on []vsphere.Disk) *machine {
+	m := v.addMachineOn(store, vm, on)
 	for i, d := range on {
 		own := m.disks[i].Files[0]
 		v.links[own] = true

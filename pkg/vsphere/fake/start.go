@@ -80,7 +80,7 @@ func (c *Client) Start(_ context.Context, g vsphere.GroupID, requests []vsphere.
 
 func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 	spec := *r.Clone
-	cluster, gone := c.clusterOf(spec.Place)
+	zone, gone := c.zoneAt(spec.Place)
 	if gone != nil {
 		return gone
 	}
@@ -109,6 +109,11 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		c.tracker.Refused(id, refusal)
 		return refusal
 	}
+	store, refusal := c.vc.storage.choose(zone, spec.Linked)
+	if refusal != nil {
+		c.tracker.Refused(id, refusal)
+		return refusal
+	}
 	return c.send(id, g, r, func() (vsphere.Ref, *vsphere.Error) {
 		if c.vc.folders[spec.Folder] == nil {
 			return "", faultError(vsphere.ClassConflict, "ManagedObjectNotFound", "folder %s does not exist", spec.Folder)
@@ -118,16 +123,17 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 			err.Reason = vsphere.ReasonNameTaken
 			return "", err
 		}
-		host, err := c.vc.hostFor(spec, cluster)
+		host, err := c.vc.hostFor(spec, zone.Cluster)
 		if err != nil {
 			return "", err
 		}
 		for _, network := range networks {
-			if !slices.Contains(c.vc.networks[cluster], network) {
+			if !slices.Contains(c.vc.networks[zone.Cluster], network) {
 				return "", faultError(vsphere.ClassInvalid, "InvalidDeviceBacking", "the host has no network %q", network)
 			}
 		}
-		ref := c.clone(g, r.Name, host, spec, template, from)
+		ref := c.clone(g, r.Name, host, store, spec, template, from)
+		c.vc.machines[ref].policy = zone.StoragePolicy
 		if len(networks) > 0 {
 			c.vc.machines[ref].networks = networks
 		}
@@ -140,7 +146,7 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 }
 
 // clone makes a VM as a clone task does, of a template as it is, or as it was at a snapshot.
-func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneSpec, template *machine, from snapshot) vsphere.Ref {
+func (c *Client) clone(g vsphere.GroupID, name, host, store string, spec vsphere.CloneSpec, template *machine, from snapshot) vsphere.Ref {
 	instance := c.vc.newInstance()
 	stamp := spec.Stamp(c.cfg.Owner, g, keysOf(from.disks), instance)
 	vm := vsphere.VM{
@@ -158,10 +164,10 @@ func (c *Client) clone(g vsphere.GroupID, name, host string, spec vsphere.CloneS
 		vm.Power = vsphere.PoweredOn
 	}
 	if !spec.Linked {
-		return c.vc.addMachine(vm, from.disks).Ref
+		return c.vc.addMachineOn(store, vm, from.disks).Ref
 	}
 	vm.Stamp.Base = from.base()
-	return c.vc.addLinked(vm, from.disks).Ref
+	return c.vc.addLinked(store, vm, from.disks).Ref
 }
 
 func (c *Client) startDestroys(g vsphere.GroupID, batch []vsphere.Request) error {

@@ -39,6 +39,16 @@ type VCenter struct {
 	faults  []*Fault
 	calls   []Call
 	clients []*Client
+	storage storage
+	noDRS   bool          // clones have to name their host
+	tasks   []*task       // those that run, in order of submission
+	leaving []vsphere.Ref // the VMs whose guests were asked to shut down, and will
+	held    bool
+	silent  bool // see HoldAnswers
+	outage  bool
+	faults  []*Fault
+	calls   []Call
+	clients []*Client
 	// madeFor is the VM that each file of a disk was made for. It is the truth by which a destruction is judged once it has
 	// happened; a file that it lacks was made by hand.
 	madeFor map[vsphere.DatastorePath]vsphere.Ref
@@ -69,6 +79,9 @@ type machine struct {
 	// told is what its guest was told, nil if nothing. pending is what it is to be customized by once it is on.
 	told, pending      *vsphere.GuestData
 	failsCustomization bool
+	policy             string // that it was made with
+	// told is what its guest was told, nil if nothing.
+	told *vsphere.GuestData
 }
 
 // NewVCenter returns a vCenter that holds nothing.
@@ -84,8 +97,10 @@ func NewVCenter(clock clock.PassiveClock) *VCenter {
 			{vsphere.Host{Ref: "host-1", Name: "esx-1"}, FirstCluster},
 			{vsphere.Host{Ref: "host-2", Name: "esx-2"}, FirstCluster},
 			{vsphere.Host{Ref: "host-3", Name: "esx-3"}, SecondCluster},
+			{vsphere.Host{Ref: "host-4", Name: "esx-4"}, StorageCluster},
 		},
 		networks: map[string][]string{FirstCluster: {"front", "db"}, SecondCluster: {"front"}},
+		storage:  newStorage(),
 	}
 	v.addFolder("", VMFolder)
 	return v
@@ -127,13 +142,18 @@ func (v *VCenter) addFolder(parent vsphere.Ref, name string) *folder {
 	return f
 }
 
-// addMachine makes a VM with disks of its own, which have the keys of others.
+// addMachine makes a VM on the main datastore, with disks of its own, which have the keys of others.
 func (v *VCenter) addMachine(vm vsphere.VM, like []vsphere.Disk) *machine {
+	return v.addMachineOn(mainStore, vm, like)
+}
+
+// addMachineOn is addMachine for a datastore.
+func (v *VCenter) addMachineOn(store string, vm vsphere.VM, like []vsphere.Disk) *machine {
 	vm.Ref = v.newRef("vm")
 	if vm.Created.IsZero() {
 		vm.Created = v.clock.Now()
 	}
-	m := &machine{VM: vm, file: newFile(directoryOf(vm), "vm.vmx")}
+	m := &machine{VM: vm, file: vsphere.DatastorePath{Datastore: store, Path: directoryOf(vm) + "/vm.vmx"}}
 	for _, d := range like {
 		file := v.newDiskFile(m)
 		m.disks = append(m.disks, vsphere.Disk{Key: d.Key, Files: []vsphere.DatastorePath{file}})

@@ -77,7 +77,6 @@ const (
 	TemplateFolder Object = "template folder"
 	ResourcePool   Object = "resource pool"
 	Datastore      Object = "datastore"
-	Network        Object = "network"
 	Cluster        Object = "cluster"
 	Tags           Object = "global permissions, or each tag that a class names"
 	// DatastoreCluster is a StoragePod, whose members have no permission of their own.
@@ -100,10 +99,8 @@ func Grants(templateFolder, rootGiven bool) []Grant {
 	templates := []string{cancelTask, deployTemplate}
 	reading := Grant{On: Datacenter, Propagate: true, Note: "to see what there is to choose from, and VMs that were moved"}
 	grants := []Grant{{
-		On: VCenterRoot, Privileges: []string{readCustomizations},
-		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. ReadCustSpecs only where a class offers customization specifications",
-		On:   VCenterRoot, Privileges: []string{viewPolicies},
-		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. `StorageProfile.View` only where a class names a storage policy",
+		On: VCenterRoot, Privileges: []string{readCustomizations, viewPolicies},
+		Note: "to log in, and to find the datacenter; the same on each folder above the datacenter. `ReadCustSpecs` only where a class offers customization specifications, and `StorageProfile.View` only where one names a storage policy",
 	}}
 	if templateFolder {
 		grants = append(grants, reading,

@@ -88,8 +88,7 @@ func (s *Simulator) networksOf(m *simulator.Method, clone *types.CloneVM_Task) [
 }
 
 // inventoryTypes are the types of what privileges are asked for on, but for whole vCenters.
-var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "ClusterComputeResource"}
-var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "StoragePod"}
+var inventoryTypes = []string{"VirtualMachine", "Folder", "ResourcePool", "VirtualApp", "Datastore", "StoragePod", "ClusterComputeResource"}
 
 // granted reports whether the account has a privilege on an object. The nearest permission decides: the object's own, or
 // the first above it that propagates. (A VM inherits from its resource pool too, which has none that does.) What is no part

@@ -30,15 +30,6 @@ type VCenter struct {
 	customizations     []string
 	losesCustomization bool
 
-	noDRS   bool          // clones have to name their host
-	tasks   []*task       // those that run, in order of submission
-	leaving []vsphere.Ref // the VMs whose guests were asked to shut down, and will
-	held    bool
-	silent  bool // see HoldAnswers
-	outage  bool
-	faults  []*Fault
-	calls   []Call
-	clients []*Client
 	storage storage
 	noDRS   bool          // clones have to name their host
 	tasks   []*task       // those that run, in order of submission
@@ -80,8 +71,6 @@ type machine struct {
 	told, pending      *vsphere.GuestData
 	failsCustomization bool
 	policy             string // that it was made with
-	// told is what its guest was told, nil if nothing.
-	told *vsphere.GuestData
 }
 
 // NewVCenter returns a vCenter that holds nothing.

@@ -55,20 +55,16 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		b.tracker.Refused(id, refusal)
 		return refusal
 	}
-	customization, err := b.customization(ctx, r)
+	custom, err := b.customization(ctx, r)
 	if err != nil {
-		failure := b.fail("Customize VM "+r.Name, err)
-		b.tracker.Refused(id, failure)
-		return failure
+		return b.refuse(id, "Customize VM "+r.Name, spec, err)
 	}
-	b.pending.begin(id, spec.Folder)
-	task, err := b.send(ctx, r, place, backings, customization)
 	store, err := b.chooseStore(ctx, r.Name, spec, place)
 	if err != nil {
 		return b.refuse(id, "Choose a datastore for VM "+r.Name, spec, err)
 	}
 	b.pending.begin(id, spec.Folder)
-	task, err := b.send(ctx, r.Name, spec, cloneTarget{place, store}, backings)
+	task, err := b.send(ctx, r, cloneTarget{place, store}, backings, custom)
 	if err != nil {
 		failure := b.refuse(id, what, spec, err)
 		if failure.Class == vsphere.ClassUnknown {
@@ -104,6 +100,8 @@ func (b *cloneBatch) customization(ctx context.Context, r vsphere.Request) (*typ
 		cards = len(nics)
 	}
 	return customized(stored, cards, *r.Guest)
+}
+
 // refuse ends a clone that vCenter has not taken, and looks at what its answer says is gone.
 func (b *cloneBatch) refuse(id operations.ID, what string, spec *vsphere.CloneSpec, err error) *vsphere.Error {
 	why := err
@@ -153,8 +151,7 @@ func moveOf(spec *vsphere.CloneSpec) types.VirtualMachineRelocateDiskMoveOptions
 // send sends the request. The stamp is part of it, so that no VM of ours ever exists without one. It takes the place of the
 // one that the template may have.
 func (b *cloneBatch) send(
-	ctx context.Context, r vsphere.Request, place placement, backings []types.BaseVirtualDeviceBackingInfo, custom *types.CustomizationSpec,
-	ctx context.Context, name string, spec *vsphere.CloneSpec, to cloneTarget, backings []types.BaseVirtualDeviceBackingInfo,
+	ctx context.Context, r vsphere.Request, to cloneTarget, backings []types.BaseVirtualDeviceBackingInfo, custom *types.CustomizationSpec,
 ) (types.ManagedObjectReference, error) {
 	spec := r.Clone
 	instance := uuid.NewString()

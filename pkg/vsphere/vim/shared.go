@@ -30,7 +30,6 @@ type shared struct {
 	// associations wakes what keeps tags and cluster modules.
 	associations chan struct{}
 	reads        templateReads
-	reads        templateReads
 	advices      advices
 	// rootMu is held while the root folder is made.
 	rootMu sync.Mutex

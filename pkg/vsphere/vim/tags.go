@@ -49,15 +49,17 @@ func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, 
 		k.version, k.listed = version, time.Time{}
 	}
 	errs := map[string][]*vsphere.Error{}
-	err := k.attach(ctx, caller, classes, errs)
+	err := k.find(ctx, caller, classes, errs)
+	if err == nil {
+		again, err = k.attachMissing(ctx, caller, k.wanted(classes))
+	}
 	if err != nil {
 		for _, class := range classes {
 			errs[class.Name] = append(errs[class.Name], err)
 		}
 		again = k.c.retryAfter(err)
 	} else if len(errs) > 0 { // a tag is not there
-		again = associateRetry
-		k.listed = time.Time{}
+		again, k.listed = associateRetry, time.Time{}
 	}
 	if ctx.Err() == nil {
 		k.c.tellTags(ctx, errs)
@@ -65,18 +67,10 @@ func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, 
 	return true, again
 }
 
-// attach attaches what is missing, and then lists again. errs gets what is wrong with single tags, by class.
-func (k *tagKeeper) attach(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec, errs map[string][]*vsphere.Error) *vsphere.Error {
-	paths := map[string]bool{}
-	tagsOf := map[string][]string{}
-	for _, class := range classes {
-		tagsOf[class.Name] = class.Tags
-		for _, path := range class.Tags {
-			paths[path] = true
-		}
-	}
+// find looks the tags of classes up, if that was long ago. errs gets those that are not there, by class.
+func (k *tagKeeper) find(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec, errs map[string][]*vsphere.Error) *vsphere.Error {
 	if now := k.c.cfg.Clock.Now(); k.listed.IsZero() || now.Sub(k.listed) >= k.c.cfg.ResyncPeriod {
-		if err := k.find(ctx, caller, paths); err != nil {
+		if err := k.readIDs(ctx, caller, classes); err != nil {
 			return err
 		}
 		k.stale, k.listed = true, now
@@ -88,18 +82,32 @@ func (k *tagKeeper) attach(ctx context.Context, caller *restCaller, classes []vs
 			}
 		}
 	}
-	vms := k.c.settled(func(vm *vsphere.VM) bool { return tagsOf[vm.Stamp.Class] != nil })
+	return nil
+}
+
+// wanted returns the VMs that are to have each tag, by its id.
+func (k *tagKeeper) wanted(classes []vsphere.ClassSpec) map[string][]vsphere.Ref {
+	tagsOf := map[string][]string{}
+	for _, class := range classes {
+		tagsOf[class.Name] = class.Tags
+	}
 	wanted := map[string][]vsphere.Ref{}
-	for _, vm := range vms {
+	for _, vm := range k.c.settled(func(vm *vsphere.VM) bool { return tagsOf[vm.Stamp.Class] != nil }) {
 		for _, path := range tagsOf[vm.Stamp.Class] {
 			if id := k.ids[path]; id != "" {
 				wanted[id] = append(wanted[id], vm.Ref)
 			}
 		}
 	}
+	return wanted
+}
+
+// attachMissing attaches what is missing, and then lists again: the client does not tell what of a batch has failed. It returns when to
+// look again if more is missing by then.
+func (k *tagKeeper) attachMissing(ctx context.Context, caller *restCaller, wanted map[string][]vsphere.Ref) (again time.Duration, err *vsphere.Error) {
 	if k.stale {
 		if err := k.list(ctx, caller); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	missing := missingTags(wanted, k.attached)
@@ -107,25 +115,28 @@ func (k *tagKeeper) attach(ctx context.Context, caller *restCaller, classes []vs
 		for refs := range slices.Chunk(missing[id], maxAttached) {
 			k.stale = true
 			if err := attachTag(ctx, caller, id, refs); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	if !k.stale {
-		return nil
+		return 0, nil
 	}
-	if err := k.list(ctx, caller); err != nil { // the client does not tell what of a batch has failed
-		return err
+	if err := k.list(ctx, caller); err != nil {
+		return 0, err
 	}
 	for _, refs := range missingTags(missing, k.attached) {
 		if there := k.stillThere(refs); there != "" {
-			return &vsphere.Error{
+			return 0, &vsphere.Error{
 				Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
 				Message: fmt.Sprintf("vCenter has not attached a tag to VM %s: check whether its category allows that, and the privilege InventoryService.Tagging.ObjectAttachable on the root folder; it is tried again.", there),
 			}
 		}
 	}
-	return nil
+	if len(missingTags(wanted, k.attached)) > 0 { // somebody has taken one away
+		again = associatePause
+	}
+	return again, nil
 }
 
 // stillThere returns the name of the first of some VMs that is there, empty if all are gone.
@@ -159,8 +170,16 @@ func tagNotFound(path string) *vsphere.Error {
 	}
 }
 
-// find looks up the tags that classes name. One that is not there has no id.
-func (k *tagKeeper) find(ctx context.Context, caller *restCaller, paths map[string]bool) *vsphere.Error {
+// readIDs finds the tags that classes name. One that is not there has no id.
+func (k *tagKeeper) readIDs(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec) *vsphere.Error {
+	named := map[string]bool{} // categories
+	paths := map[string]bool{}
+	for _, class := range classes {
+		for _, path := range class.Tags {
+			category, _, _ := strings.Cut(path, "/")
+			named[category], paths[path] = true, true
+		}
+	}
 	manager := tags.NewManager(caller.client)
 	var categories []tags.Category
 	err := caller.do(ctx, "tagging.ListCategories", "Read the categories of tags", readPrivilege, true, func(ctx context.Context) (err error) {
@@ -172,7 +191,7 @@ func (k *tagKeeper) find(ctx context.Context, caller *restCaller, paths map[stri
 	}
 	k.ids = map[string]string{}
 	for _, category := range categories {
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(paths)), func(path string) bool { return strings.HasPrefix(path, category.Name+"/") }) {
+		if !named[category.Name] {
 			continue
 		}
 		err := caller.do(ctx, "tagging.ListTagsForCategory", "Read the tags of category "+category.Name, readPrivilege, true, func(ctx context.Context) error {

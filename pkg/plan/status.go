@@ -66,6 +66,7 @@ func calculateStatus(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupS
 	status.Revision = ms.target.Revision()
 	status.VMs = listVMs(ms, limit)
 	status.Folder = folderStatus(in, ms, out)
+	status.AntiAffinity = antiAffinityStatus(in)
 	setConditions(&status, in, summarize(in, p, out))
 	return status
 }

@@ -141,9 +141,10 @@ type Interface interface {
 	// folder is proven gone.
 	RemoveFolder(ctx context.Context, g GroupID, folder Ref) error
 
-	// KeepApart says whether the VMs of a group are to run on different hosts, as far as there are enough. It makes no call. The adapter
-	// keeps a cluster module for that, in each cluster that has several of the VMs, soon after, as long as it is told so; DRS places VMs by it. What
-	// stands in the way is in the snapshot, and keeps nothing else back. A group of which nothing was said is left as it is.
+	// KeepApart says whether the VMs of a group are to run on different hosts, as far as there are enough, or are to be released from that. It
+	// makes no call. The adapter keeps a cluster module for each cluster that has several of the VMs, soon after, or destroys what there is, also what
+	// an earlier process has made; DRS places VMs by it. What comes of it is in the snapshot (NotApart, Released), and keeps nothing else back. A
+	// group of which nothing was said is left as it is: say it of groups that were kept apart only.
 	KeepApart(g GroupID, apart bool)
 
 	// Forget drops what is remembered of a group that exists no more.

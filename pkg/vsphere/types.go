@@ -132,6 +132,8 @@ type Snapshot struct {
 	Disappearance *Disappearance
 	// NotApart says what keeps the VMs from being kept apart, see Interface.KeepApart; nil if nothing does, or nobody asked for it.
 	NotApart *Error
+	// Released is true once KeepApart was told to release the VMs, and nothing keeps them apart any more.
+	Released bool
 }
 
 // ByRef returns an index of the VMs. It is made anew at each call.

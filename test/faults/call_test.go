@@ -40,6 +40,7 @@ func (c Call) kind() string {
 var changes = []string{
 	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest", "ResetVM_Task", "ReconfigVM_Task", "Destroy_Task",
 	"UnregisterAndDestroy_Task", "CreateFolder", "CancelTask",
+	"tagging.AttachTagToMultipleObjects", "modules.Create", "modules.Delete", "modules.AddMembers", "modules.RemoveMembers",
 }
 
 // Mutating reports whether the call changes what matters. An event does not.
@@ -70,6 +71,9 @@ type soapCall struct {
 func identify(side Side, r *http.Request) (Call, error) {
 	if side == Kubernetes {
 		return identifyREST(r), nil
+	}
+	if !strings.HasPrefix(r.URL.Path, "/sdk") {
+		return Call{Side: VCenter, Verb: restVerb(r)}, nil
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -116,4 +120,36 @@ func identifyREST(r *http.Request) Call {
 		c.Verb = "get"
 	}
 	return c
+}
+
+// restVerb names a request to vCenter's REST endpoint as the simulator does.
+func restVerb(r *http.Request) string {
+	query := r.URL.Query()
+	action := query.Get("~action") + query.Get("action")
+	members := strings.HasSuffix(r.URL.Path, "/members")
+	for _, known := range []struct {
+		is   bool
+		verb string
+	}{
+		{strings.HasSuffix(r.URL.Path, "/session") && action == "get", "session.Get"},
+		{strings.HasSuffix(r.URL.Path, "/session") && r.Method == http.MethodDelete, "session.Logout"},
+		{strings.HasSuffix(r.URL.Path, "/session"), "session.Login"},
+		{action == "attach-tag-to-multiple-objects", "tagging.AttachTagToMultipleObjects"},
+		{action == "list-attached-objects-on-tags", "tagging.ListAttachedObjectsOnTags"},
+		{action == "list-tags-for-category", "tagging.ListTagsForCategory"},
+		{strings.HasSuffix(r.URL.Path, "/tagging/category"), "tagging.ListCategories"},
+		{strings.Contains(r.URL.Path, "/tagging/category/"), "tagging.GetCategory"},
+		{strings.Contains(r.URL.Path, "/tagging/tag/"), "tagging.GetTag"},
+		{members && action == "add", "modules.AddMembers"},
+		{members && action == "remove", "modules.RemoveMembers"},
+		{members, "modules.ListMembers"},
+		{strings.HasSuffix(r.URL.Path, "/modules") && r.Method == http.MethodPost, "modules.Create"},
+		{strings.HasSuffix(r.URL.Path, "/modules"), "modules.List"},
+		{strings.Contains(r.URL.Path, "/modules/") && r.Method == http.MethodDelete, "modules.Delete"},
+	} {
+		if known.is {
+			return known.verb
+		}
+	}
+	return r.Method + " " + r.URL.Path
 }

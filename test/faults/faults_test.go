@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { harness.Main(m, &cluster, devcluster.Options{}, ha
 // TestFaults plays all plans; with -short those for the calls that change something, and the modes that matter most.
 func TestFaults(t *testing.T) {
 	s := newSuite(t)
+	startClassCluster(t, s.wantsScenario)
 	for _, scenario := range scenarios {
 		if s.wantsScenario(scenario.name) {
 			s.learn(scenario)

@@ -45,8 +45,8 @@ func (r *run) describeGuests() []string {
 	harness.Must(r.T, err)
 	var lines []string
 	for _, state := range states {
-		if state.On && (state.InstanceID != "" || state.Failure != "") {
-			lines = append(lines, fmt.Sprintf("guest %s %q, %d runs %s", state.Hostname, state.UserData, state.Runs, state.Failure))
+		if state.On && (state.InstanceID != "" || state.Customization != "" || state.Failure != "") {
+			lines = append(lines, fmt.Sprintf("guest %s %q, %d runs %s %s", state.Hostname, state.UserData, state.Runs, state.Customization, state.Failure))
 		}
 	}
 	return lines

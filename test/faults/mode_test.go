@@ -1,6 +1,9 @@
 package faults
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Mode is what happens to a call.
 type Mode string
@@ -37,9 +40,11 @@ var (
 		"Destroy_Task":    {"task:TaskInProgress", "task:ResourceInUse", "task:NoPermission", "task:GenericVmConfigFault"},
 	}
 	// refusals are faults with which vCenter refuses one method alone.
-	refusals   = map[string][]Mode{"ShutdownGuest": {"ToolsUnavailable"}}
-	anyREST    = []Mode{"500", "503", "429"}
-	changeREST = []Mode{"409", "403"}
+	refusals = map[string][]Mode{"ShutdownGuest": {"ToolsUnavailable"}}
+	// anyVCenterREST can be the answer to any call of vCenter's REST endpoint.
+	anyVCenterREST = []Mode{"NotAuthenticated", "NoPermission", "SystemError", "503"}
+	anyREST        = []Mode{"500", "503", "429"}
+	changeREST     = []Mode{"409", "403"}
 )
 
 // Modes returns every mode that makes sense for a call.
@@ -49,6 +54,12 @@ func (c Call) Modes() []Mode {
 		return slices.Concat(basic, anyREST, changeREST)
 	case c.Side == Kubernetes:
 		return slices.Concat(basic, anyREST)
+	case c.Verb == "session.Login":
+		return slices.Concat(basic, []Mode{"InvalidLogin", "503"})
+	case c.Verb == "session.Logout":
+		return basic
+	case strings.Contains(c.Verb, "."):
+		return slices.Concat(basic, anyVCenterREST)
 	case c.Verb == "Login":
 		return slices.Concat(basic, []Mode{"InvalidLogin", "503"})
 	case c.Verb == "Logout":

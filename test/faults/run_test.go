@@ -70,7 +70,7 @@ type result struct {
 func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
 	speed := cmp.Or(s.speed, fullSpeed)
 	r := &run{
-		World:    harness.NewWorld(t, cluster, s.vcenter),
+		World:    harness.NewWorld(t, s.cluster(), s.vcenter),
 		scenario: s, plan: p, clock: fastclock.New(speed), dir: t.TempDir(), binary: binary,
 	}
 	if s.racy {
@@ -138,7 +138,7 @@ func (r *run) startLocked() {
 		r.live = append(r.live, r.startChild(l))
 		return
 	}
-	o := r.Options(append([]string{"-vcenter-credentials-dir", r.dir}, r.scenario.args...)...)
+	o := r.Options(slices.Concat([]string{"-vcenter-credentials-dir", r.dir}, r.scenario.args, r.classArgs())...)
 	o.UserAgent = fmt.Sprintf("incarnation-%d", l.incarnation)
 	r.live = append(r.live, r.RunWith(o, app.Overrides{
 		Clock: r.clock, WrapKubernetes: l.side(Kubernetes), WrapVCenter: l.side(VCenter),
@@ -230,6 +230,7 @@ func (r *run) digest() string {
 		lines = append(lines, fmt.Sprintf("vm %s %s %d CPUs %d MB", strings.TrimSuffix(vm.Path, vm.Name)+name, vm.PowerState, vm.NumCPU, vm.MemoryMB))
 	}
 	lines = append(lines, r.describeGuests()...)
+	lines = append(lines, r.describeAssociations()...)
 	folders, err := r.VCenter.Control.Folders(ctx)
 	harness.Must(r.T, err)
 	for _, f := range folders {

@@ -24,7 +24,9 @@ type scenario struct {
 	work int
 	// racy is true if it depends on timing how many VMs are made, all of which are destroyed.
 	racy bool
-	play func(r *run)
+	// class is true if its controller looks at the whole cluster: the run has a VmGroupClass.
+	class bool
+	play  func(r *run)
 }
 
 const handedOver = "handed-over"
@@ -148,6 +150,7 @@ var scenarios = []scenario{
 	{name: "partition", vcenter: twoTemplates, args: alone, work: 8, play: (*run).partitioning},
 	{name: "on-power-off", args: alone, work: 5, play: (*run).completing},
 	{name: "guests", args: alone, work: 14, play: (*run).telling},
+	{name: "class", class: true, vcenter: inTemplates, args: alone, work: 9, play: (*run).associating},
 	{name: "unhealthy", args: alone, work: 6, play: (*run).unhealthy},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)

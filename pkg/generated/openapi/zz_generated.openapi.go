@@ -1409,6 +1409,13 @@ func schema_pkg_apis_vsphere_v1alpha1_VmGroupStatus(ref common.ReferenceCallback
 							Format:      "",
 						},
 					},
+					"antiAffinity": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Preferred while the VMs are kept apart in vCenter, or were and have not been released yet.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"controllerName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.",

@@ -47,14 +47,12 @@ var associationScenarios = []scenario{
 		f.made(f.other(), 0)
 		f.made(f.other(), 1)
 		f.Client().KeepApart(f.group, true)
-		f.Client().KeepApart(f.other(), false)
 		f.inModules(vms)
 		vms = append(vms, f.made(f.group, 2).Ref)
 		f.inModules(vms)
 		f.Destroy(vms[0])
 		f.inModules(vms[1:])
-		f.Client().KeepApart(f.group, false)
-		f.inModules()
+		f.releases()
 	}},
 	{name: "a module is known by its VMs after a restart", run: func(f *fixture) {
 		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
@@ -64,8 +62,14 @@ var associationScenarios = []scenario{
 		f.Client().KeepApart(f.group, true)
 		vms = append(vms, f.made(f.group, 2).Ref)
 		f.inModules(vms)
-		f.Client().KeepApart(f.group, false)
-		f.inModules()
+		f.releases()
+	}},
+	{name: "a module of an earlier process is found, and destroyed", run: func(f *fixture) {
+		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
+		f.Client().KeepApart(f.group, true)
+		f.inModules(vms)
+		f.Restart()
+		f.releases()
 	}},
 	{name: "one VM needs no module", run: func(f *fixture) {
 		f.Client().KeepApart(f.group, true)
@@ -83,6 +87,18 @@ func (f *fixture) tagged(tags ...string) {
 	f.t.Helper()
 	f.Client().SetClasses([]vsphere.ClassSpec{{Name: gold, TemplateFolder: goldFolder, Zones: []vsphere.ZoneSpec{f.zone("a", 0)}, Tags: tags}})
 	f.class(gold, func(o vsphere.Offer) bool { return len(o.Zones) == 1 })
+}
+
+// releases releases the VMs of the group, and waits until the snapshot says so.
+func (f *fixture) releases() {
+	f.t.Helper()
+	f.Client().KeepApart(f.group, false)
+	f.await(f.group, "the VMs are released", func(s vsphere.Snapshot) bool { return s.Released })
+	f.inModules()
+	f.Client().KeepApart(f.group, true)
+	if f.snapshot(f.group).Released {
+		f.t.Error("the VMs are to be kept apart again, and were released")
+	}
 }
 
 // inModules waits until the modules have these VMs in them, and no others.

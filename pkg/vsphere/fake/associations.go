@@ -53,6 +53,13 @@ func (c *Client) KeepApart(g vsphere.GroupID, apart bool) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
 	c.apart[g.UID] = apart
+	c.outbox.Notify(g)
+}
+
+// isReleased reports whether a group has been told to release its VMs.
+func (c *Client) isReleased(uid string) bool {
+	apart, said := c.apart[uid]
+	return said && !apart
 }
 
 // Modules returns the VMs of each cluster module, sorted. Here they are in line with what groups want at any time.

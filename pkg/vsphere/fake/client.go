@@ -108,6 +108,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID, class string) (v
 		Path:       c.folderPath(g),
 		Zones:      c.zones(class),
 		Networks:   c.networks(class),
+		Released:   c.isReleased(g.UID),
 
 		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),

@@ -43,7 +43,7 @@ func (v *Versions) Forget(g vsphere.GroupID) {
 func sameSnapshot(a, b vsphere.Snapshot) bool {
 	return a.VCenter == b.VCenter && a.Owner == b.Owner && a.RootExists == b.RootExists && a.Path == b.Path &&
 		a.ClonesToCome == b.ClonesToCome && sameDisappearance(a.Disappearance, b.Disappearance) &&
-		a.Swept == b.Swept && vsphere.SameError(a.SweepErr, b.SweepErr) && vsphere.SameError(a.NotApart, b.NotApart) &&
+		a.Swept == b.Swept && vsphere.SameError(a.SweepErr, b.SweepErr) && vsphere.SameError(a.NotApart, b.NotApart) && a.Released == b.Released &&
 		sameSlice(a.Folders, b.Folders) && slices.EqualFunc(a.Zones, b.Zones, vsphere.SameZone) && slices.EqualFunc(a.Networks, b.Networks, vsphere.SameNetwork) &&
 		sameSlice(a.Operations, b.Operations) && sameSlice(a.Failures, b.Failures) && sameSlice(a.PowerOns, b.PowerOns) &&
 		slices.EqualFunc(a.VMs, b.VMs, vsphere.SameVM)

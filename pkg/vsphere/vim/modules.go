@@ -27,6 +27,8 @@ type apartWishes struct {
 	mu     sync.Mutex
 	wishes map[string]bool // by UID; a group that has not said anything is not there
 	errs   map[string]*vsphere.Error
+	// released are the groups whose VMs nothing keeps apart any more, which was looked at since they have wished for it.
+	released map[string]bool
 	// modules are the cluster modules of groups, as last seen. They outlive the VMs by which they are known.
 	modules map[module]string
 }
@@ -38,13 +40,13 @@ type module struct {
 }
 
 func newApartWishes() apartWishes {
-	return apartWishes{wishes: map[string]bool{}, errs: map[string]*vsphere.Error{}, modules: map[module]string{}}
+	return apartWishes{wishes: map[string]bool{}, errs: map[string]*vsphere.Error{}, released: map[string]bool{}, modules: map[module]string{}}
 }
 
 func (a *apartWishes) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.wishes, a.errs, a.modules = map[string]bool{}, map[string]*vsphere.Error{}, map[module]string{}
+	a.wishes, a.errs, a.released, a.modules = map[string]bool{}, map[string]*vsphere.Error{}, map[string]bool{}, map[module]string{}
 }
 
 // forget drops the wish of a group that exists no more. A module that is left of it goes all the same.
@@ -52,6 +54,7 @@ func (a *apartWishes) forget(uid string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.errs, uid)
+	delete(a.released, uid)
 	for of := range a.modules {
 		if of.uid == uid {
 			return
@@ -60,20 +63,34 @@ func (a *apartWishes) forget(uid string) {
 	delete(a.wishes, uid)
 }
 
-// errOf returns what keeps the VMs of a group from being kept apart, nil if nothing does.
-func (a *apartWishes) errOf(uid string) *vsphere.Error {
+// of returns what keeps the VMs of a group from being kept apart, nil if nothing does, and whether they were released.
+func (a *apartWishes) of(uid string) (notApart *vsphere.Error, released bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.errs[uid]
+	return a.errs[uid], a.released[uid]
+}
+
+// release notes that nothing keeps the VMs of a group apart any more, unless the group wants something else by now.
+func (a *apartWishes) release(uid string) (done bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if apart, said := a.wishes[uid]; apart || !said {
+		return false
+	}
+	delete(a.wishes, uid)
+	a.released[uid] = true
+	return true
 }
 
 // KeepApart implements vsphere.Interface.
 func (v *VCenter) KeepApart(g vsphere.GroupID, apart bool) {
-	v.apart.mu.Lock()
-	was, known := v.apart.wishes[g.UID]
-	v.apart.wishes[g.UID] = apart
-	v.apart.mu.Unlock()
-	if !known && apart || known && was != apart {
+	a := &v.apart
+	a.mu.Lock()
+	was, known := a.wishes[g.UID]
+	a.wishes[g.UID] = apart
+	delete(a.released, g.UID)
+	a.mu.Unlock()
+	if !known || was != apart {
 		v.associate()
 	}
 }
@@ -102,7 +119,7 @@ func (k *moduleKeeper) keep(ctx context.Context, caller *restCaller) (needed boo
 			wants[uid] = true
 		}
 	}
-	if len(wants) == 0 && known == 0 {
+	if len(wishes) == 0 && known == 0 {
 		return false, 0
 	}
 	if now := k.c.cfg.Clock.Now(); k.listed.IsZero() || now.Sub(k.listed) >= k.c.cfg.ResyncPeriod {
@@ -120,9 +137,19 @@ func (k *moduleKeeper) keep(ctx context.Context, caller *restCaller) (needed boo
 		}
 	}
 	if ctx.Err() == nil {
+		k.release(wishes, errs)
 		k.tell(ctx, wants, errs, nil)
 	}
 	return true, again
+}
+
+// release lets groups know that nothing keeps their VMs apart any more.
+func (k *moduleKeeper) release(wishes map[string]bool, errs map[string]*vsphere.Error) {
+	for uid, apart := range wishes {
+		if !apart && errs[uid] == nil && k.c.apart.release(uid) {
+			k.c.cfg.Notifier.Notify(vsphere.GroupID{UID: uid})
+		}
+	}
 }
 
 // tell notes what stands in the way of each group. all is that of all groups.

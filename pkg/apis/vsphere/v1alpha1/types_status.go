@@ -55,6 +55,11 @@ type VmGroupStatus struct {
 	// +optional
 	Revision string `json:"revision,omitempty"`
 
+	// Preferred while the VMs are kept apart in vCenter, or were and have not been released yet.
+	//
+	// +optional
+	AntiAffinity AntiAffinity `json:"antiAffinity,omitempty"`
+
 	// Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.
 	//
 	// +optional

@@ -452,6 +452,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.vmgroup.vmgroup-controller.pkg.apis.vsphere.v1alpha1.VmGroupStatus
   map:
     fields:
+    - name: antiAffinity
+      type:
+        scalar: string
     - name: availableReplicas
       type:
         scalar: numeric

@@ -31,6 +31,8 @@ type VmGroupStatusApplyConfiguration struct {
 	// Name of what new VMs are made from, apart from their size: the same as long as nothing in the spec changes that only
 	// a new VM can have.
 	Revision *string `json:"revision,omitempty"`
+	// Preferred while the VMs are kept apart in vCenter, or were and have not been released yet.
+	AntiAffinity *vspherev1alpha1.AntiAffinity `json:"antiAffinity,omitempty"`
 	// Controller that keeps the group, by its flag -controller-name. Once it is here, no other one does.
 	ControllerName *string `json:"controllerName,omitempty"`
 	// VmGroupClass of the group. Absent if the flags of the controller say where the VMs go. Once a controller keeps the group, it
@@ -109,6 +111,14 @@ func (b *VmGroupStatusApplyConfiguration) WithTerminatingReplicas(value int32) *
 // If called multiple times, the Revision field is set to the value of the last call.
 func (b *VmGroupStatusApplyConfiguration) WithRevision(value string) *VmGroupStatusApplyConfiguration {
 	b.Revision = &value
+	return b
+}
+
+// WithAntiAffinity sets the AntiAffinity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AntiAffinity field is set to the value of the last call.
+func (b *VmGroupStatusApplyConfiguration) WithAntiAffinity(value vspherev1alpha1.AntiAffinity) *VmGroupStatusApplyConfiguration {
+	b.AntiAffinity = &value
 	return b
 }
 

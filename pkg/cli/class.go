@@ -67,6 +67,9 @@ func printClass(out io.Writer, class *v1alpha1.VmGroupClass, groups []v1alpha1.V
 	if specs := class.Spec.CustomizationSpecs; len(specs) > 0 {
 		fmt.Fprintf(out, "  customization specifications: %s\n", strings.Join(specs, ", "))
 	}
+	if tags := class.Spec.Tags; len(tags) > 0 {
+		fmt.Fprintf(out, "  tags: %s\n", strings.Join(tags, ", "))
+	}
 	fmt.Fprintln(out, "\nZones:")
 	zones := newTable(out, "  ", "NAME", "CLUSTER", "RESOURCE POOL", "STORAGE")
 	for _, zone := range class.Spec.Zones {

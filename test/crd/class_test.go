@@ -46,6 +46,10 @@ func TestClassSpec(t *testing.T) {
 		{"customization specs", valid + "customizationSpecs: [domain, 'Linux, plain']", ""},
 		{"a customization spec twice", valid + "customizationSpecs: [domain, domain]", "Duplicate value"},
 		{"a customization spec without a name", valid + "customizationSpecs: ['']", "spec.customizationSpecs[0]"},
+		{"tags", valid + "tags: [backup/daily, 'owner/the shop']", ""},
+		{"a tag without a category", valid + "tags: [daily]", "spec.tags[0]"},
+		{"a tag below a tag", valid + "tags: [a/b/c]", "spec.tags[0]"},
+		{"a tag twice", valid + "tags: [a/b, a/b]", "Duplicate value"},
 		{"limits of nothing", valid + "limits: {}", "spec.limits in body should have at least 1 properties"},
 		{"a limit of 0", valid + "limits: {cpu: 0}", "spec.limits.cpu"},
 	} {

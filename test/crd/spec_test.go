@@ -149,6 +149,8 @@ func TestSpec(t *testing.T) {
 		{"guest with an SSH key twice", valid + "guest: {cloudInit: {sshAuthorizedKeys: [k, k]}}", "spec.guest.cloudInit.sshAuthorizedKeys[1]: Duplicate value"},
 		{"addresses", valid + "networks: [{name: a, addresses: [10.0.0.1, 10.0.0.5-10.0.0.9]}, {name: b, addresses: ['2001:db8::1-2001:db8::9']}]\nguest: {cloudInit: {}}", ""},
 		{"addresses that nobody sets", valid + "networks: [{name: a, addresses: [10.0.0.1]}]", "networks[].addresses need guest.cloudInit or guest.customizationSpec"},
+		{"apart", valid + "antiAffinity: Preferred", ""},
+		{"apart at any price", valid + "antiAffinity: Required", "Unsupported value"},
 		{"two ways to tell a guest", valid + "guest: {cloudInit: {}, customizationSpec: domain}", "cloudInit and customizationSpec exclude each other"},
 		{"addresses, none", valid + "networks: [{name: a, addresses: []}]\nguest: {cloudInit: {}}", "spec.networks[0].addresses"},
 		{"addresses that are none", valid + "networks: [{name: a, addresses: [web]}]\nguest: {cloudInit: {}}", "each entry is an IP address, or two with a hyphen between them"},

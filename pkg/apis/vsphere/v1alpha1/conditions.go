@@ -68,6 +68,8 @@ const (
 	ReasonOrphaned = "Orphaned"
 	// ReasonFolderNotEmpty: the folder of a deleted group holds something foreign, so it stays.
 	ReasonFolderNotEmpty = "FolderNotEmpty"
+	// ReasonNotKeptApart: the VMs of the group are not kept apart, though spec.antiAffinity asks for it.
+	ReasonNotKeptApart = "NotKeptApart"
 )
 
 // Reasons of a group that waits for somebody to act.
@@ -123,10 +125,6 @@ const (
 	ReasonCustomizationSpecNotFound = "CustomizationSpecNotFound"
 	// ReasonCustomizationFailed: a guest could not be customized, or the specification does not fit it.
 	ReasonCustomizationFailed = "CustomizationFailed"
-	// ReasonTagNotFound: of a VmGroupClass: vCenter has no tag of that name in that category.
-	ReasonTagNotFound = "TagNotFound"
-	// ReasonNotKeptApart: of an event: the cluster module that keeps the VMs of a group apart could not be made or changed.
-	ReasonNotKeptApart = "NotKeptApart"
 	// ReasonUserDataNotFound: VMs are due, and the Secret with their user data is not there, or lacks the key.
 	ReasonUserDataNotFound = "UserDataNotFound"
 	// ReasonUserDataForbidden: VMs are due, and the controller may not read the Secret with their user data.
@@ -210,6 +208,8 @@ const (
 	ReasonClassResolved = "ClassResolved"
 	// ReasonTemplateFolderNotFound: the folder in spec.templateFolder is not there.
 	ReasonTemplateFolderNotFound = "TemplateFolderNotFound"
+	// ReasonTagNotFound: vCenter has no tag of that name in that category.
+	ReasonTagNotFound = "TagNotFound"
 )
 
 // Reasons of the condition VCenterReachable, and of an unknown Ready.

@@ -72,7 +72,7 @@ func identify(side Side, r *http.Request) (Call, error) {
 	if side == Kubernetes {
 		return identifyREST(r), nil
 	}
-	if !strings.HasPrefix(r.URL.Path, "/sdk") {
+	if !strings.HasPrefix(r.URL.Path, "/sdk") && !strings.HasPrefix(r.URL.Path, "/pbm") {
 		return Call{Side: VCenter, Verb: restVerb(r)}, nil
 	}
 	body, err := io.ReadAll(r.Body)

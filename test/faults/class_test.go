@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,9 @@ var classCluster *devcluster.Cluster
 const templates = "templates"
 
 var inTemplates = vcsim.Options{TemplateFolder: templates}
+
+// withStorage has datastore clusters and storage policies.
+var withStorage = vcsim.Options{TemplateFolder: templates, Inventory: "../classes/testdata/storage.yaml"}
 
 // startClassCluster starts the cluster, if one of the scenarios that are wanted has a class.
 func startClassCluster(t *testing.T, wanted func(name string) bool) {
@@ -56,15 +60,8 @@ func (r *run) associating() {
 		_, err := vc.AddTag(ctx, "backup", name)
 		harness.Must(r.T, err)
 	}
-	classes := r.Client.VsphereV1alpha1().VmGroupClasses()
-	_, err := classes.Create(ctx, &v1alpha1.VmGroupClass{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace}, Spec: v1alpha1.VmGroupClassSpec{
-		ControllerName: r.Namespace, AllowedNamespaces: &metav1.LabelSelector{}, TemplateFolder: templates,
+	r.createClass(v1alpha1.VmGroupClassSpec{
 		Zones: []v1alpha1.ZoneSpec{{Name: "a", Cluster: "DC0_C0"}}, CustomizationSpecs: []string{"join"}, Tags: []string{"backup/daily", "backup/weekly"},
-	}}, metav1.CreateOptions{})
-	harness.Must(r.T, err)
-	r.T.Cleanup(func() {
-		ctx := context.WithoutCancel(ctx)
-		_ = classes.Delete(ctx, r.Namespace, metav1.DeleteOptions{}) // its finalizer goes with the group, or with the cluster
 	})
 	vg := r.Group(group, 2)
 	vg.Spec.ClassName = r.Namespace
@@ -77,6 +74,50 @@ func (r *run) associating() {
 	r.associated(3, 3)
 	r.Update(group, func(vg *v1alpha1.VmGroup) { vg.Spec.AntiAffinity = nil })
 	r.associated(3, 0)
+}
+
+// storing makes VMs on what Storage DRS recommends, and on what satisfies a storage policy.
+func (r *run) storing() {
+	r.createClass(v1alpha1.VmGroupClassSpec{Zones: []v1alpha1.ZoneSpec{
+		{Name: "a", Cluster: "c1", DatastoreCluster: "ssd"}, {Name: "b", Cluster: "c1", StoragePolicy: "cheap"},
+	}})
+	vg := r.Group(group, 4)
+	vg.Spec.ClassName = r.Namespace
+	r.createdFrom(vg)
+}
+
+// createClass makes the class of a run. It has the name of the namespace, and so has its controller.
+func (r *run) createClass(spec v1alpha1.VmGroupClassSpec) {
+	r.T.Helper()
+	classes := r.Client.VsphereV1alpha1().VmGroupClasses()
+	spec.ControllerName, spec.AllowedNamespaces, spec.TemplateFolder = r.Namespace, &metav1.LabelSelector{}, templates
+	_, err := classes.Create(r.T.Context(), &v1alpha1.VmGroupClass{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace}, Spec: spec}, metav1.CreateOptions{})
+	harness.Must(r.T, err)
+	r.T.Cleanup(func() {
+		_ = classes.Delete(context.WithoutCancel(r.T.Context()), r.Namespace, metav1.DeleteOptions{}) // its finalizer goes with the group, or with the cluster
+	})
+}
+
+// describeStores says how many VMs of a class are on datastores of each kind.
+func (r *run) describeStores() []string {
+	r.T.Helper()
+	if r.scenario.vcenter.Inventory == "" {
+		return nil
+	}
+	vms, err := r.VCenter.Control.VMs(r.T.Context())
+	harness.Must(r.T, err)
+	count := map[string]int{}
+	for _, vm := range vms {
+		if vm.Stamp != "" {
+			// Which of a datastore cluster it is depends on their free space.
+			count[strings.TrimRight(strings.Join(vm.Datastores, " "), "-0123456789")+" "+vm.StoragePolicy]++
+		}
+	}
+	var lines []string
+	for store, n := range count {
+		lines = append(lines, fmt.Sprintf("%d VMs on %s", n, store))
+	}
+	return lines
 }
 
 // associated waits until so many VMs have the tags, and so many are in a module.

@@ -231,6 +231,7 @@ func (r *run) digest() string {
 	}
 	lines = append(lines, r.describeGuests()...)
 	lines = append(lines, r.describeAssociations()...)
+	lines = append(lines, r.describeStores()...)
 	folders, err := r.VCenter.Control.Folders(ctx)
 	harness.Must(r.T, err)
 	for _, f := range folders {

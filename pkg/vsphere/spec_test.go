@@ -18,6 +18,7 @@ func TestGoldenRevisions(t *testing.T) {
 		"characters to escape": {VMSpec{Template: "größe \"<&>%2f\u2028", CPU: 1, MemoryMiB: 1024}, "11e1496e01", "2:6ecc4afadf"},
 		"none":                 {VMSpec{CPU: 1, MemoryMiB: 1024}, "13fcd0f0a5", "2:92a3ca1fda"},
 		"networks":             {VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096, Networks: "front,db=10.2.0.11-10.2.0.13"}, "4fe6b2f7b1", "2:d2c0d8b4f1"},
+		"customization":        {VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096, Guest: Guest{HostnamePrefix: "win", Customization: "join"}}, "4fe6b2f7b1", "2:0dfa756546"},
 		"linked":               {VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096, Linked: true, Snapshot: "v1"}, "4fe6b2f7b1", "2:a46b5a51bd"},
 		"a guest": {VMSpec{Template: "golden", CPU: 2, MemoryMiB: 4096, Guest: Guest{
 			CloudInit: true, HostnamePrefix: "web", Secret: "web-1", Key: "user-data", SSHKeys: "k1\nk2",

@@ -29,6 +29,8 @@ type apartWishes struct {
 	errs   map[string]*vsphere.Error
 	// released are the groups whose VMs nothing keeps apart any more, which was looked at since they have wished for it.
 	released map[string]bool
+	// forgotten are those that exist no more, and whose modules are still to go.
+	forgotten map[string]bool
 	// modules are the cluster modules of groups, as last seen. They outlive the VMs by which they are known.
 	modules map[module]string
 }
@@ -40,27 +42,36 @@ type module struct {
 }
 
 func newApartWishes() apartWishes {
-	return apartWishes{wishes: map[string]bool{}, errs: map[string]*vsphere.Error{}, released: map[string]bool{}, modules: map[module]string{}}
+	return apartWishes{
+		wishes: map[string]bool{}, errs: map[string]*vsphere.Error{}, released: map[string]bool{}, forgotten: map[string]bool{},
+		modules: map[module]string{},
+	}
 }
 
+// reset drops everything: another vCenter answers.
 func (a *apartWishes) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.wishes, a.errs, a.released, a.modules = map[string]bool{}, map[string]*vsphere.Error{}, map[string]bool{}, map[module]string{}
+	clear(a.wishes)
+	clear(a.errs)
+	clear(a.released)
+	clear(a.forgotten)
+	clear(a.modules)
 }
 
-// forget drops the wish of a group that exists no more. A module that is left of it goes all the same.
+// forget drops what is remembered of a group that exists no more. A module of a group that has released its VMs goes all the same; one
+// that has not leaves them, and their module, behind.
 func (a *apartWishes) forget(uid string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.errs, uid)
 	delete(a.released, uid)
-	for of := range a.modules {
-		if of.uid == uid {
-			return
-		}
+	if apart, said := a.wishes[uid]; said && !apart {
+		a.forgotten[uid] = true
+		return
 	}
 	delete(a.wishes, uid)
+	maps.DeleteFunc(a.modules, func(of module, _ string) bool { return of.uid == uid })
 }
 
 // of returns what keeps the VMs of a group from being kept apart, nil if nothing does, and whether they were released.
@@ -78,6 +89,10 @@ func (a *apartWishes) release(uid string) (done bool) {
 		return false
 	}
 	delete(a.wishes, uid)
+	if a.forgotten[uid] {
+		delete(a.forgotten, uid)
+		return false
+	}
 	a.released[uid] = true
 	return true
 }
@@ -133,7 +148,10 @@ func (k *moduleKeeper) keep(ctx context.Context, caller *restCaller) (needed boo
 	for _, change := range moduleChanges(wishes, k.wanted(wants), k.modules(), k.members, k.isGone) {
 		if err := k.carryOut(ctx, caller, change); err != nil {
 			errs[change.of.uid] = err
-			again, k.listed = k.c.retryAfter(err), time.Time{}
+			again = k.c.retryAfter(err)
+			if err.Class == vsphere.ClassTransient {
+				k.listed = time.Time{}
+			}
 		}
 	}
 	if ctx.Err() == nil {

@@ -91,6 +91,7 @@ func (r *restCaller) failREST(what, privilege string, err error) *vsphere.Error 
 	out := &vsphere.Error{Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Err: err}
 	guarded, refused := errors.AsType[*guardError](err)
 	own, isOwn := errors.AsType[*vsphere.Error](err)
+	_, unanswered := errors.AsType[*url.Error](err)
 	switch {
 	case err == nil:
 		return nil
@@ -101,6 +102,8 @@ func (r *restCaller) failREST(what, privilege string, err error) *vsphere.Error 
 	case rest.IsStatusError(err, http.StatusForbidden):
 		out.Class, out.Reason = vsphere.ClassInvalid, v1alpha1.ReasonNoPermission
 		out.Message = fmt.Sprintf("%s: the controller's account lacks the privilege %s; grant it in vCenter.", what, privilege)
+	case unanswered: // in the same words each time: other words wake everybody
+		out.Message = what + ": vCenter's REST endpoint does not answer; it is tried again. Check vCenter's service vapi-endpoint."
 	default:
 		out.Message = fmt.Sprintf("%s: %s; it is tried again.", what, transportText(err))
 	}

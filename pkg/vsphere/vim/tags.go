@@ -33,6 +33,7 @@ type tagKeeper struct {
 	listed   time.Time
 	stale    bool // it was not listed since it was changed
 	version  int  // of the list of classes that it is of
+	told     bool // errors may have been told
 }
 
 func newTagKeeper(c *connection) *tagKeeper { return &tagKeeper{c: c} }
@@ -42,7 +43,10 @@ func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, 
 	classes, version := k.c.classes.all(&k.c.cfg)
 	classes = slices.DeleteFunc(classes, func(class vsphere.ClassSpec) bool { return len(class.Tags) == 0 })
 	if len(classes) == 0 {
-		k.c.tellTags(ctx, nil)
+		if k.told {
+			k.c.tellTags(ctx, nil)
+			k.told = false
+		}
 		return false, 0
 	}
 	if k.version != version {
@@ -63,6 +67,7 @@ func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, 
 	}
 	if ctx.Err() == nil {
 		k.c.tellTags(ctx, errs)
+		k.told = true
 	}
 	return true, again
 }

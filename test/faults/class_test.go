@@ -24,6 +24,9 @@ const templates = "templates"
 
 var inTemplates = vcsim.Options{TemplateFolder: templates}
 
+// inFirstCluster are the flags for it.
+var inFirstCluster = []string{"-leader-elect=false", "-cluster", "c1", "-datastore", "shared"}
+
 // withStorage has datastore clusters and storage policies.
 var withStorage = vcsim.Options{TemplateFolder: templates, Inventory: "../classes/testdata/storage.yaml"}
 
@@ -76,12 +79,10 @@ func (r *run) associating() {
 	r.associated(3, 0)
 }
 
-// storing makes VMs on what Storage DRS recommends, and on what satisfies a storage policy.
-func (r *run) storing() {
-	r.createClass(v1alpha1.VmGroupClassSpec{Zones: []v1alpha1.ZoneSpec{
-		{Name: "a", Cluster: "c1", DatastoreCluster: "ssd"}, {Name: "b", Cluster: "c1", StoragePolicy: "cheap"},
-	}})
-	vg := r.Group(group, 4)
+// storing makes VMs in a zone.
+func (r *run) storing(zone v1alpha1.ZoneSpec) {
+	r.createClass(v1alpha1.VmGroupClassSpec{Zones: []v1alpha1.ZoneSpec{zone}})
+	vg := r.Group(group, 2)
 	vg.Spec.ClassName = r.Namespace
 	r.createdFrom(vg)
 }

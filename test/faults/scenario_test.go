@@ -151,7 +151,12 @@ var scenarios = []scenario{
 	{name: "on-power-off", args: alone, work: 5, play: (*run).completing},
 	{name: "guests", args: alone, work: 14, play: (*run).telling},
 	{name: "class", class: true, vcenter: inTemplates, args: alone, work: 9, play: (*run).associating},
-	{name: "storage", class: true, vcenter: withStorage, args: slices.Concat(alone, []string{"-cluster", "c1", "-datastore", "shared"}), work: 5, play: (*run).storing},
+	{name: "datastore-cluster", class: true, vcenter: withStorage, args: inFirstCluster, work: 3, play: func(r *run) {
+		r.storing(v1alpha1.ZoneSpec{Name: "a", Cluster: "c1", DatastoreCluster: "ssd"})
+	}},
+	{name: "storage-policy", class: true, vcenter: withStorage, args: inFirstCluster, work: 3, play: func(r *run) {
+		r.storing(v1alpha1.ZoneSpec{Name: "a", Cluster: "c1", StoragePolicy: "cheap"})
+	}},
 	{name: "unhealthy", args: alone, work: 6, play: (*run).unhealthy},
 	{name: handedOver, vcenter: late, speed: slowSpeed, args: elected, work: 3, play: func(r *run) {
 		r.cloning(3)

@@ -5,7 +5,6 @@ package harness
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -237,9 +236,9 @@ func (w *World) Meets(name string, check func(*v1alpha1.VmGroup) error) {
 func (w *World) Gone(vg *v1alpha1.VmGroup) {
 	w.T.Helper()
 	w.Eventually(vg.Name+" goes", func() error {
-		_, err := w.Get(vg.Name)
+		got, err := w.Get(vg.Name)
 		if err == nil {
-			return errors.New("it is still there")
+			return fmt.Errorf("it is still there: %s", got.Status.Message)
 		}
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -1,6 +1,9 @@
 package classes
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/test/harness"
 )
@@ -18,7 +21,7 @@ const refused = ""
 
 func (b *breakout) attempts() []attempt {
 	var all []attempt
-	for want, objects := range map[string][]string{
+	outcomes := map[string][]string{
 		v1alpha1.ReasonTemplateNotFound:            b.templatesElsewhere(),
 		v1alpha1.ReasonTemplateUnusable:            {"spec: {template: no-template}"},
 		v1alpha1.ReasonTemplateEmpty:               {"spec: {template: /}", "spec: {template: ''}"},
@@ -32,8 +35,9 @@ func (b *breakout) attempts() []attempt {
 		v1alpha1.ReasonSnapshotNotFound:            b.snapshotsElsewhere(),
 		v1alpha1.ReasonLimitExceeded:               {"spec: {cpu: 3}", "spec: {memory: 5}", "spec: {disk: 21}"},
 		refused:                                    b.refusals(),
-	} {
-		for _, object := range objects {
+	}
+	for _, want := range slices.Sorted(maps.Keys(outcomes)) {
+		for _, object := range outcomes[want] {
 			all = append(all, attempt{object: object, want: want})
 		}
 	}

@@ -53,32 +53,40 @@ spec:
 func (s *site) autoscales() {
 	var waiting atomic.Int64
 	waiting.Store(50)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answerMetrics(w, r, waiting.Load())
-	}))
-	defer server.Close()
-	u, err := url.Parse(server.URL)
-	harness.Must(s.T, err)
-	s.apply(fmt.Sprintf(metricsAPI, u.Port(), s.Namespace))
+	defer s.servesMetric("queue_length", &waiting)()
 	s.apply(fmt.Sprintf(autoscaler, install.Web))
 	s.Ready(install.Web, 5)
 	waiting.Store(70)
 	s.Ready(install.Web, 7)
 	s.User("delete", "hpa", "web")
-	s.Admin("delete", "apiservice", "v1beta1.external.metrics.k8s.io")
 	s.User("scale", "vg/"+install.Web, "--replicas=3")
 	s.Ready(install.Web, 3)
 }
 
+// servesMetric makes a metric known to the API server, until the function that it returns is called.
+func (s *site) servesMetric(name string, value *atomic.Int64) func() {
+	s.T.Helper()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerMetrics(w, r, name, value.Load())
+	}))
+	u, err := url.Parse(server.URL)
+	harness.Must(s.T, err)
+	s.apply(fmt.Sprintf(metricsAPI, u.Port(), s.Namespace))
+	return func() {
+		s.Admin("delete", "apiservice", "v1beta1.external.metrics.k8s.io")
+		server.Close()
+	}
+}
+
 // answerMetrics is an API server for one metric.
-func answerMetrics(w http.ResponseWriter, r *http.Request, value int64) {
+func answerMetrics(w http.ResponseWriter, r *http.Request, name string, value int64) {
 	const groupVersion = "external.metrics.k8s.io/v1beta1"
 	var answer any = map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": groupVersion, "resources": []any{
-		map[string]any{"name": "queue_length", "namespaced": true, "kind": "ExternalMetricValueList", "verbs": []string{"get"}},
+		map[string]any{"name": name, "namespaced": true, "kind": "ExternalMetricValueList", "verbs": []string{"get"}},
 	}}
-	if strings.HasSuffix(r.URL.Path, "/queue_length") {
+	if strings.HasSuffix(r.URL.Path, "/"+name) {
 		answer = map[string]any{"kind": "ExternalMetricValueList", "apiVersion": groupVersion, "metadata": map[string]any{}, "items": []any{
-			map[string]any{"metricName": "queue_length", "metricLabels": map[string]string{}, "timestamp": "2026-01-02T03:04:05Z", "value": fmt.Sprint(value)},
+			map[string]any{"metricName": name, "metricLabels": map[string]string{}, "timestamp": "2026-01-02T03:04:05Z", "value": fmt.Sprint(value)},
 		}}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -90,7 +98,13 @@ func answerMetrics(w http.ResponseWriter, r *http.Request, value int64) {
 // apply applies a manifest.
 func (s *site) apply(manifest string) {
 	s.T.Helper()
+	s.User("apply", "-f", s.written(manifest))
+}
+
+// written returns a file with a manifest.
+func (s *site) written(manifest string) string {
+	s.T.Helper()
 	file := filepath.Join(s.T.TempDir(), "manifest.yaml")
 	harness.Must(s.T, os.WriteFile(file, []byte(manifest), 0o600))
-	s.User("apply", "-f", file)
+	return file
 }

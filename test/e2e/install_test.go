@@ -38,7 +38,11 @@ func newSite(t *testing.T, groups string, o vcsim.Options) *site {
 // newSiteWith is newSite with images that hold other binaries than the one that ships.
 func newSiteWith(t *testing.T, groups string, o vcsim.Options, images map[string]string) *site {
 	t.Helper()
-	s := install.New(t, cluster, groups, o)
+	return newSiteAt(t, install.New(t, cluster, groups, o), images)
+}
+
+func newSiteAt(t *testing.T, s *install.Site, images map[string]string) *site {
+	t.Helper()
 	return &site{Site: s, desk: newDesk(t, s.Dir, s.Namespace), auditFrom: auditSize(t), nodes: node.Start(t, node.Options{
 		Kubeconfig: cluster.Kubeconfig(), Namespace: install.System, Names: []string{"node-a", "node-b"},
 		Binary: filepath.Join(harness.Root(), "bin", "vmgroup-controller"), Images: images,

@@ -45,9 +45,15 @@ type Site struct {
 // New makes a namespace for VmGroups, by a name of its own if none is given, and starts a vCenter.
 func New(t testing.TB, cluster *devcluster.Cluster, groups string, o vcsim.Options) *Site {
 	t.Helper()
+	return NewLimited(t, cluster, groups, o, nil)
+}
+
+// NewLimited is New for classes that allow only so many VMs in a namespace, by their names: see I18 in package invariants.
+func NewLimited(t testing.TB, cluster *devcluster.Cluster, groups string, o vcsim.Options, most map[string]int) *Site {
+	t.Helper()
 	w := harness.NewWorldIn(t, cluster, groups, o)
 	return &Site{
-		World: w, Checker: invariants.Watch(w, invariants.Options{Untapped: true}), Password: w.VCenter.Password, Dir: t.TempDir(),
+		World: w, Checker: invariants.Watch(w, invariants.Options{Untapped: true, VMsPerNamespace: most}), Password: w.VCenter.Password, Dir: t.TempDir(),
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -21,6 +20,8 @@ type Keeper struct {
 	Controller string
 	// Class is the name of the class, empty if the flags of the controller name the place.
 	Class string
+	// Offer is that class, nil if there is none by now.
+	Offer *v1alpha1.VmGroupClass
 	// Err says why no VM of the group may be made, nil if one may.
 	Err *vsphere.Error
 }
@@ -48,9 +49,9 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	case status.ControllerName != "" && status.Class == "":
 		return Keeper{Controller: status.ControllerName, Err: classChanged(g)}
 	case status.ControllerName != "":
-		k := Keeper{Controller: status.ControllerName, Class: status.Class, Err: classChanged(g)}
+		k := Keeper{Controller: status.ControllerName, Class: status.Class, Offer: classNamed(classes, status.Class), Err: classChanged(g)}
 		if k.Err == nil {
-			k.Err = refusal(classNamed(classes, status.Class), status.Class, g, labelsOf)
+			k.Err = refusal(k.Offer, status.Class, g, labelsOf)
 		}
 		return k
 	case status.Folder != nil:
@@ -62,7 +63,7 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 	switch {
 	case class != nil:
-		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Err: refusal(class, class.Name, g, labelsOf)}
+		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Offer: class, Err: refusal(class, class.Name, g, labelsOf)}
 	case name == "" && len(classes) == 0:
 		return Keeper{}
 	case name == "":
@@ -114,16 +115,19 @@ func refusal(class *v1alpha1.VmGroupClass, name string, g *v1alpha1.VmGroup, lab
 		return classError(v1alpha1.ReasonClassNotAllowed,
 			"VmGroupClass %q does not admit the namespace %s: ask an administrator, or choose another class.", name, g.Namespace)
 	}
-	if err := cmp.Or(modeNotOffered(class, g), customizationNotOffered(class, g)); err != nil {
-		return err
-	}
-	return limitExceeded(class, g)
+	return notOffered(class, SpecOf(g))
 }
 
-// modeNotOffered returns the error that a group copies disks in a way that its class does not offer, nil if it does.
-func modeNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
+// notOffered returns the error that a class does not offer what VMs are to be made from, nil if it does. Where the templates and networks
+// are is for vCenter to say.
+func notOffered(class *v1alpha1.VmGroupClass, spec vsphere.VMSpec) *vsphere.Error {
+	return cmp.Or(modeNotOffered(class, spec), customizationNotOffered(class, spec), limitExceeded(class, spec))
+}
+
+// modeNotOffered returns the error that a class does not offer the way in which disks are to be copied, nil if it does.
+func modeNotOffered(class *v1alpha1.VmGroupClass, spec vsphere.VMSpec) *vsphere.Error {
 	mode := v1alpha1.CloneFull
-	if SpecOf(g).Linked {
+	if spec.Linked {
 		mode = v1alpha1.CloneLinked
 	}
 	if len(class.Spec.CloneModes) == 0 || slices.Contains(class.Spec.CloneModes, mode) {
@@ -133,10 +137,10 @@ func modeNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.
 		class.Name, mode, class.Spec.CloneModes[0])
 }
 
-// customizationNotOffered returns the error that a group names a customization specification that its class does not offer, nil if it
-// does not.
-func customizationNotOffered(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
-	name := guestOf(g).Customization
+// customizationNotOffered returns the error that a class does not offer a customization specification, nil if it does, or if none is
+// asked for.
+func customizationNotOffered(class *v1alpha1.VmGroupClass, spec vsphere.VMSpec) *vsphere.Error {
+	name := spec.Guest.Customization
 	if name == "" || slices.Contains(class.Spec.CustomizationSpecs, name) {
 		return nil
 	}
@@ -153,8 +157,8 @@ func customizationNeedsClass(in Input) *vsphere.Error {
 	return classError(v1alpha1.ReasonClassRequired, "spec.guest.customizationSpec needs a VmGroupClass, which says which there are.")
 }
 
-// limitExceeded returns the error that a group asks for larger VMs than its class allows, nil if it does not.
-func limitExceeded(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.Error {
+// limitExceeded returns the error that VMs are to be larger than a class allows, nil if they are not.
+func limitExceeded(class *v1alpha1.VmGroupClass, spec vsphere.VMSpec) *vsphere.Error {
 	limits := class.Spec.Limits
 	if limits == nil {
 		return nil
@@ -164,9 +168,9 @@ func limitExceeded(class *v1alpha1.VmGroupClass, g *v1alpha1.VmGroup) *vsphere.E
 		limit       *int32
 		asked       int32
 	}{
-		{"cpu", "CPUs", limits.CPU, g.Spec.CPU},
-		{"memory", "GiB", limits.Memory, g.Spec.Memory},
-		{"disk", "GiB", limits.Disk, ptr.Deref(g.Spec.Disk, 0)},
+		{"cpu", "CPUs", limits.CPU, spec.CPU},
+		{"memory", "GiB", limits.Memory, int32((spec.MemoryMiB + 1023) / 1024)},
+		{"disk", "GiB", limits.Disk, spec.DiskGiB},
 	} {
 		if of.limit != nil && of.asked > *of.limit {
 			return classError(v1alpha1.ReasonLimitExceeded, "VmGroupClass %q allows at most %d %s for each VM, and spec.%s asks for %d.",

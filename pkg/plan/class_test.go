@@ -56,10 +56,10 @@ func TestNothingIsChangedBeyondALimit(t *testing.T) {
 	larger := func(in *Input) {
 		in.Group.Spec.CPU *= 2
 		in.Group.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceIfPossible}
-		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU, 1000, 1000)), in.Group)
+		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU, 1000, 1000)), SpecOf(in.Group))
 	}
 	beyond := func(in *Input) {
-		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU-1, 1000, 1000)), in.Group)
+		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU-1, 1000, 1000)), SpecOf(in.Group))
 	}
 	if p := Compute(input(group(1), vm(0)).with(larger)); len(p.Requests) == 0 {
 		t.Fatal("a VM is to be larger, and nothing is done")

@@ -70,7 +70,7 @@ func TestCustomizationOffered(t *testing.T) {
 	class.Name, class.Spec.CustomizationSpecs = "gold", []string{"join"}
 	for name, want := range map[string]string{"join": "", "": "", "Join": v1alpha1.ReasonCustomizationSpecNotOffered, "../join": v1alpha1.ReasonCustomizationSpecNotOffered} {
 		got := ""
-		if err := customizationNotOffered(class, group(1, customizedBy(name))); err != nil {
+		if err := customizationNotOffered(class, SpecOf(group(1, customizedBy(name)))); err != nil {
 			got = err.Reason
 		}
 		if got != want {

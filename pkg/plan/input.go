@@ -25,6 +25,8 @@ type Input struct {
 	Controller string
 	Class      string
 	ClassError *vsphere.Error
+	// Offer is the class itself, nil if there is none. A VM that is made again from an earlier spec has to be in it too.
+	Offer *v1alpha1.VmGroupClass
 
 	// Template is the one that spec.template names, unless TemplateError says why there is none, or, with
 	// vsphere.ErrPending, that the search for it has not ended. Nobody looks it up for a group that is being deleted.

@@ -160,6 +160,10 @@ func (r Revision) obstacle(in Input) (cannot string, pending bool) {
 		return "what it was made from is not known, because spec.update.partition was not set before the spec was changed, or because its ControllerRevision was removed", false
 	case r.VCenter != in.Snapshot.VCenter:
 		return fmt.Sprintf("its template %q lies in another vCenter", r.Template), false
+	case in.Class == "" && r.Guest.Customization != "":
+		return "a guest that vCenter customizes needs a VmGroupClass", false
+	case in.Offer != nil && notOffered(in.Offer, r.VMSpec) != nil:
+		return fmt.Sprintf("VmGroupClass %q does not offer any more what it was made from (%s)", in.Offer.Name, notOffered(in.Offer, r.VMSpec).Reason), false
 	case err != nil && errors.Is(err, vsphere.ErrPending):
 		return "", true
 	case err != nil:

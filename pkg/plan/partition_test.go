@@ -46,6 +46,13 @@ func revisions(rs ...Revision) func(*Input) {
 	}
 }
 
+// offeredBy gives the group a class.
+func offeredBy(changes ...func(*v1alpha1.VmGroupClass)) func(*Input) {
+	return func(in *Input) { in.Class, in.Offer = "gold", aClass("gold", "vc1", changes...) }
+}
+
+func customizedEarlier(r *Revision) { r.Guest.Customization = "administrators" }
+
 func earlierGone(in *Input) {
 	in.KeptTemplate, in.KeptTemplateError = vsphere.Template{}, &vsphere.Error{Class: vsphere.ClassInvalid, Message: "gone"}
 }
@@ -109,7 +116,8 @@ func TestPartition(t *testing.T) {
 // TestKeptRevisionIsMade compares what clones are made from.
 func TestKeptRevisionIsMade(t *testing.T) {
 	big := func(r *Revision) { r.CPU, r.MemoryMiB, r.Trigger = 8, 8192, "once" }
-	in := input(group(3), vm(1, oldRevision)).with(partitioned(intstr.FromInt32(2)), earlierRecorded(big))
+	in := input(group(3), vm(1, oldRevision)).with(partitioned(intstr.FromInt32(2)), earlierRecorded(big),
+		func(in *Input) { in.Offer = aClass("gold", "vc1", atMost(8, 8, 1000)) })
 	var got []vsphere.CloneSpec
 	for _, c := range clonesIn(Compute(in)) {
 		got = append(got, *c.Clone)
@@ -134,11 +142,14 @@ func TestKeptRevisionUnavailable(t *testing.T) {
 		given []func(*Input)
 		says  string
 	}{
-		"its template is gone":           {[]func(*Input){earlierRecorded(), earlierGone}, "ERROR RevisionUnavailable"},
-		"its template is in another":     {[]func(*Input){earlierRecorded(func(r *Revision) { r.VCenter = "vcenter-2" })}, "ERROR RevisionUnavailable"},
-		"its template was not recorded":  {[]func(*Input){earlierRecorded(func(r *Revision) { r.Source = "" })}, "ERROR RevisionUnavailable"},
-		"its template is looked for":     {[]func(*Input){earlierRecorded(), pending}, "PENDING ScalingUp"},
-		"its template could not be read": {[]func(*Input){earlierRecorded(), busy}, "PENDING Retrying"},
+		"its template is gone":             {[]func(*Input){earlierRecorded(), earlierGone}, "ERROR RevisionUnavailable"},
+		"its template is in another":       {[]func(*Input){earlierRecorded(func(r *Revision) { r.VCenter = "vcenter-2" })}, "ERROR RevisionUnavailable"},
+		"its template was not recorded":    {[]func(*Input){earlierRecorded(func(r *Revision) { r.Source = "" })}, "ERROR RevisionUnavailable"},
+		"it is larger than is offered":     {[]func(*Input){earlierRecorded(func(r *Revision) { r.CPU = 8 }), offeredBy(atMost(7, 1000, 1000))}, "ERROR RevisionUnavailable"},
+		"its customization is not offered": {[]func(*Input){earlierRecorded(customizedEarlier), offeredBy(atMost(8, 1000, 1000))}, "ERROR RevisionUnavailable"},
+		"its customization has no class":   {[]func(*Input){earlierRecorded(customizedEarlier)}, "ERROR RevisionUnavailable"},
+		"its template is looked for":       {[]func(*Input){earlierRecorded(), pending}, "PENDING ScalingUp"},
+		"its template could not be read":   {[]func(*Input){earlierRecorded(), busy}, "PENDING Retrying"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

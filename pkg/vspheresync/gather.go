@@ -18,7 +18,7 @@ import (
 func (s *Syncer) gather(ctx context.Context, vg *v1alpha1.VmGroup, m *memory) (plan.Input, error) {
 	in := plan.Input{
 		Group: vg, Now: s.cfg.Clock.Now(), ReadOnly: s.cfg.ReadOnly,
-		Controller: s.cfg.Name, Class: m.keeper.Class, ClassError: m.keeper.Err,
+		Controller: s.cfg.Name, Class: m.keeper.Class, ClassError: m.keeper.Err, Offer: m.keeper.Offer,
 	}
 	if m.generation != vg.Generation {
 		m.generation, m.specSince = vg.Generation, in.Now

@@ -28,7 +28,7 @@ func unmoved(rest *plan.Input, in plan.Input) bool {
 	return rest != nil && in.Now.Sub(rest.Now) < restFor &&
 		in.Group.ResourceVersion == rest.Group.ResourceVersion && in.Group.DeletionTimestamp == nil &&
 		in.Unavailable == nil && in.Snapshot.Version == rest.Snapshot.Version &&
-		in.TemplateError == nil && in.Template == rest.Template &&
+		in.TemplateError == nil && in.Template == rest.Template && in.Offer == rest.Offer &&
 		in.KeptTemplateError == nil && rest.KeptTemplateError == nil && in.KeptTemplate == rest.KeptTemplate &&
 		slices.Equal(in.Revisions, rest.Revisions) && slices.Equal(in.UnreadableRevisions, rest.UnreadableRevisions) &&
 		maps.Equal(in.Living, rest.Living) && in.FolderRecorded == rest.FolderRecorded &&

@@ -538,7 +538,7 @@ func schema_pkg_apis_vsphere_v1alpha1_ReadinessSpec(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"type": {
 						SchemaProps: spec.SchemaProps{
-							Description: "The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has run vmware-rpctool \"info-set guestinfo.vmgroup.ready true\". Required.",
+							Description: "The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local and, where the class says a cidr of each of the VM's networks, lies in one of these. GuestInfo: the guest has run vmware-rpctool \"info-set guestinfo.vmgroup.ready true\". Required.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

@@ -12,7 +12,8 @@ const (
 	ReadyPoweredOn ReadinessType = "PoweredOn"
 	// ReadyToolsRunning: VMware Tools run in the guest.
 	ReadyToolsRunning ReadinessType = "ToolsRunning"
-	// ReadyIPAddress: VMware Tools report an IP address that is neither loopback nor link-local.
+	// ReadyIPAddress: VMware Tools report an IP address that is neither loopback nor link-local and, where the class says a cidr of
+	// each of the VM's networks, lies in one of these.
 	ReadyIPAddress ReadinessType = "IPAddress"
 	// ReadyGuestInfo: the guest has run vmware-rpctool "info-set guestinfo.vmgroup.ready true".
 	ReadyGuestInfo ReadinessType = "GuestInfo"
@@ -21,8 +22,9 @@ const (
 // ReadinessSpec says when a VM is ready. Whatever the type is, a VM that is powered off or that vCenter cannot reach is not.
 type ReadinessSpec struct {
 	// The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the
-	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has
-	// run vmware-rpctool "info-set guestinfo.vmgroup.ready true". Required.
+	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local and, where the class says a
+	// cidr of each of the VM's networks, lies in one of these. GuestInfo: the guest has run vmware-rpctool "info-set
+	// guestinfo.vmgroup.ready true". Required.
 	//
 	// +required
 	Type ReadinessType `json:"type"`

@@ -15,8 +15,9 @@ import (
 // ReadinessSpec says when a VM is ready. Whatever the type is, a VM that is powered off or that vCenter cannot reach is not.
 type ReadinessSpecApplyConfiguration struct {
 	// The sign by which a VM is known to be ready. PoweredOn: it is powered on. ToolsRunning: VMware Tools run in the
-	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local. GuestInfo: the guest has
-	// run vmware-rpctool "info-set guestinfo.vmgroup.ready true". Required.
+	// guest. IPAddress: VMware Tools report an address that is neither loopback nor link-local and, where the class says a
+	// cidr of each of the VM's networks, lies in one of these. GuestInfo: the guest has run vmware-rpctool "info-set
+	// guestinfo.vmgroup.ready true". Required.
 	Type *vspherev1alpha1.ReadinessType `json:"type,omitempty"`
 }
 

@@ -4,22 +4,28 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// KeepsApart says whether the VMs of a group are to be kept apart, or to be released from that. It is not said
+// AssociationOf says what a group wants of tags and cluster modules, unless nobody can tell now:
 //
-//  1. while nothing of the group is changed, nor of one whose VMs stay behind without it: what there is stays
-//  2. of a group whose VMs nobody keeps apart. Its status says whether somebody did, and its spec, if it goes
-func KeepsApart(in Input) (apart, said bool) {
+//  1. nothing of it is changed, or its VMs stay behind without it: what there is stays
+//  2. it wants its VMs apart
+//  3. it does not, or it goes, and somebody has kept them apart. Its status says whether somebody has, and its spec, if it goes
+//  4. it has never wanted anything
+func AssociationOf(in Input) (a vsphere.Association, known bool) {
 	g := in.Group
 	switch {
-	case in.Unavailable != nil || heldBy(in) != "" || otherVCenter(in) || g.DeletionTimestamp != nil && orphansVMs(in):
-		return false, false
+	case in.Unavailable != nil || otherVCenter(in):
+		return a, false
+	case heldBy(in) != "" || orphansVMs(in):
+		a.Held = true
 	case wantsApart(g):
-		return true, true
-	default:
-		return false, (g.Status.AntiAffinity != "" || asksApart(g)) && !in.Snapshot.Released
+		a.Apart = vsphere.KeepApart
+	case (g.Status.AntiAffinity != "" || asksApart(g)) && !in.Snapshot.Released:
+		a.Apart = vsphere.ReleaseApart
 	}
+	return a, true
 }
 
 func wantsApart(g *v1alpha1.VmGroup) bool { return g.DeletionTimestamp == nil && asksApart(g) }

@@ -8,7 +8,8 @@ import (
 )
 
 // VMs are released only where somebody has kept them apart, or may have, and those of nobody are left alone.
-func TestKeepsApart(t *testing.T) {
+func TestAssociationOf(t *testing.T) {
+	const keep, release = vsphere.KeepApart, vsphere.ReleaseApart
 	asks := func(g *v1alpha1.VmGroup) { g.Spec.AntiAffinity = new(v1alpha1.AntiAffinityPreferred) }
 	none := func(g *v1alpha1.VmGroup) { g.Spec.AntiAffinity = new(v1alpha1.AntiAffinityNone) }
 	kept := func(g *v1alpha1.VmGroup) { g.Status.AntiAffinity = v1alpha1.AntiAffinityPreferred }
@@ -16,37 +17,40 @@ func TestKeepsApart(t *testing.T) {
 	nothing := func(*Input) {}
 	const yes = v1alpha1.AntiAffinityPreferred
 	for name, c := range map[string]struct {
-		group       *v1alpha1.VmGroup
-		change      func(*Input)
-		apart, said bool
-		status      v1alpha1.AntiAffinity
+		group  *v1alpha1.VmGroup
+		change func(*Input)
+		held   bool
+		apart  vsphere.Apart
+		status v1alpha1.AntiAffinity
 	}{
-		"nobody asks":                      {group(1), nothing, false, false, ""},
-		"it asks":                          {group(1, asks), nothing, true, true, yes},
-		"it has asked":                     {group(1, none, kept), nothing, false, true, yes},
-		"it has asked, and they are free":  {group(1, none, kept), released, false, false, ""},
-		"1: paused":                        {group(1, none, kept, paused), nothing, false, false, yes},
-		"1: read-only":                     {group(1, asks), func(in *Input) { in.ReadOnly = true }, false, false, yes},
-		"1: another vCenter":               {group(1, none, kept, recorded("vcenter-2")), nothing, false, false, yes},
-		"1: it goes without its VMs":       {group(1, asks, kept, deleting, orphaning), nothing, false, false, yes},
-		"2: it goes":                       {group(1, asks, kept, deleting), nothing, false, true, yes},
-		"2: it goes before it was told":    {group(1, asks, deleting), nothing, false, true, ""},
-		"2: it goes, and nobody asks":      {group(1, deleting), nothing, false, false, ""},
-		"2: it goes, and its VMs are free": {group(1, asks, kept, deleting), released, false, false, ""},
+		"nobody asks":                      {group(1), nothing, false, "", ""},
+		"it asks":                          {group(1, asks), nothing, false, keep, yes},
+		"it has asked":                     {group(1, none, kept), nothing, false, release, yes},
+		"it has asked, and they are free":  {group(1, none, kept), released, false, "", ""},
+		"1: paused":                        {group(1, none, kept, paused), nothing, true, "", yes},
+		"1: read-only":                     {group(1, asks), func(in *Input) { in.ReadOnly = true }, true, "", yes},
+		"1: it goes without its VMs":       {group(1, asks, kept, deleting, orphaning), nothing, true, "", yes},
+		"2: it goes":                       {group(1, asks, kept, deleting), nothing, false, release, yes},
+		"2: it goes before it was told":    {group(1, asks, deleting), nothing, false, release, ""},
+		"2: it goes, and nobody asks":      {group(1, deleting), nothing, false, "", ""},
+		"2: it goes, and its VMs are free": {group(1, asks, kept, deleting), released, false, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(c.group, vm(0)).with(c.change)
-			if apart, said := KeepsApart(in); apart != c.apart || said != c.said {
-				t.Errorf("apart %t, said %t", apart, said)
+			if got, known := AssociationOf(in); got != (vsphere.Association{Held: c.held, Apart: c.apart}) || !known {
+				t.Errorf("it wants %+v, known: %t", got, known)
 			}
 			if got := antiAffinityStatus(in); got != c.status {
 				t.Errorf("the status says %q", got)
 			}
 		})
 	}
-	in := input(group(1, asks), vm(0))
-	in.Unavailable = newError(vsphere.ClassUnavailable)
-	if _, said := KeepsApart(in); said {
-		t.Error("it is said to a vCenter that is away")
+	for name, change := range map[string]func(*Input){
+		"vCenter is away":         func(in *Input) { in.Unavailable = newError(vsphere.ClassUnavailable) },
+		"another vCenter answers": otherVCenterAnswers,
+	} {
+		if got, known := AssociationOf(input(group(1, asks, recorded("vcenter-1")), vm(0)).with(change)); known {
+			t.Errorf("%s, and it wants %+v", name, got)
+		}
 	}
 }

@@ -141,11 +141,11 @@ type Interface interface {
 	// folder is proven gone.
 	RemoveFolder(ctx context.Context, g GroupID, folder Ref) error
 
-	// KeepApart says whether the VMs of a group are to run on different hosts, as far as there are enough, or are to be released from that. It
-	// makes no call. The adapter keeps a cluster module for each cluster that has several of the VMs, soon after, or destroys what there is, also what
-	// an earlier process has made; DRS places VMs by it. What comes of it is in the snapshot (NotApart, Released), and keeps nothing else back. A
-	// group of which nothing was said is left as it is: say it of groups that were kept apart only.
-	KeepApart(g GroupID, apart bool)
+	// Associate says what a group wants of tags and cluster modules. It makes no call. Soon after, the adapter attaches the tags of its class to
+	// its VMs, and keeps a cluster module for it in each cluster that has several of them, by which DRS places them on different hosts, or destroys
+	// what there is, also what an earlier process has made. What comes of that is in the snapshot (NotApart, Released) and in the offer of the class
+	// (TagErrs), and keeps nothing else back. A group of which nothing was said is left as it is.
+	Associate(g GroupID, a Association)
 
 	// Forget drops what is remembered of a group that exists no more.
 	Forget(g GroupID)

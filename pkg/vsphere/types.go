@@ -130,9 +130,9 @@ type Snapshot struct {
 	SweepErr *Error
 	// Disappearance is set while a mass disappearance, of any groups' VMs, is being looked into.
 	Disappearance *Disappearance
-	// NotApart says what keeps the VMs from being kept apart, see Interface.KeepApart; nil if nothing does, or nobody asked for it.
+	// NotApart says what keeps the VMs from being kept apart, see Interface.Associate; nil if nothing does, or nobody asked for it.
 	NotApart *Error
-	// Released is true once KeepApart was told to release the VMs, and nothing keeps them apart any more.
+	// Released is true once the group has wanted its VMs released, and nothing keeps them apart any more.
 	Released bool
 }
 

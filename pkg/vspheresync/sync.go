@@ -147,8 +147,8 @@ func (s *Syncer) Sync(ctx context.Context, vg *v1alpha1.VmGroup) (time.Duration,
 		}
 	}
 	in, p, err := s.decide(ctx, vg, m)
-	if apart, said := plan.KeepsApart(in); said {
-		s.cfg.VCenter.KeepApart(groupID(vg), apart)
+	if wants, known := plan.AssociationOf(in); known {
+		s.cfg.VCenter.Associate(groupID(vg), wants)
 	}
 	if err == nil && unmoved(m.rest, in) {
 		return 0, nil

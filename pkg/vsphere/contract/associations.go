@@ -19,6 +19,7 @@ var associationScenarios = []scenario{
 		spec := f.spec(f.folder(f.group), 0)
 		spec.Place = vsphere.Place{Class: gold, Zone: "a"}
 		first := f.madeFrom(linux, 0, spec)
+		f.wants("")
 		without := f.made(f.group, 1)
 		foreign := f.AddForeignVM(RootFolder+"/default/web", "db")
 		want := []string{"backup/daily", "owner/shop"}
@@ -31,6 +32,30 @@ var associationScenarios = []scenario{
 				f.t.Errorf("%s is not of the class, and has the tags %q", ref, got)
 			}
 		}
+	}},
+	{name: "nothing is done to the VMs of a group that is held", run: func(f *fixture) {
+		f.AddTag("backup/daily")
+		f.tagged("backup/daily")
+		spec := f.spec(f.folder(f.group), 0)
+		spec.Place = vsphere.Place{Class: gold, Zone: "a"}
+		linux := f.foundIn(gold, "rocky", f.AddTemplate(goldFolder, "rocky"))
+		f.Client().Associate(f.group, vsphere.Association{Held: true})
+		held := f.madeFrom(linux, 0, spec)
+		spec.Slot = 1
+		second := f.madeFrom(linux, 1, spec)
+		group := f.group
+		f.group = f.other()
+		spec.Folder, spec.Slot = f.folder(f.group), 0
+		other := f.madeFrom(linux, 0, spec)
+		f.group = group
+		f.Client().Associate(f.other(), vsphere.Association{})
+		f.awaitPolled("another group's VM has the tag", func() bool { return len(f.TagsOf(other.Ref)) == 1 })
+		if tags, modules := f.TagsOf(held.Ref), f.Modules(); len(tags)+len(modules) > 0 {
+			f.t.Errorf("the VMs of a group that is held have tags %q and modules %v", tags, modules)
+		}
+		f.wants(vsphere.KeepApart)
+		f.inModules([]vsphere.Ref{held.Ref, second.Ref})
+		f.awaitPolled("it has the tag, too", func() bool { return len(f.TagsOf(held.Ref)) == 1 })
 	}},
 	{name: "a class tells which tags are not there", run: func(f *fixture) {
 		f.AddTag("backup/daily")
@@ -46,7 +71,7 @@ var associationScenarios = []scenario{
 		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
 		f.made(f.other(), 0)
 		f.made(f.other(), 1)
-		f.Client().KeepApart(f.group, true)
+		f.wants(vsphere.KeepApart)
 		f.inModules(vms)
 		vms = append(vms, f.made(f.group, 2).Ref)
 		f.inModules(vms)
@@ -56,23 +81,23 @@ var associationScenarios = []scenario{
 	}},
 	{name: "a module is known by its VMs after a restart", run: func(f *fixture) {
 		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
-		f.Client().KeepApart(f.group, true)
+		f.wants(vsphere.KeepApart)
 		f.inModules(vms)
 		f.Restart()
-		f.Client().KeepApart(f.group, true)
+		f.wants(vsphere.KeepApart)
 		vms = append(vms, f.made(f.group, 2).Ref)
 		f.inModules(vms)
 		f.releases()
 	}},
 	{name: "a module of an earlier process is found, and destroyed", run: func(f *fixture) {
 		vms := []vsphere.Ref{f.made(f.group, 0).Ref, f.made(f.group, 1).Ref}
-		f.Client().KeepApart(f.group, true)
+		f.wants(vsphere.KeepApart)
 		f.inModules(vms)
 		f.Restart()
 		f.releases()
 	}},
 	{name: "one VM needs no module", run: func(f *fixture) {
-		f.Client().KeepApart(f.group, true)
+		f.wants(vsphere.KeepApart)
 		vms := []vsphere.Ref{f.made(f.group, 0).Ref}
 		if got := f.Modules(); len(got) != 0 {
 			f.t.Errorf("there are modules %v", got)
@@ -89,13 +114,17 @@ func (f *fixture) tagged(tags ...string) {
 	f.class(gold, func(o vsphere.Offer) bool { return len(o.Zones) == 1 })
 }
 
+func (f *fixture) wants(apart vsphere.Apart) {
+	f.Client().Associate(f.group, vsphere.Association{Apart: apart})
+}
+
 // releases releases the VMs of the group, and waits until the snapshot says so.
 func (f *fixture) releases() {
 	f.t.Helper()
-	f.Client().KeepApart(f.group, false)
+	f.wants(vsphere.ReleaseApart)
 	f.await(f.group, "the VMs are released", func(s vsphere.Snapshot) bool { return s.Released })
 	f.inModules()
-	f.Client().KeepApart(f.group, true)
+	f.wants(vsphere.KeepApart)
 	if f.snapshot(f.group).Released {
 		f.t.Error("the VMs are to be kept apart again, and were released")
 	}

@@ -24,7 +24,7 @@ func (v *VCenter) TagsOf(vm vsphere.Ref) []string {
 	m := v.machine(vm)
 	var out []string
 	for _, c := range v.clients {
-		if m.Stamp == nil || m.Stamp.Class == "" || vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM) != vsphere.Ours {
+		if m.Stamp == nil || m.Stamp.Class == "" || !c.mayAssociate(m.Stamp.UID) || vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM) != vsphere.Ours {
 			continue
 		}
 		spec, _ := c.classSpec(m.Stamp.Class)
@@ -38,6 +38,12 @@ func (v *VCenter) TagsOf(vm vsphere.Ref) []string {
 	return out
 }
 
+// mayAssociate reports whether VMs of a group may be tagged.
+func (c *Client) mayAssociate(uid string) bool {
+	wants, said := c.wants[uid]
+	return said && !wants.Held
+}
+
 func (c *Client) tagErrs(spec vsphere.ClassSpec) []*vsphere.Error {
 	var errs []*vsphere.Error
 	for _, tag := range spec.Tags {
@@ -48,18 +54,12 @@ func (c *Client) tagErrs(spec vsphere.ClassSpec) []*vsphere.Error {
 	return errs
 }
 
-// KeepApart implements vsphere.Interface.
-func (c *Client) KeepApart(g vsphere.GroupID, apart bool) {
+// Associate implements vsphere.Interface.
+func (c *Client) Associate(g vsphere.GroupID, a vsphere.Association) {
 	c.vc.mu.Lock()
 	defer c.vc.unlock()
-	c.apart[g.UID] = apart
+	c.wants[g.UID] = a
 	c.outbox.Notify(g)
-}
-
-// isReleased reports whether a group has been told to release its VMs.
-func (c *Client) isReleased(uid string) bool {
-	apart, said := c.apart[uid]
-	return said && !apart
 }
 
 // Modules returns the VMs of each cluster module, sorted. Here they are in line with what groups want at any time.
@@ -69,7 +69,7 @@ func (v *VCenter) Modules() [][]vsphere.Ref {
 	members := map[string][]vsphere.Ref{}
 	for _, c := range v.clients {
 		for _, m := range v.machines {
-			if m.Stamp != nil && c.apart[m.Stamp.UID] && vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM) == vsphere.Ours {
+			if m.Stamp != nil && c.wants[m.Stamp.UID].Apart == vsphere.KeepApart && vsphere.Identify(c.cfg.Owner, m.Stamp.UID, m.VM) == vsphere.Ours {
 				i := slices.IndexFunc(v.hosts, func(h host) bool { return h.Name == m.Host })
 				key := m.Stamp.UID + " " + v.hosts[i].cluster
 				members[key] = append(members[key], m.Ref)

@@ -48,7 +48,7 @@ type Client struct {
 	versions *operations.Versions
 	answers  answers
 	classes  []vsphere.ClassSpec
-	apart    map[string]bool // what groups want, by UID
+	wants    map[string]vsphere.Association // by the UIDs of the groups
 }
 
 var _ vsphere.Interface = (*Client)(nil)
@@ -63,7 +63,7 @@ func newClient(v *VCenter, cfg Config) *Client {
 		vc:     v,
 		cfg:    cfg,
 		outbox: box,
-		apart:  map[string]bool{},
+		wants:  map[string]vsphere.Association{},
 		tracker: operations.New(operations.Config{
 			MaxClones:    cmp.Or(cfg.MaxClones, 16),
 			MaxPower:     cmp.Or(cfg.MaxPower, 16),
@@ -108,7 +108,7 @@ func (c *Client) Snapshot(_ context.Context, g vsphere.GroupID, class string) (v
 		Path:       c.folderPath(g),
 		Zones:      c.zones(class),
 		Networks:   c.networks(class),
-		Released:   c.isReleased(g.UID),
+		Released:   c.wants[g.UID].Apart == vsphere.ReleaseApart,
 
 		ClonesToCome:  c.tracker.ClonesToCome(g.UID),
 		Disappearance: c.absences.Current(),

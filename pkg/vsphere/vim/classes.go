@@ -44,10 +44,18 @@ func (l *classList) all(cfg *Config) ([]vsphere.ClassSpec, int) {
 	return append([]vsphere.ClassSpec{flags}, l.specs...), l.version
 }
 
+// hasTags reports whether a class has tags.
+func (l *classList) hasTags(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.specs, func(spec vsphere.ClassSpec) bool { return spec.Name == name && len(spec.Tags) > 0 })
+}
+
 // SetClasses implements vsphere.Interface.
 func (v *VCenter) SetClasses(classes []vsphere.ClassSpec) {
 	v.classes.set(classes)
 	v.tracker.SetClasses(classes)
+	v.associations.wake()
 	if c, err := v.synced(); err == nil { // one that is about to be synced looks at its first turn
 		c.queue.wake()
 	}
@@ -60,7 +68,7 @@ func (v *VCenter) Offer(_ context.Context, name string) (vsphere.Offer, error) {
 		return vsphere.Offer{}, err
 	}
 	offer, ok := v.inv.Offer(name)
-	if !ok {
+	if !ok || v.classes.hasTags(name) && !v.associations.looksAtTags(name) {
 		return vsphere.Offer{}, vsphere.ErrPending
 	}
 	if offer.TemplatesErr == nil {

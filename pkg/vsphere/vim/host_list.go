@@ -114,11 +114,15 @@ func (l *hostList) choices(cluster vsphere.Ref, at placement) []vsphere.Host {
 	return out
 }
 
-// clusterOf returns the cluster of a host, empty if it is not known.
+// clusterOf returns the cluster of a host, empty if it is not known or has none.
 func (l *hostList) clusterOf(host vsphere.Ref) vsphere.Ref {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.hosts[host].ref(propParent)
+	parent, ok := l.hosts[host][propParent].(types.ManagedObjectReference)
+	if !ok || !isCluster(parent) {
+		return ""
+	}
+	return vsphere.Ref(parent.Value)
 }
 
 // asked returns the version of the list, to be passed to refresh.

@@ -17,10 +17,7 @@ func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inve
 	l := &c.hosts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tags := map[string][]*vsphere.Error{}
-	for name, offer := range l.classes {
-		tags[name] = offer.TagErrs
-	}
+	tags := c.associations.errsOfTags()
 	l.zones, l.networks, l.classes = found.zones, found.networks, map[string]vsphere.Offer{}
 	for _, class := range specs {
 		l.classes[class.Name] = vsphere.Offer{
@@ -30,8 +27,10 @@ func (c *connection) setPlaces(found places, specs []vsphere.ClassSpec, ch *inve
 	l.publish(c.inv, ch)
 }
 
-// tellTags takes over what is wrong with the tags of classes, by their names. Everybody is notified if that is news.
+// tellTags takes over what is wrong with the tags of classes, by their names. Everybody is notified if that is news, or if a class was not
+// looked at before: nobody has told of it until now.
 func (c *connection) tellTags(ctx context.Context, errs map[string][]*vsphere.Error) {
+	first := c.associations.noteTags(errs)
 	l := &c.hosts
 	var ch inventory.Changes
 	l.mu.Lock()
@@ -41,15 +40,16 @@ func (c *connection) tellTags(ctx context.Context, errs map[string][]*vsphere.Er
 	}
 	l.publish(c.inv, &ch)
 	l.mu.Unlock()
-	if !ch.All {
-		return
-	}
-	for name, of := range errs {
-		for _, err := range of {
-			klog.FromContext(ctx).Error(err, "VMs lack tags", "class", name)
+	if ch.All {
+		for name, of := range errs {
+			for _, err := range of {
+				klog.FromContext(ctx).Error(err, "VMs lack tags", "class", name)
+			}
 		}
 	}
-	c.publish(&ch)
+	if ch.All || first {
+		c.cfg.Notifier.NotifyAll()
+	}
 }
 
 // applyHost takes over what a filter says of a cluster or a host.

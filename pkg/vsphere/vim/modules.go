@@ -3,10 +3,8 @@ package vim
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	vapi "github.com/vmware/govmomi/vapi/cluster"
@@ -19,21 +17,15 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// clusterPrivilege is what vCenter asks for on a cluster to change its modules.
-const clusterPrivilege = "Host.Inventory.EditCluster"
-
-// apartWishes say which groups want their VMs apart, and what stands in the way. They are safe for concurrent use.
-type apartWishes struct {
-	mu     sync.Mutex
-	wishes map[string]bool // by UID; a group that has not said anything is not there
-	errs   map[string]*vsphere.Error
-	// released are the groups whose VMs nothing keeps apart any more, which was looked at since they have wished for it.
-	released map[string]bool
-	// forgotten are those that exist no more, and whose modules are still to go.
-	forgotten map[string]bool
-	// modules are the cluster modules of groups, as last seen. They outlive the VMs by which they are known.
-	modules map[module]string
-}
+// Calls of the REST endpoint.
+var (
+	listModules   = restCall{"modules.List", "Read the cluster modules", "System.Read", true}
+	listMembers   = restCall{"modules.ListMembers", "Read the members of a cluster module", "System.Read", true}
+	createModule  = restCall{"modules.Create", "Make a cluster module", "Host.Inventory.EditCluster", false}
+	deleteModule  = restCall{"modules.Delete", "Destroy a cluster module", "Host.Inventory.EditCluster", false}
+	addMembers    = restCall{"modules.AddMembers", "Put VMs into a cluster module", "Host.Inventory.EditCluster", false}
+	removeMembers = restCall{"modules.RemoveMembers", "Take VMs that are gone out of a cluster module", "Host.Inventory.EditCluster", false}
+)
 
 // module says whose a cluster module is.
 type module struct {
@@ -41,171 +33,120 @@ type module struct {
 	cluster vsphere.Ref
 }
 
-func newApartWishes() apartWishes {
-	return apartWishes{
-		wishes: map[string]bool{}, errs: map[string]*vsphere.Error{}, released: map[string]bool{}, forgotten: map[string]bool{},
-		modules: map[module]string{},
-	}
-}
-
-// reset drops everything: another vCenter answers.
-func (a *apartWishes) reset() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.wishes)
-	clear(a.errs)
-	clear(a.released)
-	clear(a.forgotten)
-	clear(a.modules)
-}
-
-// forget drops what is remembered of a group that exists no more. A module of a group that has released its VMs goes all the same; one
-// that has not leaves them, and their module, behind.
-func (a *apartWishes) forget(uid string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.errs, uid)
-	delete(a.released, uid)
-	if apart, said := a.wishes[uid]; said && !apart {
-		a.forgotten[uid] = true
-		return
-	}
-	delete(a.wishes, uid)
-	maps.DeleteFunc(a.modules, func(of module, _ string) bool { return of.uid == uid })
-}
-
-// of returns what keeps the VMs of a group from being kept apart, nil if nothing does, and whether they were released.
-func (a *apartWishes) of(uid string) (notApart *vsphere.Error, released bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.errs[uid], a.released[uid]
-}
-
-// release notes that nothing keeps the VMs of a group apart any more, unless the group wants something else by now.
-func (a *apartWishes) release(uid string) (done bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if apart, said := a.wishes[uid]; apart || !said {
-		return false
-	}
-	delete(a.wishes, uid)
-	if a.forgotten[uid] {
-		delete(a.forgotten, uid)
-		return false
-	}
-	a.released[uid] = true
-	return true
-}
-
-// KeepApart implements vsphere.Interface.
-func (v *VCenter) KeepApart(g vsphere.GroupID, apart bool) {
-	a := &v.apart
-	a.mu.Lock()
-	was, known := a.wishes[g.UID]
-	a.wishes[g.UID] = apart
-	delete(a.released, g.UID)
-	a.mu.Unlock()
-	if !known || was != apart {
-		v.associate()
-	}
-}
+// vmSet is a set of VMs.
+type vmSet map[vsphere.Ref]bool
 
 // moduleKeeper keeps a cluster module for each group that wants its VMs apart, in each cluster that has two of them or more. A module has
-// no name: it is the group's whose VMs are in it. One goroutine uses it.
+// no name: it is the group's if its VMs are in it, and no others. One goroutine uses it.
 type moduleKeeper struct {
 	c *connection
+	patience
+
 	// members are those of the modules of groups, as last listed at listed.
-	members map[string][]vsphere.Ref
+	members map[string]vmSet
 	listed  time.Time
+	seen    int // the version of the wishes that they were listed for
 }
 
-func newModuleKeeper(c *connection) *moduleKeeper { return &moduleKeeper{c: c} }
-
 // keep brings the modules in line with what groups want. It reports whether any group wants something, and when to look again at the
-// latest, 0 for no need.
-func (k *moduleKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, again time.Duration) {
-	a := &k.c.apart
-	a.mu.Lock()
-	wishes, known := maps.Clone(a.wishes), len(a.modules)
-	a.mu.Unlock()
-	wants := map[string]bool{}
-	for uid, apart := range wishes {
-		if apart {
-			wants[uid] = true
+// latest.
+func (k *moduleKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, next time.Duration) {
+	wants, version := k.c.associations.apart()
+	now := k.c.cfg.Clock.Now()
+	if len(wants) == 0 {
+		return false, restKeepEvery
+	}
+	if wait := k.waits(now, version); wait > 0 {
+		return true, wait
+	}
+	first, errs := k.list(ctx, caller, wants, version), map[string]*vsphere.Error{}
+	if first != nil {
+		for uid := range wants {
+			errs[uid] = first
 		}
-	}
-	if len(wishes) == 0 && known == 0 {
-		return false, 0
-	}
-	if now := k.c.cfg.Clock.Now(); k.listed.IsZero() || now.Sub(k.listed) >= k.c.cfg.ResyncPeriod {
-		if err := k.list(ctx, caller); err != nil {
-			k.tell(ctx, wants, map[string]*vsphere.Error{}, err)
-			return true, k.c.retryAfter(err)
-		}
-		k.listed = now
-	}
-	errs := map[string]*vsphere.Error{}
-	for _, change := range moduleChanges(wishes, k.wanted(wants), k.modules(), k.members, k.isGone) {
-		if err := k.carryOut(ctx, caller, change); err != nil {
-			errs[change.of.uid] = err
-			again = k.c.retryAfter(err)
-			if err.Class == vsphere.ClassTransient {
-				k.listed = time.Time{}
+	} else {
+		for _, change := range moduleChanges(wants, k.wanted(wants), k.modules(), k.members, k.isGone) {
+			if err := k.carryOut(ctx, caller, change); err != nil {
+				errs[change.of.uid], first = err, err
+				if err.Class == vsphere.ClassTransient {
+					k.listed = time.Time{}
+				}
 			}
 		}
 	}
 	if ctx.Err() == nil {
-		k.release(wishes, errs)
-		k.tell(ctx, wants, errs, nil)
+		k.tell(ctx, wants, errs)
 	}
-	return true, again
+	return true, k.after(now, version, first)
 }
 
-// release lets groups know that nothing keeps their VMs apart any more.
-func (k *moduleKeeper) release(wishes map[string]bool, errs map[string]*vsphere.Error) {
-	for uid, apart := range wishes {
-		if !apart && errs[uid] == nil && k.c.apart.release(uid) {
+// tell notes what has come of what groups want, and notifies those to whom it is news.
+func (k *moduleKeeper) tell(ctx context.Context, wants map[string]vsphere.Apart, errs map[string]*vsphere.Error) {
+	a := k.c.associations
+	for uid, want := range wants {
+		err := errs[uid]
+		var news bool
+		switch {
+		case want == vsphere.ReleaseApart && err != nil: // it is tried again, and the status says until then that they are kept apart
+			klog.FromContext(ctx).V(2).Info("VMs are not released", "uid", uid, "err", err)
+		case want == vsphere.ReleaseApart:
+			news = a.release(uid)
+		default:
+			news = a.note(uid, err)
+		}
+		if news {
 			k.c.cfg.Notifier.Notify(vsphere.GroupID{UID: uid})
 		}
 	}
 }
 
-// tell notes what stands in the way of each group. all is that of all groups.
-func (k *moduleKeeper) tell(ctx context.Context, wants map[string]bool, errs map[string]*vsphere.Error, all *vsphere.Error) {
-	if all != nil {
-		for uid := range wants {
-			errs[uid] = all
-		}
-	}
-	a := &k.c.apart
+// note notes what keeps the VMs of a group from being kept apart, nil for nothing, and reports whether that is news.
+func (a *associations) note(uid string, err *vsphere.Error) bool {
 	a.mu.Lock()
-	before := a.errs
-	a.errs = errs
-	a.mu.Unlock()
-	for _, uid := range slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(errs))) {
-		if !vsphere.SameError(before[uid], errs[uid]) {
-			if errs[uid] != nil {
-				klog.FromContext(ctx).Error(errs[uid], "VMs are not kept apart", "uid", uid)
-			}
-			k.c.cfg.Notifier.Notify(vsphere.GroupID{UID: uid})
-		}
+	defer a.mu.Unlock()
+	if vsphere.SameError(a.notApart[uid], err) || a.wants[uid].Apart != vsphere.KeepApart {
+		return false
 	}
+	if delete(a.notApart, uid); err != nil {
+		a.notApart[uid] = err
+	}
+	return true
 }
 
 func (k *moduleKeeper) modules() map[module]string {
-	k.c.apart.mu.Lock()
-	defer k.c.apart.mu.Unlock()
-	return maps.Clone(k.c.apart.modules)
+	a := k.c.associations
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make(map[module]string, len(a.modules))
+	for of, id := range a.modules {
+		out[of] = id
+	}
+	return out
+}
+
+func (k *moduleKeeper) set(of module, id string) {
+	a := k.c.associations
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if id == "" {
+		delete(a.modules, of)
+	} else {
+		a.modules[of] = id
+	}
 }
 
 // wanted returns the VMs of the groups that want theirs apart, by group and cluster.
-func (k *moduleKeeper) wanted(wants map[string]bool) map[module][]vsphere.Ref {
-	out := map[module][]vsphere.Ref{}
-	for _, vm := range k.c.settled(func(vm *vsphere.VM) bool { return wants[vm.Stamp.UID] }) {
-		if cluster := k.c.hosts.clusterOf(vm.HostRef); cluster != "" {
-			of := module{vm.Stamp.UID, cluster}
-			out[of] = append(out[of], vm.Ref)
+func (k *moduleKeeper) wanted(wants map[string]vsphere.Apart) map[module]vmSet {
+	out := map[module]vmSet{}
+	for _, vm := range k.c.settled(func(vm *vsphere.VM) bool { return wants[vm.Stamp.UID] == vsphere.KeepApart }) {
+		of := module{vm.Stamp.UID, k.c.hosts.clusterOf(vm.HostRef)}
+		if of.cluster == "" {
+			continue
 		}
+		if out[of] == nil {
+			out[of] = vmSet{}
+		}
+		out[of][vm.Ref] = true
 	}
 	return out
 }
@@ -225,54 +166,62 @@ type moduleChange struct {
 
 // moduleChanges decides what is to be done. In order, for each module that there is or is to be:
 //
-//  1. its group has not said what it wants: leave it alone
+//  1. its group wants nothing: leave it alone
 //  2. the group wants its VMs apart, and there is no module: make one, once there are two VMs
 //  3. it does: put in those that are missing, and take out those that are gone, which vCenter leaves in
-//  4. it does not, or has no VM there any more: destroy the module
+//  4. it wants them released, or has no VM there any more: destroy the module
 func moduleChanges(
-	wishes map[string]bool, wanted map[module][]vsphere.Ref, modules map[module]string, members map[string][]vsphere.Ref, gone func(vsphere.Ref) bool,
+	wants map[string]vsphere.Apart, wanted map[module]vmSet, modules map[module]string, members map[string]vmSet, gone func(vsphere.Ref) bool,
 ) []moduleChange {
 	var out []moduleChange
 	for of, vms := range wanted {
-		slices.Sort(vms)
 		id := modules[of]
 		if id == "" && len(vms) < 2 {
 			continue
 		}
 		change := moduleChange{of: of, id: id}
-		for _, vm := range vms {
-			if !slices.Contains(members[id], vm) {
+		for vm := range vms {
+			if !members[id][vm] {
 				change.add = append(change.add, vm)
 			}
 		}
-		for _, vm := range members[id] {
-			if gone(vm) {
+		for vm := range members[id] {
+			if !vms[vm] && gone(vm) {
 				change.remove = append(change.remove, vm)
 			}
 		}
 		if len(change.add)+len(change.remove) > 0 {
+			slices.Sort(change.add)
+			slices.Sort(change.remove)
 			out = append(out, change)
 		}
 	}
 	for of, id := range modules {
-		if _, said := wishes[of.uid]; said && len(wanted[of]) == 0 {
+		emptied := len(wanted[of]) == 0 && allGone(members[id], gone)
+		if want := wants[of.uid]; want == vsphere.ReleaseApart || want == vsphere.KeepApart && emptied {
 			out = append(out, moduleChange{of: of, id: id, destroy: true})
 		}
 	}
-	slices.SortFunc(out, func(a, b moduleChange) int { return compareModules(a.of, b.of) })
+	slices.SortFunc(out, func(a, b moduleChange) int {
+		return cmp.Or(cmp.Compare(a.of.uid, b.of.uid), cmp.Compare(a.of.cluster, b.of.cluster))
+	})
 	return out
 }
 
-func compareModules(a, b module) int {
-	return cmp.Or(cmp.Compare(a.uid, b.uid), cmp.Compare(a.cluster, b.cluster))
+// allGone reports whether no VM of a set is there any more. One that is there may only be out of reach.
+func allGone(vms vmSet, gone func(vsphere.Ref) bool) bool {
+	for vm := range vms {
+		if !gone(vm) {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *moduleKeeper) carryOut(ctx context.Context, caller *restCaller, change moduleChange) *vsphere.Error {
 	manager := vapi.NewManager(caller.client)
 	if change.destroy {
-		err := caller.do(ctx, "modules.Delete", "Destroy a cluster module", clusterPrivilege, false, func(ctx context.Context) error {
-			return notFoundIsNil(manager.DeleteModule(ctx, change.id))
-		})
+		err := caller.do(ctx, deleteModule, func(ctx context.Context) error { return notFoundIsNil(manager.DeleteModule(ctx, change.id)) })
 		if err == nil {
 			k.set(change.of, "")
 			delete(k.members, change.id)
@@ -281,7 +230,7 @@ func (k *moduleKeeper) carryOut(ctx context.Context, caller *restCaller, change 
 	}
 	if change.id == "" {
 		ref := types.ManagedObjectReference{Type: "ClusterComputeResource", Value: string(change.of.cluster)}
-		err := caller.do(ctx, "modules.Create", "Make a cluster module", clusterPrivilege, false, func(ctx context.Context) (err error) {
+		err := caller.do(ctx, createModule, func(ctx context.Context) (err error) {
 			change.id, err = manager.CreateModule(ctx, ref)
 			return err
 		})
@@ -289,37 +238,42 @@ func (k *moduleKeeper) carryOut(ctx context.Context, caller *restCaller, change 
 			return err
 		}
 		k.set(change.of, change.id)
+		k.members[change.id] = vmSet{}
 	}
-	for _, step := range []struct {
-		method, what string
-		vms          []vsphere.Ref
-		call         func(context.Context, string, ...mo.Reference) (bool, error)
-	}{
-		{"modules.RemoveMembers", "Take VMs that are gone out of a cluster module", change.remove, manager.RemoveModuleMembers},
-		{"modules.AddMembers", "Put VMs into a cluster module", change.add, manager.AddModuleMembers},
-	} {
-		if len(step.vms) == 0 {
-			continue
-		}
-		err := caller.do(ctx, step.method, step.what, clusterPrivilege, false, func(ctx context.Context) error {
-			refs := make([]mo.Reference, len(step.vms))
-			for i, vm := range step.vms {
-				refs[i] = vmRef(vm)
-			}
-			all, err := step.call(ctx, change.id, refs...)
-			if err == nil && !all {
-				err = errModuleChanged
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	err := changeMembers(ctx, caller, removeMembers, change.id, change.remove, manager.RemoveModuleMembers)
+	if err == nil {
+		err = changeMembers(ctx, caller, addMembers, change.id, change.add, manager.AddModuleMembers)
 	}
-	k.members[change.id] = slices.DeleteFunc(append(slices.Clone(k.members[change.id]), change.add...), func(vm vsphere.Ref) bool {
-		return slices.Contains(change.remove, vm)
-	})
+	if err != nil {
+		return err
+	}
+	for _, vm := range change.remove {
+		delete(k.members[change.id], vm)
+	}
+	for _, vm := range change.add {
+		k.members[change.id][vm] = true
+	}
 	return nil
+}
+
+// changeMembers puts VMs into a module, or takes them out of it.
+func changeMembers(
+	ctx context.Context, caller *restCaller, of restCall, id string, vms []vsphere.Ref, change func(context.Context, string, ...mo.Reference) (bool, error),
+) *vsphere.Error {
+	if len(vms) == 0 {
+		return nil
+	}
+	refs := make([]mo.Reference, len(vms))
+	for i, vm := range vms {
+		refs[i] = vmRef(vm)
+	}
+	return caller.do(ctx, of, func(ctx context.Context) error {
+		all, err := change(ctx, id, refs...)
+		if err == nil && !all {
+			err = errModuleChanged
+		}
+		return err
+	})
 }
 
 // errModuleChanged means that vCenter has not taken all of a change.
@@ -328,40 +282,30 @@ var errModuleChanged = &vsphere.Error{
 	Message: "A cluster module is not as it was, or a VM is in another cluster by now. It is read again.",
 }
 
-func (k *moduleKeeper) set(of module, id string) {
-	k.c.apart.mu.Lock()
-	defer k.c.apart.mu.Unlock()
-	if id == "" {
-		delete(k.c.apart.modules, of)
-	} else {
-		k.c.apart.modules[of] = id
+// list reads all modules, and whose they are, if that was long ago or a group wants something else than then. One that was made by a call
+// whose answer was lost has no VM in it, and stays: nobody can tell whose it is. Of two of a group in one cluster, the one that is known is
+// kept, and the other one is left alone.
+func (k *moduleKeeper) list(ctx context.Context, caller *restCaller, wants map[string]vsphere.Apart, version int) *vsphere.Error {
+	now := k.c.cfg.Clock.Now()
+	if !k.listed.IsZero() && now.Sub(k.listed) < k.c.cfg.ResyncPeriod && k.seen == version {
+		return nil
 	}
-}
-
-// list reads all modules, and whose they are: one of a group has VMs of that group in it, and no other VM that is there. Of two of a group
-// in one cluster, the first is kept, and the other one is destroyed. One that was made by a call whose answer was lost has no VM in it, and
-// stays: nobody can tell whose it is.
-func (k *moduleKeeper) list(ctx context.Context, caller *restCaller) *vsphere.Error {
 	manager := vapi.NewManager(caller.client)
 	var all []vapi.ModuleSummary
-	err := caller.do(ctx, "modules.List", "Read the cluster modules", readPrivilege, true, func(ctx context.Context) (err error) {
+	err := caller.do(ctx, listModules, func(ctx context.Context) (err error) {
 		all, err = manager.ListModules(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(all, func(a, b vapi.ModuleSummary) int { return cmp.Compare(a.Module, b.Module) })
-	known := map[string]module{}
-	for of, id := range k.modules() {
-		known[id] = of
-	}
-	members := map[string][]vsphere.Ref{}
+	members := map[string]vmSet{}
 	for _, summary := range all {
-		err := caller.do(ctx, "modules.ListMembers", "Read the members of a cluster module", readPrivilege, true, func(ctx context.Context) error {
+		err := caller.do(ctx, listMembers, func(ctx context.Context) error {
 			vms, err := manager.ListModuleMembers(ctx, summary.Module)
+			members[summary.Module] = vmSet{}
 			for _, vm := range vms {
-				members[summary.Module] = append(members[summary.Module], vsphere.Ref(vm.Value))
+				members[summary.Module][vsphere.Ref(vm.Value)] = true
 			}
 			return notFoundIsNil(err)
 		})
@@ -369,45 +313,46 @@ func (k *moduleKeeper) list(ctx context.Context, caller *restCaller) *vsphere.Er
 			return err
 		}
 	}
-	owners, err := k.ownersOf(ctx, members)
+	owners, err := k.ownersOf(ctx, members, wants)
 	if err != nil {
 		return err
 	}
-	found := map[module]string{}
-	k.members = map[string][]vsphere.Ref{}
+	before, found := k.modules(), map[module]string{}
+	slices.SortFunc(all, func(a, b vapi.ModuleSummary) int { return cmp.Compare(a.Module, b.Module) })
+	k.members = map[string]vmSet{}
 	for _, summary := range all {
-		uid, at := owners[summary.Module], vsphere.Ref(summary.Cluster)
-		switch of := (module{uid, at}); {
-		case uid == "":
-		case found[of] == "":
-			found[of], k.members[summary.Module] = summary.Module, members[summary.Module]
-		default:
-			if err := k.carryOut(ctx, caller, moduleChange{of: module{cluster: at}, id: summary.Module, destroy: true}); err != nil {
-				return err
-			}
+		of := module{owners[summary.Module], vsphere.Ref(summary.Cluster)}
+		if of.uid != "" && (found[of] == "" || before[of] == summary.Module) {
+			found[of] = summary.Module
 		}
 	}
-	k.c.apart.mu.Lock()
-	k.c.apart.modules = found
-	k.c.apart.mu.Unlock()
+	for _, id := range found {
+		k.members[id] = members[id]
+	}
+	a := k.c.associations
+	a.mu.Lock()
+	a.modules = found
+	a.mu.Unlock()
+	k.listed, k.seen = now, version
 	return nil
 }
 
-// ownersOf returns the groups that modules are of, by the VMs in them. VMs that the inventory lacks are looked for in vCenter: a module
-// that has one in it which is there is somebody else's.
-func (k *moduleKeeper) ownersOf(ctx context.Context, members map[string][]vsphere.Ref) (map[string]string, *vsphere.Error) {
-	owners, mixed, unknown := map[string]string{}, map[string]bool{}, map[string][]types.ManagedObjectReference{}
+// ownersOf returns the groups that modules are of, of those that want something, by the VMs in them. A module with any other VM in it that
+// is there, a copy or a template of a group's, or one outside the root folder, is somebody else's. VMs that the inventory lacks are looked
+// for in vCenter.
+func (k *moduleKeeper) ownersOf(ctx context.Context, members map[string]vmSet, wants map[string]vsphere.Apart) (map[string]string, *vsphere.Error) {
+	owners, others, unknown := map[string]string{}, map[string]bool{}, map[string][]types.ManagedObjectReference{}
 	for of, id := range k.modules() { // of those whose VMs are gone, nothing else tells
 		owners[id] = of.uid
 	}
-	for id, refs := range members {
-		for _, ref := range refs {
+	for id, vms := range members {
+		for ref := range vms {
 			vm, _, ok := k.c.inv.Get(ref)
 			switch {
 			case !ok:
 				unknown[id] = append(unknown[id], vmRef(ref))
-			case vm.Stamp == nil || vm.Stamp.Owner != k.c.cfg.Owner || owners[id] != "" && owners[id] != vm.Stamp.UID:
-				mixed[id] = true
+			case !k.c.isOwn(&vm) || wants[vm.Stamp.UID] == "" || owners[id] != "" && owners[id] != vm.Stamp.UID:
+				others[id] = true
 			default:
 				owners[id] = vm.Stamp.UID
 			}
@@ -426,7 +371,7 @@ func (k *moduleKeeper) ownersOf(ctx context.Context, members map[string][]vspher
 	}
 	for id := range owners {
 		foreign := slices.ContainsFunc(unknown[id], func(vm types.ManagedObjectReference) bool { return !readings[vm].gone })
-		if mixed[id] || foreign {
+		if others[id] || foreign {
 			delete(owners, id)
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	// maxBackoff leaves room for the inventory to be read, and for the groups to be synced, within the 30 s after an outage
 	// that are promised.
 	maxBackoff = 20 * time.Second
-	// logoutTimeout bounds all attempts to log out together.
+	// logoutTimeout bounds all attempts to log out of one endpoint together.
 	logoutTimeout  = 5 * time.Second
 	logoutAttempts = 2
 	// steadyAfter is how long a connection must have been synced for its loss to be answered at once.
@@ -220,7 +220,7 @@ func (v *VCenter) newSoapClient() (*soap.Client, error) {
 	return c, nil
 }
 
-// logout ends the session, if there is one, within a short time of its own.
+// logout ends the sessions, if there are any, each within a short time of its own.
 func (v *VCenter) logout(ctx context.Context) error {
 	v.mu.Lock()
 	client := v.last
@@ -229,10 +229,18 @@ func (v *VCenter) logout(ctx context.Context) error {
 		return nil
 	}
 	defer client.CloseIdleConnections()
-	var err error
-	for range logoutAttempts { // a session that is left counts against vCenter's limit until it times out
+	atREST := v.restClient(client.Client)
+	return errors.Join(
+		tryLogout(ctx, func(ctx context.Context) error { return logout(ctx, client) }),
+		tryLogout(ctx, func(ctx context.Context) error { return v.logoutREST(ctx, atREST) }),
+	)
+}
+
+// tryLogout tries a logout more than once: a session that is left counts against vCenter's limit until it times out.
+func tryLogout(ctx context.Context, logout func(context.Context) error) (err error) {
+	for range logoutAttempts {
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout/logoutAttempts)
-		err = errors.Join(v.logoutREST(attempt, v.restClient(client.Client)), logout(attempt, client))
+		err = logout(attempt)
 		cancel()
 		if err == nil {
 			return nil

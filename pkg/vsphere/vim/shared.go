@@ -20,15 +20,13 @@ type shared struct {
 	inv     *inventory.Inventory
 	tracker *operations.Tracker
 	// pending says what the tasks in flight are for.
-	pending  *pendingTasks
-	sweeps   *sweeps
-	classes  classList
-	searched templateSearch
-	logins   loginThrottle
-	rest     restSession
-	apart    apartWishes
-	// associations wakes what keeps tags and cluster modules.
-	associations chan struct{}
+	pending      *pendingTasks
+	sweeps       *sweeps
+	classes      classList
+	searched     templateSearch
+	logins       loginThrottle
+	rest         restSession
+	associations *associations
 	reads        templateReads
 	advices      advices
 	// rootMu is held while the root folder is made.
@@ -55,8 +53,7 @@ func newShared(cfg Config) *shared {
 		lookups:       map[vsphere.GroupID]lookup{},
 		users:         map[string]bool{},
 		logins:        loginThrottle{credentials: cfg.Credentials, clock: cfg.Clock, gate: cfg.Gate},
-		associations:  make(chan struct{}, 1),
-		apart:         newApartWishes(),
+		associations:  newAssociations(),
 	}
 	s.tracker = operations.New(operations.Config{
 		MaxClones: cfg.MaxClones, MaxPower: cfg.MaxPower, MaxDestroys: cfg.MaxDestroys,
@@ -80,7 +77,7 @@ func (s *shared) publish(ch *inventory.Changes) {
 		s.tracker.RoomIn(namespace)
 	}
 	if len(ch.Changed) > 0 || ch.All {
-		s.associate()
+		s.associations.wake()
 	}
 	if ch.All {
 		s.cfg.Notifier.NotifyAll()
@@ -109,7 +106,7 @@ func (s *shared) forget(g vsphere.GroupID) {
 	s.tracker.Forget(g.UID)
 	s.reads.take(g, vsphere.Template{})
 	s.sweeps.forget(g)
-	s.apart.forget(g.UID)
+	s.associations.forget(g.UID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.lookups, g)
@@ -123,7 +120,7 @@ func (s *shared) reset() {
 	s.tracker.Reset()
 	s.pending.reset()
 	s.rest.set("", time.Time{})
-	s.apart.reset()
+	s.associations.reset()
 	s.expectCloneTasks() // it may have been ours before
 }
 

@@ -31,7 +31,7 @@ func (v *VCenter) Snapshot(_ context.Context, g vsphere.GroupID, class string) (
 	s.VCenter, s.Owner = after.instanceUUID(), v.cfg.Owner
 	s.Operations, s.Failures, s.ClonesToCome, s.PowerOns = ops, failures, toCome, powerOns
 	s.Swept, s.SweepErr = swept, sweepErr
-	s.NotApart, s.Released = v.apart.of(g.UID)
+	s.NotApart, s.Released = v.associations.of(g.UID)
 	return v.versions.Number(g, s), nil
 }
 

@@ -3,11 +3,12 @@ package vim
 import (
 	"context"
 	"fmt"
-	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/vmware/govmomi/vapi/rest"
 	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/mo"
 	"k8s.io/klog/v2"
@@ -16,156 +17,102 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-const (
-	attachPrivilege = "InventoryService.Tagging.AttachTag"
-	readPrivilege   = "System.Read"
-	// maxAttached is how many objects vCenter attaches a tag to in one call.
-	maxAttached = 2000
+// maxAttached is how many objects vCenter attaches a tag to in one call.
+const maxAttached = 2000
+
+// Calls of the REST endpoint.
+var (
+	listCategories = restCall{"tagging.ListCategories", "Read the categories of tags", "System.Read", true}
+	getCategory    = restCall{"tagging.GetCategory", "Read a category of tags", "System.Read", true}
+	listTags       = restCall{"tagging.ListTagsForCategory", "Read the tags of a category", "System.Read", true}
+	getTag         = restCall{"tagging.GetTag", "Read a tag", "System.Read", true}
+	listAttached   = restCall{"tagging.ListAttachedObjects", "Read which VMs have a tag", "System.Read", true}
+	attach         = restCall{"tagging.AttachTagToMultipleObjects", "Attach a tag", "InventoryService.Tagging.AttachTag", false}
 )
 
 // tagKeeper keeps the tags of classes attached to the VMs of the classes. It never detaches one: who attached it cannot be known. One
 // goroutine uses it.
 type tagKeeper struct {
 	c *connection
-	// ids are those of the tags that classes name, as category/name. attached is what each is attached to, as last listed at listed.
-	ids      map[string]string
+	patience
+
+	// categories and names are what identifiers are called, and ids the tags that classes name, as category/name. All are read anew at
+	// each resync, the last of which was at found.
+	categories, names map[string]string
+	ids               map[string]string
+	found             time.Time
+	// attached is what each tag is attached to, by its identifier, as last listed.
 	attached map[string]map[vsphere.Ref]bool
-	listed   time.Time
-	stale    bool // it was not listed since it was changed
-	version  int  // of the list of classes that it is of
 	told     bool // errors may have been told
 }
 
-func newTagKeeper(c *connection) *tagKeeper { return &tagKeeper{c: c} }
-
-// keep attaches what is missing. It reports whether any class names tags, and when to look again at the latest, 0 for no need.
-func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, again time.Duration) {
+// keep attaches what is missing. It reports whether any class names tags, and when to look again at the latest.
+func (k *tagKeeper) keep(ctx context.Context, caller *restCaller) (needed bool, next time.Duration) {
 	classes, version := k.c.classes.all(&k.c.cfg)
 	classes = slices.DeleteFunc(classes, func(class vsphere.ClassSpec) bool { return len(class.Tags) == 0 })
+	now := k.c.cfg.Clock.Now()
 	if len(classes) == 0 {
 		if k.told {
 			k.c.tellTags(ctx, nil)
 			k.told = false
 		}
-		return false, 0
+		return false, restKeepEvery
 	}
-	if k.version != version {
-		k.version, k.listed = version, time.Time{}
+	if wait := k.waits(now, version); wait > 0 {
+		return true, wait
 	}
+	byTag := k.attachAll(ctx, caller, classes)
 	errs := map[string][]*vsphere.Error{}
-	err := k.find(ctx, caller, classes, errs)
-	if err == nil {
-		again, err = k.attachMissing(ctx, caller, k.wanted(classes))
-	}
-	if err != nil {
-		for _, class := range classes {
-			errs[class.Name] = append(errs[class.Name], err)
+	var first *vsphere.Error
+	for _, class := range classes {
+		errs[class.Name] = nil
+		for _, path := range class.Tags {
+			if err := byTag[path]; err != nil && !slices.ContainsFunc(errs[class.Name], func(e *vsphere.Error) bool { return vsphere.SameError(e, err) }) {
+				errs[class.Name], first = append(errs[class.Name], err), err
+			}
 		}
-		again = k.c.retryAfter(err)
-	} else if len(errs) > 0 { // a tag is not there
-		again, k.listed = associateRetry, time.Time{}
 	}
 	if ctx.Err() == nil {
 		k.c.tellTags(ctx, errs)
 		k.told = true
 	}
-	return true, again
+	return true, k.after(now, version, first)
 }
 
-// find looks the tags of classes up, if that was long ago. errs gets those that are not there, by class.
-func (k *tagKeeper) find(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec, errs map[string][]*vsphere.Error) *vsphere.Error {
-	if now := k.c.cfg.Clock.Now(); k.listed.IsZero() || now.Sub(k.listed) >= k.c.cfg.ResyncPeriod {
-		if err := k.readIDs(ctx, caller, classes); err != nil {
-			return err
+// attachAll attaches the tags of classes where they are missing, and returns what is wrong with each tag.
+func (k *tagKeeper) attachAll(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec) map[string]*vsphere.Error {
+	errs := map[string]*vsphere.Error{}
+	paths := pathsOfTags(classes)
+	if err := k.find(ctx, caller, paths); err != nil {
+		for _, path := range paths {
+			errs[path] = err
 		}
-		k.stale, k.listed = true, now
+		return errs
 	}
+	wanted := k.wanted(classes)
+	for _, path := range paths {
+		id := k.ids[path]
+		if id == "" {
+			errs[path] = tagNotFound(path)
+			continue
+		}
+		if err := k.attach(ctx, caller, id, wanted[path]); err != nil {
+			errs[path] = err
+			if rest.IsStatusError(err.Err, http.StatusNotFound) { // deleted, and perhaps made again
+				k.found = time.Time{}
+			}
+		}
+	}
+	return errs
+}
+
+func pathsOfTags(classes []vsphere.ClassSpec) []string {
+	var paths []string
 	for _, class := range classes {
-		for _, path := range class.Tags {
-			if k.ids[path] == "" {
-				errs[class.Name] = append(errs[class.Name], tagNotFound(path))
-			}
-		}
+		paths = append(paths, class.Tags...)
 	}
-	return nil
-}
-
-// wanted returns the VMs that are to have each tag, by its id.
-func (k *tagKeeper) wanted(classes []vsphere.ClassSpec) map[string][]vsphere.Ref {
-	tagsOf := map[string][]string{}
-	for _, class := range classes {
-		tagsOf[class.Name] = class.Tags
-	}
-	wanted := map[string][]vsphere.Ref{}
-	for _, vm := range k.c.settled(func(vm *vsphere.VM) bool { return tagsOf[vm.Stamp.Class] != nil }) {
-		for _, path := range tagsOf[vm.Stamp.Class] {
-			if id := k.ids[path]; id != "" {
-				wanted[id] = append(wanted[id], vm.Ref)
-			}
-		}
-	}
-	return wanted
-}
-
-// attachMissing attaches what is missing, and then lists again: the client does not tell what of a batch has failed. It returns when to
-// look again if more is missing by then.
-func (k *tagKeeper) attachMissing(ctx context.Context, caller *restCaller, wanted map[string][]vsphere.Ref) (again time.Duration, err *vsphere.Error) {
-	if k.stale {
-		if err := k.list(ctx, caller); err != nil {
-			return 0, err
-		}
-	}
-	missing := missingTags(wanted, k.attached)
-	for _, id := range slices.Sorted(maps.Keys(missing)) {
-		for refs := range slices.Chunk(missing[id], maxAttached) {
-			k.stale = true
-			if err := attachTag(ctx, caller, id, refs); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if !k.stale {
-		return 0, nil
-	}
-	if err := k.list(ctx, caller); err != nil {
-		return 0, err
-	}
-	for _, refs := range missingTags(missing, k.attached) {
-		if there := k.stillThere(refs); there != "" {
-			return 0, &vsphere.Error{
-				Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
-				Message: fmt.Sprintf("vCenter has not attached a tag to VM %s: check whether its category allows that, and the privilege InventoryService.Tagging.ObjectAttachable on the root folder; it is tried again.", there),
-			}
-		}
-	}
-	if len(missingTags(wanted, k.attached)) > 0 { // somebody has taken one away
-		again = associatePause
-	}
-	return again, nil
-}
-
-// stillThere returns the name of the first of some VMs that is there, empty if all are gone.
-func (k *tagKeeper) stillThere(refs []vsphere.Ref) string {
-	for _, ref := range refs {
-		if vm, _, ok := k.c.inv.Get(ref); ok {
-			return vm.Name
-		}
-	}
-	return ""
-}
-
-// missingTags returns, for each tag, the VMs that are to have it and do not.
-func missingTags(wanted map[string][]vsphere.Ref, attached map[string]map[vsphere.Ref]bool) map[string][]vsphere.Ref {
-	missing := map[string][]vsphere.Ref{}
-	for id, refs := range wanted {
-		for _, ref := range refs {
-			if !attached[id][ref] {
-				missing[id] = append(missing[id], ref)
-			}
-		}
-		slices.Sort(missing[id])
-	}
-	return missing
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 func tagNotFound(path string) *vsphere.Error {
@@ -175,39 +122,43 @@ func tagNotFound(path string) *vsphere.Error {
 	}
 }
 
-// readIDs finds the tags that classes name. One that is not there has no id.
-func (k *tagKeeper) readIDs(ctx context.Context, caller *restCaller, classes []vsphere.ClassSpec) *vsphere.Error {
-	named := map[string]bool{} // categories
-	paths := map[string]bool{}
-	for _, class := range classes {
-		for _, path := range class.Tags {
-			category, _, _ := strings.Cut(path, "/")
-			named[category], paths[path] = true, true
+// find looks up the tags that are not known, each by calls of its own: there may be thousands of categories and tags.
+func (k *tagKeeper) find(ctx context.Context, caller *restCaller, paths []string) *vsphere.Error {
+	if now := k.c.cfg.Clock.Now(); k.found.IsZero() || now.Sub(k.found) >= k.c.cfg.ResyncPeriod {
+		k.categories, k.names, k.ids, k.attached = map[string]string{}, map[string]string{}, map[string]string{}, map[string]map[vsphere.Ref]bool{}
+		k.found = now
+	}
+	manager, missing := tags.NewManager(caller.client), map[string]bool{}
+	for _, path := range paths {
+		if category, _, _ := strings.Cut(path, "/"); k.ids[path] == "" {
+			missing[category] = true
 		}
 	}
-	manager := tags.NewManager(caller.client)
-	var categories []tags.Category
-	err := caller.do(ctx, "tagging.ListCategories", "Read the categories of tags", readPrivilege, true, func(ctx context.Context) (err error) {
-		categories, err = manager.GetCategories(ctx)
-		return err
-	})
+	if len(missing) == 0 {
+		return nil
+	}
+	err := k.name(ctx, caller, listCategories, manager.ListCategories, getCategory, k.categories, func(ctx context.Context, id string) (string, error) {
+		category, err := manager.GetCategory(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		return category.Name, nil
+	}, nil)
 	if err != nil {
 		return err
 	}
-	k.ids = map[string]string{}
-	for _, category := range categories {
-		if !named[category.Name] {
+	for id, name := range k.categories {
+		if !missing[name] {
 			continue
 		}
-		err := caller.do(ctx, "tagging.ListTagsForCategory", "Read the tags of category "+category.Name, readPrivilege, true, func(ctx context.Context) error {
-			found, err := manager.GetTagsForCategory(ctx, category.ID)
-			for _, tag := range found {
-				if path := category.Name + "/" + tag.Name; paths[path] {
-					k.ids[path] = tag.ID
-				}
+		list := func(ctx context.Context) ([]string, error) { return manager.ListTagsForCategory(ctx, id) }
+		err := k.name(ctx, caller, listTags, list, getTag, k.names, func(ctx context.Context, id string) (string, error) {
+			tag, err := manager.GetTag(ctx, id)
+			if err != nil {
+				return "", err
 			}
-			return err
-		})
+			return tag.Name, nil
+		}, func(id, tag string) { k.ids[name+"/"+tag] = id })
 		if err != nil {
 			return err
 		}
@@ -215,26 +166,104 @@ func (k *tagKeeper) readIDs(ctx context.Context, caller *restCaller, classes []v
 	return nil
 }
 
-// list reads what the tags are attached to.
-func (k *tagKeeper) list(ctx context.Context, caller *restCaller) *vsphere.Error {
-	ids := slices.Sorted(maps.Values(k.ids))
-	if len(ids) == 0 {
-		k.stale = false
-		return nil
+// name lists identifiers, and reads what those are called that are not known yet. each is told all of them.
+func (k *tagKeeper) name(
+	ctx context.Context, caller *restCaller, listing restCall, list func(context.Context) ([]string, error),
+	getting restCall, known map[string]string, get func(context.Context, string) (string, error), each func(id, name string),
+) *vsphere.Error {
+	var ids []string
+	err := caller.do(ctx, listing, func(ctx context.Context) (err error) {
+		ids, err = list(ctx)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	attached := map[string]map[vsphere.Ref]bool{}
-	err := caller.do(ctx, "tagging.ListAttachedObjectsOnTags", "Read which VMs have the tags", readPrivilege, true, func(ctx context.Context) error {
-		found, err := tags.NewManager(caller.client).ListAttachedObjectsOnTags(ctx, ids)
-		for _, one := range found {
-			attached[one.TagID] = map[vsphere.Ref]bool{}
-			for _, object := range one.ObjectIDs {
-				attached[one.TagID][vsphere.Ref(object.Reference().Value)] = true
+	for _, id := range ids {
+		if _, ok := known[id]; !ok {
+			err := caller.do(ctx, getting, func(ctx context.Context) (err error) {
+				known[id], err = get(ctx, id)
+				return err
+			})
+			if err != nil {
+				delete(known, id)
+				if rest.IsStatusError(err.Err, http.StatusNotFound) { // it has just been deleted
+					continue
+				}
+				return err
 			}
+		}
+		if each != nil {
+			each(id, known[id])
+		}
+	}
+	return nil
+}
+
+// wanted returns the VMs that are to have each tag.
+func (k *tagKeeper) wanted(classes []vsphere.ClassSpec) map[string][]vsphere.Ref {
+	tagsOf := map[string][]string{}
+	for _, class := range classes {
+		tagsOf[class.Name] = class.Tags
+	}
+	wanted := map[string][]vsphere.Ref{}
+	for _, vm := range k.c.settled(func(vm *vsphere.VM) bool { return tagsOf[vm.Stamp.Class] != nil }) {
+		for _, path := range tagsOf[vm.Stamp.Class] {
+			wanted[path] = append(wanted[path], vm.Ref)
+		}
+	}
+	return wanted
+}
+
+// attach attaches a tag where it is missing, and then lists again: the client does not tell what of a batch has failed.
+func (k *tagKeeper) attach(ctx context.Context, caller *restCaller, id string, wanted []vsphere.Ref) *vsphere.Error {
+	if k.attached[id] == nil {
+		if err := k.list(ctx, caller, id); err != nil {
+			return err
+		}
+	}
+	for try := 0; ; try++ {
+		missing := slices.DeleteFunc(slices.Clone(wanted), func(vm vsphere.Ref) bool { return k.attached[id][vm] || k.isGone(vm) })
+		switch {
+		case len(missing) == 0:
+			return nil
+		case try > 1: // once for what somebody has taken away, which the first list has shown
+			vm, _, _ := k.c.inv.Get(missing[0])
+			return &vsphere.Error{
+				Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
+				Message: fmt.Sprintf("vCenter has not attached a tag to VM %s: check whether its category allows that, and the privilege InventoryService.Tagging.ObjectAttachable on the root folder; it is tried again.", vm.Name),
+			}
+		}
+		slices.Sort(missing)
+		for vms := range slices.Chunk(missing, maxAttached) {
+			if err := attachTag(ctx, caller, id, vms); err != nil {
+				delete(k.attached, id)
+				return err
+			}
+		}
+		if err := k.list(ctx, caller, id); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *tagKeeper) isGone(vm vsphere.Ref) bool {
+	_, _, known := k.c.inv.Get(vm)
+	return !known
+}
+
+// list reads what a tag is attached to.
+func (k *tagKeeper) list(ctx context.Context, caller *restCaller, id string) *vsphere.Error {
+	attached := map[vsphere.Ref]bool{}
+	err := caller.do(ctx, listAttached, func(ctx context.Context) error {
+		objects, err := tags.NewManager(caller.client).ListAttachedObjects(ctx, id)
+		for _, object := range objects {
+			attached[vsphere.Ref(object.Reference().Value)] = true
 		}
 		return err
 	})
-	if err == nil {
-		k.attached, k.stale = attached, false
+	if delete(k.attached, id); err == nil {
+		k.attached[id] = attached
 	}
 	return err
 }
@@ -244,7 +273,7 @@ func attachTag(ctx context.Context, caller *restCaller, id string, vms []vsphere
 	for i, vm := range vms {
 		refs[i] = vmRef(vm)
 	}
-	err := caller.do(ctx, "tagging.AttachTagToMultipleObjects", "Attach a tag", attachPrivilege, false, func(ctx context.Context) error {
+	err := caller.do(ctx, attach, func(ctx context.Context) error {
 		return tags.NewManager(caller.client).AttachTagToMultipleObjects(ctx, id, refs)
 	})
 	if err == nil {

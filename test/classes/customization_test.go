@@ -84,16 +84,25 @@ func TestCustomizationOfNone(t *testing.T) {
 }
 
 // TestCustomizationLost has a clone fail after its VM was made and before vCenter took over the customization. The VM is never switched
-// on, and there is one in its place in the end.
+// on, and goes. The group says what has failed, and an edit has it made anew at once.
 func TestCustomizationLost(t *testing.T) {
 	w := customizing(t, "lost")
 	harness.Must(t, w.VCenter.Control.AddFault(t.Context(), control.Fault{Method: "CustomizeVM_Task", Type: "NicSettingMismatch", Count: 1}))
 	start(w, "lost")
-	w.Create(customizedGroup(w, "lost", 2))
-	vg := w.Ready("win", 2)
+	w.Create(customizedGroup(w, "lost", 1))
+	vg := stalled(w, "win", v1alpha1.ReasonCustomizationFailed)
+	wantSaid(t, vg, "NicSettingMismatch")
+	w.Eventually("the VM goes", func() error {
+		if vms := w.VMs(vg); len(vms) > 0 {
+			return fmt.Errorf("there is %+v", vms)
+		}
+		return nil
+	})
+	w.Update("win", func(vg *v1alpha1.VmGroup) { vg.Spec.Memory = 2 })
+	vg = w.Ready("win", 1)
 	ons, err := w.VCenter.Control.PowerOns(t.Context())
 	harness.Must(t, err)
-	if len(ons) != 2 || len(w.VMs(vg)) != 2 {
+	if len(ons) != 1 || len(w.VMs(vg)) != 1 {
 		t.Errorf("%d VMs, %d of them switched on: %+v", len(w.VMs(vg)), len(ons), ons)
 	}
 	for _, on := range ons {

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -106,6 +107,20 @@ func (t *Tracker) CloneTaskFound(task vsphere.Ref) {
 	if _, known := t.toCome.byKey[key]; !known && t.byTask[task] == nil {
 		t.toCome.put(key, cloneToCome{is: found, until: t.cfg.Clock.Now().Add(t.cfg.CloneTimeout)})
 	}
+}
+
+// Found returns the clone tasks under way that may be ours and that no operation stands for.
+func (t *Tracker) Found() []vsphere.Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var tasks []vsphere.Ref
+	for key, c := range t.toCome.byKey {
+		if c.is == found {
+			tasks = append(tasks, key.task)
+		}
+	}
+	slices.Sort(tasks)
+	return tasks
 }
 
 // CloneTaskEnded records the end of a task that was found. It means nothing for any other.

@@ -181,6 +181,30 @@ func (c *connection) addCloneTask(task vsphere.Ref) {
 	}
 }
 
+// rereadFound reads the clone tasks that no operation is known for. A collector tells only what differs from what it has told last: of a
+// task that was taken off the list of those that are watched and put on it again in between, it tells nothing, and nobody would hear of
+// its end.
+func (c *connection) rereadFound(ctx context.Context) error {
+	found := c.tracker.Found()
+	if len(found) == 0 {
+		return nil
+	}
+	objects := make([]types.ManagedObjectReference, len(found))
+	for i, task := range found {
+		objects[i] = taskRef(task)
+	}
+	readings, err := c.readEach(ctx, objects, propTaskState)
+	if err != nil {
+		return err
+	}
+	for _, task := range found {
+		if r := readings[taskRef(task)]; r.gone || hasEnded(r.props) {
+			c.tracker.CloneTaskEnded(task)
+		}
+	}
+	return nil
+}
+
 // wasCancelled reports whether a task says that it was cancelled, and so perhaps goes on all the same.
 func wasCancelled(info types.TaskInfo) bool {
 	if info.State != types.TaskInfoStateError || info.Error == nil {

@@ -55,6 +55,9 @@ func (c *connection) processQueue(ctx context.Context) {
 		case <-overdue.C():
 			c.cancelOverdue(ctx)
 			c.searchAgain(ctx)
+			if err := c.rereadFound(ctx); err != nil && ctx.Err() == nil {
+				klog.FromContext(ctx).V(2).Info("Reading clone tasks again", "err", err)
+			}
 		case <-ctx.Done():
 			return
 		}

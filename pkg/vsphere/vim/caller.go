@@ -80,7 +80,7 @@ type caller struct {
 // to a list that holds it.
 var readers = map[string]bool{
 	"RetrieveServiceContent": true, "RetrieveProperties": true, "RetrievePropertiesEx": true, "CurrentTime": true,
-	"FindChild": true, "QueryEvents": true, "RecommendDatastores": true,
+	"FindChild": true, "QueryEvents": true, "RecommendDatastores": true, "GetCustomizationSpec": true,
 	"PbmRetrieveServiceContent": true, "PbmQueryProfile": true, "PbmRetrieveContent": true, "PbmCheckRequirements": true,
 	"CreatePropertyCollector": true, "DestroyPropertyCollector": true, "DestroyPropertyFilter": true,
 	"WaitForUpdatesEx":     true, // with the same version, which vCenter takes for what was acknowledged, and repeats the rest

@@ -128,12 +128,12 @@ func (c *connection) place(ctx context.Context, anc *ancestry) error {
 			found.templates[class.Name] = folder
 			found.sound = found.sound && folder.err == nil
 		}
-		missing, err := c.missingCustomizationSpecs(ctx, class)
+		wrong, err := c.wrongCustomizationSpecs(ctx, class)
 		if err != nil {
 			return err
 		}
-		found.customizations[class.Name] = missing
-		found.sound = found.sound && len(missing) == 0
+		found.customizations[class.Name] = wrong
+		found.sound = found.sound && len(wrong) == 0
 		networks, err := c.findNetworks(ctx, anc, class)
 		if err != nil {
 			return err

@@ -47,7 +47,7 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 		return err
 	}
 	if err := b.readAgain(ctx, spec.Source, originOf(spec.VMSpec)); err != nil {
-		failure := b.fail("Read template "+spec.Source.Path, err)
+		failure := b.failReading("Read template "+spec.Source.Path, err)
 		b.tracker.Refused(id, failure)
 		return failure
 	}
@@ -57,16 +57,16 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	}
 	custom, err := b.customization(ctx, r)
 	if err != nil {
-		return b.refuse(id, "Customize VM "+r.Name, spec, err)
+		return b.refuse(id, spec, err, b.failReading("Customize VM "+r.Name, b.meant(spec, err)))
 	}
 	store, err := b.chooseStore(ctx, r.Name, spec, place)
 	if err != nil {
-		return b.refuse(id, "Choose a datastore for VM "+r.Name, spec, err)
+		return b.refuse(id, spec, err, b.failReading("Choose a datastore for VM "+r.Name, b.meant(spec, err)))
 	}
 	b.pending.begin(id, spec.Folder)
 	task, err := b.send(ctx, r, cloneTarget{place, store}, backings, custom)
 	if err != nil {
-		failure := b.refuse(id, what, spec, err)
+		failure := b.refuse(id, spec, err, b.fail(what, b.meant(spec, err)))
 		if failure.Class == vsphere.ClassUnknown {
 			b.queue.wake() // looks for what has become of it
 		} else {
@@ -102,16 +102,19 @@ func (b *cloneBatch) customization(ctx context.Context, r vsphere.Request) (*typ
 	return customized(stored, cards, *r.Guest)
 }
 
-// refuse ends a clone that vCenter has not taken, and looks at what its answer says is gone.
-func (b *cloneBatch) refuse(id operations.ID, what string, spec *vsphere.CloneSpec, err error) *vsphere.Error {
-	why := err
+// meant returns what an answer of vCenter says of the template, or the answer itself if it is about something else.
+func (b *cloneBatch) meant(spec *vsphere.CloneSpec, err error) error {
 	switch snapshot := b.read.snapshot; {
 	case isGone(err, vmRef(spec.Source.Ref)):
-		why = b.templateChanged(spec.Source, nil, "it is gone")
+		return b.templateChanged(spec.Source, nil, "it is gone")
 	case snapshot != nil && isGone(err, *snapshot):
-		why = errSnapshotGone(spec.Source)
+		return errSnapshotGone(spec.Source)
 	}
-	failure := b.fail(what, why)
+	return err
+}
+
+// refuse ends a clone that vCenter has not taken, and looks at what its answer says is gone.
+func (b *cloneBatch) refuse(id operations.ID, spec *vsphere.CloneSpec, err error, failure *vsphere.Error) *vsphere.Error {
 	b.tracker.Refused(id, failure)
 	if isGone(err, folderRef(spec.Folder)) {
 		b.folderGone(spec.Folder)

@@ -17,21 +17,21 @@ import (
 // with it what tells the VMs of a group apart.
 const maxComputerName = 15
 
-// missingCustomizationSpecs says which customization specifications of a class are not there. An error means that vCenter has not
-// answered.
-func (c *connection) missingCustomizationSpecs(ctx context.Context, class vsphere.ClassSpec) (missing []*vsphere.Error, err error) {
+// wrongCustomizationSpecs says which customization specifications of a class are not there, or cannot be read: other classes do not
+// notice that. An error means that vCenter is away.
+func (c *connection) wrongCustomizationSpecs(ctx context.Context, class vsphere.ClassSpec) (wrong []*vsphere.Error, err error) {
 	for _, name := range class.CustomizationSpecs {
 		_, err := c.readCustomizationSpec(ctx, name)
 		if err == nil {
 			continue
 		}
-		failure := c.fail("Read customization specification "+name, err)
-		if failure.Class != vsphere.ClassInvalid {
+		failure := c.failReading("Read customization specification "+name, err)
+		if failure.Class == vsphere.ClassUnavailable || ctx.Err() != nil {
 			return nil, err
 		}
-		missing = append(missing, failure)
+		wrong = append(wrong, failure)
 	}
-	return missing, nil
+	return wrong, nil
 }
 
 // readCustomizationSpec reads a customization specification.

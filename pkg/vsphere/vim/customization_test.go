@@ -1,11 +1,14 @@
 package vim
 
 import (
+	"errors"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
@@ -95,5 +98,65 @@ func TestWhoTellsCustomizations(t *testing.T) {
 		if got := tellsCustomizations(version); got != want {
 			t.Errorf("version %q: %t", version, got)
 		}
+	}
+}
+
+// scriptedSpecs is a connection to a vCenter that answers reads of customization specifications with errors, in turn.
+func scriptedSpecs(t *testing.T, answers ...error) (*testConn, *script) {
+	t.Helper()
+	s := &script{fails: fails{"GetCustomizationSpec": answers}, reads: reads{vmRef("vm-5"): {asTemplate(nil)}}}
+	c := scripted(t, s)
+	c.client.ServiceContent.CustomizationSpecManager = &types.ManagedObjectReference{Type: "CustomizationSpecManager", Value: "CustomizationSpecManager"}
+	return c, s
+}
+
+// What is wrong with a specification is told of its class alone. Nothing but the end of the connection is everybody's.
+func TestCustomizationSpecsThatCannotBeRead(t *testing.T) {
+	lost := &callError{method: "GetCustomizationSpec", sent: true, err: io.EOF}
+	for name, tt := range map[string]struct {
+		answer error
+		class  vsphere.Class // of what is told of the class, empty for an error
+	}{
+		"it is not there":       {soap.WrapVimFault(&types.NotFound{}), vsphere.ClassInvalid},
+		"it may not be read":    {denied403, vsphere.ClassInvalid},
+		"it cannot be read":     {soap.WrapVimFault(&types.SystemError{}), vsphere.ClassTransient},
+		"that takes too long":   {soap.WrapVimFault(&types.Timedout{}), vsphere.ClassTransient},
+		"the answer was lost":   {lost, vsphere.ClassTransient},
+		"vCenter is away":       {noAnswer, ""},
+		"the session has ended": {soap.WrapVimFault(&types.NotAuthenticated{}), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := scriptedSpecs(t, tt.answer, nil)
+			wrong, err := c.wrongCustomizationSpecs(t.Context(), vsphere.ClassSpec{Name: "gold", CustomizationSpecs: []string{"join", "leave"}})
+			if tt.class == "" {
+				if !errors.Is(err, tt.answer) {
+					t.Errorf("%v, %v", wrong, err)
+				}
+				return
+			}
+			if err != nil || len(wrong) != 1 || wrong[0].Class != tt.class {
+				t.Errorf("%v, %v; want one that is %s", wrong, err, tt.class)
+			}
+		})
+	}
+}
+
+// A clone whose specification cannot be read is not sent, and nobody waits for what has become of it.
+func TestACloneThatLacksItsSpecification(t *testing.T) {
+	for name, answer := range map[string]error{
+		"the answer was lost": &callError{method: "GetCustomizationSpec", sent: true, err: io.EOF},
+		"that takes too long": soap.WrapVimFault(&types.Timedout{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := scriptedSpecs(t, answer)
+			r := cloneOfLinux("web-1")
+			r.Guest = &vsphere.GuestData{Customization: "join", Hostname: "web-1"}
+			err := c.v.Start(t.Context(), testGroup, []vsphere.Request{r})
+			wantClass(t, "Start", err, vsphere.ClassTransient)
+			ops, failures := c.v.tracker.Of(testUID)
+			if len(ops) != 0 || len(failures) != 1 || s.sent("CloneVM_Task") {
+				t.Errorf("under way: %+v; failures: %+v; calls: %v", ops, failures, s.calls)
+			}
+		})
 	}
 }

@@ -76,6 +76,18 @@ func (r faultReporter) failOf(kind vsphere.OperationKind, what string, err error
 	return silent(class, what, err)
 }
 
+// failReading is fail for a call that changes nothing. Its outcome is never unknown, whatever vCenter has answered.
+func (r faultReporter) failReading(what string, err error) *vsphere.Error {
+	failure := r.fail(what, err)
+	if failure.Class != vsphere.ClassUnknown {
+		return failure
+	}
+	return &vsphere.Error{
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying, Fault: failure.Fault, Err: err,
+		Message: what + ": vCenter has not finished in time, and is asked again.",
+	}
+}
+
 // silent tells of a vCenter that does not answer.
 func silent(class vsphere.Class, what string, err error) *vsphere.Error {
 	return &vsphere.Error{

@@ -3,6 +3,7 @@ package vim
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,9 @@ type storageDRS struct {
 }
 
 func (s *storageDRS) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
-	err := s.script.RoundTrip(ctx, req, res)
+	if err := s.script.RoundTrip(ctx, req, res); err != nil {
+		return err
+	}
 	switch body := req.(type) {
 	case *methods.RecommendDatastoresBody:
 		out := &res.(*methods.RecommendDatastoresBody).Res.Returnval
@@ -44,7 +47,7 @@ func (s *storageDRS) RoundTrip(ctx context.Context, req, res soap.HasFault) erro
 	case *methods.CloneVM_TaskBody:
 		s.sentTo = append(s.sentTo, body.Req.Spec.Location.Datastore.Value)
 	}
-	return err
+	return nil
 }
 
 // inPod is a connection whose zone names a datastore cluster.
@@ -145,6 +148,25 @@ func TestTheMostFreeDatastore(t *testing.T) {
 			got, err := scripted(t, s).mostFree(t.Context(), stores)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("%v, %v; want %v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// A clone for which no datastore was recommended is not sent, and nobody waits for what has become of it.
+func TestACloneThatLacksItsRecommendation(t *testing.T) {
+	for name, answer := range map[string]error{
+		"the answer was lost": &callError{method: "RecommendDatastores", sent: true, err: io.EOF},
+		"that takes too long": soap.WrapVimFault(&types.Timedout{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &storageDRS{}
+			c := inPod(t, s)
+			s.fails = fails{"RecommendDatastores": {answer}}
+			err := c.v.Start(t.Context(), testGroup, []vsphere.Request{cloneOfLinux("web-1")})
+			wantClass(t, "Start", err, vsphere.ClassTransient)
+			if ops, failures := c.v.tracker.Of(testUID); len(ops) != 0 || len(failures) != 1 || len(s.sentTo) != 0 {
+				t.Errorf("under way: %+v; failures: %+v; sent to %v", ops, failures, s.sentTo)
 			}
 		})
 	}

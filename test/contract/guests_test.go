@@ -57,6 +57,7 @@ func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
 				for _, card := range state.Cards {
 					out.Addresses = append(out.Addresses, strings.Join(card.Static, " "))
 					out.Gateways = append(out.Gateways, card.Gateways...)
+					out.Nameservers = append(out.Nameservers, card.Nameservers...)
 				}
 				return true, nil
 			}

@@ -27,7 +27,8 @@ import (
 //     has its addresses; and it succeeds or fails, which an event tells.
 //  3. A guest whose customization has failed asks for addresses by DHCP and keeps the hostname that it had: that it has an
 //     address does not mean that it was customized.
-//  4. A customization that is pending is not replaced: CustomizationPending. A virtual machine that is on is not customized.
+//  4. Windows has the name servers of each adapter, Linux those of the global settings alone.
+//  5. A customization that is pending is not replaced: CustomizationPending. A virtual machine that is on is not customized.
 //
 // vCenter asks for VirtualMachine.Provisioning.Customize on the virtual machine, and of a clone on its destination; reading a spec
 // asks for VirtualMachine.Provisioning.ReadCustSpecs. CustomizationCloudinitPrep is not supported.
@@ -172,6 +173,7 @@ func customized(vm *simulator.VirtualMachine, spec *types.CustomizationSpec) (na
 		if setup, err = fixed(mapping.Adapter); err != nil {
 			return "", nil, err
 		}
+		setup.nameservers = nameservers(spec, mapping.Adapter)
 		mac := cmp.Or(mapping.MacAddress, vm.Guest.Net[i].MacAddress)
 		if !slices.ContainsFunc(vm.Guest.Net, func(card types.GuestNicInfo) bool { return strings.EqualFold(card.MacAddress, mac) }) {
 			return "", nil, fmt.Errorf("there is no network card %s", mac)
@@ -200,9 +202,16 @@ func customName(vm *simulator.VirtualMachine, base types.BaseCustomizationName, 
 	return name, nil
 }
 
-// fixed is how a customization sets up a network card.
+// nameservers are those that a customization gives a network card. By the API reference, Linux does not look at those of its adapter.
+func nameservers(spec *types.CustomizationSpec, adapter types.CustomizationIPSettings) []string {
+	if _, linux := spec.Identity.(*types.CustomizationLinuxPrep); linux {
+		return spec.GlobalIPSettings.DnsServerList
+	}
+	return adapter.DnsServerList
+}
+
+// fixed is how a customization sets up a network card, but for its name servers.
 func fixed(adapter types.CustomizationIPSettings) (out cardSetup, err error) {
-	out.nameservers = adapter.DnsServerList
 	if v6 := adapter.IpV6Spec; v6 != nil {
 		if err := out.fixV6(v6); err != nil {
 			return out, err

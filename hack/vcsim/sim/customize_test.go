@@ -40,14 +40,16 @@ func (e *env) stored(spec control.CustomizationSpec) types.CustomizationSpec {
 // linux is a spec for one network card with a fixed address.
 func (e *env) linux() types.CustomizationSpec {
 	e.t.Helper()
-	return fix(e.stored(control.CustomizationSpec{Name: "linux", NICs: 1, Hostname: "web-0"}), "192.0.2.7", "192.0.2.1")
+	spec := fix(e.stored(control.CustomizationSpec{Name: "linux", NICs: 1, Hostname: "web-0"}), "192.0.2.7", "192.0.2.1")
+	spec.GlobalIPSettings.DnsServerList = []string{"192.0.2.53"}
+	return spec
 }
 
 // fix gives the first network card of a spec an address.
 func fix(spec types.CustomizationSpec, ip, gateway string) types.CustomizationSpec {
 	spec.NicSettingMap[0].Adapter = types.CustomizationIPSettings{
 		Ip: &types.CustomizationFixedIp{IpAddress: ip}, SubnetMask: "255.255.255.0", Gateway: []string{gateway},
-		DnsServerList: []string{"192.0.2.53"},
+		DnsServerList: []string{"192.0.2.54"},
 	}
 	return spec
 }
@@ -124,6 +126,23 @@ func TestCustomizationOfAClone(t *testing.T) {
 	on, err := e.control.PowerOns(e.ctx)
 	if err != nil || len(on) != 3 || !on[0].Customization || on[1].Customization {
 		t.Errorf("power-ons %+v, %v", on, err)
+	}
+}
+
+// TestNameserversOfCustomizations gives an adapter and the whole guest different ones.
+func TestNameserversOfCustomizations(t *testing.T) {
+	e := startGuests(t, control.Guest{Tools: true})
+	windows := fix(e.stored(control.CustomizationSpec{Name: "windows", NICs: 1, Windows: true}), "192.0.2.8", "192.0.2.1")
+	windows.GlobalIPSettings.DnsServerList = []string{"192.0.2.53"}
+	for name, tt := range map[string]struct {
+		spec types.CustomizationSpec
+		want string
+	}{"a": {e.linux(), "192.0.2.53"}, "b": {windows, "192.0.2.54"}} {
+		vm, _ := e.cloneOff(name, customize(tt.spec))
+		e.on(vm)
+		if got := e.guest(name).Cards[0].Nameservers; !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%T: name servers %q, want %s", tt.spec.Identity, got, tt.want)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ var customizeScenarios = []scenario{
 		vm := f.madeCustomized()
 		f.tells(vm, vsphere.GuestData{Customization: joins})
 		f.turnsOn(vm.Ref)
-		want := GuestTruth{Hostname: "web-3", Addresses: []string{"10.2.0.14/24"}, Gateways: []string{"10.2.0.1"}}
+		want := GuestTruth{Hostname: "web-3", Addresses: []string{"10.2.0.14/24"}, Gateways: []string{"10.2.0.1"}, Nameservers: []string{"10.2.0.2"}}
 		if diff := cmp.Diff(want, f.GuestOf(vm.Ref)); diff != "" {
 			f.t.Errorf("the guest (-want +got):\n%s", diff)
 		}

@@ -30,8 +30,8 @@ type GuestTruth struct {
 	Hostname, UserData string
 	SSHKeys            []string
 	// Addresses are those of its network cards, in order, with their prefix lengths; empty where it asks for one by DHCP.
-	Addresses []string
-	Gateways  []string
+	Addresses             []string
+	Gateways, Nameservers []string
 }
 
 // World is a vCenter of its own with an implementation connected to it, and the ways to change it behind its back. It

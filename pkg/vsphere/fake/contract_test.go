@@ -113,6 +113,9 @@ func (w *world) GuestOf(vm vsphere.Ref) contract.GuestTruth {
 		if card.Gateway.IsValid() {
 			out.Gateways = append(out.Gateways, card.Gateway.String())
 		}
+		for _, server := range card.Nameservers {
+			out.Nameservers = append(out.Nameservers, server.String())
+		}
 	}
 	if len(told.Cards) == 0 {
 		out.Addresses = []string{""}

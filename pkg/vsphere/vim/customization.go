@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -67,6 +68,9 @@ func customized(stored types.CustomizationSpec, cards int, data vsphere.GuestDat
 	}
 	spec := stored
 	spec.Identity, spec.NicSettingMap = identity, make([]types.CustomizationAdapterMapping, cards)
+	if servers := nameservers(data.Cards); len(servers) > 0 && isLinux(identity) {
+		spec.GlobalIPSettings.DnsServerList = servers
+	}
 	for i := range spec.NicSettingMap {
 		setting := types.CustomizationIPSettings{Ip: &types.CustomizationDhcpIpGenerator{}}
 		if i < len(stored.NicSettingMap) {
@@ -129,6 +133,26 @@ func addressed(setting types.CustomizationIPSettings, card vsphere.GuestCard) ty
 		Gateway: gateway,
 	}
 	return setting
+}
+
+// isLinux reports whether a customization is one of Linux. That takes the name servers of the whole guest, and does not look at
+// those of a network card.
+func isLinux(identity types.BaseCustomizationIdentitySettings) bool {
+	_, is := identity.(*types.CustomizationLinuxPrep)
+	return is
+}
+
+// nameservers returns those of some network cards, each once.
+func nameservers(cards []vsphere.GuestCard) []string {
+	var all []string
+	for _, card := range cards {
+		for _, server := range texts(card.Nameservers) {
+			if !slices.Contains(all, server) {
+				all = append(all, server)
+			}
+		}
+	}
+	return all
 }
 
 func texts(addresses []netip.Addr) []string {

@@ -63,6 +63,59 @@ func TestCustomizedCards(t *testing.T) {
 	}
 }
 
+// Windows takes the name servers of each network card, Linux only those of the whole guest. What the class does not say stays.
+func TestCustomizedNameservers(t *testing.T) {
+	one, two, stored := "192.0.2.1", "2001:db8::2", "192.0.2.53"
+	linux, windows := &types.CustomizationLinuxPrep{}, &types.CustomizationSysprep{}
+	for name, tt := range map[string]struct {
+		identity types.BaseCustomizationIdentitySettings
+		cards    [][]string
+		global   []string
+		adapters [][]string
+	}{
+		"Linux":                      {linux, [][]string{{one}}, []string{one}, [][]string{{one}}},
+		"Linux with two cards":       {linux, [][]string{{one, two}, {two, one}}, []string{one, two}, [][]string{{one, two}, {two, one}}},
+		"Linux, one card has none":   {linux, [][]string{nil, {two}}, []string{two}, [][]string{{stored}, {two}}},
+		"Linux, the class has none":  {linux, [][]string{nil}, []string{stored}, [][]string{{stored}}},
+		"Linux, by DHCP":             {linux, nil, []string{stored}, nil},
+		"Windows":                    {windows, [][]string{{one}, {two}}, []string{stored}, [][]string{{one}, {two}}},
+		"Windows, the class has one": {windows, [][]string{nil, {two}}, []string{stored}, [][]string{{stored}, {two}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := types.CustomizationSpec{Identity: tt.identity}
+			spec.GlobalIPSettings.DnsServerList = []string{stored}
+			data := vsphere.GuestData{Hostname: "web-0"}
+			for _, servers := range tt.cards {
+				told := card("10.2.0.11", "10.2.0.0/23", "")
+				for _, server := range servers {
+					told.Nameservers = append(told.Nameservers, netip.MustParseAddr(server))
+				}
+				data.Cards = append(data.Cards, told)
+				spec.NicSettingMap = append(spec.NicSettingMap, types.CustomizationAdapterMapping{
+					Adapter: types.CustomizationIPSettings{DnsServerList: []string{stored}},
+				})
+			}
+			got, err := customized(spec, len(tt.cards), data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var adapters [][]string
+			for _, nic := range got.NicSettingMap {
+				adapters = append(adapters, nic.Adapter.DnsServerList)
+			}
+			if diff := cmp.Diff(tt.global, got.GlobalIPSettings.DnsServerList); diff != "" {
+				t.Errorf("of the guest (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.adapters, adapters); diff != "" {
+				t.Errorf("of its network cards (-want +got):\n%s", diff)
+			}
+			if !cmp.Equal(spec.GlobalIPSettings.DnsServerList, []string{stored}) {
+				t.Errorf("the specification that is stored is changed: %+v", spec.GlobalIPSettings)
+			}
+		})
+	}
+}
+
 // A hostname that would be cut off would be that of another VM, too.
 func TestCustomizedNames(t *testing.T) {
 	windows := &types.CustomizationSysprep{Identification: types.CustomizationIdentification{JoinDomain: "corp.example.com"}}

@@ -26,8 +26,9 @@ type ancestry struct {
 	known map[types.ManagedObjectReference]properties
 	lists map[listing][]object
 	more  map[types.ManagedObjectReference]properties // see readMore
-	// policies are nil as long as they were not asked for.
-	policies *policyList
+	// policies and policiesErr are both nil as long as the storage policies were not asked for.
+	policies    *policyList
+	policiesErr error
 }
 
 // listing names what below has listed.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/pbm"
 	"github.com/vmware/govmomi/pbm/methods"
@@ -17,6 +18,10 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
+// policyTimeout is how long a call to the service of storage policies may take, if calls in general may not take less: while it is
+// waited for, nobody learns anything of VMs.
+const policyTimeout = 5 * time.Second
+
 // newPolicyCaller returns the way to what knows the storage policies. It is another service of vCenter, with the same session, and
 // may be away while vCenter is there: what is lost there does not end the connection. That the session has ended, the other
 // calls find out.
@@ -24,7 +29,7 @@ func newPolicyCaller(main *caller, vimClient *soap.Client) *caller {
 	client := vimClient.NewServiceClient(pbm.Path, pbm.Namespace)
 	client.Client = vimClient.Client // its connections and its cookies
 	client.Cookie = vimClient.SessionCookie
-	return &caller{next: client, guard: main.guard, timeout: main.timeout, observe: main.observe, lost: func(error) {}}
+	return &caller{next: client, guard: main.guard, timeout: min(main.timeout, policyTimeout), observe: main.observe, lost: func(error) {}}
 }
 
 // policiesUnreadable means that vCenter has not told what a zone with a storage policy comes to. It says nothing of other zones.
@@ -56,17 +61,23 @@ type policyList struct {
 	ids    map[string]string // by name
 }
 
-// readPolicies reads the storage policies, once for each round of look-ups.
+// readPolicies reads the storage policies, once for each round of look-ups, whatever comes of it: a service that does not answer is
+// not to be waited for once a zone.
 func (a *ancestry) readPolicies(ctx context.Context) (*policyList, error) {
-	if a.policies != nil {
-		return a.policies, nil
+	if a.policies == nil && a.policiesErr == nil {
+		a.policies, a.policiesErr = a.c.listPolicies(ctx)
 	}
-	content, err := methods.PbmRetrieveServiceContent(ctx, a.c.policies, &pbmtypes.PbmRetrieveServiceContent{This: pbm.ServiceInstance})
+	return a.policies, a.policiesErr
+}
+
+// listPolicies reads the storage policies.
+func (c *connection) listPolicies(ctx context.Context) (*policyList, error) {
+	content, err := methods.PbmRetrieveServiceContent(ctx, c.policies, &pbmtypes.PbmRetrieveServiceContent{This: pbm.ServiceInstance})
 	if err != nil {
 		return nil, err
 	}
 	manager := content.Returnval.ProfileManager
-	found, err := methods.PbmQueryProfile(ctx, a.c.policies, &pbmtypes.PbmQueryProfile{
+	found, err := methods.PbmQueryProfile(ctx, c.policies, &pbmtypes.PbmQueryProfile{
 		This: manager, ProfileCategory: string(pbmtypes.PbmProfileCategoryEnumREQUIREMENT),
 		ResourceType: pbmtypes.PbmProfileResourceType{ResourceType: string(pbmtypes.PbmProfileResourceTypeEnumSTORAGE)},
 	})
@@ -75,7 +86,7 @@ func (a *ancestry) readPolicies(ctx context.Context) (*policyList, error) {
 	}
 	list := &policyList{solver: content.Returnval.PlacementSolver, ids: map[string]string{}}
 	if len(found.Returnval) > 0 {
-		named, err := methods.PbmRetrieveContent(ctx, a.c.policies, &pbmtypes.PbmRetrieveContent{This: manager, ProfileIds: found.Returnval})
+		named, err := methods.PbmRetrieveContent(ctx, c.policies, &pbmtypes.PbmRetrieveContent{This: manager, ProfileIds: found.Returnval})
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +95,6 @@ func (a *ancestry) readPolicies(ctx context.Context) (*policyList, error) {
 			list.ids[profile.Name] = profile.ProfileId.UniqueId
 		}
 	}
-	a.policies = list
 	return list, nil
 }
 
@@ -104,6 +114,9 @@ func (c *connection) choosePolicy(ctx context.Context, anc *ancestry, zone zoneS
 	stores, err := c.satisfying(ctx, list.solver, id, datastoresOf(compute))
 	switch {
 	case err != nil:
+		if lostCall(err) != nil { // the next zone does not wait for it either
+			anc.policiesErr = err
+		}
 		return storage{}, c.policyError(ctx, err)
 	case len(stores) == 0:
 		return storage{}, &vsphere.Error{

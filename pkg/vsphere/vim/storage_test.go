@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -208,6 +209,59 @@ func TestPoliciesThatCannotBeRead(t *testing.T) {
 	zone.StoragePolicy = "slow"
 	if _, refused, _ := c.asBefore(zone, why); refused != why {
 		t.Errorf("it was another policy: %v", refused)
+	}
+}
+
+// hangs is a script that does not answer one method.
+type hangs struct {
+	*script
+	method string
+}
+
+func (s *hangs) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
+	err := s.script.RoundTrip(ctx, req, res)
+	if methodName(req) == s.method {
+		<-ctx.Done()
+		err = ctx.Err()
+	}
+	return err
+}
+
+// A service of storage policies that hangs is waited for once a round, and not for long, however many zones name a policy.
+func TestAServiceOfStoragePoliciesThatHangs(t *testing.T) {
+	zone := zoneSpec{vsphere.ZoneSpec{Name: "a", Cluster: "c1", StoragePolicy: "fast"}, "gold"}
+	compute := choice{object: object{props: properties{
+		propDatastores: types.ArrayOfManagedObjectReference{ManagedObjectReference: []types.ManagedObjectReference{store1}},
+	}}}
+	address, err := soap.ParseURL("https://vcenter.example.com/sdk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"PbmRetrieveServiceContent", "PbmQueryProfile", "PbmCheckRequirements"} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				c := scripted(t, s)
+				main := &caller{timeout: DefaultCallTimeout, observe: func(string, time.Duration, error) {}}
+				policies := newPolicyCaller(main, soap.NewClient(address, false))
+				policies.next = &hangs{s, method}
+				c.policies = policies
+				begin := time.Now()
+				for range 2 { // rounds
+					anc := newAncestry(c.connection)
+					if method == "PbmCheckRequirements" {
+						anc.policies = &policyList{ids: map[string]string{"fast": "p1"}}
+					}
+					for range 3 {
+						_, err := c.choosePolicy(t.Context(), anc, zone, compute)
+						wantClass(t, "choosePolicy", err, vsphere.ClassTransient)
+					}
+				}
+				if took := time.Since(begin); took != 2*policyTimeout || s.count(method) != 2 {
+					t.Errorf("two rounds of three zones took %s and %d calls", took, s.count(method))
+				}
+			})
+		})
 	}
 }
 

@@ -346,6 +346,11 @@ func checkStatus(t *rapid.T) {
 	}
 }
 
+// isCustomized reports whether the guest of a VM waits for nothing that it is to be told.
+func isCustomized(vm *vsphere.VM) bool {
+	return vm.Stamp.Guest == "" || vm.Stamp.Guest == vsphere.GuestTold && vm.Customization.State == ""
+}
+
 func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 	if status.AvailableReplicas > status.ReadyReplicas || status.ReadyReplicas > status.Replicas || status.AvailableReplicas < 0 {
 		t.Errorf("P7: %d available, %d ready, %d replicas", status.AvailableReplicas, status.ReadyReplicas, status.Replicas)
@@ -353,7 +358,7 @@ func checkCounts(t *rapid.T, in Input, p Plan, status v1alpha1.VmGroupStatus) {
 	ready := 0 // drawUpdate asks for Tools, or for nothing
 	for _, vm := range in.Snapshot.VMs {
 		if vsphere.Identify(in.Snapshot.Owner, testUID, *vm) == vsphere.Ours && vm.Power == vsphere.PoweredOn &&
-			vm.Connection == vsphere.Connected && !vm.Unreadable && vm.Stamp.Guest == "" && (in.Group.Spec.Readiness == nil || vm.ToolsRunning) {
+			vm.Connection == vsphere.Connected && !vm.Unreadable && isCustomized(vm) && (in.Group.Spec.Readiness == nil || vm.ToolsRunning) {
 			ready++
 		}
 	}

@@ -1,6 +1,7 @@
 package operations_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -154,5 +155,21 @@ func TestAForgottenGroupHasNoCloneToCome(t *testing.T) {
 	f.Forget("a")
 	if n := f.ClonesToCome("a"); n != 1 {
 		t.Errorf("%d clones to come, want the one that may be anybody's", n)
+	}
+}
+
+// A task that was found is to be asked for until its end is known: the watch may not tell it.
+func TestFoundUntilItEnds(t *testing.T) {
+	f := newFixture(t, 2)
+	f.CloneTaskFound("task-2")
+	f.CloneTaskFound("task-1")
+	f.CloneTaskCancelled("task-3")
+	if got := f.Found(); !slices.Equal(got, []vsphere.Ref{"task-1", "task-2"}) {
+		t.Errorf("found: %v", got)
+	}
+	f.CloneTaskEnded("task-1")
+	f.Submitted(f.begin("a", clone("a-0")), "task-2") // it is the task of an operation, which knows its end
+	if got := f.Found(); len(got) != 0 {
+		t.Errorf("found: %v", got)
 	}
 }

@@ -20,7 +20,7 @@ func TestNotCustomized(t *testing.T) {
 	}{
 		"it was not asked yet":                   {func(in *Input) { in.Snapshot.Failures = nil }, vsphere.OperationConfigure},
 		"vCenter is not about to":                {func(*Input) {}, vsphere.OperationDestroy},
-		"its clone may be under way":             {func(in *Input) { in.Snapshot.ClonesToCome = 1 }, vsphere.OperationConfigure},
+		"its clone may be under way":             {clonesToCome, ""},
 		"another trouble":                        {func(in *Input) { in.Snapshot.Failures[0].Err = newError(vsphere.ClassTransient) }, vsphere.OperationConfigure},
 		"spec.members protects it":               {protects(0), vsphere.OperationConfigure},
 		"somebody has switched it on":            {func(in *Input) { in.Snapshot.VMs[0].Power = vsphere.PoweredOn }, vsphere.OperationPowerOff},
@@ -40,6 +40,43 @@ func TestNotCustomized(t *testing.T) {
 			}
 			if got != c.want || len(p.Requests) > 1 {
 				t.Errorf("requests %+v, want %s", p.Requests, c.want)
+			}
+		})
+	}
+}
+
+// A process that has just started does not ask for a VM whose clone may be under way: vCenter knows of the customization when that has
+// ended, and a VM that it does not know of by then is made anew.
+func TestNotAskedWhileItsCloneMayRun(t *testing.T) {
+	cloudInit := func(g *v1alpha1.VmGroup) {
+		g.Spec.Guest = &v1alpha1.GuestSpec{CloudInit: &v1alpha1.CloudInitSpec{SSHAuthorizedKeys: []string{"ssh-ed25519 AAAA"}}}
+	}
+	for name, c := range map[string]struct {
+		guest  func(*v1alpha1.VmGroup)
+		change func(*Input)
+		want   vsphere.OperationKind
+		says   string
+	}{
+		"it may":                      {customizedBy("join"), clonesToCome, "", "when its clone has ended"},
+		"it has ended":                {customizedBy("join"), func(*Input) {}, vsphere.OperationConfigure, "before it is powered on"},
+		"cloud-init finds it anyway":  {cloudInit, clonesToCome, vsphere.OperationConfigure, "before it is powered on"},
+		"somebody has switched it on": {customizedBy("join"), func(in *Input) { clonesToCome(in); in.Snapshot.VMs[0].Power = vsphere.PoweredOn }, vsphere.OperationPowerOff, "it is switched off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := group(1, c.guest)
+			in := input(g, vm(0, off, func(v *vsphere.VM) { v.Stamp.Guest, v.Stamp.Revision = vsphere.GuestPending, SpecOf(g).Revision() }))
+			in.Class = "gold"
+			c.change(&in)
+			p := Compute(in)
+			var got vsphere.OperationKind
+			if len(p.Requests) > 0 {
+				got = p.Requests[0].Kind
+			}
+			if got != c.want || len(p.Requests) > 1 {
+				t.Errorf("requests %+v, want %s", p.Requests, c.want)
+			}
+			if status := Status(in, p, Outcome{}); len(status.VMs) != 1 || !strings.Contains(status.VMs[0].Message, c.says) {
+				t.Errorf("VMs %+v, want one that says %q", status.VMs, c.says)
 			}
 		})
 	}

@@ -60,7 +60,8 @@ func (m *member) customization() vsphere.Customization {
 //  2. the last attempt has failed: wait for the end of the back-off
 //  3. somebody has switched it on: switch it off, for its guest has found nothing
 //  4. what it is to be told is not known (see guestData): wait
-//  5. tell it
+//  5. vCenter is to customize it, and may not know that yet (see cloneMayRun): wait
+//  6. tell it
 func (p *Plan) tellGuests(in Input) {
 	ms := &p.members
 	for _, m := range ms.ours {
@@ -76,11 +77,18 @@ func (p *Plan) tellGuests(in Input) {
 		case m.next() == vsphere.OperationPowerOff:
 			p.request(vsphere.OperationPowerOff, m.vm.Ref)
 		default:
-			if data, why := guestData(in, ms, m); why == "" {
+			if data, why := guestData(in, ms, m); why == "" && !cloneMayRun(in, data) {
 				p.Requests = append(p.Requests, vsphere.Request{Kind: vsphere.OperationConfigure, VM: m.vm.Ref, Guest: &data})
 			}
 		}
 	}
+}
+
+// cloneMayRun reports whether the clone of a VM that vCenter is to customize may be under way, by a process before this one: vCenter
+// takes over the customization at its end, and until then the VM looks as if nothing was to come. Everybody is notified when no
+// clone of nobody known is left.
+func cloneMayRun(in Input, data vsphere.GuestData) bool {
+	return data.Customization != "" && in.Snapshot.ClonesToCome > 0
 }
 
 // guestData returns what the guest of a VM is told, or why nobody knows. The networks and addresses are those in its stamp, which
@@ -122,7 +130,7 @@ func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks 
 // whyUntold says what a VM waits for whose guest was not told anything yet.
 func (m *member) whyUntold(in Input, ms *membership) string {
 	const what = "the guest is to be told its hostname, addresses and user data"
-	switch _, why := guestData(in, ms, m); {
+	switch data, why := guestData(in, ms, m); {
 	case m.outsideRoot():
 		return what + ", and the VM lies in " + m.location(in) + ", where nothing is changed"
 	case m.unfinished && m.notCustomized():
@@ -133,6 +141,8 @@ func (m *member) whyUntold(in Input, ms *membership) string {
 		return what + "; " + why
 	case m.vm.Power != vsphere.PoweredOff:
 		return what + "; somebody has switched the VM on before that, and it is switched off"
+	case cloneMayRun(in, data):
+		return what + " when its clone has ended, which may still be under way"
 	default:
 		return what + " before it is powered on"
 	}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -116,11 +115,11 @@ func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks 
 	for _, nic := range nics {
 		var card vsphere.GuestCard
 		if len(nic.Addresses) > 0 {
-			i := slices.IndexFunc(in.Snapshot.Networks, func(n vsphere.Network) bool { return n.Name == nic.Network && n.CIDR.IsValid() })
-			if i < 0 {
-				return data, fmt.Sprintf("VmGroupClass %q does not say any more how its network %q is addressed", in.Class, nic.Network)
+			subnet, why := subnetOf(in, nic.Network)
+			if why != "" {
+				return data, why
 			}
-			card = vsphere.GuestCard{Address: nic.Addresses[0].From, Subnet: in.Snapshot.Networks[i].Subnet}
+			card = vsphere.GuestCard{Address: nic.Addresses[0].From, Subnet: subnet}
 		}
 		data.Cards = append(data.Cards, card)
 	}

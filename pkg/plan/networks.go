@@ -130,6 +130,32 @@ func addressError(in Input, nic vsphere.NIC, network vsphere.Network) *vsphere.E
 	return nil
 }
 
+// subnetOf returns how a network of the class is addressed, or why nobody can have a static address there.
+func subnetOf(in Input, network string) (subnet vsphere.Subnet, why string) {
+	i := slices.IndexFunc(in.Snapshot.Networks, func(n vsphere.Network) bool { return n.Name == network && n.CIDR.IsValid() })
+	if i < 0 {
+		return subnet, fmt.Sprintf("VmGroupClass %q does not say any more how its network %q is addressed", in.Class, network)
+	}
+	return in.Snapshot.Networks[i].Subnet, ""
+}
+
+// whyUnaddressed says why VMs that are made from a spec of the group's cannot have their static addresses, empty if they can, if they
+// have none, or if the class is not known.
+func whyUnaddressed(in Input, spec vsphere.VMSpec) string {
+	if in.Class == "" || len(in.Snapshot.Zones) == 0 {
+		return ""
+	}
+	for _, nic := range spec.NICs() {
+		if len(nic.Addresses) == 0 {
+			continue
+		}
+		if _, why := subnetOf(in, nic.Network); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // reserved returns the addresses of a network that no VM can have, and whose they are.
 func reserved(subnet vsphere.Subnet) map[netip.Addr]string {
 	out := map[netip.Addr]string{}

@@ -1,11 +1,15 @@
 package plan
 
 import (
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -23,6 +27,51 @@ func TestKeptRevisionFails(t *testing.T) {
 	clones := clonesIn(Compute(in.with(failures(ago(time.Hour, failure)))))
 	if len(clones) != 1 || clones[0].Clone.VMSpec != SpecOf(in.Group) {
 		t.Errorf("an hour later it makes %+v, want one of the present spec", clones)
+	}
+}
+
+// TestKeptRevisionUnaddressed takes away how the network of an earlier revision is addressed. The VMs of the present spec are made all
+// the same.
+func TestKeptRevisionUnaddressed(t *testing.T) {
+	customized := func(r *Revision) { r.Guest.Customization, r.Networks = "join", "db=10.2.0.10-10.2.0.19" }
+	cloudInit := func(r *Revision) { r.Guest.SSHKeys, r.Networks = "ssh-ed25519 AAAA", "front,db=10.2.0.10-10.2.0.19" }
+	byDHCP := func(r *Revision) { r.Networks = "front" }
+	addressed := vsphere.Network{Name: "db", Subnet: vsphere.Subnet{CIDR: netip.MustParsePrefix("10.2.0.0/24")}}
+	for name, tc := range map[string]struct {
+		earlier  func(*Revision)
+		networks []vsphere.Network
+		lost     bool
+	}{
+		"it is addressed":                    {customized, []vsphere.Network{addressed}, false},
+		"its CIDR is gone":                   {customized, []vsphere.Network{{Name: "db"}}, true},
+		"the network is gone":                {customized, nil, true},
+		"cloud-init would have to tell them": {cloudInit, []vsphere.Network{{Name: "front"}, {Name: "db"}}, true},
+		"it has no static addresses":         {byDHCP, []vsphere.Network{{Name: "front"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(group(3)).with(partitioned(intstr.FromInt32(2)), earlierRecorded(tc.earlier),
+				offeredBy(func(c *v1alpha1.VmGroupClass) { c.Spec.CustomizationSpecs = []string{"join"} }))
+			in.Snapshot.Networks = tc.networks
+			p := Compute(in)
+			want := []string{VMName("web", testUID, 0), VMName("web", testUID, 1), VMName("web", testUID, 2)}
+			if tc.lost {
+				want = want[2:]
+			}
+			var got []string
+			for _, r := range clonesIn(p) {
+				got = append(got, r.Name)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("it makes %q, want %q", got, want)
+			}
+			said := p.Problem != nil && p.Problem.Reason == v1alpha1.ReasonRevisionUnavailable && strings.Contains(p.Problem.Message, `how its network "db" is addressed`)
+			if said != tc.lost || p.Problem != nil && !tc.lost {
+				t.Errorf("problem %+v", p.Problem)
+			}
+			if in.Snapshot.Zones = nil; tc.lost && Compute(in).Problem.Stalled {
+				t.Errorf("while nobody knows the class: %+v", Compute(in).Problem)
+			}
+		})
 	}
 }
 

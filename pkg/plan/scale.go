@@ -76,23 +76,23 @@ func (p *Plan) scaleUp(in Input) {
 	p.Requests = slices.Grow(p.Requests, len(clones))
 	names := slotNamesOf(in.Group)
 	for i := range clones {
+		spec := &clones[i]
+		name := names.name(spec.Slot)
+		request := vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec}
+		if spec.Guest.Customization != "" {
+			networks, _ := spec.NetworksOf(spec.Slot) // the clones that are due have them
+			data, why := guestDataOf(in, spec.Guest, name, spec.Slot, networks)
+			if why != "" { // networkError tells of it, and Revision.obstacle of a revision that is kept
+				continue
+			}
+			request.Guest = &data
+		}
 		zone := zones.pick()
 		if zone == nil {
 			return
 		}
 		p.EnsureFolder = ms.folder == nil
-		spec := &clones[i]
-		name := names.name(spec.Slot)
 		spec.Place, spec.Host = vsphere.Place{Class: in.Class, Zone: zone.Name}, zone.place(name)
-		request := vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: spec}
-		if spec.Guest.Customization != "" {
-			networks, _ := spec.NetworksOf(spec.Slot) // the clones that are due have them
-			data, why := guestDataOf(in, spec.Guest, name, spec.Slot, networks)
-			if why != "" { // networkError tells of it
-				return
-			}
-			request.Guest = &data
-		}
 		p.Requests = append(p.Requests, request)
 	}
 }

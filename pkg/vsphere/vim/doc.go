@@ -1,4 +1,5 @@
-// Package vim drives a vCenter through its SOAP API. It is the only package that knows govmomi.
+// Package vim drives a vCenter through its SOAP API, and through its REST endpoint where that alone knows: tags and cluster modules. It is
+// the only package that knows govmomi.
 //
 // One goroutine, Run, owns the session: it connects, logs in if there is no session, finds the datacenter, watches, and
 // starts over when anything breaks. All others call through the connection that it has made, and report a call which shows
@@ -12,8 +13,10 @@
 //	watch.go views.go filters.go     what is watched, and what the collector reports
 //	queue.go resync.go sweep.go      what is read beside the watch
 //	snapshot.go template.go folder.go clone.go start.go proven.go power.go shutdown.go reconfigure.go destroy.go
-//	disk_size.go advice.go running.go cancel.go
+//	disk_size.go advice.go running.go cancel.go configure.go customization.go
 //	                                 the calls of the port
+//	associations.go tags.go modules.go module_list.go module_changes.go rest.go
+//	                                 what VMs are put into, beside all else, and the endpoint for that
 //	verify.go clone_tasks.go tasks.go hosts.go classes.go placement.go storage.go policies.go
 //	                                 what a read or a task means
 //	read.go ancestry.go connection.go

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -71,6 +72,13 @@ type treeView struct {
 // printTree prints a group by its status.
 func printTree(out io.Writer, vg *v1alpha1.VmGroup, view treeView) error {
 	fmt.Fprintf(out, "VmGroup %s/%s  %s\n", vg.Namespace, vg.Name, summary(vg))
+	if len(vg.Spec.Networks) > 0 {
+		var names []string
+		for _, network := range vg.Spec.Networks {
+			names = append(names, network.Name)
+		}
+		fmt.Fprintf(out, "├─ networks: %s\n", strings.Join(names, ", "))
+	}
 	folder := "no folder"
 	if f := vg.Status.Folder; f != nil && f.Path != "" {
 		folder = fmt.Sprintf("%s (%s)", f.Path, f.MoRef)
@@ -90,7 +98,7 @@ func printTree(out io.Writer, vg *v1alpha1.VmGroup, view treeView) error {
 		if i == len(shown)-1 && len(more) == 0 {
 			branch = "└─ "
 		}
-		t.row(branch+vm.Name, vm.PowerState, vm.IP, vm.Hostname, vm.Zone, vm.Host, string(vm.State), taskOf(vg, vm, view.tasks), vm.Message)
+		t.row(branch+vm.Name, vm.PowerState, cmp.Or(strings.Join(vm.IPs, ","), vm.IP), vm.Hostname, vm.Zone, vm.Host, string(vm.State), taskOf(vg, vm, view.tasks), vm.Message)
 	}
 	if err := t.print(); err != nil || len(more) == 0 {
 		return err

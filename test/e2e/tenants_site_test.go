@@ -38,6 +38,8 @@ func newTenants(t *testing.T) *tenants {
 	for _, s := range []*install.Site{ci, shop} {
 		harness.Must(t, s.VCenter.Control.SetUsualGuest(t.Context(), control.Guest{Tools: true, CloudInit: true}))
 	}
+	_, err := shop.VCenter.Control.AddTag(t.Context(), "backup", "daily")
+	harness.Must(t, err)
 	return &tenants{ci: newSiteAt(t, ci, nil), shop: shop}
 }
 

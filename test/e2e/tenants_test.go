@@ -156,6 +156,41 @@ func (s *tenants) updates() {
 			s.ci.T.Errorf("%s is as it was", vm.Name)
 		}
 	}
+	s.associated("pg", "web")
+}
+
+// associated waits until the VMs of some groups have the tag of their class, and are in modules of their group.
+func (s *tenants) associated(names ...string) {
+	harness.Eventually(s.ci.T, "the VMs are tagged, and kept apart", func() error {
+		tags, err := s.shop.VCenter.Control.Tags(s.ci.T.Context())
+		if err != nil {
+			return err
+		}
+		modules, err := s.shop.VCenter.Control.Modules(s.ci.T.Context())
+		if err != nil {
+			return err
+		}
+		tagged := control.TagsByObject(tags)
+		for _, name := range names {
+			vg, err := s.shop.Get(name)
+			if err != nil {
+				return err
+			}
+			apart := 0
+			for _, vm := range s.shop.VMs(vg) {
+				if !slices.Equal(tagged[vm.MoRef], []string{"backup/daily"}) {
+					return fmt.Errorf("%s has the tags %q", vm.Name, tagged[vm.MoRef])
+				}
+				if slices.ContainsFunc(modules, func(m control.Module) bool { return slices.Contains(m.Members, vm.MoRef) }) {
+					apart++
+				}
+			}
+			if n := len(s.shop.VMs(vg)); apart < n-1 { // of three in two clusters, one is alone
+				return fmt.Errorf("%d of %d VMs of %s are in modules: %+v", apart, n, name, modules)
+			}
+		}
+		return nil
+	})
 }
 
 // delete deletes the groups. The VMs of the database outlive theirs, until somebody removes them in vCenter.

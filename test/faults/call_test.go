@@ -40,7 +40,7 @@ func (c Call) kind() string {
 var changes = []string{
 	"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "ShutdownGuest", "ResetVM_Task", "ReconfigVM_Task", "Destroy_Task",
 	"UnregisterAndDestroy_Task", "CreateFolder", "CancelTask",
-	"tagging.AttachTagToMultipleObjects", "modules.Create", "modules.Delete", "modules.AddMembers", "modules.RemoveMembers",
+	"tagging-AttachTagToMultipleObjects", "modules-Create", "modules-Delete", "modules-AddMembers", "modules-RemoveMembers",
 }
 
 // Mutating reports whether the call changes what matters. An event does not.
@@ -122,7 +122,8 @@ func identifyREST(r *http.Request) Call {
 	return c
 }
 
-// restVerb names a request to vCenter's REST endpoint as the simulator does.
+// restVerb names a request to vCenter's REST endpoint as the simulator does, with a dash for the dot, which ends a verb in the name
+// of a plan.
 func restVerb(r *http.Request) string {
 	query := r.URL.Query()
 	action := query.Get("~action") + query.Get("action")
@@ -131,21 +132,21 @@ func restVerb(r *http.Request) string {
 		is   bool
 		verb string
 	}{
-		{strings.HasSuffix(r.URL.Path, "/session") && action == "get", "session.Get"},
-		{strings.HasSuffix(r.URL.Path, "/session") && r.Method == http.MethodDelete, "session.Logout"},
-		{strings.HasSuffix(r.URL.Path, "/session"), "session.Login"},
-		{action == "attach-tag-to-multiple-objects", "tagging.AttachTagToMultipleObjects"},
-		{action == "list-attached-objects-on-tags", "tagging.ListAttachedObjectsOnTags"},
-		{action == "list-tags-for-category", "tagging.ListTagsForCategory"},
-		{strings.HasSuffix(r.URL.Path, "/tagging/category"), "tagging.ListCategories"},
-		{strings.Contains(r.URL.Path, "/tagging/category/"), "tagging.GetCategory"},
-		{strings.Contains(r.URL.Path, "/tagging/tag/"), "tagging.GetTag"},
-		{members && action == "add", "modules.AddMembers"},
-		{members && action == "remove", "modules.RemoveMembers"},
-		{members, "modules.ListMembers"},
-		{strings.HasSuffix(r.URL.Path, "/modules") && r.Method == http.MethodPost, "modules.Create"},
-		{strings.HasSuffix(r.URL.Path, "/modules"), "modules.List"},
-		{strings.Contains(r.URL.Path, "/modules/") && r.Method == http.MethodDelete, "modules.Delete"},
+		{strings.HasSuffix(r.URL.Path, "/session") && action == "get", "session-Get"},
+		{strings.HasSuffix(r.URL.Path, "/session") && r.Method == http.MethodDelete, "session-Logout"},
+		{strings.HasSuffix(r.URL.Path, "/session"), "session-Login"},
+		{action == "attach-tag-to-multiple-objects", "tagging-AttachTagToMultipleObjects"},
+		{action == "list-attached-objects-on-tags", "tagging-ListAttachedObjectsOnTags"},
+		{action == "list-tags-for-category", "tagging-ListTagsForCategory"},
+		{strings.HasSuffix(r.URL.Path, "/tagging/category"), "tagging-ListCategories"},
+		{strings.Contains(r.URL.Path, "/tagging/category/"), "tagging-GetCategory"},
+		{strings.Contains(r.URL.Path, "/tagging/tag/"), "tagging-GetTag"},
+		{members && action == "add", "modules-AddMembers"},
+		{members && action == "remove", "modules-RemoveMembers"},
+		{members, "modules-ListMembers"},
+		{strings.HasSuffix(r.URL.Path, "/modules") && r.Method == http.MethodPost, "modules-Create"},
+		{strings.HasSuffix(r.URL.Path, "/modules"), "modules-List"},
+		{strings.Contains(r.URL.Path, "/modules/") && r.Method == http.MethodDelete, "modules-Delete"},
 	} {
 		if known.is {
 			return known.verb

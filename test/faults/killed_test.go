@@ -48,7 +48,7 @@ func TestKilled(t *testing.T) {
 // ofLogin tells whether a process that dies at a call may leave an attempt to log in on record, and not what came of it. The
 // next one then waits for five minutes, which take as long in real time: TestFaults plays these plans.
 func ofLogin(c Call) bool {
-	return c.Verb == "Login" || c.Verb == "create" && c.Object == "leases" || strings.HasPrefix(c.Object, "leases-") && strings.HasSuffix(c.Object, "-login")
+	return c.Verb == "Login" || c.Verb == "session-Login" || c.Verb == "create" && c.Object == "leases" || strings.HasPrefix(c.Object, "leases-") && strings.HasSuffix(c.Object, "-login")
 }
 
 // startChild starts the binary that ships on a line.

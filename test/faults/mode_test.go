@@ -54,9 +54,9 @@ func (c Call) Modes() []Mode {
 		return slices.Concat(basic, anyREST, changeREST)
 	case c.Side == Kubernetes:
 		return slices.Concat(basic, anyREST)
-	case c.Verb == "session.Login":
+	case c.Verb == "session-Login":
 		return slices.Concat(basic, []Mode{"InvalidLogin", "503"})
-	case c.Verb == "session.Logout":
+	case c.Verb == "session-Logout":
 		return basic
 	case strings.Contains(c.Verb, "."):
 		return slices.Concat(basic, anyVCenterREST)

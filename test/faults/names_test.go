@@ -9,6 +9,7 @@ import (
 func TestPlanNames(t *testing.T) {
 	for _, p := range []Plan{
 		{"create", []Fault{{1, Call{VCenter, "CloneVM_Task", "web-1", 1}, AnswerLost}}},
+		{"class", []Fault{{1, Call{VCenter, "session-Login", "", 1}, AnswerLost}}},
 		{"scale", []Fault{{1, Call{VCenter, "CreateFilter", "", 12}, "503"}}},
 		{"scale", []Fault{{1, Call{Kubernetes, "update", "vmgroups-web-status", 3}, CrashAfter}, {2, Call{VCenter, "Login", "", 1}, CrashBefore}}},
 	} {

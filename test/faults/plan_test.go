@@ -13,6 +13,11 @@ type Fault struct {
 	Mode        Mode
 }
 
+// losesALogin reports whether f leaves a session that nobody knows. vCenter ends it when it has been idle for long.
+func (f Fault) losesALogin() bool {
+	return f.Mode == AnswerLost && (f.Call.Verb == "Login" || f.Call.Verb == "session-Login")
+}
+
 // Plan is one run: a scenario, and what goes wrong in it. The second fault of a plan hits the recovery from the first.
 type Plan struct {
 	Scenario string

@@ -76,7 +76,7 @@ func play(t testing.TB, s scenario, p Plan, want string, binary bool) result {
 	if s.racy {
 		r.VCenter.Excuse = switchedOnMeanwhile
 	}
-	lostLogin := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Call.Verb == "Login" && f.Mode == AnswerLost })
+	lostLogin := slices.ContainsFunc(p.Faults, Fault.losesALogin)
 	r.checker = invariants.Watch(r.World, invariants.Options{
 		AgentPerProcess: !binary && !lostLogin, LoginEvery: 5 * time.Minute / time.Duration(speed),
 	})
@@ -161,8 +161,8 @@ func (r *run) record(incarnation int, c Call) (Mode, bool) {
 		return "", false
 	}
 	r.hits++
-	if c.Verb == "Login" && next.Mode == AnswerLost {
-		r.checker.Started() // nobody knows that session, which stays until vCenter ends it
+	if next.losesALogin() {
+		r.checker.Started() // it has left a session
 	}
 	return next.Mode, true
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,15 +114,16 @@ func (w *answer) reply(c *restCall, value any, err *restError) {
 		return
 	}
 	if _, err := w.Write(body); err != nil {
-		panic(http.ErrAbortHandler) // the client has gone
+		panic(http.ErrAbortHandler) // half an answer must not look like a whole one: net/http cuts the connection
 	}
 }
 
-// marshal encodes values that are made of texts, numbers and times alone.
+// marshal encodes an answer. All of them are made of texts, numbers and times, which cannot fail: one that does is a defect of the
+// simulator, and no fault of vCenter that a test may take it for.
 func marshal(value any) []byte {
 	out, err := json.Marshal(value)
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("encode the answer %T: %w", value, err))
 	}
 	return out
 }

@@ -18,7 +18,8 @@ func (c *chaos) keptByPartition() []vsphere.Ref {
 		return nil
 	}
 	now := SpecOf(c.group)
-	if first := slices.MinFunc(c.revisions, func(a, b Revision) int { return cmp.Compare(a.Number, b.Number) }); first.VMSpec == now {
+	first := slices.MinFunc(c.revisions, func(a, b Revision) int { return cmp.Compare(a.Number, b.Number) })
+	if first.VMSpec == now || first.Source == "" && first.Name == now.Revision() && sizeOf(first.VMSpec) == sizeOf(now) { // the spec was taken back
 		return nil
 	}
 	var old []vsphere.VM
@@ -38,6 +39,11 @@ func (c *chaos) keptByPartition() []vsphere.Ref {
 		kept = append(kept, vm.Ref)
 	}
 	return kept
+}
+
+// sizeOf returns all that is known of a revision of which only a VM tells, beside its name.
+func sizeOf(spec vsphere.VMSpec) vsphere.VMSpec {
+	return vsphere.VMSpec{CPU: spec.CPU, MemoryMiB: spec.MemoryMiB, DiskGiB: spec.DiskGiB}
 }
 
 // checkPartition proves that a group rests at its partition: at most so many VMs are old, and if one is missing it is one that

@@ -74,6 +74,15 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 }
 
+// DependsOnClass reports whether KeeperOf may say something else of a group when the class of a name comes, changes or goes. As
+// long as no controller keeps the group, any class may become its own, or that of the controller that tells of it.
+func DependsOnClass(g *v1alpha1.VmGroup, name string) bool {
+	if g.Status.ControllerName != "" {
+		return g.Status.Class == name
+	}
+	return g.Status.Folder == nil
+}
+
 // DefaultClass returns the class of groups that name none: of several, the one that was created last. It is nil if there is
 // none.
 func DefaultClass(classes []*v1alpha1.VmGroupClass) *v1alpha1.VmGroupClass {

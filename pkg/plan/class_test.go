@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +140,51 @@ func TestKeeperOf(t *testing.T) {
 				t.Errorf("kept by its controller: %t, by another: %t", k.KeptBy(k.Controller), k.KeptBy("another"))
 			}
 		})
+	}
+}
+
+// Whenever the coming, changing or going of a class makes KeeperOf say something else, the group depends on that class. A group
+// that a controller keeps depends on its own class alone.
+func TestDependsOnClass(t *testing.T) {
+	type classes = []*v1alpha1.VmGroupClass
+	groups := map[string]func(*v1alpha1.VmGroup){
+		"new":                 func(*v1alpha1.VmGroup) {},
+		"new, names gold":     func(g *v1alpha1.VmGroup) { g.Spec.ClassName = "gold" },
+		"new, names silver":   func(g *v1alpha1.VmGroup) { g.Spec.ClassName = "silver" },
+		"new, names nobody":   func(g *v1alpha1.VmGroup) { g.Spec.ClassName = "glod" },
+		"from before classes": func(g *v1alpha1.VmGroup) { g.Status.Folder = &v1alpha1.FolderStatus{MoRef: "group-3"} },
+		"kept by flags":       func(g *v1alpha1.VmGroup) { g.Status.ControllerName = "vc1" },
+		"kept by gold":        func(g *v1alpha1.VmGroup) { g.Status.ControllerName, g.Status.Class = "vc1", "gold" },
+		"kept by gold, now wants silver": func(g *v1alpha1.VmGroup) {
+			g.Status.ControllerName, g.Status.Class, g.Spec.ClassName = "vc1", "gold", "silver"
+		},
+	}
+	silvers := classes{nil, aClass("silver", "vc2"), aClass("silver", "vc3"), aClass("silver", "vc2", byDefault), aClass("silver", "vc2", admits(nil))}
+	others := []classes{nil, {aClass("gold", "vc1")}, {aClass("gold", "vc1", byDefault)}, {aClass("bronze", "vc4", byDefault)}}
+	for name, change := range groups {
+		g := group(1)
+		change(g)
+		for _, other := range others {
+			var said []Keeper
+			for _, silver := range silvers {
+				all := slices.Clone(other)
+				if silver != nil {
+					all = append(all, silver)
+				}
+				said = append(said, KeeperOf(g, all, nil))
+			}
+			differ := slices.ContainsFunc(said, func(k Keeper) bool { return !reflect.DeepEqual(k, said[0]) })
+			if differ && !DependsOnClass(g, "silver") {
+				t.Errorf("%s, beside %s: the class silver matters, and DependsOnClass says no", name, namesOf(other))
+			}
+		}
+		kept := g.Status.ControllerName != "" || g.Status.Folder != nil
+		if DependsOnClass(g, "silver") == kept {
+			t.Errorf("%s: depends on silver: %t", name, !kept)
+		}
+		if want := !kept || g.Status.Class == "gold"; DependsOnClass(g, "gold") != want {
+			t.Errorf("%s: depends on gold: %t", name, !want)
+		}
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
-// untold reports whether the guest of the VM is to be told its hostname, addresses and user data, and was not. The VM is not
+// untold reports whether the guest of a VM of ours is to be told its hostname, addresses and user data, and was not. The VM is not
 // powered on before that.
-func (m *member) untold() bool { return m.vm.Stamp != nil && m.vm.Stamp.Guest == vsphere.GuestPending }
+func (m *member) untold() bool { return m.guest == vsphere.GuestPending }
 
 // specOf returns what a VM of ours is made from, and false if nobody knows: spec has changed since, and no record has what it was.
 func (ms *membership) specOf(m *member, in Input) (vsphere.VMSpec, bool) {
@@ -45,9 +45,9 @@ func (m *member) notCustomized() bool {
 	return slices.ContainsFunc(m.failures, func(f *vsphere.Failure) bool { return f.Err.Reason == vsphere.ReasonNotCustomized })
 }
 
-// customization returns what vCenter tells of the customization of a VM whose guest was told something.
+// customization returns what vCenter tells of the customization of a VM of ours whose guest was told something.
 func (m *member) customization() vsphere.Customization {
-	if m.vm.Stamp == nil || m.vm.Stamp.Guest != vsphere.GuestTold {
+	if m.guest != vsphere.GuestTold {
 		return vsphere.Customization{}
 	}
 	return m.vm.Customization

@@ -19,6 +19,7 @@ type member struct {
 	vm       *vsphere.VM // in the snapshot, which is shared; notVisible for one that is on its way
 	identity vsphere.Identity
 	name     string
+	guest    string             // of one of ours: what its stamp says of its guest, see vsphere.GuestPending
 	slot     int                // of one that is on its way
 	op       *vsphere.Operation // in flight
 	failures []*vsphere.Failure // how its last operations have failed, one of each kind

@@ -93,6 +93,7 @@ func (ms *membership) classify(v *view) (incomplete []*member) {
 		}
 		switch m.identity {
 		case vsphere.Ours:
+			m.guest = vm.Stamp.Guest
 			ms.ours = append(ms.ours, m)
 			ms.usedSlots[vm.Stamp.Slot] = true
 		case vsphere.ConvertedToTemplate:

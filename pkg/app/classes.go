@@ -63,7 +63,7 @@ func (a *app) newKeepers(c *components, lead leadership) (keepers, error) {
 		Namespaces: namespaces,
 		Groups:     c.informers.Vsphere().V1alpha1().VmGroups().Informer(),
 		Sure:       lead.sure,
-		Wake:       c.controller.NotifyNamespace,
+		Wake:       c.controller.Enqueue,
 		Clock:      a.clock,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package classes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -39,9 +41,8 @@ type Config struct {
 	Informer, Namespaces, Groups cache.SharedIndexInformer
 	// Sure is asked immediately before every write to the API server; if it fails nothing is sent.
 	Sure func() error
-	// Wake is called when the groups of a namespace, or all if it is empty, may have another class, or may be admitted or not any
-	// more.
-	Wake  func(namespace string)
+	// Wake is called for each group that may have another class, or may be admitted or not any more.
+	Wake  func(*v1alpha1.VmGroup)
 	Clock clock.WithTicker
 }
 
@@ -95,7 +96,7 @@ func lastKnown(obj any) any {
 	return obj
 }
 
-// classChanged wakes a class, and the groups if that may give one another class. Our own write of a status is no news.
+// classChanged wakes a class, and the groups for which it may matter. Our own write of a status is no news.
 func (c *Controller) classChanged(before, after any) {
 	old, _ := before.(*v1alpha1.VmGroupClass)
 	class, _ := after.(*v1alpha1.VmGroupClass)
@@ -109,9 +110,26 @@ func (c *Controller) classChanged(before, after any) {
 	}
 	if c.HasSynced() && (class == nil || old == nil || !sameOffer(old, class)) {
 		c.tell()
-		c.cfg.Wake("")
+		name := cmp.Or(class, old).Name
+		c.wake(metav1.NamespaceAll, func(vg *v1alpha1.VmGroup) bool { return plan.DependsOnClass(vg, name) })
 	}
 }
+
+// wake wakes the groups of a namespace, or of all, that match.
+func (c *Controller) wake(namespace string, match func(*v1alpha1.VmGroup) bool) {
+	groups, err := c.groups.VmGroups(namespace).List(labels.Everything())
+	if err != nil { // unreachable: the lister reads from memory
+		return
+	}
+	for _, vg := range groups {
+		if match(vg) {
+			c.cfg.Wake(vg)
+		}
+	}
+}
+
+// every matches all groups.
+func every(*v1alpha1.VmGroup) bool { return true }
 
 // sameOffer reports whether a class has changed in nothing but its status and its finalizers.
 func sameOffer(a, b *v1alpha1.VmGroupClass) bool {
@@ -123,7 +141,7 @@ func (c *Controller) namespaceChanged(before, after any) {
 	old, _ := before.(*corev1.Namespace)
 	namespace, _ := after.(*corev1.Namespace)
 	if c.HasSynced() && namespace != nil && (old == nil || !maps.Equal(old.Labels, namespace.Labels)) {
-		c.cfg.Wake(namespace.Name)
+		c.wake(namespace.Name, every)
 	}
 }
 
@@ -174,7 +192,7 @@ func (c *Controller) Run(ctx context.Context) {
 		return
 	}
 	c.tell()
-	c.cfg.Wake("")
+	c.wake(metav1.NamespaceAll, every)
 	go func() {
 		<-ctx.Done()
 		c.queue.ShutDown()

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
@@ -90,19 +89,9 @@ func (c *Controller) NotifyAll() {
 	}
 }
 
-// NotifyNamespace wakes the groups of a namespace, or all if it is empty.
-func (c *Controller) NotifyNamespace(namespace string) {
-	if namespace == "" {
-		c.NotifyAll()
-		return
-	}
-	groups, err := c.lister.VmGroups(namespace).List(labels.Everything())
-	if err != nil { // unreachable: the lister reads from memory
-		return
-	}
-	for _, vg := range groups {
-		c.queue.Add(cache.MetaObjectToName(vg))
-	}
+// Enqueue wakes a group.
+func (c *Controller) Enqueue(vg *v1alpha1.VmGroup) {
+	c.queue.Add(cache.MetaObjectToName(vg))
 }
 
 // addEdited adds a key at once, and with high priority.

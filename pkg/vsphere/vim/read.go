@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -87,27 +86,21 @@ func (c *connection) retrieveView(
 func (c *connection) retrieveOne(
 	ctx context.Context, ref types.ManagedObjectReference, paths ...string,
 ) (object, error) {
-	o, _, err := c.retrieveWith(ctx, types.ObjectSpec{Obj: ref}, propSpec(ref.Type, paths...))
-	return o, err
-}
-
-// retrieveWith reads properties of one object, and of the others that its selection leads to.
-func (c *connection) retrieveWith(
-	ctx context.Context, spec types.ObjectSpec, props ...types.PropertySpec,
-) (one object, others []object, err error) {
-	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{spec}, PropSet: props})
+	objects, err := c.retrieve(ctx, types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{Obj: ref}}, PropSet: []types.PropertySpec{propSpec(ref.Type, paths...)},
+	})
 	if err != nil {
-		return object{}, nil, err
+		return object{}, err
 	}
-	i := slices.IndexFunc(objects, func(o object) bool { return o.ref == spec.Obj })
-	if i < 0 {
-		return object{}, nil, &vsphere.Error{
-			Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
-			Message: fmt.Sprintf("vCenter answered nothing about %s %s.", spec.Obj.Type, spec.Obj.Value),
+	for _, o := range objects {
+		if o.ref == ref {
+			return o, nil
 		}
 	}
-	one = objects[i]
-	return one, slices.Delete(objects, i, i+1), nil
+	return object{}, &vsphere.Error{
+		Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
+		Message: fmt.Sprintf("vCenter answered nothing about %s %s.", ref.Type, ref.Value),
+	}
 }
 
 // readEach reads properties of several objects of one type in one call. What is missing in the answer is read again

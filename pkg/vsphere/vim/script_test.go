@@ -38,9 +38,7 @@ type script struct {
 	// reads are the answers to reads of an object, in the same way: an error, or its properties, those that are withheld as
 	// a fault.
 	reads map[types.ManagedObjectReference][]any
-	// behind are the objects that the selection of a read leads to, beside the one that it names.
-	behind map[types.ManagedObjectReference][]types.ManagedObjectReference
-	calls  []string
+	calls []string
 }
 
 // next returns the first of some answers, and drops it unless it is the last.
@@ -71,19 +69,12 @@ func (s *script) RoundTrip(_ context.Context, req, res soap.HasFault) error {
 
 func (s *script) read(spec types.PropertyFilterSpec, res *methods.RetrievePropertiesExBody) error {
 	result := &types.RetrieveResult{}
-	var refs []types.ManagedObjectReference
 	for _, o := range spec.ObjectSet {
-		refs = append(refs, o.Obj)
-		if o.SelectSet != nil {
-			refs = append(refs, s.behind[o.Obj]...)
-		}
-	}
-	for _, ref := range refs {
-		switch answer, _ := next(s.reads, ref); answer := answer.(type) {
+		switch answer, _ := next(s.reads, o.Obj); answer := answer.(type) {
 		case error:
 			return answer
 		case properties:
-			content := types.ObjectContent{Obj: ref}
+			content := types.ObjectContent{Obj: o.Obj}
 			for name, val := range answer {
 				if fault, withheld := val.(types.BaseMethodFault); withheld {
 					content.MissingSet = append(content.MissingSet, types.MissingProperty{

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/vmware/govmomi/vim25/types"
-
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
@@ -27,12 +25,11 @@ var errTemplateHidden = &vsphere.Error{
 func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of origin) (templateRead, error) {
 	nothing := templateRead{}
 	ref := vmRef(t.Ref)
-	spec, props := types.ObjectSpec{Obj: ref}, []types.PropertySpec{propSpec(ref.Type, append(templateProps(), propDevices)...)}
-	if of.linked { // the devices of its snapshots are read instead
-		spec.SelectSet = toSnapshots()
-		props = []types.PropertySpec{propSpec(ref.Type, append(templateProps(), propSnapshot)...), propSpec(typeSnapshot, propDevices)}
+	paths := append(templateProps(), propDevices)
+	if of.linked {
+		paths = append(templateProps(), propSnapshot) // whose devices are read instead
 	}
-	o, snapshots, err := c.retrieveWith(ctx, spec, props...)
+	o, err := c.retrieveOne(ctx, ref, paths...)
 	switch {
 	case isGone(err, ref):
 		return nothing, c.templateChanged(t, nil, "it is gone")
@@ -55,7 +52,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of or
 	case of.linked && slices.Contains(o.withheld, propSnapshot): // not to see its snapshots is not to see that it has none
 		return nothing, errTemplateHidden
 	case of.linked:
-		if read, err = c.readSnapshot(ctx, t, of, o.props, snapshots); err != nil {
+		if read, err = c.readSnapshot(ctx, t, of, o.props); err != nil {
 			return nothing, err
 		}
 	case !o.props.showsDisks(): // a clone whose own disks seem to be somebody else's could never be destroyed

@@ -26,38 +26,18 @@ func originOf(spec vsphere.VMSpec) origin {
 	return origin{linked: true, snapshot: spec.Snapshot}
 }
 
-// typeSnapshot is the type of snapshots.
-const typeSnapshot = "VirtualMachineSnapshot"
-
-// toSnapshots leads from a template to all its snapshots.
-func toSnapshots() []types.BaseSelectionSpec {
-	children := types.SelectionSpec{Name: "children"}
-	return []types.BaseSelectionSpec{&types.TraversalSpec{
-		Type: "VirtualMachine", Path: "rootSnapshot", SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{
-			SelectionSpec: children, Type: typeSnapshot, Path: "childSnapshot", SelectSet: []types.BaseSelectionSpec{&children},
-		}},
-	}}
-}
-
-// readSnapshot returns the devices that linked clones of a template are born with. props are what was just read of the template, and
-// snapshots what of its snapshots: usually the one that is wanted is among them.
+// readSnapshot reads the devices that linked clones of a template are born with. props are what was just read of the template.
 //
 // They are those of the snapshot (VirtualMachineSnapshot.config), and not the template's own: a clone of a snapshot has the virtual
 // hardware that the source had when the snapshot was taken (API reference, VirtualMachineCloneSpec.snapshot). A template may have
 // been given other disks and network cards since.
-func (c *connection) readSnapshot(ctx context.Context, t vsphere.Template, of origin, props properties, snapshots []object) (templateRead, error) {
+func (c *connection) readSnapshot(ctx context.Context, t vsphere.Template, of origin, props properties) (templateRead, error) {
 	nothing := templateRead{}
 	ref, refusal := chooseSnapshot(t.Path, props, of.snapshot)
 	if refusal != nil {
 		return nothing, refusal
 	}
-	var o object
-	var err error
-	if i := slices.IndexFunc(snapshots, func(s object) bool { return s.ref == ref }); i >= 0 {
-		o = snapshots[i]
-	} else {
-		o, err = c.retrieveOne(ctx, ref, propDevices)
-	}
+	o, err := c.retrieveOne(ctx, ref, propDevices)
 	switch {
 	case isGone(err, ref):
 		return nothing, errSnapshotGone(t)

@@ -233,6 +233,35 @@ func TestDefaultClass(t *testing.T) {
 	}
 }
 
+// TestOtherClasses syncs no group when a class changes that is not its own.
+func TestOtherClasses(t *testing.T) {
+	w := newWorld(t)
+	create(w, class("iron", "vc7"))
+	create(w, class("lead", "vc7"))
+	c := start(w, "vc7", "-health-addr", "0")
+	w.Create(groupOf(w, "web", "iron", 1))
+	w.Ready("web", 1)
+	syncs := func() int {
+		metrics, err := harness.ReadMetrics(t.Context(), c.Log())
+		harness.Must(t, err)
+		return int(metrics["vmgroup_sync_duration_seconds_count"])
+	}
+	const changes = 20
+	before := syncs()
+	for i := range changes {
+		change(w, "lead", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits = &v1alpha1.ClassLimits{CPU: new(int32(i + 1))} })
+		ready(w, "lead", metav1.ConditionTrue, v1alpha1.ReasonClassResolved)
+	}
+	if n := syncs() - before; n > changes/2 {
+		t.Errorf("%d syncs of a group at rest, after %d changes of another class", n, changes)
+	}
+	change(w, "iron", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits = &v1alpha1.ClassLimits{CPU: new(int32(1))} })
+	w.Update("web", func(vg *v1alpha1.VmGroup) { vg.Spec.CPU, vg.Spec.Replicas = 2, new(int32(2)) })
+	stalled(w, "web", v1alpha1.ReasonLimitExceeded)
+	change(w, "iron", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits = nil }) // its own class wakes it
+	w.Ready("web", 2)
+}
+
 // TestClassInUse keeps a class until its last group is gone.
 func TestClassInUse(t *testing.T) {
 	w := newWorld(t)

@@ -59,13 +59,9 @@ type result struct {
 	calls  []heard
 	hits   int    // faults of the plan that took place
 	syncs  int    // of all incarnations
-	most   int    // how many may be needed: 2 for each VM, 10 for each end that the scenario comes to on its way, 5 for each controller after the first, and otherClasses
+	most   int    // how many may be needed: 2 for each VM, 10 for each end that the scenario comes to on its way, and 5 for each controller after the first
 	digest string // the inventory and the statuses at the end, and how many VMs were made and destroyed
 }
-
-// otherClasses is how many syncs the plans that are played at the same time may cost a run whose controller looks at the whole
-// cluster: a class that comes, changes or goes wakes all groups. It is a bound against hot loops, which make thousands.
-const otherClasses = 60
 
 // play plays a plan. The test fails if a promise is broken, or if it does not come to its end.
 //
@@ -209,9 +205,6 @@ func (r *run) end(digest string) result {
 		r.shutDown(c)
 	}
 	res := result{calls: r.heard, hits: r.hits, digest: digest, most: 2*r.scenario.work + 10*r.ends + 5*(len(live)-1)}
-	if r.scenario.class {
-		res.most += otherClasses
-	}
 	for _, c := range live {
 		res.syncs += strings.Count(c.Log(), `"Planned"`)
 	}

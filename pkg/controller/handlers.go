@@ -89,7 +89,7 @@ func (c *Controller) NotifyAll() {
 	}
 }
 
-// Enqueue wakes a group.
+// Enqueue adds a group to the queue at once.
 func (c *Controller) Enqueue(vg *v1alpha1.VmGroup) {
 	c.queue.Add(cache.MetaObjectToName(vg))
 }

@@ -74,8 +74,11 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 }
 
-// DependsOnClass reports whether KeeperOf may say something else of a group when the class of a name comes, changes or goes. As
-// long as no controller keeps the group, any class may become its own, or that of the controller that tells of it.
+// DependsOnClass reports whether KeeperOf may say something else of a group when the class of a name comes, changes or goes:
+//
+//  1. a controller keeps the group: if it is its own class
+//  2. it is older than classes (see KeeperOf): no
+//  3. nobody keeps it yet: yes. Any class may become its own, or that of the controller that tells of it
 func DependsOnClass(g *v1alpha1.VmGroup, name string) bool {
 	if g.Status.ControllerName != "" {
 		return g.Status.Class == name

@@ -236,9 +236,9 @@ func TestDefaultClass(t *testing.T) {
 // TestOtherClasses syncs no group when a class changes that is not its own.
 func TestOtherClasses(t *testing.T) {
 	w := newWorld(t)
-	create(w, class("iron", "vc7"))
-	create(w, class("lead", "vc7"))
-	c := start(w, "vc7", "-health-addr", "0")
+	create(w, class("iron", "wakes"))
+	create(w, class("lead", "wakes"))
+	c := start(w, "wakes", "-health-addr", "0")
 	w.Create(groupOf(w, "web", "iron", 1))
 	w.Ready("web", 1)
 	syncs := func() int {

@@ -31,10 +31,17 @@ func newWorld(t *testing.T) *harness.World {
 	return w
 }
 
+// startedBy has the test that each name of a controller belongs to.
+var startedBy = map[string]string{}
+
 // start runs a controller for the whole cluster. Each test has names of its own: to a controller, the groups that one of its name
 // has kept in another vCenter are its own.
 func start(w *harness.World, name string, args ...string) *harness.Controller {
 	w.T.Helper()
+	if first := startedBy[name]; first != "" && first != w.T.Name() {
+		w.T.Fatalf("%s has a controller of the name %s: choose another", first, name)
+	}
+	startedBy[name] = w.T.Name()
 	return w.StartController(append([]string{"-namespace", "", "-controller-name", name}, args...)...)
 }
 

@@ -56,7 +56,7 @@ func limited(t *testing.T, limits vsphere.NamespaceLimits) (*fixture, *members) 
 
 func goldClone(name string) vsphere.Request {
 	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &vsphere.CloneSpec{
-		VMSpec: vsphere.VMSpec{CPU: 2, MemoryMiB: 1024}, Place: vsphere.Place{Class: "gold"},
+		VMSpec: &vsphere.VMSpec{CPU: 2, MemoryMiB: 1024}, Place: vsphere.Place{Class: "gold"},
 	}}
 }
 

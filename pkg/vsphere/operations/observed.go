@@ -41,7 +41,8 @@ func (t *Tracker) supersede(by *operation) {
 //     calls again when the submission is recorded
 //  2. whose the VM is cannot be told: not at all
 //  3. it is not the group's any more: done, unless a task runs, which will tell
-//  4. it is as it is to be: done, as a success, whether or not its task has ended
+//  4. it is off, and so it is to be, while another operation switches it off: done, and not as a success. The guest's time was over
+//  5. it is as it is to be: done, as a success, whether or not its task has ended
 func (t *Tracker) Observed(vm vsphere.VM) {
 	if !t.concerns(vm.Ref) {
 		return
@@ -77,12 +78,22 @@ func (t *Tracker) endedBy(o *operation, vm vsphere.VM) bool {
 		}
 		t.ended(o, vsphere.ClassConflict)
 		return true
-	case o.shownBy(vm):
-		t.succeeded(o)
+	case !o.shownBy(vm):
+		return false
+	case t.yielded(o):
+		t.ended(o, vsphere.ClassConflict)
 		return true
 	default:
-		return false
+		t.succeeded(o)
+		return true
 	}
+}
+
+// yielded reports whether an operation that this one yields to has begun. Its effect may be seen before vCenter's answer is read.
+func (t *Tracker) yielded(o *operation) bool {
+	return slices.ContainsFunc(t.byVM[o.VM], func(other *operation) bool {
+		return other != o && other.subject == o.subject && o.yieldsTo(other.Kind)
+	})
 }
 
 // shownBy reports whether a VM is as the operation is to leave it.

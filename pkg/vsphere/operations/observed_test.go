@@ -89,15 +89,15 @@ func TestWhatIsObservedEndsAnOperation(t *testing.T) {
 		"3: a VM that is shut down is a copy":                  {"Shutdown", accepted, seen("a", copied), true, vsphere.ClassConflict},
 		"3: a VM that was reconfigured is another group's":     {"Reconfigure", ended, seen("b", resized), true, ""},
 		"3: a VM that is reconfigured is another group's":      {"Reconfigure", running, seen("b", resized), false, ""},
-		"4: a VM that is shut down is on":                      {"Shutdown", accepted, seen("a"), false, ""},
-		"4: a VM that is shut down is off":                     {"Shutdown", accepted, seen("a", off), true, ""},
-		"4: it is off, and the answer was lost":                {"Shutdown", lost, seen("a", off), true, ""},
-		"4: a VM was reconfigured, and is not seen so":         {"Reconfigure", ended, seen("a"), false, ""},
-		"4: a VM was reconfigured, and is seen so":             {"Reconfigure", ended, seen("a", resized), true, ""},
-		"4: it is seen so before its task has ended":           {"Reconfigure", running, seen("a", resized), true, ""},
-		"4: it is seen so, and the answer was lost":            {"Reconfigure", lost, seen("a", resized), true, vsphere.ClassUnknown},
-		"4: it is not seen so, and the answer was lost":        {"Reconfigure", lost, seen("a"), false, ""},
-		"4: it is off and not resized, and being reconfigured": {"Reconfigure", running, seen("a", off), false, ""},
+		"5: a VM that is shut down is on":                      {"Shutdown", accepted, seen("a"), false, ""},
+		"5: a VM that is shut down is off":                     {"Shutdown", accepted, seen("a", off), true, ""},
+		"5: it is off, and the answer was lost":                {"Shutdown", lost, seen("a", off), true, ""},
+		"5: a VM was reconfigured, and is not seen so":         {"Reconfigure", ended, seen("a"), false, ""},
+		"5: a VM was reconfigured, and is seen so":             {"Reconfigure", ended, seen("a", resized), true, ""},
+		"5: it is seen so before its task has ended":           {"Reconfigure", running, seen("a", resized), true, ""},
+		"5: it is seen so, and the answer was lost":            {"Reconfigure", lost, seen("a", resized), true, vsphere.ClassUnknown},
+		"5: it is not seen so, and the answer was lost":        {"Reconfigure", lost, seen("a"), false, ""},
+		"5: it is off and not resized, and being reconfigured": {"Reconfigure", running, seen("a", off), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, m := newFixture(t, 1), &measured{}
@@ -167,6 +167,25 @@ func TestAPowerOffTakesThePlaceOfAShutdown(t *testing.T) {
 	f.Ended("task-1", "", nil)
 	f.wantUnderWay()
 	f.begun(vsphere.OperationDestroy)
+}
+
+// TestAPowerOffIsSeenBeforeItsAnswer: rule 4 of Observed.
+func TestAPowerOffIsSeenBeforeItsAnswer(t *testing.T) {
+	f, want := observed(t, 1)
+	f.Accepted(f.begun(vsphere.OperationShutdown))
+	want("Shutdown after 0s")
+	powerOff := f.begun(vsphere.OperationPowerOff)
+	want("PowerOff after 0s")
+	f.Observed(seen("a"))
+	f.wantUnderWay(vsphere.OperationPowerOff, vsphere.OperationShutdown)
+	f.Observed(seen("a", off))
+	want("Shutdown took 0s Conflict")
+	f.wantHeard("a")
+	f.wantUnderWay(vsphere.OperationPowerOff)
+	f.Submitted(powerOff, "task-1")
+	want()
+	f.Ended("task-1", "", nil)
+	want("PowerOff took 0s ")
 }
 
 // A power-off yields to nothing, and a shutdown only once vCenter has taken it.

@@ -85,7 +85,7 @@ func destroy(vm vsphere.Ref) vsphere.Operation {
 func request(op vsphere.Operation, template string) vsphere.Request {
 	r := vsphere.Request{Kind: op.Kind, Name: op.Name, VM: op.VM}
 	if op.Kind == vsphere.OperationClone {
-		r.Clone = &vsphere.CloneSpec{VMSpec: vsphere.VMSpec{Template: template}}
+		r.Clone = &vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{Template: template}}
 	}
 	return r
 }

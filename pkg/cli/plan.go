@@ -121,7 +121,7 @@ func steps(in plan.Input, p plan.Plan) []step {
 	for _, r := range p.Requests {
 		kind, _ := r.Kind.Info()
 		if spec := r.Clone; spec != nil {
-			out = append(out, step{kind.Verb, r.Name, "from " + spec.Source.Path + ", " + sizeOf(spec.VMSpec) + whereTo(spec)})
+			out = append(out, step{kind.Verb, r.Name, "from " + spec.Source.Path + ", " + sizeOf(*spec.VMSpec) + whereTo(spec)})
 			continue
 		}
 		out = append(out, step{kind.Verb, vmName(in, r.VM), string(r.VM)})

@@ -124,8 +124,8 @@ func TestKeptRevisionIsMade(t *testing.T) {
 	}
 	old := revisionOf("", 1, big)
 	want := []vsphere.CloneSpec{
-		{VMSpec: old.VMSpec, Source: in.KeptTemplate, Folder: testFolder, Slot: 0, PowerOn: true},
-		{VMSpec: SpecOf(in.Group), Source: in.Template, Folder: testFolder, Slot: 2, PowerOn: true},
+		{VMSpec: &old.VMSpec, Source: in.KeptTemplate, Folder: testFolder, Slot: 0, PowerOn: true},
+		{VMSpec: new(SpecOf(in.Group)), Source: in.Template, Folder: testFolder, Slot: 2, PowerOn: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("clones (-want +got):\n%s", diff)

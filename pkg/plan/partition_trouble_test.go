@@ -25,7 +25,7 @@ func TestKeptRevisionFails(t *testing.T) {
 		t.Errorf("a moment later it does %v, and is to look again after %v, with problem %v", steps(p), p.RetryAfter, p.Problem)
 	}
 	clones := clonesIn(Compute(in.with(failures(ago(time.Hour, failure)))))
-	if len(clones) != 1 || clones[0].Clone.VMSpec != SpecOf(in.Group) {
+	if len(clones) != 1 || *clones[0].Clone.VMSpec != SpecOf(in.Group) {
 		t.Errorf("an hour later it makes %+v, want one of the present spec", clones)
 	}
 }

@@ -312,7 +312,7 @@ func TestRemove(t *testing.T) {
 func TestCloneSpec(t *testing.T) {
 	spec := func(in Input) vsphere.CloneSpec { return *clonesIn(Compute(in))[0].Clone }
 	want := vsphere.CloneSpec{
-		VMSpec: SpecOf(group(0)), Source: input(group(0)).Template, Folder: testFolder, Slot: 1, PowerOn: true,
+		VMSpec: new(SpecOf(group(0))), Source: input(group(0)).Template, Folder: testFolder, Slot: 1, PowerOn: true,
 	}
 	if diff := cmp.Diff(want, spec(input(group(2), vm(0)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -13,8 +13,8 @@ func checkHistory(t *rapid.T, in Input, p Plan) {
 	early := 0
 	for _, c := range clonesIn(p) {
 		switch {
-		case c.Clone.VMSpec == now && c.Clone.Source == in.Template && in.TemplateError == nil:
-		case kept != nil && c.Clone.VMSpec == kept.VMSpec && c.Clone.Source == in.KeptTemplate && in.KeptTemplateError == nil:
+		case *c.Clone.VMSpec == now && c.Clone.Source == in.Template && in.TemplateError == nil:
+		case kept != nil && *c.Clone.VMSpec == kept.VMSpec && c.Clone.Source == in.KeptTemplate && in.KeptTemplateError == nil:
 			early++
 		default:
 			t.Errorf("%s is made from %+v", c.Name, c.Clone)

@@ -106,8 +106,8 @@ func (p *Plan) scaleUp(in Input) {
 // if there are too few others.
 func (p *Plan) clonesDue(in Input) (due []vsphere.CloneSpec, held *Problem) {
 	ms := &p.members
-	early := vsphere.CloneSpec{VMSpec: ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder}
-	present := vsphere.CloneSpec{VMSpec: ms.target.VMSpec, Source: in.Template, Folder: p.Folder}
+	early := vsphere.CloneSpec{VMSpec: &ms.partition.base.VMSpec, Source: in.KeptTemplate, Folder: p.Folder}
+	present := vsphere.CloneSpec{VMSpec: &ms.target.VMSpec, Source: in.Template, Folder: p.Folder}
 	for _, spec := range []*vsphere.CloneSpec{&early, &present} { // a guest that is to be told something starts after that
 		spec.PowerOn = !keepsOff(in.Group) && spec.Guest == (vsphere.Guest{})
 	}

@@ -199,7 +199,7 @@ func (w *world) clone(c vsphere.Request) {
 		w.fail(op, c.Clone.Hash(), vsphere.ClassConflict)
 		return
 	}
-	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Clone.Slot, spec: c.Clone.VMSpec, off: !c.Clone.PowerOn})
+	w.tasks = append(w.tasks, &task{Operation: op, slot: c.Clone.Slot, spec: *c.Clone.VMSpec, off: !c.Clone.PowerOn})
 }
 
 func (w *world) nameInUse(name string) bool {
@@ -295,7 +295,7 @@ func (w *world) appear(t *task) {
 		v.Ref = vsphere.Ref(fmt.Sprintf("%s.%d", v.Ref, w.made[t.slot]))
 	}
 	v.Created, v.Parent, v.InstanceUUID = w.now, w.folder, "instance of "+string(v.Ref)
-	clone := vsphere.CloneSpec{VMSpec: t.spec, Slot: t.slot}
+	clone := vsphere.CloneSpec{VMSpec: &t.spec, Slot: t.slot}
 	stamp := clone.Stamp(testOwner, vsphere.GroupID{Namespace: v.Stamp.Namespace, Name: "web", UID: testUID}, nil, v.InstanceUUID)
 	v.Stamp = &stamp
 	v.CPU, v.MemoryMiB, v.ToolsRunning = t.spec.CPU, t.spec.MemoryMiB, !w.unready

@@ -110,7 +110,7 @@ func TestCountsForLimits(t *testing.T) {
 
 // A stamp says the class that a clone was made by, and nothing of it where there is none.
 func TestStampOfAClass(t *testing.T) {
-	spec := CloneSpec{Place: Place{Class: "gold", Zone: "a"}}
+	spec := CloneSpec{VMSpec: &VMSpec{}, Place: Place{Class: "gold", Zone: "a"}}
 	if got := spec.Stamp("me", GroupID{UID: "u"}, nil, "i"); got.Class != "gold" || got.Zone != "a" {
 		t.Errorf("the stamp is %s", got)
 	}

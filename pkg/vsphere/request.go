@@ -263,7 +263,7 @@ func (s *CloneSpec) Stamp(owner string, g GroupID, disks []int32, instance strin
 
 // CloneSpec says what a clone shall be.
 type CloneSpec struct {
-	VMSpec
+	*VMSpec          // shared with the other clones of a plan: nobody writes to it
 	Source  Template // as FindTemplate has returned it
 	Folder  Ref
 	Place   Place

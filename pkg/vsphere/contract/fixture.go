@@ -156,7 +156,7 @@ func describe(s vsphere.Snapshot) string {
 // spec is what all VMs are made with.
 func (f *fixture) spec(folder vsphere.Ref, slot int) vsphere.CloneSpec {
 	return vsphere.CloneSpec{
-		VMSpec: vsphere.VMSpec{Template: "linux", CPU: 2, MemoryMiB: 1024}, Folder: folder, Slot: slot, PowerOn: true,
+		VMSpec: &vsphere.VMSpec{Template: "linux", CPU: 2, MemoryMiB: 1024}, Folder: folder, Slot: slot, PowerOn: true,
 	}
 }
 

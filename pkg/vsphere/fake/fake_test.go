@@ -31,7 +31,7 @@ func setup(t *testing.T, cfg fake.Config) (*fake.VCenter, *fake.Client, *testclo
 		t.Fatal(err)
 	}
 	vc.ResetCalls()
-	return vc, client, clock, vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder}
+	return vc, client, clock, vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder}
 }
 
 // start submits one clone of the template.

@@ -101,7 +101,7 @@ func (c *Client) startClone(g vsphere.GroupID, r vsphere.Request) error {
 		c.tracker.Refused(id, err)
 		return err
 	}
-	from, refusal := originOf(template, spec.VMSpec)
+	from, refusal := originOf(template, *spec.VMSpec)
 	if refusal == nil {
 		refusal = c.vc.refuseCustomization(r)
 	}

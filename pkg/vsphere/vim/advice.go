@@ -79,7 +79,7 @@ func (b *cloneBatch) chooseStore(ctx context.Context, name string, spec *vsphere
 	if at.pod.Value == "" && len(at.stores) == 1 {
 		return at.stores[0], nil
 	}
-	key := adviceKey{at.pool, at.pod, at.policy, spec.Source.Ref, originOf(spec.VMSpec)}
+	key := adviceKey{at.pool, at.pod, at.policy, spec.Source.Ref, originOf(*spec.VMSpec)}
 	mounted := b.hosts.mountedBy(spec.Host)
 	store, found, ok := b.advices.take(key, b.cfg.Clock.Now(), mounted)
 	if !ok {

@@ -53,7 +53,7 @@ func makeAssociated(t *testing.T, n int, change func(*vim.Config)) *associated {
 	must(t, err)
 	for slot := range n {
 		must(t, startClone(t, a.vcenter, a.group, template, "web-"+string(rune('0'+slot)), vsphere.CloneSpec{
-			VMSpec: vsphere.VMSpec{Template: "linux", CPU: 1, MemoryMiB: 1024}, Folder: folder, Slot: slot,
+			VMSpec: &vsphere.VMSpec{Template: "linux", CPU: 1, MemoryMiB: 1024}, Folder: folder, Slot: slot,
 		}))
 	}
 	await(t, "the VMs are made", func() bool {

@@ -49,7 +49,7 @@ func TestCallsPerVM(t *testing.T) {
 		for slot := range n {
 			name := fmt.Sprintf("web-0d1f2-%d", slot)
 			if !taken(s, name) {
-				spec := vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: slot, PowerOn: true}
+				spec := vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: slot, PowerOn: true}
 				clones = append(clones, cloneOf(template, name, spec))
 			}
 		}

@@ -46,7 +46,7 @@ func (b *cloneBatch) start(ctx context.Context, r vsphere.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := b.readAgain(ctx, spec.Source, originOf(spec.VMSpec)); err != nil {
+	if err := b.readAgain(ctx, spec.Source, originOf(*spec.VMSpec)); err != nil {
 		failure := b.failReading("Read template "+spec.Source.Path, err)
 		b.tracker.Refused(id, failure)
 		return failure

@@ -27,7 +27,7 @@ func TestRunningTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 1024}, Folder: folder}
+	spec := vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 1024}, Folder: folder}
 	if err := startClone(t, writer, group, template, "web-uid1-0", spec); err != nil {
 		t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 	must(t, err)
 	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
-	spec := vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true}
+	spec := vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true}
 	must(t, startClone(t, v, web, template, "web-0d1f2-0", spec))
 	var vm vsphere.VM
 	await(t, "the VM", func() bool {
@@ -256,7 +256,7 @@ func TestGuardIsAskedBeforeEveryWrite(t *testing.T) {
 		vm = *s.VMs[0]
 		return vm.Power == vsphere.PoweredOn
 	})
-	must(t, startClone(t, v, web, template, "web-0d1f2-off", vsphere.CloneSpec{VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: 7}))
+	must(t, startClone(t, v, web, template, "web-0d1f2-off", vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, Slot: 7}))
 	off := awaitSnapshot(t, v, "one that is off", func(s vsphere.Snapshot) bool { return len(s.VMs) == 2 && len(s.Operations) == 0 }).VMs[1]
 	empty := vsphere.GroupID{Namespace: "default", Name: "empty", UID: "uid-empty"}
 	emptyFolder, err := v.EnsureFolder(ctx, empty)

@@ -17,7 +17,7 @@ func requestsOn(kind vsphere.OperationKind, vms ...vsphere.Ref) []vsphere.Reques
 
 // cloneOfLinux asks for a clone of the template of all scripts.
 func cloneOfLinux(name string) vsphere.Request {
-	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &vsphere.CloneSpec{Source: linux, Folder: "group-3"}}
+	return vsphere.Request{Kind: vsphere.OperationClone, Name: name, Clone: &vsphere.CloneSpec{VMSpec: &vsphere.VMSpec{}, Source: linux, Folder: "group-3"}}
 }
 
 func TestEveryKindHasAVerb(t *testing.T) {

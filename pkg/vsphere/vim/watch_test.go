@@ -34,7 +34,7 @@ func submit(t *testing.T, v *vim.VCenter, name string) error {
 	template, err := findTemplate(t, v, web, "linux")
 	must(t, err)
 	return startClone(t, v, web, template, name, vsphere.CloneSpec{
-		VMSpec: vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true,
+		VMSpec: &vsphere.VMSpec{CPU: 1, MemoryMiB: 512}, Folder: folder, PowerOn: true,
 	})
 }
 

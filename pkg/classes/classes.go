@@ -110,8 +110,12 @@ func (c *Controller) classChanged(before, after any) {
 	}
 	if c.HasSynced() && (class == nil || old == nil || !sameOffer(old, class)) {
 		c.tell()
+		classes, err := c.classes.List(labels.Everything())
+		if err != nil { // unreachable: the lister reads from memory
+			return
+		}
 		name := cmp.Or(class, old).Name
-		c.wake(metav1.NamespaceAll, func(vg *v1alpha1.VmGroup) bool { return plan.DependsOnClass(vg, name) })
+		c.wake(metav1.NamespaceAll, func(vg *v1alpha1.VmGroup) bool { return plan.DependsOnClass(vg, name, classes) })
 	}
 }
 

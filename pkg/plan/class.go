@@ -74,16 +74,24 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 }
 
-// DependsOnClass reports whether KeeperOf may say something else of a group when the class of a name comes, changes or goes:
+// DependsOnClass reports whether KeeperOf may say something else of a group when the class of a name has come, changed or gone.
+// classes are those that there are by now. In order:
 //
 //  1. a controller keeps the group: if it is its own class
 //  2. it is older than classes (see KeeperOf): no
-//  3. nobody keeps it yet: yes. Any class may become its own, or that of the controller that tells of it
-func DependsOnClass(g *v1alpha1.VmGroup, name string) bool {
-	if g.Status.ControllerName != "" {
+//  3. spec.className names a class that is there: if it is that one
+//  4. else: yes. Any class may become its own, or that of the controller that tells of it
+func DependsOnClass(g *v1alpha1.VmGroup, name string, classes []*v1alpha1.VmGroupClass) bool {
+	switch {
+	case g.Status.ControllerName != "":
 		return g.Status.Class == name
+	case g.Status.Folder != nil:
+		return false
+	case classNamed(classes, g.Spec.ClassName) != nil:
+		return g.Spec.ClassName == name
+	default:
+		return true
 	}
-	return g.Status.Folder == nil
 }
 
 // DefaultClass returns the class of groups that name none: of several, the one that was created last. It is nil if there is

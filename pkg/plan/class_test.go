@@ -144,7 +144,7 @@ func TestKeeperOf(t *testing.T) {
 }
 
 // Whenever the coming, changing or going of a class makes KeeperOf say something else, the group depends on that class. A group
-// that a controller keeps depends on its own class alone.
+// that a controller keeps, or that names a class that is there, depends on that one alone.
 func TestDependsOnClass(t *testing.T) {
 	type classes = []*v1alpha1.VmGroupClass
 	groups := map[string]func(*v1alpha1.VmGroup){
@@ -166,24 +166,26 @@ func TestDependsOnClass(t *testing.T) {
 		change(g)
 		for _, other := range others {
 			var said []Keeper
+			depends := true
 			for _, silver := range silvers {
 				all := slices.Clone(other)
 				if silver != nil {
 					all = append(all, silver)
 				}
 				said = append(said, KeeperOf(g, all, nil))
+				depends = depends && DependsOnClass(g, "silver", all)
 			}
 			differ := slices.ContainsFunc(said, func(k Keeper) bool { return !reflect.DeepEqual(k, said[0]) })
-			if differ && !DependsOnClass(g, "silver") {
+			if differ && !depends {
 				t.Errorf("%s, beside %s: the class silver matters, and DependsOnClass says no", name, namesOf(other))
 			}
-		}
-		kept := g.Status.ControllerName != "" || g.Status.Folder != nil
-		if DependsOnClass(g, "silver") == kept {
-			t.Errorf("%s: depends on silver: %t", name, !kept)
-		}
-		if want := !kept || g.Status.Class == "gold"; DependsOnClass(g, "gold") != want {
-			t.Errorf("%s: depends on gold: %t", name, !want)
+			kept := g.Status.ControllerName != "" || g.Status.Folder != nil
+			if want := !kept && (g.Spec.ClassName != "gold" || classNamed(other, "gold") == nil); DependsOnClass(g, "silver", other) != want {
+				t.Errorf("%s, beside %s: depends on silver: %t", name, namesOf(other), !want)
+			}
+			if want := !kept || g.Status.Class == "gold"; DependsOnClass(g, "gold", other) != want {
+				t.Errorf("%s, beside %s: depends on gold: %t", name, namesOf(other), !want)
+			}
 		}
 	}
 }

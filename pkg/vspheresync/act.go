@@ -43,7 +43,7 @@ func (s *Syncer) act(ctx context.Context, in plan.Input, p plan.Plan) result {
 		r.waits = len(p.Requests) < planned
 	}
 	for _, step := range []func(context.Context, plan.Input, plan.Plan, *result) error{
-		s.confirm, s.addFinalizer, s.record, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.forget, s.removeFinalizer,
+		s.confirm, s.addFinalizer, s.claim, s.record, s.ensureFolder, s.cancel, s.start, s.sweep, s.removeFolders, s.forget, s.removeFinalizer,
 	} {
 		for _, err := range vsphere.Errors(step(ctx, in, p, &r)) {
 			if !r.note(err) {
@@ -95,6 +95,30 @@ func (s *Syncer) addFinalizer(ctx context.Context, _ plan.Input, p plan.Plan, r 
 		return goneConflict(r.group)
 	}
 	return err
+}
+
+// claim records which controller keeps a new group, and by which class, before its first VM is made. What that depends on may change
+// the next moment: the default class, spec.className, which classes there are. Another controller may take the group for its own, too: of
+// two that record it, the API server refuses the second.
+func (s *Syncer) claim(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {
+	if !p.Makes() || r.group.Status.ControllerName != "" {
+		return nil
+	}
+	if err := s.cfg.Sure(); err != nil {
+		return notSure("no VM is made", err)
+	}
+	claimed := r.group.DeepCopy()
+	claimed.Status.ControllerName, claimed.Status.Class = in.Controller, in.Class
+	group, err := s.cfg.Client.VmGroups(claimed.Namespace).UpdateStatus(ctx, claimed, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		return goneConflict(r.group)
+	}
+	if err != nil {
+		return fmt.Errorf("record which controller keeps the VmGroup: %w", err)
+	}
+	s.wrote(r.group, group)
+	r.group = group
+	return nil
 }
 
 func (s *Syncer) removeFinalizer(ctx context.Context, in plan.Input, p plan.Plan, r *result) error {

@@ -22,7 +22,7 @@ func TestNoBudget(t *testing.T) {
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
 	f.want("three are to be made",
-		"patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+		"patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
 	if diff := cmp.Diff([]string{"StartClone web-0d1f2-0"}, f.sent(fake.StartClone)); diff != "" {
 		t.Errorf("one may be sent, the next is not (-want +got):\n%s", diff)
 	}
@@ -159,7 +159,7 @@ func TestFolderCannotBeMade(t *testing.T) {
 	if _, err := f.sync(); vsphere.ClassOf(err) != vsphere.ClassInvalid {
 		t.Errorf("got %v, want ClassInvalid", err)
 	}
-	f.said("nothing is cloned", "patch", "EnsureFolder", "update status")
+	f.said("nothing is cloned", "patch", "update status", "EnsureFolder", "update status")
 	f.wantStatus("then", "0/0 ERROR NoPermission")
 	f.world.Inject(fake.Fault{Method: fake.EnsureFolder, Err: &vsphere.Error{
 		Class: vsphere.ClassInvalid, Reason: v1alpha1.ReasonNoPermission, Message: "Folder.Create is missing",

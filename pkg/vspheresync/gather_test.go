@@ -128,11 +128,16 @@ func TestRootFolder(t *testing.T) {
 	tests := map[string]struct {
 		neighbour *v1alpha1.VmGroup
 		lost      bool
-		told      []string // the first status waits a second
+		want      []string // the first status tells who keeps the group, and waits a second with the rest
 	}{
-		"nobody was here before":             {neighbour(nil), false, nil},
-		"a neighbour has recorded a folder":  {neighbour(&v1alpha1.FolderStatus{MoRef: "group-9", VCenter: "vcenter-1"}), true, []string{"update status"}},
-		"a neighbour has recorded a vCenter": {neighbour(&v1alpha1.FolderStatus{VCenter: "vcenter-1"}), false, nil},
+		"nobody was here before": {neighbour(nil), false, []string{"patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0"}},
+		"a neighbour has recorded a folder": {
+			neighbour(&v1alpha1.FolderStatus{MoRef: "group-9", VCenter: "vcenter-1"}), true,
+			[]string{"patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status"},
+		},
+		"a neighbour has recorded a vCenter": {
+			neighbour(&v1alpha1.FolderStatus{VCenter: "vcenter-1"}), false, []string{"patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0"},
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +152,7 @@ func TestRootFolder(t *testing.T) {
 			}
 			f.journal = nil
 			f.try()
-			f.said("it is made", slices.Concat([]string{"patch", "EnsureFolder", "StartClone web-0d1f2-0"}, tc.told)...)
+			f.said("it is made", tc.want...)
 		})
 	}
 }

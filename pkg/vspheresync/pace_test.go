@@ -106,7 +106,7 @@ func TestProgressOfWhatIsUnderWay(t *testing.T) {
 	f := newFixture(t, group(3))
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
-	f.want("the first is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
+	f.want("the first is made", "patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1", "StartClone web-0d1f2-2")
 	f.want("which a status says", "update status")
 	after := func(d time.Duration, step string, want ...string) {
 		t.Helper()

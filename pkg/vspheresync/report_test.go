@@ -361,7 +361,7 @@ func TestStatusWriteFails(t *testing.T) {
 
 // A process whose lease is not surely its own has nothing to say: what it sees may be older than what its successor wrote.
 func TestSilentWithoutLease(t *testing.T) {
-	f := newFixture(t, group(1))
+	f := newFixture(t, group(1, func(vg *v1alpha1.VmGroup) { vg.Status.ControllerName = v1alpha1.DefaultControllerName }))
 	forbidden := &vsphere.Error{Class: vsphere.ClassUnavailable, Reason: vsphere.ReasonWriteForbidden, Message: "no lease"}
 	f.restart(fake.Config{Guard: func() error { return forbidden }}, Config{})
 	f.journal = nil

@@ -93,7 +93,7 @@ func newCanary(t *testing.T) *fixture {
 func TestOrderOfRevisions(t *testing.T) {
 	f := newFixture(t, group(2, partitioned))
 	f.want("step 1/9, created",
-		"patch", "create controllerrevision", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
+		"patch", "update status", "create controllerrevision", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
 	f.want("step 2/9, the clones have ended", "update status")
 	f.want("step 3/9, at rest")
 	f.world.AddTemplate("templates", "new")

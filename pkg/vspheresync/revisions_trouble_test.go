@@ -156,7 +156,7 @@ func TestRevisionsNotListed(t *testing.T) {
 	}
 	f = newFixture(t, group(1))
 	f.restart(fake.Config{}, Config{Revisions: unknown})
-	f.want("without a partition", "patch", "EnsureFolder", "StartClone web-0d1f2-0")
+	f.want("without a partition", "patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0")
 }
 
 // What cannot be recorded is not made.

@@ -22,7 +22,7 @@ import (
 func TestOrderOfWrites(t *testing.T) {
 	f := newFixture(t, group(2))
 	f.want("step 1/8, created",
-		"patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
+		"patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
 	f.want("step 2/8, the clones have ended", "update status")
 	f.want("step 3/8, at rest")
 	f.world.PowerOff(f.vm(0).Ref)
@@ -244,7 +244,7 @@ func TestAProofEndsWithTheWait(t *testing.T) {
 	f.restart(fake.Config{MaxClones: 1}, Config{})
 	f.world.Hold()
 	f.try()
-	f.said("one waits", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
+	f.said("one waits", "patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0", "StartClone web-0d1f2-1")
 	f.scale(1)
 	f.world.Release()
 	f.try()
@@ -281,8 +281,8 @@ func TestOtherFinalizersAreLeft(t *testing.T) {
 func TestWroteIsToldOfEachWrite(t *testing.T) {
 	f := newFixture(t, group(1))
 	f.settle()
-	if diff := cmp.Diff([]string{"default/web@11", "default/web@12"}, f.wrote); diff != "" {
-		t.Errorf("the patch and the status (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"default/web@11", "default/web@12", "default/web@13"}, f.wrote); diff != "" {
+		t.Errorf("the patch, who keeps it, and the status (-want +got):\n%s", diff)
 	}
 }
 

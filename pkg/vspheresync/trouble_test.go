@@ -170,7 +170,7 @@ func TestRootFolderWithoutACache(t *testing.T) {
 	}
 	f.said("nothing is made", "update status")
 	f.cfg.Lister = lister
-	f.want("it is made", "patch", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
+	f.want("it is made", "patch", "update status", "EnsureFolder", "StartClone web-0d1f2-0", "update status")
 }
 
 // Without a list of the VmGroups, nobody is an orphan.

@@ -140,19 +140,34 @@ func sameOffer(a, b *v1alpha1.VmGroupClass) bool {
 	return a.UID == b.UID && a.Generation == b.Generation && a.IsDefault() == b.IsDefault() && a.DeletionTimestamp.Equal(b.DeletionTimestamp)
 }
 
-// namespaceChanged wakes the groups of a namespace if a class may admit it by now, or not any more.
+// namespaceChanged wakes the groups of a namespace if a class may admit it by now, or not any more, and the classes in deletion, which
+// then may have one user less.
 func (c *Controller) namespaceChanged(before, after any) {
 	old, _ := before.(*corev1.Namespace)
 	namespace, _ := after.(*corev1.Namespace)
 	if c.HasSynced() && namespace != nil && (old == nil || !maps.Equal(old.Labels, namespace.Labels)) {
 		c.wake(namespace.Name, every)
+		c.wakeLeaving()
 	}
 }
 
-// groupChanged wakes the class of a group that is gone: it may have been the last one.
-func (c *Controller) groupChanged(before, after any) {
-	if old, ok := before.(*v1alpha1.VmGroup); ok && after == nil && old.Status.Class != "" {
-		c.queue.Add(old.Status.Class)
+// groupChanged wakes the classes in deletion when a group is gone: it may have been the last one.
+func (c *Controller) groupChanged(_, after any) {
+	if after == nil {
+		c.wakeLeaving()
+	}
+}
+
+// wakeLeaving wakes the classes in deletion.
+func (c *Controller) wakeLeaving() {
+	all, err := c.classes.List(labels.Everything())
+	if err != nil { // unreachable: the lister reads from memory
+		return
+	}
+	for _, class := range all {
+		if class.DeletionTimestamp != nil {
+			c.queue.Add(class.Name)
+		}
 	}
 }
 
@@ -228,12 +243,12 @@ func (c *Controller) tell() {
 	if !c.HasSynced() {
 		return
 	}
+	c.mu.Lock() // before it lists: of two that tell at once, the last one knows the most
+	defer c.mu.Unlock()
 	all, err := c.classes.List(labels.Everything())
 	if err != nil { // unreachable: the lister reads from memory
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	generations := map[string]int64{}
 	var specs []vsphere.ClassSpec
 	for _, class := range all {

@@ -58,7 +58,8 @@ func (c *Controller) sync(ctx context.Context, name string) error {
 	return c.writeStatus(ctx, class, readiness(class, found, users))
 }
 
-// users returns the groups that a class keeps, as <namespace>/<name>, in order.
+// users returns the groups that a class keeps or would keep, as <namespace>/<name>, in order. A group that it refuses and that has
+// never been one of its own does not hold it: a tenant could keep a class for ever.
 func (c *Controller) users(class *v1alpha1.VmGroupClass) ([]string, error) {
 	groups, err := c.groups.List(labels.Everything())
 	if err != nil {
@@ -70,7 +71,7 @@ func (c *Controller) users(class *v1alpha1.VmGroupClass) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if keeper.Class == class.Name {
+		if keeper.Class == class.Name && keeper.KeptBy(class.Spec.ControllerName) && (vg.Status.Class != "" || keeper.Err == nil) {
 			users = append(users, vg.Namespace+"/"+vg.Name)
 		}
 	}

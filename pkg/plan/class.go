@@ -42,7 +42,7 @@ func (k Keeper) KeptBy(controller string) bool {
 //  6. no class can be found for it. One controller has to say so: see teller
 //
 // A class that is not there any more, that does not admit the namespace, that allows no VMs of that size, or that is not the one
-// that spec.className names by now, makes no VMs. It keeps those that there are.
+// that spec.className names by now, makes no VMs and changes none in place. It keeps those that there are.
 func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf labels.Labels) Keeper {
 	status := &g.Status
 	switch {
@@ -50,6 +50,10 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 		return Keeper{Controller: status.ControllerName, Err: classChanged(g)}
 	case status.ControllerName != "":
 		k := Keeper{Controller: status.ControllerName, Class: status.Class, Offer: classNamed(classes, status.Class), Err: classChanged(g)}
+		if k.Offer != nil && k.Offer.Spec.ControllerName != k.Controller {
+			k.Offer, k.Err = nil, cmp.Or(k.Err, classError(v1alpha1.ReasonClassNotFound,
+				"the VmGroupClass %q that the VMs were made by is gone, and the one of that name belongs to another controller: ask an administrator.", k.Class))
+		}
 		if k.Err == nil {
 			k.Err = refusal(k.Offer, status.Class, g, labelsOf)
 		}
@@ -198,11 +202,6 @@ func limitExceeded(class *v1alpha1.VmGroupClass, spec vsphere.VMSpec) *vsphere.E
 		}
 	}
 	return nil
-}
-
-// exceedsLimit reports whether a group asks for larger VMs than its class allows.
-func exceedsLimit(in Input) bool {
-	return in.ClassError != nil && in.ClassError.Reason == v1alpha1.ReasonLimitExceeded
 }
 
 // classChanged returns the error that spec.className names another class than the one that the VMs of the group are of.

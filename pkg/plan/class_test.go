@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
 // aClass returns a class that admits every namespace.
@@ -53,22 +54,52 @@ func sized(cpu, memory, disk int32) func(*v1alpha1.VmGroup) {
 	}
 }
 
-// VMs are neither made nor changed beyond a limit; below it, the same change goes on.
+// VMs are neither made nor changed beyond a limit, whatever else the class refuses at the same time; below it, the same change goes
+// on.
 func TestNothingIsChangedBeyondALimit(t *testing.T) {
-	larger := func(in *Input) {
-		in.Group.Spec.CPU *= 2
-		in.Group.Spec.Update = &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceIfPossible}
-		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU, 1000, 1000)), SpecOf(in.Group))
+	gold := func(changes ...func(*v1alpha1.VmGroupClass)) []*v1alpha1.VmGroupClass {
+		return []*v1alpha1.VmGroupClass{aClass("gold", "vc1", append(changes, atMost(4, 1000, 1000))...)}
 	}
-	beyond := func(in *Input) {
-		in.ClassError = limitExceeded(aClass("gold", "vc1", atMost(in.Group.Spec.CPU-1, 1000, 1000)), SpecOf(in.Group))
+	asks := func(cpu int32, also ...func(*v1alpha1.VmGroup)) func(*v1alpha1.VmGroup) {
+		return func(g *v1alpha1.VmGroup) {
+			g.Status.ControllerName, g.Status.Class = "vc1", "gold"
+			g.Spec.CPU, g.Spec.Update = cpu, &v1alpha1.UpdateSpec{Strategy: v1alpha1.UpdateInPlaceOnly}
+			for _, change := range also {
+				change(g)
+			}
+		}
 	}
-	if p := Compute(input(group(1), vm(0)).with(larger)); len(p.Requests) == 0 {
-		t.Fatal("a VM is to be larger, and nothing is done")
-	}
-	p := Compute(input(group(1), vm(0)).with(larger, beyond))
-	if len(p.Requests) > 0 || p.Problem == nil || p.Problem.Reason != v1alpha1.ReasonLimitExceeded {
-		t.Errorf("beyond the limit: %v, %+v", p.Requests, p.Problem)
+	for name, tt := range map[string]struct {
+		asks    func(*v1alpha1.VmGroup)
+		classes []*v1alpha1.VmGroupClass
+		want    string // the reason that nothing is changed
+	}{
+		"as much as is allowed": {asks(4), gold(), ""},
+		"more":                  {asks(5), gold(), v1alpha1.ReasonLimitExceeded},
+		"more, of another class": {
+			asks(5, func(g *v1alpha1.VmGroup) { g.Spec.ClassName = "iron" }), append(gold(), aClass("iron", "vc1")), v1alpha1.ReasonClassChanged,
+		},
+		"more, of a class that is gone":                 {asks(5), nil, v1alpha1.ReasonClassNotFound},
+		"more, of a class that does not admit it":       {asks(5), gold(admits(nil)), v1alpha1.ReasonClassNotAllowed},
+		"more, and a clone mode that it does not offer": {asks(5), gold(linkedOnly), v1alpha1.ReasonCloneModeNotOffered},
+		"more, and a customization that it does not offer": {
+			asks(5, func(g *v1alpha1.VmGroup) { g.Spec.Guest = &v1alpha1.GuestSpec{CustomizationSpec: "other"} }), gold(),
+			v1alpha1.ReasonCustomizationSpecNotOffered,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Compute(input(group(1), vm(0)).with(func(in *Input) {
+				tt.asks(in.Group)
+				in.ClassError = KeeperOf(in.Group, tt.classes, nil).Err
+			}))
+			resizes := slices.ContainsFunc(p.Requests, func(r vsphere.Request) bool { return r.Resize != nil })
+			if resizes != (tt.want == "") {
+				t.Errorf("the requests are %+v", p.Requests)
+			}
+			if tt.want != "" && (p.Problem == nil || p.Problem.Reason != tt.want) {
+				t.Errorf("the problem is %+v, want %s", p.Problem, tt.want)
+			}
+		})
 	}
 }
 
@@ -95,6 +126,7 @@ func TestKeeperOf(t *testing.T) {
 		"1: spec.className says the same":              {[]func(*v1alpha1.VmGroup){kept("vc1", "gold"), named("gold")}, classes{gold}, nil, "vc1/gold"},
 		"1: spec.className says another":               {[]func(*v1alpha1.VmGroup){kept("vc1", "gold"), named("silver")}, classes{gold, silver}, nil, "vc1/gold/ClassChanged"},
 		"1: its class is gone":                         {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{silver}, nil, "vc1/gold/ClassNotFound"},
+		"1: its class was made again for another":      {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{aClass("gold", "vc2")}, nil, "vc1/gold/ClassNotFound"},
 		"1: its class does not admit it any more":      {[]func(*v1alpha1.VmGroup){kept("vc1", "gold")}, classes{aClass("gold", "vc1", admits(nil))}, nil, "vc1/gold/ClassNotAllowed"},
 		"1: flags, and a default class":                {[]func(*v1alpha1.VmGroup){kept("vc1", "")}, classes{aClass("gold", "vc2", byDefault)}, nil, "vc1/"},
 		"1: flags, and spec.className":                 {[]func(*v1alpha1.VmGroup){kept("vc1", ""), named("gold")}, classes{gold}, nil, "vc1//ClassChanged"},
@@ -226,4 +258,69 @@ func TestClassError(t *testing.T) {
 
 func linkedOnly(c *v1alpha1.VmGroupClass) {
 	c.Spec.CloneModes = []v1alpha1.CloneMode{v1alpha1.CloneLinked}
+}
+
+// A group that its class refuses is none of before classes, even if the folder of an earlier group of its name is there: it gets no VMs
+// by the flags of the controller.
+func TestARefusedGroupIsNotOlderThanClasses(t *testing.T) {
+	large := func(g *v1alpha1.VmGroup) { g.Spec.CPU = 64 }
+	named := func(g *v1alpha1.VmGroup) { g.Spec.ClassName = "gold" }
+	for name, tt := range map[string]struct {
+		change func(*v1alpha1.VmGroup)
+		class  *v1alpha1.VmGroupClass
+		want   string
+	}{
+		"too large":                {large, aClass("gold", v1alpha1.DefaultControllerName, byDefault, atMost(4, 8, 20)), v1alpha1.ReasonLimitExceeded},
+		"no default":               {func(*v1alpha1.VmGroup) {}, aClass("gold", v1alpha1.DefaultControllerName), v1alpha1.ReasonClassRequired},
+		"not admitted":             {func(*v1alpha1.VmGroup) {}, aClass("gold", v1alpha1.DefaultControllerName, byDefault, admits(nil)), v1alpha1.ReasonClassNotAllowed},
+		"not admitted by its name": {named, aClass("gold", v1alpha1.DefaultControllerName, admits(nil)), v1alpha1.ReasonClassNotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := group(1)
+			tt.change(g)
+			for sync := range 3 {
+				keeper := KeeperOf(g, []*v1alpha1.VmGroupClass{tt.class}, nil)
+				in := input(g, vm(0, otherGroup)).with(func(in *Input) {
+					in.Controller, in.Class, in.ClassError, in.Offer = keeper.Controller, keeper.Class, keeper.Err, keeper.Offer
+				})
+				p := Compute(in)
+				if keeper.Err == nil || keeper.Err.Reason != tt.want || len(clonesIn(p)) > 0 {
+					t.Fatalf("sync %d: kept as %+v, with the requests %+v", sync, keeper, p.Requests)
+				}
+				g = g.DeepCopy()
+				g.Status = Status(in, p, Outcome{})
+			}
+		})
+	}
+}
+
+// A VM that goes off is powered on with the size that it has while its class lets it have no other.
+func TestAVMOfARefusedGroupStaysInService(t *testing.T) {
+	gold := aClass("gold", "vc1", atMost(4, 8, 20))
+	byHand := func(v *vsphere.VM) { v.CPU++ }
+	for name, tt := range map[string]struct {
+		change  func(*v1alpha1.VmGroup)
+		classes []*v1alpha1.VmGroupClass
+		vm      func(*vsphere.VM)
+	}{
+		"the spec is beyond a limit":        {func(g *v1alpha1.VmGroup) { g.Spec.CPU = 8 }, []*v1alpha1.VmGroupClass{gold}, nil},
+		"the class is gone, one was edited": {func(*v1alpha1.VmGroup) {}, nil, byHand},
+	} {
+		for _, strategy := range []v1alpha1.UpdateStrategy{v1alpha1.UpdateInPlaceOnly, v1alpha1.UpdateInPlaceIfPossible} {
+			t.Run(name+", "+string(strategy), func(t *testing.T) {
+				changes := []func(*vsphere.VM){off}
+				if tt.vm != nil {
+					changes = append(changes, tt.vm)
+				}
+				in := input(group(1), vm(0, changes...)).with(inPlace(strategy, nil), inZones("a"))
+				tt.change(in.Group)
+				in.Group.Status.ControllerName, in.Group.Status.Class = "vc1", "gold"
+				in.ClassError = KeeperOf(in.Group, tt.classes, nil).Err
+				p := Compute(in)
+				if len(p.Requests) != 1 || p.Requests[0].Kind != vsphere.OperationPowerOn {
+					t.Errorf("the requests are %+v", p.Requests)
+				}
+			})
+		}
+	}
 }

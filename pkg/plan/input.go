@@ -21,7 +21,8 @@ type Input struct {
 	Snapshot    vsphere.Snapshot
 
 	// Controller is the name of this controller. Class is that of the group's class, whose zones the snapshot tells; it is empty if
-	// the flags of the controller name the place. ClassError says why no VM of the group may be made, nil if one may.
+	// the flags of the controller name the place. ClassError says why no VM of the group may be made, nor changed
+	// in place, nil if one may.
 	Controller string
 	Class      string
 	ClassError *vsphere.Error

@@ -35,7 +35,7 @@ type member struct {
 	age          vsphere.Age
 	differs, old bool
 	// change is what it takes until it is as the spec has it, and turn is true if it is to be changed in place now. changeFailed is
-	// how that has failed the last time, and changeWaits is true if it is not to be tried again now.
+	// how that has failed the last time, and changeWaits is true if it is not to be tried now, or again.
 	change       change
 	turn         bool
 	changeFailed *vsphere.Failure

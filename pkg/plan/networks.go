@@ -97,6 +97,25 @@ func addressError(in Input, nic vsphere.NIC, network vsphere.Network) *vsphere.E
 	if len(nic.Addresses) == 0 {
 		return nil
 	}
+	if err := misplaced(in, of, nic, network); err != nil {
+		return err
+	}
+	surge := 0
+	if replaces(in.Group) {
+		surge, _ = limits(in.Group)
+	}
+	if needed := int(in.Group.DesiredReplicas()) + surge; nic.Count() < needed {
+		more := ""
+		if surge > 0 {
+			more = fmt.Sprintf(", %d of them for spec.update.maxSurge", surge)
+		}
+		return classError(v1alpha1.ReasonAddressesExhausted, "%s has %s, and the group needs %d%s.", of, count(nic.Count(), "address"), needed, more)
+	}
+	return nil
+}
+
+// misplaced returns the errors 2 to 4 of addressError: no VM can have the addresses of a network card, which of names.
+func misplaced(in Input, of string, nic vsphere.NIC, network vsphere.Network) *vsphere.Error {
 	if !network.CIDR.IsValid() {
 		return classError(v1alpha1.ReasonAddressNotInNetwork,
 			"%s: the network of VmGroupClass %q has no cidr, so that nobody may choose addresses there; ask an administrator.", of, in.Class)
@@ -116,17 +135,6 @@ func addressError(in Input, nic vsphere.NIC, network vsphere.Network) *vsphere.E
 			}
 		}
 	}
-	surge := 0
-	if replaces(in.Group) {
-		surge, _ = limits(in.Group)
-	}
-	if needed := int(in.Group.DesiredReplicas()) + surge; nic.Count() < needed {
-		more := ""
-		if surge > 0 {
-			more = fmt.Sprintf(", %d of them for spec.update.maxSurge", surge)
-		}
-		return classError(v1alpha1.ReasonAddressesExhausted, "%s has %s, and the group needs %d%s.", of, count(nic.Count(), "address"), needed, more)
-	}
 	return nil
 }
 
@@ -139,18 +147,22 @@ func subnetOf(in Input, network string) (subnet vsphere.Subnet, why string) {
 	return in.Snapshot.Networks[i].Subnet, ""
 }
 
-// whyUnaddressed says why VMs that are made from a spec of the group's cannot have their static addresses, empty if they can, if they
-// have none, or if the class is not known.
-func whyUnaddressed(in Input, spec vsphere.VMSpec) string {
+// whyUnconnected says why VMs that are made from an earlier spec of the group's cannot have their networks and static addresses, empty
+// if they can, or if it is not known yet what the class offers.
+func whyUnconnected(in Input, spec vsphere.VMSpec) string {
 	if in.Class == "" || len(in.Snapshot.Zones) == 0 {
 		return ""
 	}
 	for _, nic := range spec.NICs() {
+		i := slices.IndexFunc(in.Snapshot.Networks, func(n vsphere.Network) bool { return n.Name == nic.Network })
+		if i < 0 || in.Snapshot.Networks[i].Err != nil {
+			return fmt.Sprintf("VmGroupClass %q does not offer its network %q any more", in.Class, nic.Network)
+		}
 		if len(nic.Addresses) == 0 {
 			continue
 		}
-		if _, why := subnetOf(in, nic.Network); why != "" {
-			return why
+		if err := misplaced(in, "its addresses in the network "+nic.Network, nic, in.Snapshot.Networks[i]); err != nil {
+			return strings.TrimSuffix(err.Message, ".")
 		}
 	}
 	return ""
@@ -174,26 +186,34 @@ func reserved(subnet vsphere.Subnet) map[netip.Addr]string {
 }
 
 // addressesHeld returns the static addresses that VMs of the group have, or get by a clone that is under way, with the names of the
-// VMs. A VM keeps the address that it was made with, whatever the spec says by now.
-func (ms *membership) addressesHeld() map[string]string {
+// VMs. A VM keeps the address that it was made with, whatever the spec says by now. Of a clone of which only the name is known, it may be
+// that of any of some specs.
+func (ms *membership) addressesHeld(specs ...*vsphere.VMSpec) map[string]string {
 	held := map[string]string{}
-	hold := func(networks, name string) {
-		if !strings.Contains(networks, "=") { // most groups have none
-			return
-		}
-		for _, address := range staticAddresses(networks) {
-			held[address] = name
-		}
-	}
 	for _, m := range ms.ours {
-		hold(m.vm.Stamp.Networks, m.vm.Name)
+		hold(held, m.vm.Stamp.Networks, m.vm.Name)
 	}
 	for _, m := range ms.pending {
 		if m.op != nil {
-			hold(m.op.Networks, m.name)
+			hold(held, m.op.Networks, m.name)
+			continue
+		}
+		for _, spec := range specs {
+			networks, _ := spec.NetworksOf(m.slot)
+			hold(held, networks, m.name)
 		}
 	}
 	return held
+}
+
+// hold adds the addresses in what a stamp says of a VM's networks to those that VMs have.
+func hold(held map[string]string, networks, name string) {
+	if !strings.Contains(networks, "=") { // most groups have none
+		return
+	}
+	for _, address := range staticAddresses(networks) {
+		held[address] = name
+	}
 }
 
 // staticAddresses returns the addresses in what a stamp says of a VM's networks, each with its network.
@@ -223,4 +243,10 @@ func waitForAddress(address, holder string) *Problem {
 	return waiting(v1alpha1.ReasonAddressesExhausted, fmt.Sprintf(
 		"a VM is due, and the only address left for it, %s, is that of %s; it is made when that one is gone, or when spec.networks has more addresses",
 		address, holder))
+}
+
+// noAddressLeft is the problem that a VM is due, and no free slot has an address.
+func noAddressLeft() *Problem {
+	return waiting(v1alpha1.ReasonAddressesExhausted,
+		"a VM is due, and the slots that have an address in spec.networks are taken: add addresses, or remove what has the name of one of the group's VMs")
 }

@@ -2,8 +2,11 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -137,5 +140,40 @@ func TestStaticAddresses(t *testing.T) {
 				t.Errorf("reason %q and %d clones, want %q", reason, made, tt.reason)
 			}
 		})
+	}
+}
+
+// subnetted says how the network of a class is addressed.
+func subnetted(in *Input) {
+	in.Snapshot.Networks = []vsphere.Network{{Name: "front", Subnet: vsphere.Subnet{CIDR: netip.MustParsePrefix("10.1.0.0/24")}}}
+}
+
+// TestAddressesOfOnePlan makes two VMs at once, one by the revision that the partition keeps, whose addresses were in another order.
+func TestAddressesOfOnePlan(t *testing.T) {
+	recorded := func(name string, number int64, ranges ...string) Revision {
+		g := group(2)
+		addressed(ranges...)(&g.Spec)
+		return Revision{Object: name, Number: number, Name: SpecOf(g).Revision(), VMSpec: SpecOf(g), Source: "vm-old", VCenter: "vcenter-1"}
+	}
+	now := []string{"10.1.0.12", "10.1.0.11", "10.1.0.13"}
+	early, present := recorded("web-1", 1, "10.1.0.11", "10.1.0.12"), recorded("web-2", 2, now...)
+	in := input(group(2)).with(inZones("a"), offered(map[string]string{"a": "front"}), subnetted, spec(addressed(now...)), partitioned(intstr.FromInt32(1)))
+	var got []string
+	for _, r := range clonesIn(Compute(in.with(revisions(early, present)))) {
+		networks, _ := r.Clone.NetworksOf(r.Clone.Slot)
+		got = append(got, networks)
+	}
+	if want := []string{"front=10.1.0.11", "front=10.1.0.13"}; !slices.Equal(got, want) {
+		t.Errorf("the VMs have %q, want %q", got, want)
+	}
+}
+
+// TestAddressesAllTaken has a free address, and no slot that is free for it: the group says so.
+func TestAddressesAllTaken(t *testing.T) {
+	in := input(group(2), vm(0, template), vm(1)).with(inZones("a"), offered(map[string]string{"a": "front"}), subnetted, spec(addressed("10.1.0.11", "10.1.0.12")))
+	in.Snapshot.VMs[1].Stamp.Networks = "front=10.1.0.12"
+	p := Compute(in)
+	if len(clonesIn(p)) > 0 || p.Problem == nil || p.Problem.Reason != v1alpha1.ReasonAddressesExhausted {
+		t.Errorf("the requests are %+v, the problem %+v", p.Requests, p.Problem)
 	}
 }

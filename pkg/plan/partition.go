@@ -164,8 +164,8 @@ func (r Revision) obstacle(in Input) (cannot string, pending bool) {
 		return "a guest that vCenter customizes needs a VmGroupClass", false
 	case in.Offer != nil && notOffered(in.Offer, r.VMSpec) != nil:
 		return fmt.Sprintf("VmGroupClass %q does not offer any more what it was made from (%s)", in.Offer.Name, notOffered(in.Offer, r.VMSpec).Reason), false
-	case whyUnaddressed(in, r.VMSpec) != "":
-		return whyUnaddressed(in, r.VMSpec), false
+	case whyUnconnected(in, r.VMSpec) != "":
+		return whyUnconnected(in, r.VMSpec), false
 	case err != nil && errors.Is(err, vsphere.ErrPending):
 		return "", true
 	case err != nil:

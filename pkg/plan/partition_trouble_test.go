@@ -30,13 +30,16 @@ func TestKeptRevisionFails(t *testing.T) {
 	}
 }
 
-// TestKeptRevisionUnaddressed takes away how the network of an earlier revision is addressed. The VMs of the present spec are made all
-// the same.
-func TestKeptRevisionUnaddressed(t *testing.T) {
+// TestKeptRevisionUnconnected takes away what an earlier revision needs of the networks of the class. The VMs of the present spec are made
+// all the same.
+func TestKeptRevisionUnconnected(t *testing.T) {
 	customized := func(r *Revision) { r.Guest.Customization, r.Networks = "join", "db=10.2.0.10-10.2.0.19" }
 	cloudInit := func(r *Revision) { r.Guest.SSHKeys, r.Networks = "ssh-ed25519 AAAA", "front,db=10.2.0.10-10.2.0.19" }
 	byDHCP := func(r *Revision) { r.Networks = "front" }
 	addressed := vsphere.Network{Name: "db", Subnet: vsphere.Subnet{CIDR: netip.MustParsePrefix("10.2.0.0/24")}}
+	narrowed, moved, missing := addressed, addressed, addressed
+	narrowed.CIDR, moved.Gateway = netip.MustParsePrefix("10.2.0.16/28"), netip.MustParseAddr("10.2.0.12")
+	missing.Err = newError(vsphere.ClassInvalid)
 	for name, tc := range map[string]struct {
 		earlier  func(*Revision)
 		networks []vsphere.Network
@@ -45,8 +48,12 @@ func TestKeptRevisionUnaddressed(t *testing.T) {
 		"it is addressed":                    {customized, []vsphere.Network{addressed}, false},
 		"its CIDR is gone":                   {customized, []vsphere.Network{{Name: "db"}}, true},
 		"the network is gone":                {customized, nil, true},
+		"the network is not in vCenter":      {customized, []vsphere.Network{missing}, true},
+		"its CIDR is narrower":               {customized, []vsphere.Network{narrowed}, true},
+		"one of them is the gateway's":       {customized, []vsphere.Network{moved}, true},
 		"cloud-init would have to tell them": {cloudInit, []vsphere.Network{{Name: "front"}, {Name: "db"}}, true},
 		"it has no static addresses":         {byDHCP, []vsphere.Network{{Name: "front"}}, false},
+		"the same, and the network is gone":  {byDHCP, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(group(3)).with(partitioned(intstr.FromInt32(2)), earlierRecorded(tc.earlier),
@@ -64,7 +71,7 @@ func TestKeptRevisionUnaddressed(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("it makes %q, want %q", got, want)
 			}
-			said := p.Problem != nil && p.Problem.Reason == v1alpha1.ReasonRevisionUnavailable && strings.Contains(p.Problem.Message, `how its network "db" is addressed`)
+			said := p.Problem != nil && p.Problem.Reason == v1alpha1.ReasonRevisionUnavailable && strings.Contains(p.Problem.Message, "network")
 			if said != tc.lost || p.Problem != nil && !tc.lost {
 				t.Errorf("problem %+v", p.Problem)
 			}

@@ -114,7 +114,7 @@ func groupProblems(in Input, p *Plan) []*Problem {
 	if p.due.makes() > 0 {
 		problems = append(problems, cloningProblems(in, p)...)
 	}
-	if exceedsLimit(in) && p.due.makes() == 0 && p.due.changes > 0 {
+	if in.ClassError != nil && p.due.makes() == 0 && p.due.changes > 0 {
 		problems = append(problems, ofError(in.ClassError))
 	}
 	if f := cloneFailure(in); f != nil && !isTolerated(f) && p.due.makes()+len(ms.pending) > 0 {

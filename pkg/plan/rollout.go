@@ -179,9 +179,8 @@ func (ms *membership) setOld(in Input) {
 		m.unfinished = ms.isUnfinished(m, in)
 		m.differs = m.age == vsphere.Old || !ms.target.SizeOf(m.vm)
 		m.keepOff = keepOff
-		if m.changeFailed = m.changeFailure(in); m.changeFailed != nil {
-			m.changeWaits = !m.mayTryAgain(in)
-		}
+		m.changeFailed = m.changeFailure(in)
+		m.changeWaits = in.ClassError != nil || !m.mayTryAgain(in)
 		m.change = ms.changeOf(in, m)
 		wanted := m.change == replacement && replaces(in.Group) || m.mark == v1alpha1.DeletionNow
 		m.old = wanted && m.mark != v1alpha1.DeletionNever

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ import (
 //  1. the numbers come first: see decideNumbers
 //  2. remove VMs that do no work any more (see going), old VMs, and the surplus (see scaleDown), and cancel clones that are too
 //     many
-//  3. change VMs in place (see changeInPlace)
+//  3. change VMs in place (see changeInPlace), unless the class of the group allows no VM of that spec
 //  4. tell guests what they are to be told, switch off what is to be off, and power on what is not and stays
 //  5. reset what is not healthy
 //  6. clone what is missing into the lowest free slots, as far as nothing forbids it (see scaleUp)
@@ -28,7 +29,7 @@ func (p *Plan) scale(in Input) {
 	p.numbers.unnamed = max(0, p.numbers.surplus-len(surplus))
 	p.scaleDown(slices.Concat(p.going(in), ms.replaced(p.numbers.replace), ms.victims(surplus, p.numbers.surplus, policy)), in)
 	p.cancelClones(p.numbers.cancel)
-	if !exceedsLimit(in) {
+	if in.ClassError == nil {
 		ms.chooseChanges(p.numbers)
 		p.changeInPlace(in)
 	}
@@ -112,18 +113,25 @@ func (p *Plan) clonesDue(in Input) (due []vsphere.CloneSpec, held *Problem) {
 		spec.PowerOn = !keepsOff(in.Group) && spec.Guest == (vsphere.Guest{})
 	}
 	canRemake, canMake := ms.partition.cannot == "" && !ms.partition.pending, in.TemplateError == nil
-	clones, holders := make([]vsphere.CloneSpec, 0, p.due.clones), ms.addressesHeld()
+	clones, holders := make([]vsphere.CloneSpec, 0, p.due.clones), ms.addressesHeld(early.VMSpec, present.VMSpec)
+	names := slotNamesOf(in.Group)
+	var exhausted *Problem
 	for slot, n := 0, 0; n < p.due.clones; slot++ {
 		if ms.usedSlots[slot] {
 			continue
 		}
 		spec, can := present, canMake
-		if n < p.due.remakes {
+		remake := n < p.due.remakes
+		if remake {
 			spec, can = early, canRemake
 		}
 		networks, ok := spec.NetworksOf(slot)
-		if !ok { // and no higher slot has an address
-			return clones, held
+		switch {
+		case !ok && remake: // nor has a higher slot: the others go on
+			n, slot, exhausted = p.due.remakes, slot-1, cmp.Or(held, noAddressLeft())
+			continue
+		case !ok:
+			return clones, cmp.Or(held, exhausted, noAddressLeft())
 		}
 		if address, holder := firstHeld(staticAddresses(networks), holders); holder != "" {
 			held = waitForAddress(address, holder)
@@ -132,9 +140,10 @@ func (p *Plan) clonesDue(in Input) (due []vsphere.CloneSpec, held *Problem) {
 		if n++; can {
 			spec.Slot = slot
 			clones = append(clones, spec)
+			hold(holders, networks, names.name(slot))
 		}
 	}
-	return clones, nil
+	return clones, exhausted
 }
 
 // scaleDown plans the removal of victims, one step each. The first that applies:

@@ -65,7 +65,9 @@ func calculateStatus(in Input, p Plan, out Outcome, limit int) v1alpha1.VmGroupS
 	status.TerminatingReplicas = ptr.To(int32(terminating(in, ms)))
 	status.Revision = ms.target.Revision()
 	status.VMs = listVMs(ms, limit)
-	status.Folder = folderStatus(in, ms, out)
+	if in.ClassError == nil || status.ControllerName != "" || status.Folder != nil { // a folder alone says that a group is older than classes
+		status.Folder = folderStatus(in, ms, out)
+	}
 	status.AntiAffinity = antiAffinityStatus(in)
 	setConditions(&status, in, summarize(in, p, out))
 	return status

@@ -188,6 +188,12 @@ func TestLimits(t *testing.T) {
 	if vms := w.VMs(vg); len(vms) != 1 || vms[0].NumCPU != 1 || vms[0].PowerState != "poweredOn" {
 		t.Errorf("beyond the limit there are %+v", vms)
 	}
+	w.Update("large", func(vg *v1alpha1.VmGroup) { vg.Spec.Guest = &v1alpha1.GuestSpec{CustomizationSpec: "none-such"} })
+	vg = stalled(w, "large", v1alpha1.ReasonCustomizationSpecNotOffered)
+	if vms := w.VMs(vg); len(vms) != 1 || vms[0].NumCPU != 1 || vms[0].PowerState != "poweredOn" {
+		t.Errorf("beyond the limit, and with a specification that the class does not offer, there are %+v", vms)
+	}
+	w.Update("large", func(vg *v1alpha1.VmGroup) { vg.Spec.Guest = nil })
 	change(w, "limited", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits.CPU = new(int32(3)) })
 	w.Ready("large", 1)
 	change(w, "limited", func(c *v1alpha1.VmGroupClass) { c.Spec.Limits.CPU = new(int32(1)) })
@@ -270,17 +276,23 @@ func TestOtherClasses(t *testing.T) {
 	w.Ready("web", 2)
 }
 
-// TestClassInUse keeps a class until its last group is gone.
+// TestClassInUse keeps a class until its last group is gone. A group that the class has always refused does not count.
 func TestClassInUse(t *testing.T) {
 	w := newWorld(t)
-	create(w, class("bronze", "vc6"))
+	bronze := class("bronze", "vc6")
+	bronze.Spec.Limits = &v1alpha1.ClassLimits{CPU: new(int32(2))}
+	create(w, bronze)
 	start(w, "vc6")
+	refused := groupOf(w, "refused", "bronze", 1)
+	refused.Spec.CPU = 3
+	w.Create(refused)
+	stalled(w, "refused", v1alpha1.ReasonLimitExceeded)
 	w.Create(groupOf(w, "web", "bronze", 1))
 	vg := w.Ready("web", 1)
 	classes := w.Client.VsphereV1alpha1().VmGroupClasses()
 	harness.Must(t, classes.Delete(t.Context(), "bronze", metav1.DeleteOptions{}))
 	going := ready(w, "bronze", metav1.ConditionFalse, v1alpha1.ReasonDeleting)
-	if !strings.Contains(going.Message, w.Namespace+"/web") {
+	if !strings.Contains(going.Message, w.Namespace+"/web") || strings.Contains(going.Message, "refused") {
 		t.Errorf("the class says %q", going.Message)
 	}
 	w.Scale("web", 2)

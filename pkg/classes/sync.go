@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
+	"github.com/vmgroup/vmgroup-controller/pkg/plan"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
 )
 
@@ -115,10 +116,14 @@ func readiness(class *v1alpha1.VmGroupClass, found vsphere.Offer, users []string
 		Reason: reason, Message: "All that the class names is there.",
 	}
 	if len(wrong) > 0 {
-		ready.Status, ready.Message = metav1.ConditionFalse, strings.Join(wrong, " ")
+		ready.Status, ready.Message = metav1.ConditionFalse, plan.Bounded(strings.Join(wrong, " "), maxMessage)
 	}
 	return ready
 }
+
+// maxMessage is the most characters of the message of a class. The API server refuses a status with a message of more than 32 KiB as a
+// whole: the class would say of itself what was true before.
+const maxMessage = 4096
 
 // maxUsersListed is how many groups a message lists.
 const maxUsersListed = 5

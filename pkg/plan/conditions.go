@@ -278,12 +278,15 @@ func setCondition(status *v1alpha1.VmGroupStatus, in Input, kind string, value m
 const maxMessage = 1024
 
 // bounded returns the first maxMessage characters of a message.
-func bounded(message string) string {
-	if len(message) <= maxMessage { // bytes, of which no character has less than one
+func bounded(message string) string { return Bounded(message, maxMessage) }
+
+// Bounded returns a message, or, if it has more characters than that, the first of them and an ellipsis.
+func Bounded(message string, most int) string {
+	if len(message) <= most { // bytes, of which no character has less than one
 		return message
 	}
-	if runes := []rune(message); len(runes) > maxMessage {
-		return string(runes[:maxMessage-1]) + "…"
+	if runes := []rune(message); len(runes) > most {
+		return string(runes[:most-1]) + "…"
 	}
 	return message
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -100,7 +101,8 @@ func guestData(in Input, ms *membership, m *member) (data vsphere.GuestData, why
 	return guestDataOf(in, spec.Guest, m.name, m.vm.Stamp.Slot, m.vm.Stamp.Networks)
 }
 
-// guestDataOf returns what the guest of a VM with a name, a slot, and networks as its stamp has them, is told.
+// guestDataOf returns what the guest of a VM with a name, a slot, and networks as its stamp has them, is told. Of several networks with a
+// gateway, that of the first is the guest's, of IPv4 and of IPv6 each.
 func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks string) (data vsphere.GuestData, why string) {
 	data = vsphere.GuestData{
 		Customization: guest.Customization, Hostname: guest.HostnameOf(name, slot), Secret: guest.Secret, Key: guest.Key,
@@ -112,12 +114,18 @@ func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks 
 	if err != nil {
 		return data, "the networks in its stamp cannot be read"
 	}
+	routed := map[bool]bool{} // whether a card before is the way to the gateway of IPv4, and of IPv6
 	for _, nic := range nics {
 		var card vsphere.GuestCard
 		if len(nic.Addresses) > 0 {
 			subnet, why := subnetOf(in, nic.Network)
 			if why != "" {
 				return data, why
+			}
+			if six := subnet.Gateway.Is6(); routed[six] { // a guest with two default routes answers by the wrong card
+				subnet.Gateway = netip.Addr{}
+			} else if subnet.Gateway.IsValid() {
+				routed[six] = true
 			}
 			card = vsphere.GuestCard{Address: nic.Addresses[0].From, Subnet: subnet}
 		}

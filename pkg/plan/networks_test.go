@@ -177,3 +177,33 @@ func TestAddressesAllTaken(t *testing.T) {
 		t.Errorf("the requests are %+v, the problem %+v", p.Requests, p.Problem)
 	}
 }
+
+// TestOneDefaultRoute tells a guest of one gateway for each family, that of the first network that has one.
+func TestOneDefaultRoute(t *testing.T) {
+	in := input(group(1))
+	subnet := func(name, cidr, gateway string) vsphere.Network {
+		n := vsphere.Network{Name: name, Subnet: vsphere.Subnet{CIDR: netip.MustParsePrefix(cidr)}}
+		if gateway != "" {
+			n.Gateway = netip.MustParseAddr(gateway)
+		}
+		return n
+	}
+	in.Snapshot.Networks = []vsphere.Network{
+		subnet("none", "10.0.0.0/24", ""), subnet("front", "10.1.0.0/24", "10.1.0.1"), subnet("six", "2001:db8::/64", "2001:db8::1"),
+		subnet("db", "10.2.0.0/24", "10.2.0.1"), subnet("six2", "2001:db8:1::/64", "2001:db8:1::1"),
+	}
+	data, why := guestDataOf(in, vsphere.Guest{CloudInit: true}, "web-0", 0, "none=10.0.0.5,front=10.1.0.5,six=2001:db8::5,db=10.2.0.5,six2=2001:db8:1::5")
+	if why != "" {
+		t.Fatal(why)
+	}
+	var got []string
+	for _, card := range data.Cards {
+		got = append(got, card.Address.String()+" by "+card.Gateway.String())
+	}
+	want := []string{
+		"10.0.0.5 by invalid IP", "10.1.0.5 by 10.1.0.1", "2001:db8::5 by 2001:db8::1", "10.2.0.5 by invalid IP", "2001:db8:1::5 by invalid IP",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

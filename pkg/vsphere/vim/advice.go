@@ -63,12 +63,16 @@ func (a *advices) take(
 	return store, true, true
 }
 
-// put keeps an advice, and drops those that are too old.
+// put keeps an advice, and drops those that are too old. Turns go on: an advice that is asked for again for each clone would send them all
+// to one datastore.
 func (a *advices) put(key adviceKey, fresh *advice) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
 		a.all = map[adviceKey]*advice{}
+	}
+	if old := a.all[key]; old != nil {
+		fresh.turn = old.turn
 	}
 	maps.DeleteFunc(a.all, func(_ adviceKey, old *advice) bool { return fresh.at.Sub(old.at) >= templateReadFor })
 	a.all[key] = fresh
@@ -83,7 +87,7 @@ func (b *cloneBatch) chooseStore(ctx context.Context, name string, spec *vsphere
 	mounted := b.hosts.mountedBy(spec.Host)
 	store, found, ok := b.advices.take(key, b.cfg.Clock.Now(), mounted)
 	if !ok {
-		fresh := &advice{at: b.cfg.Clock.Now()}
+		fresh := &advice{}
 		var err error
 		if at.pod.Value != "" {
 			fresh.stores, err = b.recommended(ctx, name, spec, at)
@@ -96,6 +100,7 @@ func (b *cloneBatch) chooseStore(ctx context.Context, name string, spec *vsphere
 		if len(fresh.stores) == 0 { // not kept: the next clone may find room
 			return store, errNoStore(spec.Place.Zone, at)
 		}
+		fresh.at = b.cfg.Clock.Now() // Storage DRS may take longer to answer than an advice holds
 		b.advices.put(key, fresh)
 		store, found, _ = b.advices.take(key, fresh.at, mounted)
 	}

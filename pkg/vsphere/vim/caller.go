@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ const (
 //
 //  1. the session has ended, or vCenter's certificate is not trusted: the connection ends
 //  2. any other answer, a fault included: vCenter is there
-//  3. several answers in a row were lost, of whatever calls: an outage, and the connection ends (see silence)
+//  3. several answers in a row were lost, of whatever calls but those aside: an outage, and the connection ends (see silence)
 //  4. a lost answer concerns its call alone: if it may be repeated, it is sent again after a pause, and not too often; if
 //     not, its outcome is unknown
 type caller struct {
@@ -179,6 +180,10 @@ func (c *caller) send(ctx context.Context, deadline time.Time, req, res soap.Has
 	return call
 }
 
+// aside are the methods whose answers come from a service of their own, which may hang while the rest of vCenter answers. Their silence
+// is no outage.
+var aside = []string{"RecommendDatastores", "GetCustomizationSpec"}
+
 // judge applies the rules of the caller to a call that has failed.
 func (c *caller) judge(call *callError) {
 	switch {
@@ -186,6 +191,7 @@ func (c *caller) judge(call *callError) {
 		call.ends = true
 	case faultOf(call.err) != nil:
 		c.silence.ends()
+	case slices.Contains(aside, call.method):
 	default:
 		call.ends = c.silence.lasts(call.hung())
 	}

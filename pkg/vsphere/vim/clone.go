@@ -179,10 +179,11 @@ func (b *cloneBatch) send(
 			Customization: custom,
 			PowerOn:       spec.PowerOn,
 			Config: &types.VirtualMachineConfigSpec{
-				NumCPUs:      spec.CPU,
-				MemoryMB:     spec.MemoryMiB,
-				InstanceUuid: instance,
-				DeviceChange: devices,
+				NumCPUs:           spec.CPU,
+				NumCoresPerSocket: otherCores(b.read.cores, spec.CPU),
+				MemoryMB:          spec.MemoryMiB,
+				InstanceUuid:      instance,
+				DeviceChange:      devices,
 				ExtraConfig: []types.BaseOptionValue{
 					&types.OptionValue{Key: vsphere.StampKey, Value: stamp.String()},
 					// What the guest of the template has said of itself is not true of the clone. Empty takes the key away.

@@ -174,18 +174,18 @@ func (k *moduleKeeper) carryOut(ctx context.Context, caller *restCaller, change 
 		k.set(change.of, change.id)
 		k.members[change.id] = vmSet{}
 	}
-	err := changeMembers(ctx, caller, removeMembers, change.id, change.remove, manager.RemoveModuleMembers)
-	if err == nil {
-		err = changeMembers(ctx, caller, addMembers, change.id, change.add, manager.AddModuleMembers)
+	// First those that are to be apart: they do not wait for VMs that have gone, which vCenter may have taken out itself.
+	if err := changeMembers(ctx, caller, addMembers, change.id, change.add, manager.AddModuleMembers); err != nil {
+		return err
 	}
-	if err != nil {
+	for _, vm := range change.add {
+		k.members[change.id][vm] = true
+	}
+	if err := changeMembers(ctx, caller, removeMembers, change.id, change.remove, manager.RemoveModuleMembers); err != nil {
 		return err
 	}
 	for _, vm := range change.remove {
 		delete(k.members[change.id], vm)
-	}
-	for _, vm := range change.add {
-		k.members[change.id][vm] = true
 	}
 	return nil
 }

@@ -163,11 +163,13 @@ func (p properties) cards() []types.BaseVirtualEthernetCard {
 	return cards
 }
 
-// connected returns the changes of a template's network cards that connect a clone to networks:
+// connected returns the changes of a template's network cards that connect a clone to networks, so that the order of the networks is
+// that of the cards:
 //
-//  1. the cards that there are go to the first networks, in order
-//  2. for further networks cards are added, of the type of the first, or vmxnet3
-//  3. further cards are removed
+//  1. there are as many cards as networks, or more: the first cards go to the networks, in order, and the others are removed
+//  2. there are fewer: all are removed, and as many are added as there are networks, of the types of those, then of the first, or
+//     vmxnet3. A card that is added gets the lowest key that is free. Beside a card with a higher key, as templates have
+//     of which somebody has removed one, it would be the first of the guest
 //
 // Each card gets a MAC address of its own from vCenter.
 func connected(cards []types.BaseVirtualEthernetCard, to []types.BaseVirtualDeviceBackingInfo) []types.BaseVirtualDeviceConfigSpec {
@@ -178,19 +180,27 @@ func connected(cards []types.BaseVirtualEthernetCard, to []types.BaseVirtualDevi
 	change := func(op types.VirtualDeviceConfigSpecOperation, card types.BaseVirtualEthernetCard) {
 		changes = append(changes, &types.VirtualDeviceConfigSpec{Operation: op, Device: card.(types.BaseVirtualDevice)})
 	}
-	for i, backing := range to {
-		if i < len(cards) {
+	if len(cards) >= len(to) {
+		for i, backing := range to {
 			change(types.VirtualDeviceConfigSpecOperationEdit, cardLike(cards[i], cards[i].GetVirtualEthernetCard().Key, backing))
-			continue
 		}
+		for _, card := range cards[len(to):] {
+			change(types.VirtualDeviceConfigSpecOperationRemove, card)
+		}
+		return changes
+	}
+	for _, card := range cards {
+		change(types.VirtualDeviceConfigSpecOperationRemove, card)
+	}
+	for i, backing := range to {
 		var like types.BaseVirtualEthernetCard = &types.VirtualVmxnet3{}
-		if len(cards) > 0 {
+		switch {
+		case i < len(cards):
+			like = cards[i]
+		case len(cards) > 0:
 			like = cards[0]
 		}
 		change(types.VirtualDeviceConfigSpecOperationAdd, cardLike(like, -int32(i)-1, backing)) // keys below 0 are the client's
-	}
-	for _, card := range cards[min(len(to), len(cards)):] {
-		change(types.VirtualDeviceConfigSpecOperationRemove, card)
 	}
 	return changes
 }

@@ -21,6 +21,7 @@ const (
 	propInstanceUUID = "config.instanceUuid"
 	propNumCPU       = "config.hardware.numCPU"
 	propMemoryMB     = "config.hardware.memoryMB"
+	propCores        = "config.hardware.numCoresPerSocket"
 	propCreateDate   = "config.createDate" // since 6.7
 	propDevices      = "config.hardware.device"
 	propVMFile       = "config.files.vmPathName"

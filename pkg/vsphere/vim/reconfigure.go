@@ -24,7 +24,7 @@ func (c *connection) startReconfigures(ctx context.Context, g vsphere.GroupID, b
 // reconfigureProven reads VMs in one call and deals with each, until what was read is too old to change them by. It returns those
 // that are left, whose places are still taken.
 func (c *connection) reconfigureProven(ctx context.Context, g vsphere.GroupID, places []place) (rest []place, failure *vsphere.Error) {
-	objects, paths := make([]types.ManagedObjectReference, len(places)), append(c.vmProps(), propVersion)
+	objects, paths := make([]types.ManagedObjectReference, len(places)), append(c.vmProps(), propVersion, propCores)
 	for i, p := range places {
 		objects[i] = vmRef(p.VM)
 	}
@@ -126,7 +126,13 @@ func changeSize(vm vsphere.VM, props properties, want vsphere.Resize) (types.Vir
 	}
 	spec := withStamp(vm.Stamp.Revised(want.Revision))
 	if vm.CPU != want.CPU {
-		spec.NumCPUs = want.CPU
+		spec.NumCPUs, spec.NumCoresPerSocket = want.CPU, otherCores(int32(props.number(propCores)), want.CPU)
+		if spec.NumCoresPerSocket != nil && vm.Power != vsphere.PoweredOff {
+			return types.VirtualMachineConfigSpec{}, &vsphere.Error{
+				Class: vsphere.ClassConflict, Reason: vsphere.ReasonNotHotPluggable,
+				Message: fmt.Sprintf("VM %s cannot have %d CPUs while it is on: they do not fill sockets of %d cores.", vm.Name, want.CPU, int32(props.number(propCores))),
+			}
+		}
 	}
 	if vm.MemoryMiB != want.MemoryMiB {
 		spec.MemoryMB = want.MemoryMiB
@@ -135,6 +141,18 @@ func changeSize(vm vsphere.VM, props properties, want vsphere.Resize) (types.Vir
 		spec.DeviceChange = append(spec.DeviceChange, resized(disk, want.DiskGiB))
 	}
 	return spec, nil
+}
+
+// otherCores returns how many cores a socket is to have because so many CPUs do not fill sockets of as many cores as it has: a VM like
+// that does not power on. It is nil if they do, or if nobody can tell.
+func otherCores(has, cpus int32) *int32 {
+	if has <= 1 || cpus%has == 0 {
+		return nil
+	}
+	for cpus%has != 0 {
+		has, cpus = cpus%has, has
+	}
+	return &has
 }
 
 // withStamp returns a change that writes a stamp.

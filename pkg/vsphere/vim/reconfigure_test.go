@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/vmgroup/vmgroup-controller/pkg/apis/vsphere/v1alpha1"
 	"github.com/vmgroup/vmgroup-controller/pkg/vsphere"
@@ -229,4 +230,44 @@ func TestAChangeThatTheWatchReportsBeforeTheEndOfTheTask(t *testing.T) {
 	c.applyTask(types.ObjectUpdate{Obj: taskRef(""), ChangeSet: []types.PropertyChange{assign(propTaskState, types.TaskInfoStateSuccess)}}, &ch)
 	c.publish(&ch)
 	over(c, true)
+}
+
+// TestCoresOfASocket asks for CPUs that do not fill the sockets of a VM.
+func TestCoresOfASocket(t *testing.T) {
+	for name, tt := range map[string]struct {
+		has, cpus, want int32
+		power           types.VirtualMachinePowerState
+	}{
+		"they fill them":                 {2, 4, 0, types.VirtualMachinePowerStatePoweredOff},
+		"one core":                       {1, 3, 0, types.VirtualMachinePowerStatePoweredOff},
+		"nobody can tell":                {0, 3, 0, types.VirtualMachinePowerStatePoweredOff},
+		"an odd number":                  {2, 3, 1, types.VirtualMachinePowerStatePoweredOff},
+		"half of them":                   {4, 6, 2, types.VirtualMachinePowerStatePoweredOff},
+		"fewer than a socket has":        {8, 4, 4, types.VirtualMachinePowerStatePoweredOff},
+		"they fill them, while it is on": {2, 4, 0, types.VirtualMachinePowerStatePoweredOn},
+		"an odd number, while it is on":  {2, 3, -1, types.VirtualMachinePowerStatePoweredOn},
+		"an odd number, suspended":       {2, 3, -1, types.VirtualMachinePowerStateSuspended},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read := asRead(small)
+			read[propCores], read[propPower] = tt.has, tt.power
+			s := &specs{script: &script{reads: reads{vmRef("vm-1"): {read}}}}
+			c := scripted(t, s.script)
+			c.client = &vim25.Client{RoundTripper: s, ServiceContent: c.client.ServiceContent}
+			err := reconfigured(t, c, vsphere.Resize{CPU: tt.cpus, MemoryMiB: 1024, Revision: "2:new"})
+			if tt.want < 0 {
+				wantClass(t, "Start", err, vsphere.ClassConflict)
+				if len(s.sent) > 0 {
+					t.Errorf("sent: %+v", s.sent)
+				}
+				return
+			}
+			if err != nil || len(s.sent) != 1 {
+				t.Fatalf("%v, sent: %+v", err, s.sent)
+			}
+			if got := ptr.Deref(s.sent[0].NumCoresPerSocket, 0); got != tt.want || s.sent[0].NumCPUs != tt.cpus {
+				t.Errorf("%d CPUs with %d cores, want %d with %d", s.sent[0].NumCPUs, got, tt.cpus, tt.want)
+			}
+		})
+	}
 }

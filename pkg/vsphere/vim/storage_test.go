@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,5 +275,61 @@ func TestNoStoreIsToldToTenants(t *testing.T) {
 		if err := errNoStore("a", at); !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "p1") {
 			t.Error(err)
 		}
+	}
+}
+
+// mute answers nothing.
+type mute struct{}
+
+func (mute) RoundTrip(ctx context.Context, _, _ soap.HasFault) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A service of vCenter that hangs is no outage of vCenter, however many calls wait for it.
+func TestAServiceAsideThatHangs(t *testing.T) {
+	for method, outage := range map[string]bool{"RecommendDatastores": false, "GetCustomizationSpec": false, "RetrievePropertiesEx": true} {
+		t.Run(method, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lost := false
+				c := &caller{
+					next: mute{}, timeout: DefaultCallTimeout,
+					observe: func(string, time.Duration, error) {}, lost: func(error) { lost = true },
+				}
+				request := map[string]soap.HasFault{
+					"RecommendDatastores":  &methods.RecommendDatastoresBody{Req: &types.RecommendDatastores{}},
+					"GetCustomizationSpec": &methods.GetCustomizationSpecBody{Req: &types.GetCustomizationSpec{}},
+					"RetrievePropertiesEx": &methods.RetrievePropertiesExBody{Req: &types.RetrievePropertiesEx{}},
+				}[method]
+				var calls sync.WaitGroup
+				for range 5 {
+					calls.Go(func() {
+						if err := c.RoundTrip(t.Context(), request, &methods.RetrievePropertiesExBody{}); err == nil {
+							t.Error("it was answered")
+						}
+					})
+				}
+				calls.Wait()
+				if lost != outage {
+					t.Errorf("an outage: %t, want %t", lost, outage)
+				}
+			})
+		})
+	}
+}
+
+// Storage DRS may take longer to answer than an advice holds: clones go to its datastores by turns all the same.
+func TestTurnsOfAnAdviceThatIsAskedForAgain(t *testing.T) {
+	var a advices
+	key, any := adviceKey{pod: pod}, func(types.ManagedObjectReference) bool { return true }
+	var got []types.ManagedObjectReference
+	for i := range 3 {
+		at := time.Unix(0, 0).Add(time.Duration(i) * templateReadFor)
+		a.put(key, &advice{at: at, stores: []types.ManagedObjectReference{store1, store2}})
+		store, _, _ := a.take(key, at, any)
+		got = append(got, store)
+	}
+	if !slices.Equal(got, []types.ManagedObjectReference{store1, store2, store1}) {
+		t.Errorf("the clones went to %v", got)
 	}
 }

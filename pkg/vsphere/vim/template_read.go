@@ -25,9 +25,9 @@ var errTemplateHidden = &vsphere.Error{
 func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of origin) (templateRead, error) {
 	nothing := templateRead{}
 	ref := vmRef(t.Ref)
-	paths := append(templateProps(), propDevices)
+	paths := append(templateProps(), propDevices, propCores)
 	if of.linked {
-		paths = append(templateProps(), propSnapshot) // whose devices are read instead
+		paths = append(templateProps(), propSnapshot) // whose hardware is read instead
 	}
 	o, err := c.retrieveOne(ctx, ref, paths...)
 	switch {
@@ -67,7 +67,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of or
 // hardware returns the devices of a template or of a snapshot, as far as clones have to do with them.
 func (p properties) hardware() templateRead {
 	keys := p.diskKeys()
-	return templateRead{disks: keys, first: p.firstDisk(keys), cards: p.cards()}
+	return templateRead{disks: keys, first: p.firstDisk(keys), cards: p.cards(), cores: int32(p.number(propCores))}
 }
 
 // templateChanged forgets the answer that a template was found by, and says why. props are what was read of it, nil if it

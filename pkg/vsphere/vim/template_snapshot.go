@@ -37,7 +37,7 @@ func (c *connection) readSnapshot(ctx context.Context, t vsphere.Template, of or
 	if refusal != nil {
 		return nothing, refusal
 	}
-	o, err := c.retrieveOne(ctx, ref, propDevices)
+	o, err := c.retrieveOne(ctx, ref, propDevices, propCores)
 	switch {
 	case isGone(err, ref):
 		return nothing, errSnapshotGone(t)

@@ -94,6 +94,7 @@ type templateRead struct {
 	disks    []int32            // keys of its disks
 	first    *types.VirtualDisk // of these, nil if there is none
 	cards    []types.BaseVirtualEthernetCard
+	cores    int32                         // per socket, 0 if nobody can tell
 	base     []string                      // the files that disks of linked clones get below them, in the order of disks
 	snapshot *types.ManagedObjectReference // that linked clones are made from
 	at       time.Time                     // zero: not yet

@@ -197,9 +197,12 @@ func (c *Controller) KeeperOf(vg *v1alpha1.VmGroup) (plan.Keeper, error) {
 	if err != nil {
 		return plan.Keeper{}, fmt.Errorf("list VmGroupClasses: %w", err)
 	}
-	namespace := labels.Set{}
-	if ns, err := c.namespaces.Get(vg.Namespace); err == nil { // one that is not known has no labels, and few classes admit it
+	var namespace labels.Set
+	switch ns, err := c.namespaces.Get(vg.Namespace); {
+	case err == nil:
 		namespace = ns.Labels
+	case vg.Status.ControllerName == "" && len(classes) > 0: // a selector may ask for a label that is not there
+		return plan.Keeper{}, fmt.Errorf("nothing is known of the namespace %s yet, and so not which classes admit it: %w", vg.Namespace, err)
 	}
 	return plan.KeeperOf(vg, classes, namespace), nil
 }

@@ -36,7 +36,7 @@ func (k Keeper) KeptBy(controller string) bool {
 //  1. its status says it: that controller and that class, for ever. Another default class moves no group
 //  2. its status records a folder and no controller: the group is older than classes. The controller of the default name, by
 //     its flags
-//  3. spec.className names a class: that one, and the controller that it names
+//  3. spec.className names a class: that one, and the controller that it names. One that is being deleted takes no new groups
 //  4. it names none, and there is a default class: the same
 //  5. there is no class at all: any controller, by its flags
 //  6. no class can be found for it. One controller has to say so: see teller
@@ -67,7 +67,7 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 	switch {
 	case class != nil:
-		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Offer: class, Err: refusal(class, class.Name, g, labelsOf)}
+		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Offer: class, Err: cmp.Or(leaving(class), refusal(class, class.Name, g, labelsOf))}
 	case name == "" && len(classes) == 0:
 		return Keeper{}
 	case name == "":
@@ -98,12 +98,12 @@ func DependsOnClass(g *v1alpha1.VmGroup, name string, classes []*v1alpha1.VmGrou
 	}
 }
 
-// DefaultClass returns the class of groups that name none: of several, the one that was created last. It is nil if there is
-// none.
+// DefaultClass returns the class of groups that name none: of several, the one that was created last. One that is being deleted is none of
+// them. It is nil if there is none.
 func DefaultClass(classes []*v1alpha1.VmGroupClass) *v1alpha1.VmGroupClass {
 	var newest *v1alpha1.VmGroupClass
 	for _, class := range classes {
-		if !class.IsDefault() {
+		if !class.IsDefault() || class.DeletionTimestamp != nil {
 			continue
 		}
 		if newest == nil || cmp.Or(class.CreationTimestamp.Compare(newest.CreationTimestamp.Time), -cmp.Compare(class.Name, newest.Name)) > 0 {
@@ -126,6 +126,14 @@ func teller(classes []*v1alpha1.VmGroupClass) string {
 		}
 	}
 	return first
+}
+
+// leaving returns the error that a class is being deleted, and takes no new groups, nil if it is not.
+func leaving(class *v1alpha1.VmGroupClass) *vsphere.Error {
+	if class.DeletionTimestamp == nil {
+		return nil
+	}
+	return classError(v1alpha1.ReasonClassNotFound, "VmGroupClass %q is being deleted, and takes no new groups: choose another class, or ask an administrator.", class.Name)
 }
 
 // refusal says why a class makes no VMs for a group, nil if it does. class is nil if there is none of that name.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -122,12 +123,16 @@ func guestDataOf(in Input, guest vsphere.Guest, name string, slot int, networks 
 			if why != "" {
 				return data, why
 			}
+			address := nic.Addresses[0].From
+			if !subnet.CIDR.Contains(address) {
+				return data, fmt.Sprintf("its address %s does not lie in %s, which VmGroupClass %q says of its network %q by now", address, subnet.CIDR, in.Class, nic.Network)
+			}
 			if six := subnet.Gateway.Is6(); routed[six] { // a guest with two default routes answers by the wrong card
 				subnet.Gateway = netip.Addr{}
 			} else if subnet.Gateway.IsValid() {
 				routed[six] = true
 			}
-			card = vsphere.GuestCard{Address: nic.Addresses[0].From, Subnet: subnet}
+			card = vsphere.GuestCard{Address: address, Subnet: subnet}
 		}
 		data.Cards = append(data.Cards, card)
 	}

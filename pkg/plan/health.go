@@ -90,7 +90,7 @@ type Help struct {
 //
 //  1. a VM is not healthy if it is on, and has not been ready for longer than the spec allows
 //  2. the VM that was helped last is on its way (see isHelped): wait for it
-//  3. more than maxUnhealthy are not healthy: nothing
+//  3. more than maxUnhealthy are not healthy, or it would be replaced and no VM can be made: nothing
 //  4. help the one that has been unready the longest. Where it would be replaced, one that spec.members protects is left out
 func (ms *membership) setHealth(in Input, beenReady map[vsphere.Ref]bool, since map[vsphere.Ref]time.Time) *Help {
 	h := in.Group.Spec.Health
@@ -121,7 +121,7 @@ func (ms *membership) setHealth(in Input, beenReady map[vsphere.Ref]bool, since 
 	case ms.unhealthy > maxUnhealthy(in.Group):
 		ms.tooManyUnhealthy = true
 		return nil
-	case worst == nil || heldBy(in) != "":
+	case worst == nil || heldBy(in) != "" || h.Action == v1alpha1.HealthReplace && cannotMake(in):
 		return nil
 	}
 	worst.help = h.Action

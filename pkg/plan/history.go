@@ -47,7 +47,7 @@ func (p *Plan) presentToRecord(in Input) (Revision, bool) {
 	now := ms.target.current()
 	now.Source, now.VCenter = in.Template.Ref, in.Snapshot.VCenter
 	needed := p.due.fromSpec() > 0 || slices.ContainsFunc(ms.ours, func(m *member) bool { return now.carriedBy(m.vm) })
-	if in.TemplateError != nil || !needed {
+	if in.TemplateError != nil || now.Source == "" || !needed { // nobody looks for the template of a group that its class refuses
 		return now, false
 	}
 	for _, r := range in.Revisions {

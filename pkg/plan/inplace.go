@@ -142,9 +142,10 @@ func (m *member) pendingChange() v1alpha1.VMPendingChange {
 //
 //  1. it has not failed, or the next attempt may well settle it: yes
 //  2. vCenter says that the VM must be off: yes
-//  3. vCenter has refused the size maxRefusals times, or the change has failed maxPowerCycles times: no. A privilege that is
+//  3. it was refused for the limits of the class: once the back-off is over. Whether there is room is asked before the VM is switched off
+//  4. vCenter has refused the size maxRefusals times, or the change has failed maxPowerCycles times: no. A privilege that is
 //     missing may be granted
-//  4. once the back-off is over
+//  5. once the back-off is over
 //
 // Until then the VM is on, with the size that it has: no VM stays off for a change that fails.
 func (m *member) mayTryAgain(in Input) bool {
@@ -154,6 +155,8 @@ func (m *member) mayTryAgain(in Input) bool {
 	}
 	refused := f.Err.Class == vsphere.ClassInvalid && f.Err.Reason != v1alpha1.ReasonNoPermission
 	switch {
+	case f.Err.Reason == v1alpha1.ReasonLimitExceeded:
+		return backOff(f, in.Now) == 0
 	case refused && f.Count >= maxRefusals, f.Count >= maxPowerCycles:
 		return false
 	default:
@@ -268,7 +271,7 @@ func replacementRequired(in Input, p *Plan) *Problem {
 	}
 	var advice []string
 	if older > 0 {
-		advice = append(advice, "go back to the old template and trigger")
+		advice = append(advice, "take back the change of template, clone, networks, guest or trigger")
 	}
 	if larger > 0 {
 		advice = append(advice, "raise spec.disk")

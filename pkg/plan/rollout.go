@@ -199,11 +199,17 @@ func deletionMarks(g *v1alpha1.VmGroup) map[string]v1alpha1.MemberDeletion {
 	return marks
 }
 
+// cannotMake reports whether it is known that no VM can be made, so that none that is there may go for a new one.
+func cannotMake(in Input) bool {
+	return in.TemplateError != nil || placementError(in) != nil || networkError(in) != nil || customizationNeedsClass(in) != nil ||
+		in.Snapshot.Disappearance != nil
+}
+
 // count returns the numbers of the group, and the clock of its rollout, which decides whether it is halted.
 func (ms *membership) count(in Input) (counts, RolloutClock) {
 	c := counts{
 		replicas: int(in.Group.DesiredReplicas()), cloning: len(ms.pending), unidentified: len(ms.unidentified),
-		blocked: in.TemplateError != nil || placementError(in) != nil || networkError(in) != nil || in.Snapshot.Disappearance != nil || ms.unlisted > 0,
+		blocked: cannotMake(in) || ms.unlisted > 0,
 	}
 	c.surge, c.unavailable = limits(in.Group)
 	c.lacking = ms.lacking()

@@ -130,8 +130,8 @@ var limitScenarios = []scenario{
 		larger := sizeOf(vm)
 		larger.CPU = 4
 		f.mustExceed(f.resize(vm.Ref, larger), `allows 5 CPUs in namespace default, and its VMs there have 4 (web 4), and 2 more are asked for`)
-		if s := f.snapshot(f.group); len(s.Failures)+len(s.Operations) != 0 {
-			f.t.Errorf("the refusal is a failure: %s", describe(s))
+		if s := f.snapshot(f.group); len(s.Operations) != 0 || len(s.Failures) != 1 || s.Failures[0].Err.Reason != v1alpha1.ReasonLimitExceeded {
+			f.t.Errorf("it is off, and nobody is told that it cannot grow: %s", describe(s))
 		}
 		larger.CPU = 3
 		f.resizes(vm, larger)

@@ -37,6 +37,12 @@ func (ms members) Member(vm vsphere.Ref) (class string, has vsphere.Usage, ok bo
 	return u.Class, u.Usage, ok
 }
 
+// IsOff implements operations.Members.
+func (ms members) IsOff(vm vsphere.Ref) bool {
+	m := ms.vc.machines[vm]
+	return m != nil && ms.known[vm] && m.Power == vsphere.PoweredOff
+}
+
 func (ms members) usage(ref vsphere.Ref) (vsphere.GroupUsage, bool) {
 	m := ms.vc.machines[ref]
 	if m == nil || !ms.known[ref] || !vsphere.CountsForLimits(ms.cfg.Owner, m.VM) {

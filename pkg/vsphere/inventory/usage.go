@@ -111,3 +111,11 @@ func (inv *Inventory) Member(vm vsphere.Ref) (class string, has vsphere.Usage, o
 	u := usageOf(inv.owner, r.vm, r.claim)
 	return u.Class, u.Usage, u.UID != ""
 }
+
+// IsOff implements operations.Members.
+func (inv *Inventory) IsOff(vm vsphere.Ref) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	r := inv.vms[vm]
+	return r != nil && r.vm.Power == vsphere.PoweredOff
+}

@@ -17,6 +17,8 @@ type Members interface {
 	Counts(uid, name string) bool
 	// Member returns the class in the stamp of a VM, and how much it has. ok is false if it is not known.
 	Member(vm vsphere.Ref) (class string, has vsphere.Usage, ok bool)
+	// IsOff reports whether a VM is known to be off.
+	IsOff(vm vsphere.Ref) bool
 }
 
 // promise is the room that a VM keeps that was switched off to be made larger, until the reconfiguration begins.
@@ -130,6 +132,14 @@ func (t *Tracker) refuse(g vsphere.GroupID, r vsphere.Request) *vsphere.Error {
 		t.budgets[r.Kind.Budget()].forget(g.UID)
 	}
 	return err
+}
+
+// failWhileOff counts a refusal as a failure where the VM is off that was to grow: it is powered on with the size that it has, see
+// plan.Compute, and does not wait for room.
+func (t *Tracker) failWhileOff(g vsphere.GroupID, r vsphere.Request, err *vsphere.Error) {
+	if r.Kind == vsphere.OperationReconfigure && t.cfg.Members != nil && t.cfg.Members.IsOff(r.VM) {
+		t.fail(&operation{Operation: r.Operation(), group: g}, err)
+	}
 }
 
 // classOf returns the class that a request is of.

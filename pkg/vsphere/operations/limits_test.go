@@ -13,6 +13,7 @@ import (
 // members are VMs by reference, each of the group "web" unless uid says otherwise. It counts how often it is asked.
 type members struct {
 	vms   map[vsphere.Ref]member
+	off   map[vsphere.Ref]bool
 	asked int
 }
 
@@ -43,6 +44,8 @@ func (ms *members) Member(vm vsphere.Ref) (string, vsphere.Usage, bool) {
 	m, ok := ms.vms[vm]
 	return "gold", m.has, ok
 }
+
+func (ms *members) IsOff(vm vsphere.Ref) bool { return ms.off[vm] }
 
 // limited is a fixture with limits of the class gold.
 func limited(t *testing.T, limits vsphere.NamespaceLimits) (*fixture, *members) {

@@ -123,6 +123,7 @@ func (t *Tracker) Begin(g vsphere.GroupID, r vsphere.Request) (ID, error) {
 		}
 	}
 	if err := t.refuse(g, r); err != nil {
+		t.failWhileOff(g, r, err)
 		return 0, err
 	}
 	now, budget := t.cfg.Clock.Now(), t.budgets[kind.Budget]

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,10 +292,10 @@ func TestAServiceAsideThatHangs(t *testing.T) {
 	for method, outage := range map[string]bool{"RecommendDatastores": false, "GetCustomizationSpec": false, "RetrievePropertiesEx": true} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				lost := false
+				var lost atomic.Bool
 				c := &caller{
 					next: mute{}, timeout: DefaultCallTimeout,
-					observe: func(string, time.Duration, error) {}, lost: func(error) { lost = true },
+					observe: func(string, time.Duration, error) {}, lost: func(error) { lost.Store(true) },
 				}
 				request := map[string]soap.HasFault{
 					"RecommendDatastores":  &methods.RecommendDatastoresBody{Req: &types.RecommendDatastores{}},
@@ -310,8 +311,8 @@ func TestAServiceAsideThatHangs(t *testing.T) {
 					})
 				}
 				calls.Wait()
-				if lost != outage {
-					t.Errorf("an outage: %t, want %t", lost, outage)
+				if lost.Load() != outage {
+					t.Errorf("an outage: %t, want %t", lost.Load(), outage)
 				}
 			})
 		})

@@ -147,19 +147,19 @@ func (c *Controller) namespaceChanged(before, after any) {
 	namespace, _ := after.(*corev1.Namespace)
 	if c.HasSynced() && namespace != nil && (old == nil || !maps.Equal(old.Labels, namespace.Labels)) {
 		c.wake(namespace.Name, every)
-		c.wakeLeaving()
+		c.wakeDeleted()
 	}
 }
 
 // groupChanged wakes the classes in deletion when a group is gone: it may have been the last one.
 func (c *Controller) groupChanged(_, after any) {
 	if after == nil {
-		c.wakeLeaving()
+		c.wakeDeleted()
 	}
 }
 
-// wakeLeaving wakes the classes in deletion.
-func (c *Controller) wakeLeaving() {
+// wakeDeleted wakes the classes in deletion.
+func (c *Controller) wakeDeleted() {
 	all, err := c.classes.List(labels.Everything())
 	if err != nil { // unreachable: the lister reads from memory
 		return

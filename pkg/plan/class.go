@@ -67,7 +67,7 @@ func KeeperOf(g *v1alpha1.VmGroup, classes []*v1alpha1.VmGroupClass, labelsOf la
 	}
 	switch {
 	case class != nil:
-		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Offer: class, Err: cmp.Or(leaving(class), refusal(class, class.Name, g, labelsOf))}
+		return Keeper{Controller: class.Spec.ControllerName, Class: class.Name, Offer: class, Err: cmp.Or(beingDeleted(class), refusal(class, class.Name, g, labelsOf))}
 	case name == "" && len(classes) == 0:
 		return Keeper{}
 	case name == "":
@@ -128,8 +128,8 @@ func teller(classes []*v1alpha1.VmGroupClass) string {
 	return first
 }
 
-// leaving returns the error that a class is being deleted, and takes no new groups, nil if it is not.
-func leaving(class *v1alpha1.VmGroupClass) *vsphere.Error {
+// beingDeleted returns the error that a class is being deleted, and takes no new groups, nil if it is not.
+func beingDeleted(class *v1alpha1.VmGroupClass) *vsphere.Error {
 	if class.DeletionTimestamp == nil {
 		return nil
 	}

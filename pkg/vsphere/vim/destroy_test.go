@@ -138,7 +138,7 @@ func TestADiskThatIsAttachedWhileOthersAreSent(t *testing.T) {
 func TestAReadThatTakesTooLong(t *testing.T) {
 	refs, s := victims(3)
 	c, vc := slow(t, s, func(string) time.Duration { return proofFor + time.Second })
-	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassTransient)
+	wantClass(t, "Start", c.v.Start(t.Context(), testGroup, requestsOn(vsphere.OperationDestroy, refs...)), vsphere.ClassConflict)
 	ops, failures := c.v.tracker.Of(testUID)
 	if len(vc.ages) > 0 || len(ops) > 0 || len(failures) != 3 {
 		t.Errorf("destroyed %v, operations %+v, failures %+v", vc.ages, ops, failures)

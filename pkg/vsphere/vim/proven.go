@@ -19,9 +19,10 @@ const (
 	provenAtOnce = 8
 )
 
-// errProofTooOld means that a VM was read, and that too long ago to act on it.
+// errProofTooOld means that a VM was read, and that too long ago to act on it. Nothing was asked of vCenter, so a few of them are no failed
+// change.
 var errProofTooOld = &vsphere.Error{
-	Class: vsphere.ClassTransient, Reason: v1alpha1.ReasonRetrying,
+	Class: vsphere.ClassConflict, Reason: v1alpha1.ReasonRetrying,
 	Message: fmt.Sprintf("vCenter takes longer than %s to show a VM that is to be changed or destroyed, and may have changed meanwhile; it is read again.", proofFor),
 }
 

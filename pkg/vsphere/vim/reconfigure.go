@@ -126,11 +126,12 @@ func changeSize(vm vsphere.VM, props properties, want vsphere.Resize) (types.Vir
 	}
 	spec := withStamp(vm.Stamp.Revised(want.Revision))
 	if vm.CPU != want.CPU {
-		spec.NumCPUs, spec.NumCoresPerSocket = want.CPU, otherCores(int32(props.number(propCores)), want.CPU)
+		cores := int32(props.number(propCores))
+		spec.NumCPUs, spec.NumCoresPerSocket = want.CPU, otherCores(cores, want.CPU)
 		if spec.NumCoresPerSocket != nil && vm.Power != vsphere.PoweredOff {
 			return types.VirtualMachineConfigSpec{}, &vsphere.Error{
 				Class: vsphere.ClassConflict, Reason: vsphere.ReasonNotHotPluggable,
-				Message: fmt.Sprintf("VM %s cannot have %d CPUs while it is on: they do not fill sockets of %d cores.", vm.Name, want.CPU, int32(props.number(propCores))),
+				Message: fmt.Sprintf("VM %s cannot have %d CPUs while it is on: they do not fill sockets of %d cores.", vm.Name, want.CPU, cores),
 			}
 		}
 	}

@@ -137,7 +137,7 @@ func TestTroubleWithAReconfiguration(t *testing.T) {
 func TestAReconfigurationIsNotSentByWhatWasReadLongAgo(t *testing.T) {
 	s := &script{reads: reads{vmRef("vm-1"): {asRead(small)}}}
 	c, _ := slow(t, s, func(string) time.Duration { return proofFor + time.Second })
-	wantClass(t, "Start", reconfigured(t, c, large), vsphere.ClassTransient)
+	wantClass(t, "Start", reconfigured(t, c, large), vsphere.ClassConflict)
 	if ops, failures := c.v.tracker.Of(testUID); s.sent("ReconfigVM_Task") || len(ops) > 0 || len(failures) != 1 {
 		t.Errorf("sent: %v, operations %+v, failures %+v", s.calls, ops, failures)
 	}

@@ -64,7 +64,7 @@ func (c *connection) readTemplate(ctx context.Context, t vsphere.Template, of or
 	return read, nil
 }
 
-// hardware returns the devices of a template or of a snapshot, as far as clones have to do with them.
+// hardware returns the devices and the cores of a template or of a snapshot, as far as clones have to do with them.
 func (p properties) hardware() templateRead {
 	keys := p.diskKeys()
 	return templateRead{disks: keys, first: p.firstDisk(keys), cards: p.cards(), cores: int32(p.number(propCores))}
